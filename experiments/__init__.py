@@ -1,0 +1,1 @@
+"""Try, judge, record and promote: the room that knows Optuna and MLflow."""

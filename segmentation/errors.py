@@ -1,0 +1,84 @@
+"""Errors a person can act on: what was found, where, what was expected and what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+
+class SegmentationError(Exception):
+    """Base of every error this package raises on purpose."""
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One failing check on a table.
+
+    Parameters
+    ----------
+    column
+        Name of the column, or None when the whole table is meant.
+    check
+        Short machine name of the check, for example ``"not_a_number"``.
+    expected
+        What would have been right, in words.
+    remedy
+        What the person can do about it.
+    count
+        Number of offending rows (0 when the table itself is meant).
+    examples
+        At most three offending values as text; never taken from an identifier column.
+    rows
+        Zero-based positions of all offending rows.
+    """
+
+    column: str | None
+    check: str
+    expected: str
+    remedy: str
+    count: int = 0
+    examples: tuple[str, ...] = ()
+    rows: tuple[int, ...] = field(default=(), repr=False)
+
+    def __str__(self) -> str:
+        """Return the problem as one sentence, examples included."""
+        where = f"column {self.column}" if self.column else "the table"
+        found = f", found {', '.join(repr(e) for e in self.examples)}" if self.examples else ""
+        rows = f" in {self.count:,} row{'s' if self.count != 1 else ''}" if self.count else ""
+        return f"{where}: expected {self.expected}{found}{rows}. {self.remedy}"
+
+    def without_values(self) -> str:
+        """Return the problem as one sentence that is safe to log: no value of a customer."""
+        where = f"column {self.column}" if self.column else "the table"
+        return f"{where}: {self.check} in {self.count:,} rows"
+
+
+class DataError(SegmentationError):
+    """A table cannot be used as it is; every failing check is listed at once.
+
+    Parameters
+    ----------
+    problems
+        All failing checks.
+    source
+        What was being read, for the first line of the message.
+    """
+
+    def __init__(self, problems: Sequence[Problem], source: str = "the table") -> None:
+        self.problems = tuple(problems)
+        self.source = source
+        count = len(self.problems)
+        head = f"{source} cannot be used, {count} problem{'s' if count != 1 else ''}:"
+        super().__init__("\n".join([head, *(f"  - {problem}" for problem in self.problems)]))
+
+
+class SpecError(SegmentationError, ValueError):
+    """A recipe names a choice that does not exist or a value outside its interval."""
+
+
+class TooLargeError(SegmentationError):
+    """A fit was refused beforehand because its time or memory would explode with n."""
+
+
+class ModelFileError(SegmentationError):
+    """A saved model is incomplete, damaged or holds something it must not hold."""

@@ -1,0 +1,132 @@
+"""The whole recipe of a segmenter, frozen and round-tripping through JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from types import MappingProxyType
+from typing import Any
+
+from segmentation.errors import SpecError
+
+HyperParameter = int | float | str | bool
+
+CHOICES: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "nulls": ("median", "indicator", "iterative"),
+        "outliers": ("none", "winsorise", "isolate"),
+        "skew": ("none", "log1p", "yeo_johnson", "quantile"),
+        "scale": ("standard", "robust"),
+        "ratios": ("none", "add"),
+    }
+)
+RULES = ("prototype", "gaussian", "neighbours")
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """How a customer table becomes a feature matrix.
+
+    Parameters
+    ----------
+    nulls
+        ``median``; ``indicator`` (median plus a 0/1 column per column that had nulls);
+        ``iterative`` (regress each column on the others).
+    outliers
+        ``none``; ``winsorise`` (clip to the 1st and 99th percentile); ``isolate`` (set aside
+        from the fit by an isolation forest, then assigned like new customers).
+    skew
+        ``none``, ``log1p`` (signed), ``yeo_johnson`` or ``quantile`` (to a normal).
+    scale
+        ``standard`` or ``robust`` (median and interquartile range).
+    ratios
+        ``none`` or ``add`` (the schema's ratios become features).
+    variance
+        Share of variance kept by PCA, in (0, 1); None for no reduction.
+    """
+
+    nulls: str = "median"
+    outliers: str = "none"
+    skew: str = "yeo_johnson"
+    scale: str = "standard"
+    ratios: str = "none"
+    variance: float | None = None
+
+    def __post_init__(self) -> None:
+        for name, allowed in CHOICES.items():
+            if getattr(self, name) not in allowed:
+                raise SpecError(
+                    f"preprocessing {name}={getattr(self, name)!r}: expected one of "
+                    f"{', '.join(allowed)}"
+                )
+        if self.variance is not None and not 0 < self.variance < 1:
+            raise SpecError(f"preprocessing variance={self.variance!r}: expected in (0, 1) or None")
+
+
+@dataclass(frozen=True)
+class SegmenterSpec:
+    """Everything needed to fit the same segmenter again.
+
+    Parameters
+    ----------
+    schema
+        Name of the table schema.
+    preprocessing
+        See :class:`Preprocessing`.
+    clusterer
+        Key into :data:`segmentation.clusterers.CLUSTERERS`.
+    hyperparameters
+        Passed to the clusterer, ``n_clusters`` among them where it takes one.
+    rule
+        How a customer is assigned: ``prototype`` (nearest labelled prototype), ``gaussian``
+        (largest posterior) or ``neighbours`` (distance-weighted vote of nearest customers).
+    seed
+        Seeds every random step.
+    """
+
+    schema: str
+    preprocessing: Preprocessing
+    clusterer: str
+    hyperparameters: Mapping[str, HyperParameter] = field(default_factory=dict)
+    rule: str = "prototype"
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.rule not in RULES:
+            raise SpecError(f"rule={self.rule!r}: expected one of {', '.join(RULES)}")
+        object.__setattr__(self, "hyperparameters", MappingProxyType(dict(self.hyperparameters)))
+
+    def __reduce__(self) -> tuple[Any, tuple[str]]:
+        """Travel between processes as JSON (a mapping proxy does not pickle)."""
+        return SegmenterSpec.from_json, (self.to_json(),)
+
+    def __hash__(self) -> int:
+        return hash(self.to_json())
+
+    def to_json(self) -> str:
+        """Return the canonical JSON (sorted keys); equal specs give equal text."""
+        raw = {
+            "schema": self.schema,
+            "preprocessing": asdict(self.preprocessing),
+            "clusterer": self.clusterer,
+            "hyperparameters": dict(self.hyperparameters),
+            "rule": self.rule,
+            "seed": self.seed,
+        }
+        return json.dumps(raw, sort_keys=True)
+
+    @classmethod
+    def from_json(cls, text: str) -> SegmenterSpec:
+        """Read what :meth:`to_json` wrote.
+
+        Raises
+        ------
+        SpecError
+            When the text is not JSON or a key is missing, unknown or out of range.
+        """
+        try:
+            raw = json.loads(text)
+            return cls(**{**raw, "preprocessing": Preprocessing(**raw["preprocessing"])})
+        except (json.JSONDecodeError, KeyError, TypeError) as error:
+            raise SpecError(f"not a segmenter spec: {error}") from error

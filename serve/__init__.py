@@ -1,0 +1,1 @@
+"""The pages people touch: a Flask application in front of the scoring server."""
