@@ -1,0 +1,47 @@
+# Two commands matter: `make demo` and `make test`. Both set themselves up.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+UV_PIN = $(shell sed -n 's/^\(uv==[^ ]*\).*/\1/p' requirements.lock)
+
+# Compiled bytecode makes every later start seconds faster; some shells switch it off.
+unexport PYTHONDONTWRITEBYTECODE
+export MLFLOW_DISABLE_TELEMETRY := true
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test lint format lock screenshots clean
+
+help: ## List the commands
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
+
+setup: $(VENV)/.ready ## Create .venv with exactly what requirements.lock pins
+
+$(VENV)/.ready: requirements.lock
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Python 3.11 or later is needed, $(PYTHON) is $$($(PYTHON) -V 2>&1). Name another with: make PYTHON=python3.12"; exit 1; }
+	@if command -v uv >/dev/null; then uv venv --quiet --allow-existing --python "$$(command -v $(PYTHON))" $(VENV); \
+	else $(PYTHON) -m venv $(VENV) && $(BIN)/pip install --quiet --disable-pip-version-check '$(UV_PIN)'; fi
+	@uv=$$(command -v uv || echo $(BIN)/uv); VIRTUAL_ENV=$(VENV) $$uv pip sync --quiet --require-hashes requirements.lock
+	@touch $@
+
+demo: setup ## Search the embedded data, register the best model, serve it (ONCE=1: check and exit)
+	@$(BIN)/python -m serve.demo $(if $(ONCE),--once)
+
+test: setup ## Run every test
+	$(BIN)/pytest
+
+lint: setup ## Check style and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: setup ## Format the code
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+lock: setup ## Resolve requirements.lock anew from pyproject.toml
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 \
+		--no-emit-index-url --no-emit-find-links --extra dev pyproject.toml -o requirements.lock
+
+clean: ## Remove what the demo and the tests left behind (not the tracking store)
+	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis var

@@ -1,0 +1,162 @@
+"""Start the servers a person needs side by side, know when they answer, stop them all."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import requests
+
+POLL_SECONDS = 0.2
+STOP_SECONDS = 10.0
+
+
+class ServiceError(Exception):
+    """A server did not start; the message names it, the reason and its log file."""
+
+
+@dataclass(frozen=True)
+class Service:
+    """One server process.
+
+    Parameters
+    ----------
+    name
+        For messages and the log file's name.
+    command
+        Program and arguments; no shell is involved.
+    ready_url
+        Answers with a status below 400 once the server can be used.
+    """
+
+    name: str
+    command: tuple[str, ...]
+    ready_url: str
+
+
+class ServiceGroup:
+    """Servers that live and die together; use it as a context manager.
+
+    Parameters
+    ----------
+    log_folder
+        Each server's output goes to ``<log_folder>/<name>.log``.
+    environment
+        Added to this process's environment.
+    """
+
+    def __init__(self, log_folder: Path, environment: Mapping[str, str] | None = None) -> None:
+        self.log_folder = log_folder
+        self.environment = {**os.environ, **(environment or {})}
+        self._running: dict[Service, subprocess.Popen[bytes]] = {}
+
+    def start(self, service: Service) -> None:
+        """Start `service` in a process group of its own, without waiting for it."""
+        self.log_folder.mkdir(parents=True, exist_ok=True)
+        with self._log(service).open("wb") as log:
+            self._running[service] = subprocess.Popen(  # noqa: S603 - fixed programs, no shell
+                service.command,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                stdin=subprocess.DEVNULL,
+                env=self.environment,
+                start_new_session=True,
+            )
+
+    def wait_until_ready(self, seconds: float) -> None:
+        """Return once every started server answers.
+
+        Raises
+        ------
+        ServiceError
+            When one ends early, or does not answer within `seconds`.
+        """
+        deadline = time.monotonic() + seconds
+        for service in self._running:
+            while not _answers(service.ready_url):
+                self._check_alive(service)
+                if time.monotonic() > deadline:
+                    raise ServiceError(
+                        f"{service.name} did not answer at {service.ready_url} within "
+                        f"{seconds:.0f} s; its log is {self._log(service)}"
+                    )
+                time.sleep(POLL_SECONDS)
+
+    def wait(self) -> None:
+        """Block until a server ends by itself.
+
+        Raises
+        ------
+        ServiceError
+            Naming the server that ended.
+        """
+        while True:
+            for service in self._running:
+                self._check_alive(service)
+            time.sleep(POLL_SECONDS)
+
+    def stop(self) -> None:
+        """Stop every server started here, politely first; safe to call twice."""
+        for process in self._running.values():
+            _signal_group(process, signal.SIGTERM)
+        deadline = time.monotonic() + STOP_SECONDS
+        for process in self._running.values():
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(max(0.0, deadline - time.monotonic()))
+            # Workers may outlive their parent: whatever is left of the group goes too.
+            _signal_group(process, signal.SIGKILL)
+            process.wait()
+        self._running.clear()
+
+    def _check_alive(self, service: Service) -> None:
+        code = self._running[service].poll()
+        if code is not None:
+            raise ServiceError(
+                f"{service.name} ended with exit code {code}; its log is {self._log(service)}"
+            )
+
+    def _log(self, service: Service) -> Path:
+        return self.log_folder / f"{service.name}.log"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+
+def free_port(preferred: int) -> int:
+    """Return `preferred` where nothing listens there on loopback, else a free port."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", preferred))
+        except OSError:
+            probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _answers(url: str) -> bool:
+    try:
+        return requests.get(url, timeout=2).status_code < 400
+    except requests.RequestException:
+        return False
+
+
+def _signal_group(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, number)
