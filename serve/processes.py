@@ -59,6 +59,11 @@ class ServiceGroup:
         self.environment = {**os.environ, **(environment or {})}
         self._running: dict[Service, subprocess.Popen[bytes]] = {}
 
+    @property
+    def process_ids(self) -> tuple[int, ...]:
+        """Process ids of the servers started, in order."""
+        return tuple(process.pid for process in self._running.values())
+
     def start(self, service: Service) -> None:
         """Start `service` in a process group of its own, without waiting for it."""
         self.log_folder.mkdir(parents=True, exist_ok=True)

@@ -1,0 +1,103 @@
+"""Servers start together, are known to answer, and are all gone afterwards."""
+
+import os
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from serve.processes import Service, ServiceError, ServiceGroup, free_port
+
+
+def http_server(name: str, port: int) -> Service:
+    command = (sys.executable, "-m", "http.server", str(port), "--bind", "127.0.0.1")
+    return Service(name, command, f"http://127.0.0.1:{port}/")
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def test_started_servers_answer_and_are_gone_afterwards(tmp_path: Path) -> None:
+    """Two real servers answer inside the block; no process of theirs is left after it."""
+    with ServiceGroup(tmp_path) as group:
+        group.start(http_server("one", free_port(18801)))
+        group.start(http_server("two", free_port(18802)))
+        group.wait_until_ready(20)
+        pids = group.process_ids
+        assert all(is_alive(pid) for pid in pids)
+    assert len(pids) == 2
+    assert not any(is_alive(pid) for pid in pids)
+
+
+def test_children_of_a_server_are_stopped_too(tmp_path: Path) -> None:
+    """A child that ignores SIGTERM is ended with its group."""
+    child = (
+        "import signal,time,pathlib,os;signal.signal(signal.SIGTERM,signal.SIG_IGN);"
+        f"pathlib.Path({str(tmp_path / 'pid')!r}).write_text(str(os.getpid()));time.sleep(60)"
+    )
+    port = free_port(18803)
+    parent = (
+        f"import subprocess,sys;subprocess.Popen([sys.executable,'-c',{child!r}]);"
+        f"import runpy;sys.argv=['x',{str(port)!r},'--bind','127.0.0.1'];"
+        "runpy.run_module('http.server',run_name='__main__')"
+    )
+    with ServiceGroup(tmp_path) as group:
+        url = f"http://127.0.0.1:{port}/"
+        group.start(Service("parent", (sys.executable, "-c", parent), url))
+        group.wait_until_ready(20)
+        written = tmp_path / "pid"
+        assert soon(lambda: written.exists() and bool(written.read_text()))
+    assert soon(lambda: not is_running(int(written.read_text())))
+
+
+def soon(condition: Callable[[], bool]) -> bool:
+    """Tell whether a condition comes true within ten seconds."""
+    deadline = time.monotonic() + 10
+    while not condition():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.02)
+    return True
+
+
+def is_running(pid: int) -> bool:
+    """Tell whether a process runs; an orphan may stay a zombie where nothing reaps it."""
+    status = Path(f"/proc/{pid}/status")
+    return status.exists() and "State:\tZ" not in status.read_text()
+
+
+def test_a_server_that_ends_early_is_named_with_its_log(tmp_path: Path) -> None:
+    """The message names the server, its exit code and its log; the log has its words."""
+    with ServiceGroup(tmp_path) as group:
+        command = (sys.executable, "-c", "import sys; sys.exit('no such model')")
+        group.start(Service("scoring", command, "http://127.0.0.1:9/"))
+        with pytest.raises(ServiceError, match=r"scoring ended with exit code 1; its log is .*log"):
+            group.wait_until_ready(20)
+    assert "no such model" in (tmp_path / "scoring.log").read_text()
+
+
+def test_a_server_that_never_answers_is_given_up(tmp_path: Path) -> None:
+    """Waiting ends at the deadline with the address that did not answer."""
+    with ServiceGroup(tmp_path) as group:
+        command = (sys.executable, "-c", "import time; time.sleep(60)")
+        group.start(Service("mute", command, "http://127.0.0.1:9/"))
+        with pytest.raises(ServiceError, match="mute did not answer at http://127"):
+            group.wait_until_ready(0.5)
+
+
+def test_a_taken_port_is_avoided() -> None:
+    """A free port is handed out when the preferred one is in use."""
+    import socket
+
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        assert free_port(port) != port
