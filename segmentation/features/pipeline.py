@@ -1,0 +1,65 @@
+"""One scikit-learn pipeline from the choices in a spec."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+
+from sklearn.pipeline import Pipeline
+
+from segmentation.features.columns import ColumnMatrix, RatioAdder
+from segmentation.features.nulls import MedianFill, RegressionFill
+from segmentation.features.scales import PrincipalComponents, Standardise
+from segmentation.features.step import ArrayStep
+from segmentation.features.tails import NormalScores, SignedLog, Winsorise, YeoJohnson
+from segmentation.features.units import UnitFree
+from segmentation.schema import TableSchema
+from segmentation.spec import Preprocessing
+
+Build = Callable[[], ArrayStep]
+
+NULLS: Mapping[str, Build] = MappingProxyType(
+    {
+        "median": MedianFill,
+        "indicator": lambda: MedianFill(indicator=True),
+        "iterative": RegressionFill,
+    }
+)
+OUTLIERS: Mapping[str, Build] = MappingProxyType({"winsorise": Winsorise})
+SKEW: Mapping[str, Build] = MappingProxyType(
+    {"log1p": SignedLog, "yeo_johnson": YeoJohnson, "quantile": NormalScores}
+)
+SCALE: Mapping[str, Build] = MappingProxyType(
+    {"standard": Standardise, "robust": lambda: Standardise(robust=True)}
+)
+
+
+def build_pipeline(preprocessing: Preprocessing, schema: TableSchema) -> Pipeline:
+    """Return the unfitted pipeline from customers to features.
+
+    Parameters
+    ----------
+    preprocessing
+        The choices; ``outliers="isolate"`` adds no step, the segmenter sets rows aside.
+    schema
+        Names the columns, their order and the ratios.
+
+    Returns
+    -------
+    Pipeline
+        Takes a DataFrame with the schema's columns, or a matrix in their order; gives a
+        float matrix of shape (n, number of features).
+    """
+    steps: list[tuple[str, ArrayStep]] = [("columns", ColumnMatrix(schema.column_names))]
+    if preprocessing.ratios == "add" and schema.ratios:
+        steps.append(("ratios", RatioAdder.of(schema)))
+    steps.append(("units", UnitFree()))
+    steps.append(("nulls", NULLS[preprocessing.nulls]()))
+    if preprocessing.outliers in OUTLIERS:
+        steps.append(("outliers", OUTLIERS[preprocessing.outliers]()))
+    if preprocessing.skew in SKEW:
+        steps.append(("skew", SKEW[preprocessing.skew]()))
+    steps.append(("scale", SCALE[preprocessing.scale]()))
+    if preprocessing.variance is not None:
+        steps.append(("reduction", PrincipalComponents(preprocessing.variance)))
+    return Pipeline(steps)

@@ -1,0 +1,224 @@
+"""Preprocessing, clusterer and assignment rule, fitted together from one spec."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any, Self
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from sklearn.ensemble import IsolationForest
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.pipeline import Pipeline
+
+from segmentation.assignment import Assignment, FloatArray, IntArray
+from segmentation.clusterers import CLUSTERERS, Clusterer
+from segmentation.errors import DataError, Problem, SpecError
+from segmentation.features import build_pipeline
+from segmentation.features.columns import customer_matrix
+from segmentation.rules import Rule, learn_rule
+from segmentation.schema import TableSchema
+from segmentation.spec import SegmenterSpec
+
+Customers = pd.DataFrame | FloatArray
+ISOLATED_SHARE = 0.02
+EXPECTED_WARNINGS = (
+    (ConvergenceWarning, ""),
+    (UserWarning, "Graph is not fully connected"),
+)
+
+
+class Segmenter:
+    """Assigns customers to segments, after :meth:`fit`, as its spec says.
+
+    The result depends on the customers, never on the order of their rows: they are put in one
+    canonical order before anything is learned. Clusters are numbered 0..k-1 by falling number
+    of training customers, ties by the lower centre.
+
+    Parameters
+    ----------
+    spec
+        The recipe.
+    schema
+        The customers' table.
+
+    Attributes
+    ----------
+    pipeline_
+        From customers to features.
+    rule_
+        From features to segments.
+    n_segments_
+        Number of segments.
+    noise_share_
+        In [0, 1]: training customers the clusterer called noise; they are assigned by the rule.
+    assignment_
+        The training customers' own assignment, in their order.
+    notes_
+        What the clusterer warned of during the fit, for example that it did not converge.
+
+    Raises
+    ------
+    SpecError
+        When the clusterer is unknown, or a hyperparameter or the rule does not suit it.
+    """
+
+    pipeline_: Pipeline
+    rule_: Rule
+    n_segments_: int
+    noise_share_: float
+    assignment_: Assignment
+    notes_: tuple[str, ...]
+
+    def __init__(self, spec: SegmenterSpec, schema: TableSchema) -> None:
+        self.spec = spec
+        self.schema = schema
+        self.clusterer = _clusterer(spec)
+        self.clusterer.build(spec.hyperparameters, spec.seed)
+
+    def fit(self, customers: Customers) -> Self:
+        """Learn the segments of the customers.
+
+        Parameters
+        ----------
+        customers
+            Validated customers, shape (n, d); NaN for a missing value.
+
+        Raises
+        ------
+        TooLargeError
+            When the clusterer cannot take that many rows.
+        DataError
+            When there are fewer rows than clusters, or a column is missing.
+        """
+        matrix = customer_matrix(customers, self.schema.column_names)
+        self._check_rows(len(matrix))
+        order = canonical_order(matrix, self.spec.seed)
+        self.pipeline_ = build_pipeline(self.spec.preprocessing, self.schema).fit(matrix[order])
+        features = self.pipeline_.transform(matrix[order])
+        kept = self._not_isolated(features)
+        rule, noise = self._learn(features[kept])
+        self.noise_share_ = float(noise / len(matrix))
+        self.rule_, assignment = _by_size(rule, features)
+        self.n_segments_ = self.rule_.n_segments
+        self.assignment_ = _in_order(assignment, order)
+        return self
+
+    def features(self, customers: Customers) -> FloatArray:
+        """Return the feature matrix of customers, shape (n, number of features)."""
+        matrix: FloatArray = self.pipeline_.transform(customers)
+        return matrix
+
+    def assign(self, customers: Customers) -> Assignment:
+        """Return the assignment of customers, seen before or not."""
+        return self.rule_.assign(self.features(customers))
+
+    def _check_rows(self, rows: int) -> None:
+        self.clusterer.check_rows(rows)
+        least = 2
+        if self.clusterer.takes_n_clusters:
+            least = max(least, int(self.spec.hyperparameters.get("n_clusters", least)))
+        if rows < least:
+            raise DataError([_too_few(rows, least)])
+
+    def _not_isolated(self, features: FloatArray) -> NDArray[np.bool_]:
+        if self.spec.preprocessing.outliers != "isolate":
+            return np.ones(len(features), dtype=bool)
+        forest = IsolationForest(contamination=ISOLATED_SHARE, random_state=self.spec.seed)
+        kept: NDArray[np.bool_] = forest.fit_predict(features) == 1
+        return kept
+
+    def _learn(self, features: FloatArray) -> tuple[Rule, int]:
+        """Fit clusterer and rule; return the rule and the number of noise rows."""
+        estimator = self.clusterer.build(self.spec.hyperparameters, self.spec.seed)
+        labels, self.notes_ = _fit_predict(estimator, features)
+        noise = labels < 0
+        if noise.all():
+            # Nothing but noise is one segment of everybody; the guards say what that is worth.
+            return learn_rule("prototype", None, features, np.zeros_like(labels)), len(labels)
+        _, gapless = np.unique(labels[~noise], return_inverse=True)
+        rule = learn_rule(self.spec.rule, estimator, features[~noise], gapless.astype(np.int64))
+        return rule, int(noise.sum())
+
+
+def canonical_order(matrix: FloatArray, seed: int) -> IntArray:
+    """Return the positions that put rows in an order which depends on their values only.
+
+    Rows are sorted, then shuffled with the seed: what follows sees neither the order of the
+    file nor a sorted one, which would harm algorithms that read row after row.
+
+    Parameters
+    ----------
+    matrix
+        Shape (n, d); NaN sorts last.
+    seed
+        Of the shuffle.
+    """
+    ordered = np.lexsort(matrix.T[::-1])
+    return np.asarray(ordered[np.random.default_rng(seed).permutation(len(matrix))])
+
+
+def _clusterer(spec: SegmenterSpec) -> Clusterer:
+    if spec.clusterer not in CLUSTERERS:
+        raise SpecError(
+            f"clusterer={spec.clusterer!r}: expected one of {', '.join(sorted(CLUSTERERS))}"
+        )
+    clusterer = CLUSTERERS[spec.clusterer]
+    if spec.rule not in clusterer.rules:
+        raise SpecError(
+            f"rule={spec.rule!r} does not suit {spec.clusterer}: "
+            f"expected one of {', '.join(clusterer.rules)}"
+        )
+    return clusterer
+
+
+def _too_few(rows: int, least: int) -> Problem:
+    return Problem(
+        None,
+        "too_few_rows",
+        f"at least {least:,} customers for this clusterer, found {rows:,}",
+        "Pass more customers or ask for fewer clusters.",
+    )
+
+
+def _fit_predict(estimator: Any, features: FloatArray) -> tuple[IntArray, tuple[str, ...]]:
+    """Return labels and the expected warnings of a fit, once each; others pass through."""
+    with warnings.catch_warnings(record=True) as caught:
+        for category, message in EXPECTED_WARNINGS:
+            warnings.filterwarnings("always", message=message, category=category)
+        labels = np.asarray(estimator.fit_predict(features), dtype=np.int64)
+    notes: dict[str, None] = {}
+    for warning in caught:
+        text = " ".join(str(warning.message).split())
+        if any(_matches(warning, *expected) for expected in EXPECTED_WARNINGS):
+            notes[text] = None
+        else:
+            warnings.warn_explicit(
+                warning.message, warning.category, warning.filename, warning.lineno
+            )
+    return labels, tuple(notes)
+
+
+def _matches(warning: warnings.WarningMessage, category: type[Warning], start: str) -> bool:
+    return issubclass(warning.category, category) and str(warning.message).startswith(start)
+
+
+def _by_size(rule: Rule, features: FloatArray) -> tuple[Rule, Assignment]:
+    """Return the rule renumbered by falling size, dropping those nobody is assigned to."""
+    assignment = rule.assign(features)
+    sizes = np.bincount(assignment.segment, minlength=rule.n_segments)
+    centres = rule.centres()
+    order = np.array(
+        [i for i in np.lexsort([*centres.T[::-1], -sizes]) if sizes[i] > 0], dtype=np.int64
+    )
+    renumbered = rule.renumbered(order)
+    return renumbered, renumbered.assign(features)
+
+
+def _in_order(assignment: Assignment, order: IntArray) -> Assignment:
+    """Undo a reordering: row i of `assignment` belongs at position ``order[i]``."""
+    back = np.argsort(order)
+    return Assignment(
+        assignment.segment[back], assignment.runner_up[back], assignment.confidence[back]
+    )
