@@ -1,0 +1,1 @@
+"""Measure the product against data with known answers and against named peers."""
