@@ -73,7 +73,7 @@ class RegressionFill(ArrayStep):
     Attributes
     ----------
     median_, low_, high_
-        Shape (d,): the first guess, and the interval every filled value is kept in.
+        Shape (d,): the first guess, and the 99 % of values every filled one is kept within.
     coefficients_, intercepts_
         Shapes (d, d) and (d,): one equation per column, zero on the diagonal.
     """
@@ -86,8 +86,8 @@ class RegressionFill(ArrayStep):
 
     def _learn(self, matrix: FloatArray) -> None:
         self.median_ = quiet_quantile(matrix, 0.5)
-        self.low_ = quiet_quantile(matrix, 0.0)
-        self.high_ = quiet_quantile(matrix, 1.0)
+        self.low_ = quiet_quantile(matrix, 0.005)
+        self.high_ = quiet_quantile(matrix, 0.995)
         width = matrix.shape[1]
         self.coefficients_ = np.zeros((width, width))
         self.intercepts_ = self.median_.copy()

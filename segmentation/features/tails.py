@@ -10,6 +10,7 @@ from segmentation.assignment import FloatArray
 from segmentation.features.step import ArrayStep
 
 SAMPLE = 2000
+KNOTS = 501
 LAMBDA_BOUNDS = (-4.0, 4.0)
 
 
@@ -102,13 +103,14 @@ def order_statistics(column: FloatArray) -> FloatArray:
 class NormalScores(ArrayStep):
     """Replace each value by the normal quantile of its rank in the training data.
 
-    A value shared by many customers gets the middle of their ranks; between training values
+    A value shared by many customers gets the middle of their ranks; between quantiles
     the score is interpolated, beyond them it is that of the nearest.
 
     Attributes
     ----------
     knots_, scores_
-        Shape (m,): training values and their scores, all columns one after the other.
+        Shape (m,): 501 quantiles a column at most and their scores, all columns one after
+        the other.
     starts_
         Shape (d + 1,): where each column begins in them.
     """
@@ -127,6 +129,8 @@ class NormalScores(ArrayStep):
 
 
 def _rank_scores(column: FloatArray) -> tuple[FloatArray, FloatArray]:
-    sample = order_statistics(column)
+    ranks = (np.arange(KNOTS) + 0.5) / KNOTS
+    # Interpolated between customers, so that the largest value of the book is not kept.
+    sample = np.quantile(column, ranks)
     knots, first, counts = np.unique(sample, return_index=True, return_counts=True)
-    return knots, np.asarray(ndtri((first + 0.5 * counts) / len(sample)))
+    return knots, np.asarray(ndtri((first + 0.5 * counts) / KNOTS))

@@ -7,8 +7,10 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.spatial import cKDTree
 from scipy.spatial.distance import cdist
 
+from segmentation.anonymous import TOGETHER
 from segmentation.assignment import Assignment, FloatArray, IntArray
 from segmentation.rules.rule import Arrays, best_two, cluster_means
 
@@ -25,7 +27,8 @@ class PrototypeRule:
     Parameters
     ----------
     points
-        Shape (m, d): k-means centres, BIRCH subclusters, or the mean of each cluster.
+        Shape (m, d): k-means centres, BIRCH subclusters, or the mean of each cluster; none
+        stands for fewer than five customers, but where a whole cluster has fewer.
     owner
         Shape (m,), the cluster of each prototype, integers 0..k-1.
     """
@@ -42,11 +45,15 @@ class PrototypeRule:
     @classmethod
     def learn(cls, estimator: Any, features: FloatArray, labels: IntArray) -> Self:
         """Take the clusterer's own prototypes, else the mean of each cluster."""
+        means = cluster_means(features, labels)
+        owner = np.arange(len(means))
         if hasattr(estimator, "subcluster_centers_"):
-            points, owner = estimator.subcluster_centers_, estimator.subcluster_labels_
-            # Labels were made gapless; a subcluster that owns no row has no new number.
-            return cls(*_owned(np.asarray(points), np.asarray(owner), estimator.labels_, labels))
-        return cls(cluster_means(features, labels), np.arange(int(labels.max()) + 1))
+            points, own = _shared_by_many(estimator.subcluster_centers_, features, labels)
+            lost = np.setdiff1d(owner, own)
+            points, own = np.concatenate([points, means[lost]]), np.concatenate([own, lost])
+            order = np.argsort(own, kind="stable")
+            return cls(points[order], own[order])
+        return cls(means, owner)
 
     def assign(self, features: FloatArray) -> Assignment:
         """Assign each row; ties go to the lower segment."""
@@ -89,12 +96,15 @@ def _closeness(distances: FloatArray, segment: IntArray, runner_up: IntArray) ->
     return np.where(total > 0, other / np.where(total > 0, total, 1.0), 0.5)
 
 
-def _owned(
-    points: FloatArray, owner: IntArray, raw: IntArray, labels: IntArray
+def _shared_by_many(
+    centres: FloatArray, features: FloatArray, labels: IntArray
 ) -> tuple[FloatArray, IntArray]:
-    """Return prototypes and owners in gapless numbers, sorted by owner."""
-    kept_names = np.unique(raw)
-    kept = np.isin(owner, kept_names)
-    new = np.searchsorted(kept_names, owner[kept])
-    order = np.argsort(new, kind="stable")
-    return points[kept][order], new[order].astype(labels.dtype)
+    """Return the subclusters nearest to five customers or more, and the cluster of each.
+
+    A subcluster of one would keep that customer's row in the saved model.
+    """
+    nearest = cKDTree(centres).query(features)[1]
+    kept = np.flatnonzero(np.bincount(nearest, minlength=len(centres)) >= TOGETHER)
+    votes = np.zeros((len(centres), int(labels.max()) + 1))
+    np.add.at(votes, (nearest, labels), 1.0)
+    return centres[kept], np.argmax(votes[kept], axis=1)
