@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from math import isnan, nan
+from typing import Any, Self
+
+NOT_METRICS = ("infeasible", "notes", "excess", "further", "seconds")
 
 
 @dataclass(frozen=True)
@@ -36,9 +41,10 @@ class Evaluation:
     Parameters
     ----------
     score
-        ``stability + agreement + 0.03 ln k``, at least 0.
+        ``stability + agreement + 0.03 ln k``, at least 0; see :func:`segmentation.criteria.score`.
     stability
-        In [0, 1], see :func:`segmentation.criteria.stability`.
+        In [0, 1], see :func:`segmentation.criteria.stability`; 0 where it was not computed
+        because the partition had broken another guard already (`notes` says so).
     stability_spread
         Standard deviation of stability between split seeds.
     agreement
@@ -55,8 +61,15 @@ class Evaluation:
         Customers the judgement was made on.
     infeasible
         Why the candidate may not win, one sentence a reason; empty when feasible.
+    notes
+        What else a reader should know, one sentence each.
+    excess
+        By guard, how far the candidate is beyond it: positive where broken. For an optimiser
+        that learns from constraints; see :func:`segmentation.guards.excess`.
+    further
+        Values of criteria that have no field of their own here.
     seconds
-        Time spent by step (``fit``, ``judge``).
+        Time spent by step (``fit``, ``criteria``, ``stability``).
     """
 
     score: float
@@ -73,9 +86,48 @@ class Evaluation:
     tree_accuracy: float
     rows: int
     infeasible: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    excess: dict[str, float] = field(default_factory=dict)
+    further: dict[str, float] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
 
     @property
     def feasible(self) -> bool:
         """Whether no guard was broken."""
         return not self.infeasible
+
+    def metrics(self) -> dict[str, float]:
+        """Return every number of the judgement by name, NaN where undefined, without times."""
+        own = {f.name: float(getattr(self, f.name)) for f in fields(self) if _is_metric(f.name)}
+        return {**own, **self.further}
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain data that is valid JSON: None stands for NaN."""
+        raw = {f.name: getattr(self, f.name) for f in fields(self)}
+        return {name: _plain(value) for name, value in raw.items()}
+
+    @classmethod
+    def from_dict(cls, raw: Mapping[str, Any]) -> Self:
+        """Read what :meth:`to_dict` wrote."""
+        read = {name: _read(value) for name, value in raw.items()}
+        return cls(**read)
+
+
+def _is_metric(name: str) -> bool:
+    return name not in NOT_METRICS
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, tuple):
+        return list(value)
+    return None if isinstance(value, float) and isnan(value) else value
+
+
+def _read(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _read(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return tuple(value)
+    return nan if value is None else value

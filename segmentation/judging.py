@@ -1,0 +1,195 @@
+"""Judge candidates: fit a spec, describe its partition by numbers, hold it to the guards."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, fields
+from time import perf_counter
+
+import numpy as np
+import pandas as pd
+
+from segmentation.assignment import FloatArray, IntArray
+from segmentation.criteria import CRITERIA, SILHOUETTE_ROWS, JudgedTable, score, stability
+from segmentation.evaluation import Evaluation, Guards
+from segmentation.features.columns import customer_matrix
+from segmentation.guards import Measured, excess, reasons
+from segmentation.reference import NeighbourGraph, ReferenceSpace
+from segmentation.schema import TableSchema
+from segmentation.segmenter import Segmenter, canonical_order
+from segmentation.spec import SegmenterSpec
+from segmentation.surrogate import column_ranks
+
+TRIVIAL_TREE = 0.98
+OWN_FIELDS = frozenset(f.name for f in fields(Evaluation))
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A fitted candidate and what was found.
+
+    Parameters
+    ----------
+    segmenter
+        Fitted on all judged customers.
+    evaluation
+        The judgement.
+    """
+
+    segmenter: Segmenter
+    evaluation: Evaluation
+
+    @property
+    def segment(self) -> IntArray:
+        """Segment of each judged customer, shape (n,), integers in [0, k)."""
+        return self.segmenter.assignment_.segment
+
+
+class Judge:
+    """Judges specs on one set of customers, all in the same reference space.
+
+    The judgement depends on the customers and the seed, not on the order of the rows or the
+    units of the columns.
+
+    Parameters
+    ----------
+    customers
+        Validated customers, shape (n, d).
+    schema
+        Their table.
+    guards
+        What makes a candidate infeasible.
+    seed
+        Seeds the splits of the stability and the sample of the silhouette.
+    n_splits
+        Random splits for the stability; each costs two fits on half of the customers.
+    reference
+        A fitted reference space to judge in, for example the study's; by default one is fitted
+        on `customers`.
+
+    Attributes
+    ----------
+    matrix
+        Shape (n, d), the customers as floats in the schema's column order.
+    reference
+        The fitted reference space.
+    table
+        Coordinates, neighbours and ranks of the customers.
+    """
+
+    def __init__(
+        self,
+        customers: pd.DataFrame | FloatArray,
+        schema: TableSchema,
+        *,
+        guards: Guards | None = None,
+        seed: int = 0,
+        n_splits: int = 2,
+        reference: ReferenceSpace | None = None,
+    ) -> None:
+        self.schema = schema
+        self.guards = guards or Guards()
+        self.seed = seed
+        self.n_splits = n_splits
+        self.matrix = customer_matrix(customers, schema.column_names)
+        self.reference = reference or ReferenceSpace(schema).fit(self.matrix)
+        self._order = canonical_order(self.matrix, seed)
+        coordinates = self.reference.transform(self.matrix)
+        self.table = JudgedTable(
+            coordinates=coordinates,
+            graph=NeighbourGraph.of(coordinates),
+            ranks=column_ranks(self.matrix),
+            sample=self._order[:SILHOUETTE_ROWS],
+        )
+
+    def judge(self, spec: SegmenterSpec) -> Judged:
+        """Fit a spec on the customers and judge it.
+
+        The stability costs several fits; it is computed only for a partition that keeps all
+        other guards, and counts as 0 otherwise: such a candidate scores below every feasible
+        one, and its excesses still tell an optimiser how far it was off.
+
+        Raises
+        ------
+        SpecError
+            When the spec names what does not exist.
+        TooLargeError
+            When the clusterer cannot take that many customers.
+        DataError
+            When there are fewer customers than clusters, also in half of the table.
+        """
+        seconds: dict[str, float] = {}
+        with _timed(seconds, "fit"):
+            segmenter = Segmenter(spec, self.schema).fit(self.matrix)
+        labels = segmenter.assignment_.segment
+        with _timed(seconds, "criteria"):
+            values = {name: c.compute(labels, self.table) for name, c in CRITERIA.items()}
+        measured = self._measured(segmenter, None)
+        spread = 0.0
+        if not reasons(measured, self.guards):
+            with _timed(seconds, "stability"):
+                stable, spread = self._stability(spec, labels)
+            measured = self._measured(segmenter, stable)
+        return Judged(segmenter, self._evaluation(segmenter, measured, spread, values, seconds))
+
+    def _stability(self, spec: SegmenterSpec, labels: IntArray) -> tuple[float, float]:
+        def refit(half: IntArray) -> IntArray:
+            segmenter = Segmenter(spec, self.schema).fit(self.matrix[half])
+            return segmenter.assign(self.matrix).segment
+
+        return stability(labels, refit, self._order, self.n_splits, self.seed)
+
+    def _measured(self, segmenter: Segmenter, stable: float | None) -> Measured:
+        sizes = np.bincount(segmenter.assignment_.segment, minlength=segmenter.n_segments_)
+        return Measured(
+            n_segments=segmenter.n_segments_,
+            smallest_share=float(sizes.min() / len(self.matrix)),
+            largest_share=float(sizes.max() / len(self.matrix)),
+            noise_share=segmenter.noise_share_,
+            stability=stable,
+        )
+
+    def _evaluation(
+        self,
+        segmenter: Segmenter,
+        measured: Measured,
+        spread: float,
+        values: dict[str, float],
+        seconds: dict[str, float],
+    ) -> Evaluation:
+        stable = measured.stability or 0.0
+        return Evaluation(
+            score=score(stable, values["agreement"], measured.n_segments),
+            stability=stable,
+            stability_spread=spread,
+            n_segments=measured.n_segments,
+            smallest_share=measured.smallest_share,
+            largest_share=measured.largest_share,
+            noise_share=measured.noise_share,
+            rows=len(self.matrix),
+            infeasible=reasons(measured, self.guards),
+            notes=(*segmenter.notes_, *_notes(measured, values["tree_accuracy"])),
+            excess=excess(measured, self.guards),
+            further={name: v for name, v in values.items() if name not in OWN_FIELDS},
+            seconds=seconds,
+            **{name: v for name, v in values.items() if name in OWN_FIELDS},
+        )
+
+
+def _notes(measured: Measured, tree_accuracy: float) -> Iterator[str]:
+    if measured.stability is None:
+        yield "Stability was not computed: the partition had broken another guard already."
+    if tree_accuracy >= TRIVIAL_TREE and measured.n_segments > 1:
+        yield (
+            f"A tree of seven questions names the segment of {tree_accuracy:.1%} of customers: "
+            "the segments may be little more than flags of who ever did what. "
+            "Compare a partition with more segments."
+        )
+
+
+@contextmanager
+def _timed(seconds: dict[str, float], step: str) -> Iterator[None]:
+    start = perf_counter()
+    yield
+    seconds[step] = perf_counter() - start
