@@ -42,6 +42,9 @@ class Column:
         What an empty form starts with.
     help
         One sentence for the form.
+    high, low
+        A few words for customers whose values are high or low, for segment names, for example
+        ``"frequent buyers"``; empty for words made from the label.
     """
 
     name: str
@@ -53,6 +56,8 @@ class Column:
     nullable: bool = False
     default: float | None = None
     help: str = ""
+    high: str = ""
+    low: str = ""
 
 
 @dataclass(frozen=True)
