@@ -1,6 +1,6 @@
 """How a customer the clusterer never saw is assigned, from arrays alone."""
 
-from segmentation.rules.rule import Rule
+from segmentation.rules.rule import Arrays, Rule
 from segmentation.rules.table import learn_rule, rule_from_arrays
 
-__all__ = ["Rule", "learn_rule", "rule_from_arrays"]
+__all__ = ["Arrays", "Rule", "learn_rule", "rule_from_arrays"]
