@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from segmentation.evaluation import Guards
+from segmentation.wording import percent
 
 
 @dataclass(frozen=True)
@@ -93,11 +94,3 @@ def reasons(measured: Measured, guards: Guards) -> tuple[str, ...]:
         if guard.excess(measured, guards) > 0
         and not (name == "stability" and measured.stability is None)
     )
-
-
-def percent(share: float) -> str:
-    """Return a share as text, with decimals only where they matter: ``"5 %"``, ``"1.2 %"``."""
-    digits = 0 if share >= 0.0995 or round(share * 100, 1).is_integer() else 1
-    if 0 < share < 0.0005:
-        digits = 2
-    return f"{share * 100:.{digits}f} %"
