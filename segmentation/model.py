@@ -1,0 +1,223 @@
+"""The servable model: a fitted segmenter with everything its answer needs, and nothing else."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from segmentation.calibration import Calibration
+from segmentation.errors import ModelFileError, SegmentationError
+from segmentation.evaluation import Evaluation
+from segmentation.features.columns import customer_matrix
+from segmentation.novelty import Novelty
+from segmentation.profiles import SegmentProfile, book_summary, profile_segments
+from segmentation.reasons import Reasons, segment_medians
+from segmentation.reference import ReferenceSpace
+from segmentation.schema import TableSchema
+from segmentation.segment_map import segment_map
+from segmentation.segmenter import Customers, Segmenter
+from segmentation.storage import (
+    Stored,
+    named,
+    part,
+    restored_segmenter,
+    segmenter_arrays,
+    segmenter_recipe,
+)
+
+MISFITS = (KeyError, IndexError, TypeError, ValueError, AttributeError, SegmentationError)
+
+
+@dataclass(frozen=True)
+class SegmentationModel:
+    """Scores customers and describes its segments.
+
+    Parameters
+    ----------
+    segmenter
+        Fitted.
+    names
+        Name of each segment.
+    reference
+        The space in which novelty and reasons are measured.
+    reasons, novelty, calibration
+        See their classes.
+    about
+        What :meth:`description` returns.
+    """
+
+    segmenter: Segmenter
+    names: tuple[str, ...]
+    reference: ReferenceSpace
+    reasons: Reasons
+    novelty: Novelty
+    calibration: Calibration
+    about: Mapping[str, Any]
+
+    @classmethod
+    def build(
+        cls, segmenter: Segmenter, customers: pd.DataFrame, evaluation: Evaluation, seed: int
+    ) -> SegmentationModel:
+        """Learn from the training customers what the answers need.
+
+        Parameters
+        ----------
+        segmenter
+            Fitted on `customers`.
+        customers
+            The training customers.
+        evaluation
+            The judgement of `segmenter`, for the description.
+        seed
+            Seeds the refits of the calibration, landmarks and map.
+        """
+        schema, segment = segmenter.schema, segmenter.assignment_.segment
+        reference = ReferenceSpace(schema).fit(customers)
+        coordinates = reference.transform(customers)
+        profiles = profile_segments(customers, segment, schema)
+        medians = segment_medians(coordinates, segment, segmenter.n_segments_)
+        return cls(
+            segmenter,
+            tuple(profile.name for profile in profiles),
+            reference,
+            Reasons(schema.column_names, medians),
+            Novelty.learn(coordinates, seed),
+            Calibration.learn(segmenter, customers, seed),
+            {
+                **_recipe(segmenter),
+                **_findings(profiles, book_summary(customers, schema), evaluation),
+                "map": segment_map(coordinates, segment, seed),
+            },
+        )
+
+    @property
+    def schema(self) -> TableSchema:
+        """The table this model scores."""
+        return self.segmenter.schema
+
+    def score(self, customers: Customers) -> pd.DataFrame:
+        """Return one row per customer; missing values are handled as in training.
+
+        Parameters
+        ----------
+        customers
+            Shape (n, d), the schema's columns; others are ignored.
+
+        Returns
+        -------
+        DataFrame
+            With the index of `customers` and the columns ``segment`` (1..k),
+            ``segment_name``, ``confidence`` (in [0, 1]: the share of such customers that keep
+            their segment when the model is refitted), ``runner_up``, ``runner_up_name``,
+            ``unlike_training`` and ``reasons`` (at most five column names, those that decided
+            for the segment over the runner-up, most important first).
+
+        Raises
+        ------
+        DataError
+            When a column is missing.
+        """
+        matrix = customer_matrix(customers, self.schema.column_names)
+        if not len(matrix):
+            return self._score_one_unknown().iloc[:0].set_axis(_index(customers))
+        assignment = self.segmenter.assign(matrix)
+        segment, runner_up = assignment.segment, assignment.runner_up
+        coordinates = self.reference.transform(matrix)
+        reasons = self.reasons.decisive(coordinates, segment, runner_up, ~np.isnan(matrix))
+        index, names = _index(customers), np.array(self.names)
+        columns = {
+            "segment": segment + 1,
+            "segment_name": names[segment],
+            "confidence": self.calibration.apply(assignment.confidence),
+            "runner_up": runner_up + 1,
+            "runner_up_name": names[runner_up],
+            "unlike_training": self.novelty.unlike(coordinates),
+            "reasons": pd.Series(reasons, index=index, dtype=object),
+        }
+        return pd.DataFrame(columns, index=index)
+
+    def description(self) -> dict[str, Any]:
+        """Return schema, spec, profiles, book, evaluation and map as plain JSON data."""
+        return dict(self.about)
+
+    def save(self, directory: Path) -> None:
+        """Write the model into a folder as arrays and JSON; see :mod:`segmentation.storage`."""
+        recipe = {**segmenter_recipe(self.segmenter), "names": list(self.names)}
+        arrays = {
+            **segmenter_arrays(self.segmenter),
+            **named("reference", self.reference.to_arrays()),
+            **named("novelty", self.novelty.to_arrays()),
+            **named("calibration", self.calibration.to_arrays()),
+            "medians": self.reasons.medians,
+        }
+        Stored(recipe, arrays, self.about).write(directory)
+
+    @classmethod
+    def load(cls, directory: Path) -> SegmentationModel:
+        """Read what :meth:`save` wrote, and score a customer without values to see it work.
+
+        Raises
+        ------
+        ModelFileError
+            When a file is missing or damaged, does not belong there or does not fit the others.
+        """
+        stored = Stored.read(directory)
+        try:
+            model = cls._restored(stored)
+            model._score_one_unknown()
+        except MISFITS as error:
+            raise ModelFileError(
+                f"the files in {directory} do not make a model together: "
+                f"{type(error).__name__}: {error}. Copy the whole folder again or train again."
+            ) from error
+        return model
+
+    @classmethod
+    def _restored(cls, stored: Stored) -> SegmentationModel:
+        arrays = stored.arrays
+        segmenter = restored_segmenter(stored.recipe, arrays)
+        names, medians = tuple(map(str, stored.recipe["names"])), arrays["medians"]
+        if not len(names) == len(medians) == segmenter.n_segments_:
+            raise ModelFileError(
+                f"{len(names)} names, {len(medians)} medians, {segmenter.n_segments_} segments"
+            )
+        return cls(
+            segmenter,
+            names,
+            ReferenceSpace.from_arrays(part("reference", arrays)),
+            Reasons(segmenter.schema.column_names, medians),
+            Novelty.from_arrays(part("novelty", arrays)),
+            Calibration.from_arrays(part("calibration", arrays)),
+            stored.description,
+        )
+
+    def _score_one_unknown(self) -> pd.DataFrame:
+        return self.score(np.full((1, len(self.schema.columns)), np.nan))
+
+
+def _index(customers: Customers) -> pd.Index[Any]:
+    if isinstance(customers, pd.DataFrame):
+        return customers.index
+    return pd.RangeIndex(len(customers))
+
+
+def _recipe(segmenter: Segmenter) -> dict[str, Any]:
+    return {"schema": segmenter.schema.to_dict(), "spec": json.loads(segmenter.spec.to_json())}
+
+
+def _findings(
+    profiles: tuple[SegmentProfile, ...], book: Mapping[str, Any], evaluation: Evaluation
+) -> dict[str, Any]:
+    judged = {**asdict(evaluation), "feasible": evaluation.feasible}
+    numbers = {k: None if isinstance(v, float) and np.isnan(v) else v for k, v in judged.items()}
+    return {
+        "profiles": [profile.to_dict() for profile in profiles],
+        "book": dict(book),
+        "evaluation": numbers,
+    }
