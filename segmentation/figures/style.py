@@ -1,0 +1,79 @@
+"""One look for all pictures: sizes, colours a colour-blind person can tell apart, titles."""
+
+from __future__ import annotations
+
+from textwrap import shorten, wrap
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+DPI = 110
+INK = "#22252b"
+QUIET = "#6b7280"
+GRID = "#e5e7eb"
+ACCENT = "#332288"
+# Paul Tol's muted scheme (2021, SRON/EPS/TN/09-002), neighbours in the list far apart in hue.
+PALETTE = (
+    "#332288",
+    "#CC6677",
+    "#44AA99",
+    "#DDCC77",
+    "#882255",
+    "#88CCEE",
+    "#117733",
+    "#AA4499",
+    "#999933",
+    "#661100",
+)
+
+
+def colour(number: int) -> str:
+    """Return the colour of cluster `number`, from 0; it repeats after ten."""
+    return PALETTE[number % len(PALETTE)]
+
+
+def figure_with_axes(
+    width: float,
+    height: float,
+    margins: tuple[float, float, float, float],
+) -> tuple[Figure, Axes]:
+    """Return a figure in inches with one axes inside (left, right, bottom, top) margins.
+
+    Margins are given in inches too: an automatic layout would cost as much time as the
+    drawing. No pyplot, so that threads can draw at once.
+    """
+    figure = Figure(figsize=(width, height), dpi=DPI, facecolor="white")
+    left, right, bottom, top = margins
+    box = (
+        left / width,
+        bottom / height,
+        (width - left - right) / width,
+        (height - bottom - top) / height,
+    )
+    axes = figure.add_axes(box)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.spines[["left", "bottom"]].set_color(GRID)
+    axes.tick_params(colors=QUIET, labelcolor=INK, labelsize=9, length=0)
+    return figure, axes
+
+
+def titles(figure: Figure, title: str, subtitle: str = "") -> None:
+    """Write the finding on top, flush left, and below it how to read the picture."""
+    left, height = 0.16 / figure.get_figwidth(), figure.get_figheight()
+    for down, text, size, ink, weight in (
+        (0.14, title, 12.5, INK, "bold"),
+        (0.41, subtitle, 9.0, QUIET, "normal"),
+    ):
+        figure.text(
+            left, 1 - down / height, text, va="top", fontsize=size, color=ink, fontweight=weight
+        )
+
+
+def short(text: str, width: int) -> str:
+    """Return text cut at a word to at most `width` characters."""
+    return shorten(text, width, placeholder=" …")
+
+
+def wrapped(text: str, width: int, lines: int) -> str:
+    """Return text in at most `lines` lines of about `width` characters."""
+    return "\n".join(wrap(text, width, max_lines=lines, placeholder=" …"))
