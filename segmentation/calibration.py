@@ -72,20 +72,23 @@ class Calibration:
 def kept_segment(
     segmenter: Segmenter, customers: Customers, seed: int
 ) -> tuple[FloatArray, NDArray[np.bool_]]:
-    """Refit on a random half; compare on the other half.
+    """Refit on both halves of a random split; compare each refit on the half it did not see.
 
     Returns
     -------
     raw, kept
-        Shape (m,), for the customers the refit did not see: raw confidence of `segmenter`,
-        and whether the refit assigns them to the same segment.
+        Shape (n,): raw confidence of `segmenter`, and whether the refit that did not see the
+        customer assigns the same segment.
     """
     matrix = customer_matrix(customers, segmenter.schema.column_names)
-    shuffled = np.random.default_rng(seed).permutation(len(matrix))
-    seen, unseen = np.array_split(shuffled, 2)
-    refit = Segmenter(segmenter.spec, segmenter.schema).fit(matrix[seen])
-    ours, theirs = segmenter.assign(matrix[unseen]), refit.assign(matrix[unseen])
-    return ours.confidence, matched(ours.segment, theirs.segment) == ours.segment
+    first, second = np.array_split(np.random.default_rng(seed).permutation(len(matrix)), 2)
+    raw, kept = np.empty(len(matrix)), np.empty(len(matrix), dtype=bool)
+    for seen, unseen in ((first, second), (second, first)):
+        refit = Segmenter(segmenter.spec, segmenter.schema).fit(matrix[seen])
+        ours, theirs = segmenter.assign(matrix[unseen]), refit.assign(matrix[unseen])
+        raw[unseen] = ours.confidence
+        kept[unseen] = matched(ours.segment, theirs.segment) == ours.segment
+    return raw, kept
 
 
 def matched(reference: IntArray, other: IntArray) -> IntArray:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from sklearn.ensemble import IsolationForest
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.pipeline import Pipeline
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from segmentation.assignment import Assignment, FloatArray, IntArray
 from segmentation.clusterers import CLUSTERERS, Clusterer
@@ -94,15 +95,9 @@ class Segmenter:
         """
         matrix = customer_matrix(customers, self.schema.column_names)
         self._check_rows(len(matrix))
-        order = canonical_order(matrix, self.spec.seed)
-        self.pipeline_ = build_pipeline(self.spec.preprocessing, self.schema).fit(matrix[order])
-        features = self.pipeline_.transform(matrix[order])
-        kept = self._not_isolated(features)
-        rule, noise = self._learn(features[kept])
-        self.noise_share_ = float(noise / len(matrix))
-        self.rule_, assignment = _by_size(rule, features)
-        self.n_segments_ = self.rule_.n_segments
-        self.assignment_ = _in_order(assignment, order)
+        # Threads add up in the order they finish: with one, a spec gives the same bits anywhere.
+        with threadpool_limits(limits=1):
+            self._fit(matrix)
         return self
 
     def features(self, customers: Customers) -> FloatArray:
@@ -113,6 +108,17 @@ class Segmenter:
     def assign(self, customers: Customers) -> Assignment:
         """Return the assignment of customers, seen before or not."""
         return self.rule_.assign(self.features(customers))
+
+    def _fit(self, matrix: FloatArray) -> None:
+        order = canonical_order(matrix, self.spec.seed)
+        self.pipeline_ = build_pipeline(self.spec.preprocessing, self.schema).fit(matrix[order])
+        features = self.pipeline_.transform(matrix[order])
+        kept = self._not_isolated(features)
+        rule, noise = self._learn(features[kept])
+        self.noise_share_ = float(noise / len(matrix))
+        self.rule_, assignment = _by_size(rule, features)
+        self.n_segments_ = self.rule_.n_segments
+        self.assignment_ = _in_order(assignment, order)
 
     def _check_rows(self, rows: int) -> None:
         self.clusterer.check_rows(rows)

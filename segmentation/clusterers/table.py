@@ -25,6 +25,7 @@ HyperParameters = Mapping[str, HyperParameter]
 Make = Callable[[dict[str, Any], int], Any]
 DEFAULT_CLUSTERS = 4
 STARTS = 5
+MIXTURE_STARTS = 3
 
 
 @dataclass(frozen=True)
@@ -121,6 +122,7 @@ def _gaussian(covariance: str) -> Make:
             n_components=given.pop("n_clusters"),
             covariance_type=covariance,
             reg_covar=given.pop("reg_covar", 1e-2),
+            n_init=MIXTURE_STARTS,
             max_iter=300,
             random_state=seed,
         )
