@@ -12,6 +12,7 @@ INK = "#22252b"
 QUIET = "#6b7280"
 GRID = "#e5e7eb"
 ACCENT = "#332288"
+CONTRAST = "#CC6677"
 # Paul Tol's muted scheme (2021, SRON/EPS/TN/09-002), neighbours in the list far apart in hue.
 PALETTE = (
     "#332288",
