@@ -28,6 +28,10 @@ class Standardise(ArrayStep):
         an interquartile range of next to nothing and would drown all others: where the robust
         spread is below a tenth of the standard deviation, the standard deviation is used.
 
+    A column of only two values, such as an indicator, is divided by half their distance, the
+    standard deviation of a fair coin: by its own, a flag that one customer in thirty carries
+    would set that customer further apart than any amount of money could.
+
     Attributes
     ----------
     centre_, spread_
@@ -44,6 +48,9 @@ class Standardise(ArrayStep):
             low, self.centre_, high = np.quantile(matrix, [0.25, 0.5, 0.75], axis=0)
             iqr = (high - low) / NORMAL_IQR
             spread = np.where(iqr < SMALLEST_ROBUST * deviation, deviation, iqr)
+        low, high = matrix.min(axis=0), matrix.max(axis=0)
+        two_values = ((matrix == low) | (matrix == high)).all(axis=0)
+        spread = np.where(two_values, (high - low) / 2, spread)
         constant = deviation <= CONSTANT * np.maximum(np.abs(self.centre_), 1e-300)
         self.spread_ = np.where(constant, 1.0, spread)
 

@@ -235,6 +235,14 @@ def test_robust_scale_survives_a_column_that_is_mostly_zero() -> None:
     assert np.abs(scaled).max() < 10
 
 
+@pytest.mark.parametrize("robust", [False, True])
+def test_rare_flag_is_no_further_out_than_a_fair_coin(robust) -> None:
+    """A flag of one customer in fifty spans two spreads, like any other flag."""
+    column = np.r_[np.zeros(98), 1.0, 1.0][:, None]
+    scaled = Standardise(robust=robust).fit_transform(column)
+    assert np.ptp(scaled) == 2.0
+
+
 def test_components_keep_the_share_of_variance_asked_for() -> None:
     """The kept components explain at least the share, and one fewer would not."""
     rng = np.random.default_rng(4)
