@@ -9,7 +9,7 @@ from segmentation.schema import Column
 
 def percent(share: float) -> str:
     """Return a share as text, with decimals only where they matter: ``"5 %"``, ``"1.2 %"``."""
-    digits = 0 if abs(share) >= 0.0995 or round(share * 100, 1).is_integer() else 1
+    digits = 0 if abs(share) >= 0.0995 or round(float(share) * 100, 1).is_integer() else 1
     if 0 < abs(share) < 0.0005:
         digits = 2
     return f"{share * 100:.{digits}f} %"
