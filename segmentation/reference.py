@@ -131,7 +131,8 @@ class NeighbourGraph:
     def of(cls, matrix: FloatArray, neighbours: int = NEIGHBOURS) -> NeighbourGraph:
         """Return the graph of a reference matrix, shape (n, d).
 
-        Each row has `neighbours` neighbours, or n - 1 where there are no more.
+        Each row has `neighbours` neighbours, or n - 1 where there are no more. Time grows with
+        n²: about a second for 20,000 rows.
         """
         count = min(neighbours, len(matrix) - 1)
         if count < 1:

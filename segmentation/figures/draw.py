@@ -140,9 +140,10 @@ def draw_profile_heatmap(data: FigureData) -> Figure:
     axes.tick_params(axis="x", labelsize=8.5)
     axes.spines[:].set_visible(False)
     more = f"; {table.left_out} weaker columns not shown" if table.left_out else ""
+    differ = f"Segments differ most in {inside_sentence(table.strongest)}"
     titles(
         figure,
-        f"Segments differ most in {inside_sentence(table.strongest)}",
+        differ if segments > 1 else "1 segment: nothing to compare it with",
         f"+1: each member above everybody else, −1: below (rank-biserial correlation){more}",
     )
     return figure

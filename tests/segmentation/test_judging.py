@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from segmentation.criteria import score
+from segmentation.criteria import CRITERIA, Criterion, score
 from segmentation.evaluation import Evaluation, Guards
 from segmentation.guards import GUARDS, Measured, excess, reasons
 from segmentation.judging import Judge
@@ -199,6 +199,14 @@ def test_evaluation_survives_strict_json(judge: Judge) -> None:
     undefined = replace(found, silhouette=nan)
     read = Evaluation.from_dict(json.loads(json.dumps(undefined.to_dict(), allow_nan=False)))
     assert isnan(read.silhouette)
+
+
+def test_a_new_criterion_is_one_entry(judge: Judge, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is added to the table is computed for each candidate and is among its metrics."""
+    largest = Criterion("largest", "Size.", True, lambda labels, _: float(np.bincount(labels)[0]))
+    monkeypatch.setattr("segmentation.judging.CRITERIA", {**CRITERIA, "largest": largest})
+    judged = judge.judge(spec(n_clusters=4))
+    assert judged.evaluation.metrics()["largest"] == (judged.segment == 0).sum()
 
 
 def test_metrics_are_the_numbers_only(judge: Judge) -> None:
