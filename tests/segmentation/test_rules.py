@@ -101,6 +101,15 @@ def test_neighbours_confidence_is_the_share_of_votes() -> None:
     assert answer.confidence[0] == pytest.approx(0.6)
 
 
+def test_neighbours_are_surer_inside_than_at_the_border() -> None:
+    """Five neighbours of one mind at a border are still less sure than in the interior."""
+    places = np.linspace(0, 1, 300)[:, None]
+    rule = NeighboursRule(places, (places[:, 0] > 0.5).astype(np.int64))
+    answer = rule.assign(np.array([[0.1], [0.485], [0.5]]))
+    assert answer.segment.tolist()[:2] == [0, 0]
+    assert answer.confidence[0] == 1.0 > answer.confidence[1] > answer.confidence[2]
+
+
 def test_no_kept_point_is_a_customer() -> None:
     """What rules keep are averages of five: no training row is found among them."""
     features, _ = points()
