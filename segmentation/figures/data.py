@@ -183,7 +183,7 @@ class EffectTable:
     effects
         Shape (number of labels, k), in [-1, 1].
     strongest
-        Label of the column with the largest effect.
+        Label of the column with the largest mean size of effect over customers.
     left_out
         Number of weaker columns that are not shown.
     """
@@ -199,10 +199,11 @@ def effect_table(data: FigureData) -> EffectTable:
     by_name = [{c.column: c.effect for c in profile.columns} for profile in data.profiles]
     effects = np.array([[own[name] for own in by_name] for name in data.columns])
     strength = np.abs(effects).max(axis=1)
+    typical = np.abs(effects) @ np.array([profile.share for profile in data.profiles])
     shown = np.sort(np.argsort(-strength, kind="stable")[:MOST_COLUMNS])
     return EffectTable(
         labels=tuple(data.labels[j] for j in shown),
         effects=effects[shown],
-        strongest=data.labels[int(np.argmax(strength))],
+        strongest=data.labels[int(np.argmax(typical))],
         left_out=len(data.columns) - len(shown),
     )

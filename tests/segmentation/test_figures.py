@@ -103,6 +103,17 @@ def test_heat_map_shows_the_profiles_effects(data: FigureData) -> None:
             assert table.effects[row, k] == column.effect
 
 
+def test_strongest_column_counts_customers_not_segments(data: FigureData) -> None:
+    """A column that sets one tiny segment apart is not what segments differ most in."""
+    shares, balance, tenure = (0.5, 0.45, 0.05), (0.7, -0.8, 0.1), (0.0, 0.0, 0.99)
+    profiles = []
+    for k in range(3):
+        effects = {"BALANCE": balance[k], "TENURE": tenure[k]}
+        columns = [replace(c, effect=effects.get(c.column, 0.0)) for c in data.profiles[k].columns]
+        profiles.append(replace(data.profiles[k], share=shares[k], columns=tuple(columns)))
+    assert effect_table(replace(data, profiles=tuple(profiles))).strongest == "Balance"
+
+
 def test_sample_is_bounded_and_repeatable(data: FigureData) -> None:
     """At most 2,000 customers are drawn, the same ones each time."""
     many = replace(data, segment=np.zeros(5000, dtype=np.int64))
