@@ -251,8 +251,8 @@ def _share(months: FloatArray, tenure: FloatArray) -> FloatArray:
 def _round_limit(limit: FloatArray) -> FloatArray:
     """Return limits as banks grant them: whole hundreds, above $1,500 whole five hundreds."""
     step = np.where(limit < 1_500, 100.0, 500.0)
-    rounded: FloatArray = np.clip(np.round(limit / step) * step, 300.0, 30_000.0)
-    return rounded
+    rounded = np.round(limit / step) * step
+    return np.asarray(np.clip(rounded, 300.0, 30_000.0), dtype=np.float64)
 
 
 def _balance(random: np.random.Generator, plan: _Plans, limit: FloatArray) -> FloatArray:
