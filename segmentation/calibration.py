@@ -43,7 +43,7 @@ class Calibration:
         segmenter
             Fitted.
         customers
-            Its training customers; at most 20,000 of them are used.
+            Its training customers, or more of their kind; at most 20,000 are used.
         seed
             Seeds the splits.
         """

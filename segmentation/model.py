@@ -64,20 +64,20 @@ class SegmentationModel:
     def build(
         cls, segmenter: Segmenter, customers: pd.DataFrame, evaluation: Evaluation, seed: int
     ) -> SegmentationModel:
-        """Learn from the training customers what the answers need.
+        """Learn from the customers what the answers need.
 
         Parameters
         ----------
         segmenter
-            Fitted on `customers`.
+            Fitted on `customers`, or on a sample of them.
         customers
-            The training customers.
+            The book that is described.
         evaluation
             The judgement of `segmenter`, for the description.
         seed
             Seeds the refits of the calibration, landmarks and map.
         """
-        schema, segment = segmenter.schema, segmenter.assignment_.segment
+        schema, segment = segmenter.schema, segmenter.assign(customers).segment
         reference = ReferenceSpace(schema).fit(customers)
         coordinates = reference.transform(customers)
         profiles = profile_segments(customers, segment, schema)
