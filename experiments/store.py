@@ -1,0 +1,80 @@
+"""Databases that survive a crash: the tracking store and the study's, both SQLite by default."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import mlflow
+from mlflow import MlflowClient
+
+DEFAULT_TRACKING_URI = "sqlite:///mlflow.db"
+SQLITE = "sqlite:///"
+
+
+def prepare_tracking() -> str:
+    """Choose the tracking store, create it if it is a missing SQLite file, and return its URI.
+
+    ``MLFLOW_TRACKING_URI`` wins; without it the store is ``mlflow.db`` in this folder, as it is
+    for ``mlflow run`` and ``mlflow ui``.
+    """
+    uri = os.environ.get("MLFLOW_TRACKING_URI") or DEFAULT_TRACKING_URI
+    if path := sqlite_path(uri):
+        create_whole(path, lambda draft: _create_tracking(f"{SQLITE}{draft}"))
+    mlflow.set_tracking_uri(uri)
+    return uri
+
+
+def sqlite_path(uri: str) -> Path | None:
+    """Return the file behind a ``sqlite:///`` URI, None for any other URI."""
+    return Path(uri.removeprefix(SQLITE)) if uri.startswith(SQLITE) else None
+
+
+def create_whole(path: Path, create: Callable[[Path], None]) -> None:
+    """Create an SQLite database elsewhere and move it into place, unless it is there.
+
+    A process killed while MLflow or Optuna makes its tables would leave a file that can never
+    be opened again; a file that appears whole or not at all cannot be broken that way.
+
+    Parameters
+    ----------
+    path
+        Where the database belongs.
+    create
+        Makes the tables in the file it is given.
+    """
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=path.parent, prefix=".creating-") as folder:
+            draft = Path(folder) / path.name
+            create(draft)
+            write_ahead(draft)
+            try:
+                os.link(draft, path)
+            except FileExistsError:
+                return  # another process was first; its database is as good
+    write_ahead(path)
+
+
+def write_ahead(path: Path) -> None:
+    """Switch a database to write-ahead logging, which stays with the file.
+
+    It is about three times as fast for many small runs and lets readers read meanwhile.
+    """
+    connection = sqlite3.connect(path, timeout=30)
+    try:
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    finally:
+        connection.close()
+
+
+def _create_tracking(uri: str) -> None:
+    MlflowClient(tracking_uri=uri).search_experiments(max_results=1)
+
+
+if __name__ == "__main__":
+    prepare_tracking()

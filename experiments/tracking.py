@@ -1,0 +1,243 @@
+"""What a search leaves in MLflow: a parent run for the study, a nested run for every trial."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from time import time
+from typing import Any
+
+import mlflow
+from matplotlib.figure import Figure
+from mlflow import MlflowClient
+from mlflow.entities import DatasetInput, Metric, Param, RunStatus, RunTag
+from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID, MLFLOW_RUN_NAME, MLFLOW_RUN_NOTE
+
+from experiments.candidates import Candidate
+from segmentation.clusterers import CLUSTERERS
+from segmentation.evaluation import Evaluation
+from segmentation.figures import FIGURES, FigureData
+from segmentation.judging import Judge, Judged
+from segmentation.spec import SegmenterSpec
+
+MOST_TAG = 4_000
+DPI = 110
+
+
+class Tracker:
+    """Records one study through MLflow's client, a few calls a run.
+
+    Parameters
+    ----------
+    client
+        Of the tracking store.
+    experiment_id
+        Where the runs belong.
+    parent
+        Id of the study's run.
+    dataset
+        What every run says its data were: digest, schema and profile, no rows.
+    """
+
+    def __init__(
+        self, client: MlflowClient, experiment_id: str, parent: str, dataset: DatasetInput
+    ) -> None:
+        self.client = client
+        self.experiment_id = experiment_id
+        self.parent = parent
+        self.dataset = dataset
+
+    @contextmanager
+    def trial(self, number: int, spec: SegmenterSpec) -> Iterator[str]:
+        """Open the run of a trial; whatever ends the block ends the run.
+
+        Yields
+        ------
+        str
+            The run's id.
+        """
+        tags = {
+            MLFLOW_PARENT_RUN_ID: self.parent,
+            "trial": str(number),
+            "algorithm": CLUSTERERS[spec.clusterer].title,
+        }
+        run = self.client.create_run(
+            self.experiment_id, tags=tags, run_name=trial_name(number, spec)
+        )
+        run_id: str = run.info.run_id
+        self.client.log_inputs(run_id, [self.dataset])
+        self.client.log_batch(run_id, params=_params(flat(spec)))
+        status = RunStatus.FAILED
+        try:
+            yield run_id
+            status = RunStatus.FINISHED
+        except Exception as error:
+            reason = f"{type(error).__name__}: {error}"[:MOST_TAG]
+            tags = {"feasible": "failed", "reason": reason, MLFLOW_RUN_NOTE: f"Failed. {reason}"}
+            self.client.log_batch(run_id, tags=_tags(tags))
+            raise
+        finally:
+            self.client.set_terminated(run_id, RunStatus.to_string(status))
+
+    def judged(self, run_id: str, judge: Judge, judged: Judged, seconds: float) -> None:
+        """Record a judgement: numbers, reasons, recipe and, where feasible, pictures."""
+        found, spec = judged.evaluation, judged.segmenter.spec
+        files = {"spec.json": spec.to_json(), "evaluation.json": json.dumps(found.to_dict())}
+        data = FigureData.of(judge, judged)
+        figures = {name: draw(data) for name, draw in FIGURES.items()}
+        self.files(run_id, files, figures)
+        metrics = {**found.metrics(), **_seconds(found), "seconds_trial": seconds}
+        self.metrics(run_id, metrics, step=found.rows)
+        self.tags(run_id, {**_verdict(found), MLFLOW_RUN_NOTE: trial_note(spec, found)})
+
+    def rung(self, candidate: Candidate, found: Evaluation) -> None:
+        """Record that a trial was judged again on more customers, in the trial's own run."""
+        self.metrics(candidate.run_id, {**found.metrics(), **_seconds(found)}, step=found.rows)
+        note = trial_note(candidate.spec, found)
+        self.tags(candidate.run_id, {**_verdict(found), MLFLOW_RUN_NOTE: note})
+
+    def metrics(self, run_id: str, values: Mapping[str, float], step: int = 0) -> None:
+        """Record numbers; what is undefined (NaN) is left out."""
+        now = int(time() * 1000)
+        known = [Metric(k, v, now, step) for k, v in values.items() if v == v]
+        self.client.log_batch(run_id, metrics=known)
+
+    def tags(self, run_id: str, values: Mapping[str, str]) -> None:
+        """Set tags."""
+        self.client.log_batch(run_id, tags=_tags(values))
+
+    def files(self, run_id: str, texts: Mapping[str, str], figures: Mapping[str, Figure]) -> None:
+        """Upload texts and pictures in one call."""
+        with tempfile.TemporaryDirectory() as name:
+            folder = Path(name)
+            for file, text in texts.items():
+                (folder / file).write_text(text, encoding="utf-8")
+            for file, figure in figures.items():
+                (folder / "plots").mkdir(exist_ok=True)
+                figure.savefig(folder / "plots" / f"{file}.png", dpi=DPI)
+            self.client.log_artifacts(run_id, name)
+
+    def finish(self, failed: bool = False) -> None:
+        """End the study's run."""
+        status = RunStatus.FAILED if failed else RunStatus.FINISHED
+        self.client.set_terminated(self.parent, RunStatus.to_string(status))
+
+    def close_orphans(self, finished: set[str]) -> int:
+        """End nested runs that a killed process left running; return how many.
+
+        Parameters
+        ----------
+        finished
+            Ids of runs whose trial was finished, only their end was not recorded.
+        """
+        query = f"tags.`{MLFLOW_PARENT_RUN_ID}` = '{self.parent}' and attributes.status = 'RUNNING'"
+        orphans = self.client.search_runs([self.experiment_id], query, max_results=1000)
+        for run in orphans:
+            if run.info.run_id in finished:
+                self.client.set_terminated(run.info.run_id)
+                continue
+            reason = "The process was killed during this trial; it was tried again."
+            tags = {"feasible": "failed", "reason": reason, MLFLOW_RUN_NOTE: reason}
+            self.tags(run.info.run_id, tags)
+            self.client.set_terminated(run.info.run_id, "KILLED")
+        return len(orphans)
+
+
+def open_parent(
+    client: MlflowClient, experiment_id: str, study: str, params: Mapping[str, Any]
+) -> str:
+    """Return the id of the study's run: the one it has, the one `mlflow run` made, or a new one.
+
+    Parameters
+    ----------
+    client
+        Of the tracking store.
+    experiment_id
+        Where to look and create.
+    study
+        Name of the study.
+    params
+        Of the search; a key that `mlflow run` has logged already stays as it is.
+    """
+    query = f"tags.study = '{study}'"
+    known = client.search_runs([experiment_id], query, max_results=1)
+    started = mlflow.active_run() or _started_by_project()
+    if known:
+        run_id = known[0].info.run_id
+        client.update_run(run_id, status="RUNNING")
+        if started is not None and started.info.run_id != run_id:
+            client.log_batch(started.info.run_id, tags=_tags({"continues": run_id}))
+            mlflow.end_run()
+        return str(run_id)
+    run = started or client.create_run(experiment_id)
+    run_id = run.info.run_id
+    missing = {k: v for k, v in params.items() if k not in run.data.params}
+    tags = {"study": study, MLFLOW_RUN_NAME: study}
+    client.log_batch(run_id, params=_params(missing), tags=_tags(tags))
+    return str(run_id)
+
+
+def _started_by_project() -> Any:
+    """Return the run that `mlflow run` opened for this process, if it did."""
+    import os  # noqa: PLC0415
+
+    return mlflow.start_run() if os.environ.get("MLFLOW_RUN_ID") else None
+
+
+def trial_name(number: int, spec: SegmenterSpec) -> str:
+    """Return what the run table shows, for example ``#012 ward k=5 yeo_johnson``."""
+    k = spec.hyperparameters.get("n_clusters")
+    asked = f" k={k}" if k else ""
+    return f"#{number:03d} {spec.clusterer}{asked} {spec.preprocessing.skew}"
+
+
+def trial_note(spec: SegmenterSpec, found: Evaluation) -> str:
+    """Return a few sentences about a trial, in Markdown."""
+    title = CLUSTERERS[spec.clusterer].title
+    head = (
+        f"**{title}, {found.n_segments} segments**, judged on {found.rows:,} customers: "
+        f"score {found.score:.3f} = stability {found.stability:.3f} + neighbour agreement "
+        f"{found.agreement:.3f} + preference for more segments."
+    )
+    sizes = f"Segments hold {found.smallest_share:.1%} to {found.largest_share:.1%} of customers."
+    reasons = [f"Infeasible: {reason}." for reason in found.infeasible]
+    return "\n\n".join([head, sizes, *reasons, *found.notes])
+
+
+def flat(spec: SegmenterSpec) -> dict[str, Any]:
+    """Return a spec as flat run parameters."""
+    return {
+        "schema": spec.schema,
+        "algorithm": spec.clusterer,
+        "rule": spec.rule,
+        "seed": spec.seed,
+        **asdict(spec.preprocessing),
+        **spec.hyperparameters,
+    }
+
+
+def _verdict(found: Evaluation) -> dict[str, str]:
+    return {
+        "feasible": "yes" if found.feasible else "no",
+        "reason": "; ".join(found.infeasible),
+        "segments": str(found.n_segments),
+        "score": f"{found.score:.3f}",
+        "stability": f"{found.stability:.3f}",
+        "rung": f"{found.rows}",
+    }
+
+
+def _seconds(found: Evaluation) -> dict[str, float]:
+    return {f"seconds_{step}": value for step, value in found.seconds.items()}
+
+
+def _params(values: Mapping[str, Any]) -> list[Param]:
+    return [Param(key, str(value)) for key, value in values.items()]
+
+
+def _tags(values: Mapping[str, str]) -> list[RunTag]:
+    return [RunTag(key, value) for key, value in values.items()]
