@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
@@ -53,7 +53,7 @@ class Space:
     k_max: int
     seed: int
     algorithms: tuple[str, ...] = tuple(CLUSTERERS)
-    preprocessing: Mapping[str, tuple[str, ...]] = PREPROCESSING
+    preprocessing: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: PREPROCESSING)
 
     def propose(self, trial: optuna.Trial) -> SegmenterSpec:
         """Return the recipe a trial is about."""

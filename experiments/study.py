@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import socket
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 
@@ -109,13 +110,7 @@ def optimise(
     """
     first = list(space.first())
     while (count := len(settled(study))) < n_trials and not stop():
-        study.sampler = optuna.samplers.TPESampler(
-            seed=space.seed * 1_000_003 + count,
-            n_startup_trials=STARTUP_TRIALS,
-            multivariate=True,
-            group=True,
-            warn_independent_sampling=False,
-        )
+        study.sampler = _sampler(space.seed * 1_000_003 + count)
         waiting = study.get_trials(deepcopy=False, states=(TrialState.WAITING,))
         if count < len(first) and not waiting:
             study.enqueue_trial(first[count])
@@ -128,6 +123,15 @@ def fail_interrupted(study: optuna.Study) -> None:
         host, _, process = str(trial.user_attrs.get(WORKER, "")).rpartition(":")
         if host == socket.gethostname() and not _alive(int(process)):
             study.tell(trial.number, state=TrialState.FAIL)
+
+
+def _sampler(seed: int) -> optuna.samplers.BaseSampler:
+    with warnings.catch_warnings():
+        # Modelling conditional parameters in groups is what a search over algorithms needs.
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        return optuna.samplers.TPESampler(
+            seed=seed, n_startup_trials=STARTUP_TRIALS, multivariate=True, group=True
+        )
 
 
 def _signed(objective: Objective) -> Objective:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
+from math import isnan
 from pathlib import Path
 from time import time
 from typing import Any
@@ -103,7 +105,7 @@ class Tracker:
     def metrics(self, run_id: str, values: Mapping[str, float], step: int = 0) -> None:
         """Record numbers; what is undefined (NaN) is left out."""
         now = int(time() * 1000)
-        known = [Metric(k, v, now, step) for k, v in values.items() if v == v]
+        known = [Metric(k, v, now, step) for k, v in values.items() if not isnan(v)]
         self.client.log_batch(run_id, metrics=known)
 
     def tags(self, run_id: str, values: Mapping[str, str]) -> None:
@@ -183,8 +185,6 @@ def open_parent(
 
 def _started_by_project() -> Any:
     """Return the run that `mlflow run` opened for this process, if it did."""
-    import os  # noqa: PLC0415
-
     return mlflow.start_run() if os.environ.get("MLFLOW_RUN_ID") else None
 
 

@@ -224,7 +224,7 @@ def _at_least_once(random: np.random.Generator, mean: FloatArray, tenure: FloatA
     concentration = 5.0
     mean = np.clip(mean, 0.01, 0.995)
     habit = random.beta(concentration * mean, concentration * (1 - mean))
-    return 1.0 + random.binomial(tenure.astype(np.int64) - 1, habit)
+    return 1.0 + random.binomial(tenure.astype(np.int64) - 1, habit).astype(np.float64)
 
 
 def _transactions(

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from sklearn.ensemble import IsolationForest
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.pipeline import Pipeline
-from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+from threadpoolctl import threadpool_limits
 
 from segmentation.assignment import Assignment, FloatArray, IntArray
 from segmentation.clusterers import CLUSTERERS, Clusterer

@@ -1,0 +1,84 @@
+"""What a search is asked for, checked by click before anything starts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import click
+
+MODEL_NAME = "customer-segmentation"
+
+
+@dataclass(frozen=True)
+class SearchOptions:
+    """The parameters of ``experiments.search``.
+
+    Parameters
+    ----------
+    data
+        A ``.csv`` or ``.parquet`` file, ``openml:<id>`` or ``embedded[:<rows>[:<seed>]]``.
+    schema
+        Name of a shipped schema, or a ``.yaml`` file.
+    n_trials
+        Trials wanted in all, those of earlier sessions of the same study included.
+    timeout
+        Seconds after which no new trial starts; 0 for no limit.
+    seed
+        Seeds everything.
+    k_min, k_max
+        Closed interval of the number of segments.
+    experiment_name, model_name
+        MLflow experiment, and registered model.
+    new_study
+        Whether to begin again although a study of this data, space and seed exists.
+    storage
+        Optuna database URL; empty for a SQLite file beside the tracking store.
+    """
+
+    data: str
+    schema: str
+    n_trials: int
+    timeout: float
+    seed: int
+    k_min: int
+    k_max: int
+    experiment_name: str
+    model_name: str
+    new_study: bool
+    storage: str
+
+
+OPTIONS: tuple[tuple[str, Any, Any, str], ...] = (
+    ("data", str, "embedded", "CSV or Parquet file, openml:<id>, or embedded[:<rows>[:<seed>]]."),
+    ("schema", str, "cc_general", "Name of a shipped schema, or a .yaml file."),
+    ("n_trials", click.IntRange(1), 30, "Trials wanted in all; the same command continues."),
+    ("timeout", click.FloatRange(0), 0.0, "Seconds after which no trial starts; 0: no limit."),
+    ("seed", click.IntRange(0), 0, "Seeds everything."),
+    ("k_min", click.IntRange(2), 3, "Fewest segments."),
+    ("k_max", click.IntRange(2), 10, "Most segments."),
+    ("experiment_name", str, MODEL_NAME, "MLflow experiment."),
+    ("model_name", str, MODEL_NAME, "Registered model."),
+    ("new_study", bool, False, "Begin a new study although one exists."),
+    ("storage", str, "", "Optuna database URL; default: SQLite beside the tracking store."),
+)
+
+
+def search_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a function every option of a search."""
+    for name, kind, default, text in reversed(OPTIONS):
+        flag = f"--{name.replace('_', '-')}"
+        option = click.option(flag, name, type=kind, default=default, show_default=True, help=text)
+        command = option(command)
+    return command
+
+
+def checked(values: dict[str, Any]) -> SearchOptions:
+    """Return the options; UsageError where two of them contradict each other."""
+    options = SearchOptions(**values)
+    if options.k_min > options.k_max:
+        raise click.UsageError(
+            f"k_min={options.k_min} is above k_max={options.k_max}: expected k_min <= k_max."
+        )
+    return options
