@@ -17,14 +17,13 @@ from mlflow.types.schema import Array
 from segmentation.model import SegmentationModel
 
 ARTIFACT = "model"
+DATA = "segmentation_model"
 ROOT = Path(__file__).resolve().parent.parent
 # What the model needs to answer; everything else of the project stays behind.
 REQUIREMENTS = (
     "mlflow",
     "numpy",
     "pandas",
-    "pandera",
-    "pyarrow",
     "pyyaml",
     "scikit-learn",
     "scipy",
@@ -60,13 +59,13 @@ def log_model(client: MlflowClient, run_id: str, model: SegmentationModel) -> st
     signature = ModelSignature(Schema([ColSpec(DataType.double, name) for name in names]), OUTPUTS)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        model.save(folder / "data")
+        model.save(folder / DATA)
         mlflow.set_tracking_uri(client.tracking_uri)
         with mlflow.start_run(run_id=run_id, nested=mlflow.active_run() is not None):
             logged = mlflow.pyfunc.log_model(
                 name=ARTIFACT,
                 loader_module="experiments.scoring_model",
-                data_path=str(folder / "data"),
+                data_path=str(folder / DATA),
                 code_paths=[str(path) for path in _code(folder / "code")],
                 signature=signature,
                 input_example=example_customers(model),

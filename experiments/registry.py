@@ -13,6 +13,7 @@ from mlflow import MlflowClient
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 
+from experiments.packaging import DATA
 from segmentation.schema import TableSchema
 
 MODEL_NAME = "customer-segmentation"
@@ -105,7 +106,7 @@ def describe(name: str = MODEL_NAME, alias: str = CHAMPION) -> ModelInfo:
     client = MlflowClient()
     try:
         found = client.get_model_version_by_alias(name, alias)
-        uri = f"models:/{name}/{found.version}/data/description.json"
+        uri = f"models:/{name}/{found.version}/data/{DATA}/description.json"
         about = json.loads(mlflow.artifacts.load_text(uri))
         run = client.get_run(str(found.run_id))
     except (MlflowException, OSError, ValueError) as error:

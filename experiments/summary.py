@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from collections.abc import Sequence
 
 import optuna
@@ -52,7 +53,11 @@ def importances(study: optuna.Study) -> dict[str, float]:
     if len(values) < 4:
         return {}
     evaluator = optuna.importance.PedAnovaImportanceEvaluator()
-    return dict(optuna.importance.get_param_importances(study, evaluator=evaluator))
+    with warnings.catch_warnings():
+        # A parameter of an algorithm tried once counts for nothing, which is right here.
+        warnings.filterwarnings("ignore", "Some regimes for parameter", UserWarning)
+        found = optuna.importance.get_param_importances(study, evaluator=evaluator)
+    return dict(found)
 
 
 def study_page(

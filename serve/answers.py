@@ -1,0 +1,144 @@
+"""What the answer page shows: words, numbers with units, and bars drawn on the server."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import isnan
+from typing import Any
+
+import pandas as pd
+
+from experiments.registry import ModelInfo
+from segmentation.schema import Column
+from serve.scoring import Answer
+
+# Lower ends of calibrated confidence and what to call it.
+SURE = ((0.95, "Very sure"), (0.85, "Sure"), (0.70, "Fairly sure"), (0.0, "A close call"))
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One column of a customer beside the segment and the whole book.
+
+    Parameters
+    ----------
+    label
+        Of the column.
+    customer, segment, book
+        Values with units, as text.
+    customer_at, segment_at, book_at
+        Positions in [0, 100] on the bar; None for an unknown value.
+    decisive
+        Whether it is among the reasons.
+    """
+
+    label: str
+    customer: str
+    segment: str
+    book: str
+    customer_at: float | None
+    segment_at: float | None
+    book_at: float | None
+    decisive: bool
+
+
+@dataclass(frozen=True)
+class AnswerView:
+    """The answer as a page needs it."""
+
+    name: str
+    sentence: str
+    number: int
+    sure: str
+    percent: str
+    confidence: float
+    runner_up: str
+    unlike_training: bool
+    reasons: tuple[str, ...]
+    comparisons: tuple[Comparison, ...]
+    version: str
+
+
+def answer_view(answer: Answer, customer: pd.DataFrame, model: ModelInfo) -> AnswerView:
+    """Put an answer beside what is known about its segment and the whole book."""
+    profile = _profile(answer.segment, model)
+    medians = {c["column"]: c["median"] for c in profile.get("columns", ())}
+    rows = tuple(
+        _comparison(column, customer[column.name].iloc[0], medians, model, answer)
+        for column in model.schema.columns
+    )
+    by_label = {row.label: row for row in rows}
+    labels = [model.schema.column(name).label for name in answer.reasons]
+    return AnswerView(
+        name=answer.segment_name,
+        sentence=str(profile.get("sentence", "")),
+        number=answer.segment,
+        sure=sure(answer.confidence),
+        percent=f"{answer.confidence:.0%}",
+        confidence=round(100 * answer.confidence, 1),
+        runner_up=answer.runner_up_name,
+        unlike_training=answer.unlike_training,
+        reasons=tuple(_reason(by_label[label]) for label in labels),
+        comparisons=rows,
+        version=answer.model_version,
+    )
+
+
+def sure(confidence: float) -> str:
+    """Return confidence in words."""
+    return next(words for least, words in SURE if confidence >= least)
+
+
+def quantity(value: float | None, column: Column) -> str:
+    """Return a value with its unit as people write it: ``$1,250``, ``42 %``, ``12 months``."""
+    if value is None or isnan(value):
+        return "unknown"
+    if column.kind == "frequency":
+        return f"{value:.0%} of months" if value <= 1 else f"{value:g}"
+    digits = 0 if abs(value) >= 100 or float(value).is_integer() else 2
+    number = f"{value:,.{digits}f}"
+    if column.kind == "money":
+        return f"{column.unit}{number}"
+    return f"{number} {column.unit}".rstrip()
+
+
+def _profile(number: int, model: ModelInfo) -> dict[str, Any]:
+    return next((p for p in model.profiles if p["number"] == number), {})
+
+
+def _comparison(
+    column: Column, value: float, medians: dict[str, Any], model: ModelInfo, answer: Answer
+) -> Comparison:
+    book = model.book.get(column.name, {})
+    segment, typical = medians.get(column.name), book.get("median")
+    return Comparison(
+        label=column.label,
+        customer=quantity(value, column),
+        segment=quantity(segment, column),
+        book=quantity(typical, column),
+        customer_at=_position(value, book),
+        segment_at=_position(segment, book),
+        book_at=_position(typical, book),
+        decisive=column.name in answer.reasons,
+    )
+
+
+def _position(value: float | None, book: dict[str, Any]) -> float | None:
+    """Return where a value lies between the book's 5th and 95th percentile, in [0, 100].
+
+    The square root keeps the many small amounts apart from each other.
+    """
+    low, high = book.get("q05"), book.get("q95")
+    if value is None or isnan(value) or low is None or high is None:
+        return None
+    if high <= low:
+        return 50.0 if value == low else 100.0 * (value > low)
+    share = min(1.0, max(0.0, (value - low) / (high - low)))
+    return float(round(100 * share**0.5, 1))
+
+
+def _reason(row: Comparison) -> str:
+    return (
+        f"{row.label} is {row.customer}; the segment's median is {row.segment}, "
+        f"the whole book's {row.book}."
+    )

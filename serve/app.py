@@ -1,0 +1,131 @@
+"""The Flask application: pages for people in front of the scoring server."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from flask import Flask, Response, current_app, render_template
+from flask_bootstrap import Bootstrap5
+from flask_wtf import CSRFProtect
+from flask_wtf.csrf import CSRFError
+from werkzeug.exceptions import HTTPException
+
+from serve.config import Settings, secret_key
+from serve.knowledge import Knowledge
+from serve.scoring import ScoringAwayError, ScoringClient, ScoringError
+
+POLICY = (
+    "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; "
+    "form-action 'self'; frame-ancestors 'none'"
+)
+HEADERS = {
+    "Content-Security-Policy": POLICY,
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
+}
+WORDS = {
+    400: ("That request cannot be read", "Go back, reload the page and try again."),
+    403: ("Not allowed", "You may not see this page."),
+    404: ("There is no such page", "Start again from the first page."),
+    405: ("Not possible here", "Start again from the first page."),
+    410: ("No longer kept", "Results are deleted after an hour. Upload the file again."),
+    413: ("The file is too large", "Split it, or score it with the score command."),
+    500: ("Something went wrong on our side", "It was written down. Please try again."),
+}
+
+
+def create_app(config: Mapping[str, Any] | None = None) -> Flask:
+    """Build the application.
+
+    Parameters
+    ----------
+    config
+        Flask settings; ``SETTINGS`` holds a :class:`serve.config.Settings`, by default read
+        from the environment; ``INSTANCE`` the folder for uploads and the secret key.
+    """
+    given = dict(config or {})
+    instance = Path(given.pop("INSTANCE", "var/instance")).resolve()
+    settings = given.pop("SETTINGS", None) or Settings.from_environment()
+    app = Flask(__name__, instance_path=str(instance))
+    app.config.update(
+        SECRET_KEY=given.pop("SECRET_KEY", None) or secret_key(instance),
+        SESSION_COOKIE_HTTPONLY=True,
+        SESSION_COOKIE_SAMESITE="Strict",
+        MAX_CONTENT_LENGTH=settings.upload_megabytes * 1024 * 1024,
+        BOOTSTRAP_SERVE_LOCAL=True,
+    )
+    app.config.update(given)
+    app.extensions["settings"] = settings
+    app.extensions["knowledge"] = Knowledge(settings.model_name)
+    app.extensions["scoring"] = ScoringClient(
+        settings.scoring_url, settings.timeout, settings.file_timeout
+    )
+    Bootstrap5(app)
+    CSRFProtect(app)
+    _register(app)
+    return app
+
+
+def settings() -> Settings:
+    """Return the settings of the running application."""
+    found: Settings = current_app.extensions["settings"]
+    return found
+
+
+def knowledge() -> Knowledge:
+    """Return what the running application knows of the served model."""
+    found: Knowledge = current_app.extensions["knowledge"]
+    return found
+
+
+def scoring() -> ScoringClient:
+    """Return the client of the scoring server."""
+    found: ScoringClient = current_app.extensions["scoring"]
+    return found
+
+
+def _register(app: Flask) -> None:
+    from serve import customer, health, upload  # noqa: PLC0415 - they use what is above
+
+    for blueprint in (customer.pages, upload.pages, health.pages):
+        app.register_blueprint(blueprint)
+    app.context_processor(_for_every_page)
+    app.after_request(_secure)
+    app.register_error_handler(CSRFError, _stale)
+    app.register_error_handler(HTTPException, _http_error)
+    app.register_error_handler(ScoringError, _no_answer)
+
+
+def _for_every_page() -> dict[str, Any]:
+    return {"model": knowledge().model(), "mlflow_url": settings().mlflow_url}
+
+
+def _secure(response: Response) -> Response:
+    for name, value in HEADERS.items():
+        response.headers.setdefault(name, value)
+    if response.mimetype == "text/html":
+        response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+def _page(code: int, title: str, remedy: str) -> tuple[str, int]:
+    return render_template("errors/error.html", code=code, title=title, remedy=remedy), code
+
+
+def _stale(error: CSRFError) -> tuple[str, int]:  # noqa: ARG001 - Flask passes it
+    return _page(400, "This page was open for too long", "Reload it and send the form again.")
+
+
+def _http_error(error: HTTPException) -> tuple[str, int]:
+    code = error.code or 500
+    title, remedy = WORDS.get(code, (error.name, "Start again from the first page."))
+    return _page(code, title, remedy)
+
+
+def _no_answer(error: ScoringError) -> tuple[str, int]:
+    remedy = "Nothing you typed is lost: go back and send it again in a minute."
+    return _page(503 if isinstance(error, ScoringAwayError) else 502, str(error), remedy)
