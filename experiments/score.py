@@ -1,0 +1,137 @@
+"""Write a scored file for a file of customers, in pieces, in bounded memory."""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import click
+import mlflow
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+from mlflow.exceptions import MlflowException
+from tqdm import tqdm
+
+from experiments.registry import CHAMPION, MODEL_NAME, RegistryError, describe
+from experiments.store import prepare_tracking
+from segmentation.errors import SegmentationError
+from segmentation.loading import iter_chunks
+
+CHUNK_ROWS = 50_000
+# What a spreadsheet would run as a formula when a cell starts with it, blanks before it included.
+FORMULA = re.compile(r"^\s*[=+\-@|\t\r]")
+
+
+class Writer:
+    """Writes scored customers piece by piece as CSV or Parquet, by the ending of the path.
+
+    Parameters
+    ----------
+    path
+        Of the file to write.
+    """
+
+    def __init__(self, path: Path, parquet: bool) -> None:
+        self.path = path
+        self.parquet = parquet
+        self._open: pq.ParquetWriter | None = None
+        self._rows = 0
+
+    def write(self, scored: pd.DataFrame) -> None:
+        """Append the rows of one piece."""
+        if self.parquet:
+            table = pa.Table.from_pandas(scored, preserve_index=False)
+            self._open = self._open or pq.ParquetWriter(self.path, table.schema)
+            self._open.write_table(table)
+        else:
+            text = scored.assign(reasons=scored["reasons"].map(", ".join))
+            first = text.columns[0]
+            text[first] = text[first].map(harmless)
+            text.to_csv(self.path, mode="a", header=self._rows == 0, index=False)
+        self._rows += len(scored)
+
+    def close(self) -> None:
+        """Finish the file."""
+        if self._open is not None:
+            self._open.close()
+
+
+def harmless(value: object) -> object:
+    """Return a cell that no spreadsheet runs as a formula."""
+    return f"'{value}" if isinstance(value, str) and FORMULA.match(value) else value
+
+
+def score_file(
+    source: Path, target: Path, model_name: str, alias: str, chunk_rows: int = CHUNK_ROWS
+) -> int:
+    """Score a CSV or Parquet file into another one; return the number of customers.
+
+    Parameters
+    ----------
+    source, target
+        Files; `target` appears only when all of it is written.
+    model_name, alias
+        Of the version that scores.
+    chunk_rows
+        Customers held in memory at once.
+
+    Raises
+    ------
+    DataError
+        When the file is not a table of such customers.
+    RegistryError
+        When there is no such version.
+    """
+    known = describe(model_name, alias)
+    model = mlflow.pyfunc.load_model(f"models:/{model_name}/{known.version}")
+    done = 0
+    with _appearing_whole(target) as draft, tqdm(unit=" customers", disable=None) as bar:
+        writer = Writer(draft, target.suffix.lower() in {".parquet", ".pq"})
+        for piece in iter_chunks(str(source), known.schema, chunk_rows):
+            answer = model.predict(piece.customers)
+            answer.index.name = piece.customers.index.name or "row"
+            writer.write(answer.reset_index())
+            done += len(answer)
+            bar.update(len(answer))
+        writer.close()
+    return done
+
+
+@contextmanager
+def _appearing_whole(target: Path) -> Iterator[Path]:
+    """Yield a path beside `target` that becomes it at the end, or goes away on failure."""
+    draft = target.with_name(f".{target.name}.{os.getpid()}.part")
+    try:
+        yield draft
+        draft.replace(target)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+@click.command()
+@click.option("--data", required=True, type=click.Path(path_type=Path), help="CSV or Parquet.")
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="CSV or Parquet.")
+@click.option("--model-name", default=MODEL_NAME, show_default=True)
+@click.option("--alias", default=CHAMPION, show_default=True)
+def main(data: Path, out: Path, model_name: str, alias: str) -> None:
+    """Score a file with a registered model."""
+    logging.getLogger("mlflow").setLevel(logging.ERROR)
+    if data.resolve() == out.resolve():
+        raise click.UsageError(f"out={str(out)!r} is the input; name another file.")
+    prepare_tracking()
+    try:
+        done = score_file(data, out, model_name, alias)
+    except (SegmentationError, RegistryError, MlflowException) as error:
+        click.echo(f"error: {error}", err=True)
+        sys.exit(2)
+    click.echo(f"{done:,} customers scored into {out}")
+
+
+if __name__ == "__main__":
+    main()
