@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,10 +21,9 @@ from experiments.registry import CHAMPION, MODEL_NAME, RegistryError, describe
 from experiments.store import prepare_tracking
 from segmentation.errors import SegmentationError
 from segmentation.loading import iter_chunks
+from segmentation.safe_csv import harmless
 
 CHUNK_ROWS = 50_000
-# What a spreadsheet would run as a formula when a cell starts with it, blanks before it included.
-FORMULA = re.compile(r"^\s*[=+\-@|\t\r]")
 
 
 class Writer:
@@ -60,11 +58,6 @@ class Writer:
         """Finish the file."""
         if self._open is not None:
             self._open.close()
-
-
-def harmless(value: object) -> object:
-    """Return a cell that no spreadsheet runs as a formula."""
-    return f"'{value}" if isinstance(value, str) and FORMULA.match(value) else value
 
 
 def score_file(

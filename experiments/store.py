@@ -25,6 +25,7 @@ def prepare_tracking() -> str:
     if path := sqlite_path(uri):
         create_whole(path, lambda draft: _create_tracking(f"{SQLITE}{draft}"))
     mlflow.set_tracking_uri(uri)
+    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
     return uri
 
 

@@ -62,23 +62,25 @@ class AnswerView:
 def answer_view(answer: Answer, customer: pd.DataFrame, model: ModelInfo) -> AnswerView:
     """Put an answer beside what is known about its segment and the whole book."""
     profile = _profile(answer.segment, model)
-    medians = {c["column"]: c["median"] for c in profile.get("columns", ())}
+    medians = _medians(answer.segment, model)
     rows = tuple(
         _comparison(column, customer[column.name].iloc[0], medians, model, answer)
         for column in model.schema.columns
     )
-    by_label = {row.label: row for row in rows}
-    labels = [model.schema.column(name).label for name in answer.reasons]
+    rival = _medians(answer.runner_up, model)
     return AnswerView(
         name=answer.segment_name,
         sentence=str(profile.get("sentence", "")),
         number=answer.segment,
         sure=sure(answer.confidence),
-        percent=f"{answer.confidence:.0%}",
+        percent=percent(answer.confidence),
         confidence=round(100 * answer.confidence, 1),
         runner_up=answer.runner_up_name,
         unlike_training=answer.unlike_training,
-        reasons=tuple(_reason(by_label[label]) for label in labels),
+        reasons=tuple(
+            _reason(model.schema.column(name), customer[name].iloc[0], medians, rival)
+            for name in answer.reasons
+        ),
         comparisons=rows,
         version=answer.model_version,
     )
@@ -94,12 +96,17 @@ def quantity(value: float | None, column: Column) -> str:
     if value is None or isnan(value):
         return "unknown"
     if column.kind == "frequency":
-        return f"{value:.0%} of months" if value <= 1 else f"{value:g}"
+        return f"{percent(value)} of months"
     digits = 0 if abs(value) >= 100 or float(value).is_integer() else 2
     number = f"{value:,.{digits}f}"
     if column.kind == "money":
         return f"{column.unit}{number}"
     return f"{number} {column.unit}".rstrip()
+
+
+def percent(share: float) -> str:
+    """Return a share as people write it: ``42 %``."""
+    return f"{100 * share:.0f} %"
 
 
 def _profile(number: int, model: ModelInfo) -> dict[str, Any]:
@@ -137,8 +144,13 @@ def _position(value: float | None, book: dict[str, Any]) -> float | None:
     return float(round(100 * share**0.5, 1))
 
 
-def _reason(row: Comparison) -> str:
+def _medians(number: int, model: ModelInfo) -> dict[str, Any]:
+    return {c["column"]: c["median"] for c in _profile(number, model).get("columns", ())}
+
+
+def _reason(column: Column, value: float, own: dict[str, Any], rival: dict[str, Any]) -> str:
     return (
-        f"{row.label} is {row.customer}; the segment's median is {row.segment}, "
-        f"the whole book's {row.book}."
+        f"{column.label}: {quantity(value, column)}. The segment's median is "
+        f"{quantity(own.get(column.name), column)}, the runner-up's "
+        f"{quantity(rival.get(column.name), column)}."
     )

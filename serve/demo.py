@@ -25,7 +25,7 @@ INPUT = re.compile(r"<input\b[^>]*>")
 ATTRIBUTE = re.compile(r'\b(name|value|type)="([^"]*)"')
 EXAMPLE = re.compile(r'href="([^"]*\?example=[^"]+)"')
 NAME = re.compile(r'id="answer-title">([^<]+)<')
-SURE = re.compile(r"<strong>([^<]+)</strong>, (\d+)%")
+SURE = re.compile(r"<strong>([^<]+)</strong>, (\d+) %")
 
 
 class DemoError(Exception):

@@ -64,12 +64,12 @@ def customer_form(schema: TableSchema) -> FlaskForm:
 
 
 def groups(schema: TableSchema) -> list[tuple[str, list[Column]]]:
-    """Return the form's sections: heading and columns, in the order of the schema."""
-    headings = schema.groups or {column.group: "Customer" for column in schema.columns}
-    found = [
-        (title, [c for c in schema.columns if c.group == key]) for key, title in headings.items()
-    ]
-    return [(title, columns) for title, columns in found if columns]
+    """Return the form's sections, heading and columns, as the schema's columns bring them up."""
+    headings = schema.groups or {}
+    found: dict[str, list[Column]] = {}
+    for column in schema.columns:
+        found.setdefault(headings.get(column.group, "Customer"), []).append(column)
+    return list(found.items())
 
 
 def typed_customer(form: FlaskForm, schema: TableSchema) -> pd.DataFrame:

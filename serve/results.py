@@ -12,10 +12,10 @@ from pathlib import Path
 import pandas as pd
 from flask import current_app, session
 
+from segmentation.safe_csv import harmless
+
 TOKEN = re.compile(r"[A-Za-z0-9_-]{22}")
 SESSION_KEY = "results"
-# What a spreadsheet would run as a formula when a cell starts with it, blanks before it included.
-FORMULA = re.compile(r"^\s*[=+\-@|\t\r]")
 
 
 class Results:
@@ -68,8 +68,3 @@ class Results:
             return None
         path = self.folder / f"{token}.csv"
         return path if path.is_file() else None
-
-
-def harmless(value: object) -> object:
-    """Return a cell that no spreadsheet runs as a formula."""
-    return f"'{value}" if isinstance(value, str) and FORMULA.match(value) else value

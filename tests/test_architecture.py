@@ -19,6 +19,7 @@ SERVE_MAY = {
     "segmentation.errors",
     "segmentation.validation",
     "segmentation.loading",
+    "segmentation.safe_csv",
     "experiments.registry",
 }
 MODULES = sorted(path for room in ROOMS for path in (ROOT / room).rglob("*.py"))

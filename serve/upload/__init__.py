@@ -67,9 +67,11 @@ def receive() -> str | tuple[str, int] | BaseResponse:
 def result(token: str) -> str:
     """Show counts by segment and the first rows of a scored file."""
     scored = pd.read_csv(_kept(token), keep_default_na=False)
-    counts = scored["segment_name"].value_counts()
-    rows = [(name, int(n), 100 * n / len(scored)) for name, n in counts.items()]
+    counts = scored.groupby(["segment", "segment_name"]).size().sort_values(ascending=False)
+    rows = [(number, name, int(n), 100 * n / len(scored)) for (number, name), n in counts.items()]
     preview = scored.head(PREVIEW_ROWS).to_dict("records")
+    model = knowledge().model()
+    labels = {c.name: c.label for c in model.schema.columns} if model else {}
     return render_template(
         "upload/result.html",
         token=token,
@@ -78,6 +80,7 @@ def result(token: str) -> str:
         unlike=int((scored["unlike_training"].astype(str) == "True").sum()),
         preview=preview,
         identifier=scored.columns[0],
+        labels=labels,
         sure=sure,
     )
 

@@ -1,0 +1,77 @@
+"""The whole product, really running: search, MLflow server, scoring server, pages, browser."""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, sync_playwright
+
+from serve.demo import BIN, MODEL, Addresses, services
+from serve.processes import ServiceGroup, free_port
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+CHROMIUM = shutil.which("chromium")
+CHROMIUM_ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-dev-shm-usage",
+    "--disable-gpu",
+    "--disable-background-networking",
+]
+SEARCH = ("-P", "data=embedded:1500", "-P", "n_trials=8", "-P", "k_max=6")
+
+
+@dataclass(frozen=True)
+class Product:
+    """A running product."""
+
+    addresses: Addresses
+    tracking_uri: str
+    logs: Path
+    search_output: str
+
+
+@pytest.fixture(scope="session")
+def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
+    """Run a small search through MLproject, then serve its champion."""
+    folder = tmp_path_factory.mktemp("product")
+    tracking = f"sqlite:///{folder / 'mlflow.db'}"
+    addresses = Addresses(
+        *(f"http://127.0.0.1:{free_port(port)}" for port in (18000, 15000, 15001))
+    )
+    environment = {
+        "MLFLOW_TRACKING_URI": tracking,
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+        "SEGMENTATION_SCORING_URL": addresses.scoring,
+        "SEGMENTATION_MLFLOW_URL": addresses.mlflow,
+        "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}",
+    }
+    everything = {**os.environ, **environment}
+    prepare = [sys.executable, "-m", "experiments.store"]
+    subprocess.run(prepare, env=everything, check=True, cwd=ROOT)
+    command = [BIN / "mlflow", "run", ROOT, "--env-manager", "local", "--experiment-name", MODEL]
+    search = subprocess.run(
+        [*command, *SEARCH], env=everything, cwd=folder, capture_output=True, text=True, check=False
+    )
+    assert search.returncode == 0, search.stderr[-3000:]
+    with ServiceGroup(folder / "log", environment) as group:
+        for service in services(addresses, tracking):
+            group.start(service)
+        group.wait_until_ready(120)
+        yield Product(addresses, tracking, folder / "log", search.stdout + search.stderr)
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """Return headless Chromium; without it the test is skipped, which CI does not allow."""
+    if CHROMIUM is None:
+        pytest.skip("Chromium is not installed (apt-get install chromium)")
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_ARGUMENTS)
+        yield chromium
+        chromium.close()
