@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import codecs
 import csv
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -17,6 +19,7 @@ from segmentation.schema import TableSchema
 from segmentation.validation import Validated, validate
 
 EMBEDDED_ROWS = 5_000
+PARQUET = frozenset({".parquet", ".pq"})
 HEAD_BYTES = 65_536
 DELIMITERS = ",;\t|"
 # First bytes of files people mistake for a table, and what to do about each.
@@ -63,8 +66,9 @@ def read_table(source: str) -> pd.DataFrame:
     if scheme == "openml":
         return _openml(source, rest)
     path = Path(source)
-    if path.suffix.lower() in {".parquet", ".pq"}:
-        table: pd.DataFrame = _parquet(path).read().to_pandas()
+    if path.suffix.lower() in PARQUET:
+        with _parquet(path) as file:
+            table: pd.DataFrame = file.read().to_pandas()
         return table
     encoding, delimiter = _csv_dialect(path)
     try:
@@ -90,20 +94,34 @@ def iter_chunks(path: str, schema: TableSchema, rows: int = 50_000) -> Iterator[
     DataError
         When the file is not a table, or a piece breaks the contract.
     """
-    file = Path(path)
-    if file.suffix.lower() in {".parquet", ".pq"}:
-        batches = _parquet(file).iter_batches(batch_size=rows)
-        pieces: Iterable[pd.DataFrame] = (batch.to_pandas() for batch in batches)
-    else:
-        encoding, delimiter = _csv_dialect(file)
-        pieces = pd.read_csv(
-            file, sep=delimiter, encoding=encoding, chunksize=rows, low_memory=False
-        )
     start = 0
-    for piece in pieces:
-        rows_read = f"{path}, rows {start + 1:,} to {start + len(piece):,}"
-        yield validate(piece, schema, rows_read)
-        start += len(piece)
+    with closing(_pieces(Path(path), rows)) as pieces:
+        for piece in pieces:
+            read = f"{path}, rows {start + 1:,} to {start + len(piece):,}"
+            try:
+                found = validate(piece, schema, read)
+            except DataError as error:
+                raise DataError(_shifted(error.problems, start), read) from None
+            yield Validated(found.customers, _shifted(found.warnings, start))
+            start += len(piece)
+
+
+def _pieces(file: Path, rows: int) -> Iterator[pd.DataFrame]:
+    if file.suffix.lower() in PARQUET:
+        with _parquet(file) as table:
+            for batch in table.iter_batches(batch_size=rows):
+                yield batch.to_pandas()
+        return
+    encoding, delimiter = _csv_dialect(file)
+    with pd.read_csv(
+        file, sep=delimiter, encoding=encoding, chunksize=rows, low_memory=False
+    ) as reader:
+        yield from reader
+
+
+def _shifted(problems: tuple[Problem, ...], start: int) -> tuple[Problem, ...]:
+    """Return problems of a piece with rows counted from the start of the file."""
+    return tuple(replace(p, rows=tuple(row + start for row in p.rows)) for p in problems)
 
 
 def _embedded(source: str, rest: str) -> pd.DataFrame:

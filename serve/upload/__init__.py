@@ -68,7 +68,10 @@ def result(token: str) -> str:
     """Show counts by segment and the first rows of a scored file."""
     scored = pd.read_csv(_kept(token), keep_default_na=False)
     counts = scored.groupby(["segment", "segment_name"]).size().sort_values(ascending=False)
-    rows = [(number, name, int(n), 100 * n / len(scored)) for (number, name), n in counts.items()]
+    rows = [
+        (number, name, count, 100 * count / len(scored))
+        for (number, name), count in zip(counts.index.to_list(), counts.to_list(), strict=True)
+    ]
     preview = scored.head(PREVIEW_ROWS).to_dict("records")
     model = knowledge().model()
     labels = {c.name: c.label for c in model.schema.columns} if model else {}
