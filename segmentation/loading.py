@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import codecs
 import csv
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -106,7 +106,7 @@ def iter_chunks(path: str, schema: TableSchema, rows: int = 50_000) -> Iterator[
             start += len(piece)
 
 
-def _pieces(file: Path, rows: int) -> Iterator[pd.DataFrame]:
+def _pieces(file: Path, rows: int) -> Generator[pd.DataFrame, None, None]:
     if file.suffix.lower() in PARQUET:
         with _parquet(file) as table:
             for batch in table.iter_batches(batch_size=rows):
