@@ -1,0 +1,250 @@
+"""From a table to an answer in a browser, with everything real."""
+
+import json
+import re
+import sqlite3
+from pathlib import Path
+
+import mlflow
+import pytest
+import requests
+from axe_playwright_python.sync_playwright import Axe
+from mlflow import MlflowClient
+from playwright.sync_api import Browser, BrowserContext, Page, expect
+
+from segmentation.generator import generate
+from segmentation.schema import load_schema
+from serve.demo import MODEL, sample_answer
+from tests.e2e.conftest import Product
+
+pytestmark = pytest.mark.e2e
+
+SCHEMA = load_schema("cc_general")
+STANDARDS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
+DEVICES = {"desktop": 1440, "phone": 390}
+EXAMPLE = dict(SCHEMA.examples[1].values)
+
+
+@pytest.fixture(params=[(d, t) for d in DEVICES for t in ("light", "dark")], ids="-".join)
+def visit(request: pytest.FixtureRequest, browser: Browser, product: Product):
+    """Open the pages on a device in a theme; fail on console errors and foreign requests."""
+    device, theme = request.param
+    context: BrowserContext = browser.new_context(
+        viewport={"width": DEVICES[device], "height": 900}, color_scheme=theme
+    )
+    page = context.new_page()
+    complaints: list[str] = []
+    expected = re.compile(r"status of (422|404)")
+    page.on(
+        "console",
+        lambda message: (
+            complaints.append(message.text)
+            if message.type == "error" and not expected.search(message.text)
+            else None
+        ),
+    )
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.on(
+        "request",
+        lambda sent: (
+            complaints.append(sent.url)
+            if not sent.url.startswith((product.addresses.pages, "data:"))
+            else None
+        ),
+    )
+    yield page
+    context.close()
+    assert not complaints
+
+
+def accessible(page: Page) -> None:
+    """Assert that axe finds nothing and that the page does not scroll sideways."""
+    found = Axe().run(page, options={"runOnly": {"type": "tag", "values": STANDARDS}})
+    assert found.violations_count == 0, found.generate_report()
+    widths = "[document.documentElement.scrollWidth, document.documentElement.clientWidth]"
+    scroll, client = page.evaluate(widths)
+    assert scroll <= client
+
+
+def test_a_person_walks_through_every_page(visit: Page, product: Product, tmp_path: Path) -> None:
+    """Segments, a mistake, an answer, a file: each page works and is accessible."""
+    page = visit
+    page.goto(product.addresses.pages)
+    expect(page.get_by_role("heading", level=1)).to_contain_text("segments")
+    accessible(page)
+    page.get_by_role("link", name="Look up one customer").click()
+    accessible(page)
+    page.get_by_role("link", name="Lives on cash advances").click()
+    page.get_by_label("Balance", exact=True).fill("a lot")
+    page.get_by_role("button", name="Find the segment").click()
+    expect(page.get_by_role("alert")).to_contain_text("“a lot” is not a number")
+    accessible(page)
+    page.get_by_label("Balance", exact=True).fill("3200")
+    page.get_by_role("button", name="Find the segment").click()
+    expect(page.locator("#answer-title")).not_to_be_empty()
+    expect(page.locator("#answer")).to_contain_text("Runner-up")
+    accessible(page)
+    upload(page, product, tmp_path)
+
+
+def upload(page: Page, product: Product, folder: Path) -> None:
+    table = generate(200, seed=8)
+    table.to_csv(folder / "good.csv", index=False)
+    table.astype(object).assign(PAYMENTS="plenty").to_csv(folder / "bad.csv", index=False)
+    page.get_by_role("link", name="A file").click()
+    page.get_by_label("Customer file").set_input_files(folder / "bad.csv")
+    page.get_by_role("button", name="Score the file").click()
+    expect(page.get_by_role("alert")).to_contain_text("nothing was scored")
+    accessible(page)
+    page.get_by_label("Customer file").set_input_files(folder / "good.csv")
+    page.get_by_role("button", name="Score the file").click()
+    expect(page.get_by_role("heading", level=1)).to_contain_text("200 customers scored")
+    accessible(page)
+    with page.expect_download() as download:
+        page.get_by_role("link", name="Download the scored file").click()
+    lines = Path(download.value.path()).read_text(encoding="utf-8").splitlines()
+    assert len(lines) == 201
+    assert lines[1].startswith("D00000001,")
+    page.goto(f"{product.addresses.pages}/nowhere")
+    accessible(page)
+
+
+def test_one_customer_works_by_keyboard_alone(browser: Browser, product: Product) -> None:
+    """From the first field to the answer with Tab and Enter only."""
+    page = browser.new_page()
+    page.goto(f"{product.addresses.pages}/customer")
+    for _ in range(60):
+        page.keyboard.press("Tab")
+        if page.evaluate("document.activeElement.id") == "BALANCE":
+            break
+    page.keyboard.press("Control+a")
+    page.keyboard.type("1500")
+    page.keyboard.press("Enter")
+    expect(page.locator("#answer-title")).not_to_be_empty()
+    expect(page.locator("#BALANCE")).to_have_value("1500")
+    page.close()
+
+
+def test_the_form_works_without_javascript(browser: Browser, product: Product) -> None:
+    """The single-customer form is plain HTML."""
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(f"{product.addresses.pages}/customer")
+    page.get_by_role("button", name="Find the segment").click()
+    expect(page.locator("#answer-title")).not_to_be_empty()
+    context.close()
+
+
+def test_the_demo_asks_as_a_browser_does(product: Product) -> None:
+    """The demo's own check gets a segment and how sure it is."""
+    assert re.fullmatch(r".+ \(.+, \d+ %\)", sample_answer(product.addresses.pages))
+
+
+def invoke(product: Product, **body: object) -> requests.Response:
+    return requests.post(f"{product.addresses.scoring}/invocations", json=body, timeout=30)
+
+
+def split(rows: list[dict[str, object]], names: list[str]) -> dict[str, object]:
+    return {"columns": names, "data": [[row.get(name) for name in names] for row in rows]}
+
+
+def test_the_scoring_server_takes_nulls_and_whole_numbers(product: Product) -> None:
+    """A customer with two nulls, and one of integers, get the complete answer."""
+    names = list(SCHEMA.column_names)
+    nulls = {**EXAMPLE, "MINIMUM_PAYMENTS": None, "CREDIT_LIMIT": None}
+    whole = {name: int(value or 0) for name, value in EXAMPLE.items()}
+    reply = invoke(product, dataframe_split=split([nulls, whole], names))
+    assert reply.status_code == 200, reply.text
+    for row in reply.json()["predictions"]:
+        assert set(row) == {
+            "segment",
+            "segment_name",
+            "confidence",
+            "runner_up",
+            "runner_up_name",
+            "unlike_training",
+            "reasons",
+            "model_version",
+        }
+        assert row["model_version"] == "1"
+        assert 0 <= row["confidence"] <= 1
+        assert row["segment"] != row["runner_up"]
+        assert set(row["reasons"]) <= set(names)
+        assert len(row["reasons"]) <= 5
+
+
+def test_a_missing_column_is_named_and_a_foreign_one_ignored(product: Product) -> None:
+    """400 with the name of what is missing; what is too much does no harm."""
+    names = list(SCHEMA.column_names)
+    lacking = invoke(product, dataframe_split=split([EXAMPLE], names[1:]))
+    assert lacking.status_code == 400
+    assert "BALANCE" in lacking.text
+    more = invoke(product, dataframe_split=split([{**EXAMPLE, "AGE": 40}], [*names, "AGE"]))
+    assert more.status_code == 200
+
+
+def test_the_experiment_holds_one_parent_and_a_run_for_every_trial(product: Product) -> None:
+    """Eight nested runs, all ended, with parameters, metrics, data set and pictures."""
+    client = MlflowClient(product.tracking_uri)
+    (experiment,) = client.search_experiments(filter_string=f"name = '{MODEL}'")
+    runs = client.search_runs([experiment.experiment_id])
+    parents = [run for run in runs if "mlflow.parentRunId" not in run.data.tags]
+    assert len(parents) == 1
+    assert len(runs) == 9
+    for run in runs:
+        assert run.info.status == "FINISHED"
+        assert run.inputs.dataset_inputs
+        plots = {file.path for file in client.list_artifacts(run.info.run_id, "plots")}
+        assert len(plots) == 4
+        if run is not parents[0]:
+            assert run.data.params["algorithm"]
+            assert run.data.metrics["stability"] >= 0
+            assert run.data.tags["feasible"] in {"yes", "no"}
+            assert (run.data.tags["reason"] != "") == (run.data.tags["feasible"] == "no")
+    assert "| # | segment | share |" in parents[0].data.tags["mlflow.note.content"]
+
+
+def test_the_registered_version_describes_itself(product: Product) -> None:
+    """Alias champion, a description made of the profiles, no pickle among the files."""
+    client = MlflowClient(product.tracking_uri)
+    version = client.get_model_version_by_alias(MODEL, "champion")
+    assert "| # | segment | share |" in version.description
+    mlflow.set_tracking_uri(product.tracking_uri)
+    local = Path(mlflow.artifacts.download_artifacts(f"models:/{MODEL}/{version.version}"))
+    kinds = {path.suffix for path in local.rglob("*") if path.is_file()}
+    assert not kinds & {".pkl", ".pickle", ".joblib", ".skops"}
+    assert (local / "data" / "segmentation_model" / "arrays.npz").is_file()
+
+
+def test_no_customer_is_written_anywhere(product: Product) -> None:
+    """No identifier of a training customer in any artifact, database or log."""
+    client = MlflowClient(product.tracking_uri)
+    (experiment,) = client.search_experiments(filter_string=f"name = '{MODEL}'")
+    artifacts = Path(experiment.artifact_location.removeprefix("file://"))
+    identifiers = [name.encode() for name in generate(1500)["CUST_ID"].iloc[::100]]
+    places = [artifacts, product.logs, Path(product.tracking_uri.removeprefix("sqlite:///"))]
+    files = [f for place in places for f in ([place] if place.is_file() else place.rglob("*"))]
+    assert len(files) > 50
+    for file in files:
+        if file.is_file():
+            content = file.read_bytes()
+            assert not [i for i in identifiers if i in content], file
+
+
+def test_the_same_command_says_that_the_study_is_finished(product: Product) -> None:
+    """The search reported its study; the store holds exactly the trials asked for."""
+    assert "begins: 8 trials" in product.search_output
+    path = Path(product.tracking_uri.removeprefix("sqlite:///")).parent / "optuna.db"
+    with sqlite3.connect(path) as store:
+        states = store.execute("select state, count(*) from trials group by state").fetchall()
+    store.close()
+    assert states == [("COMPLETE", 8)]
+
+
+def test_the_recipe_in_a_run_is_json(product: Product) -> None:
+    """spec.json of a trial holds schema, preprocessing, clusterer and seed."""
+    client = MlflowClient(product.tracking_uri)
+    (experiment,) = client.search_experiments(filter_string=f"name = '{MODEL}'")
+    run = client.search_runs([experiment.experiment_id], "tags.trial = '0'")[0]
+    spec = json.loads(mlflow.artifacts.load_text(f"{run.info.artifact_uri}/spec.json"))
+    assert {"schema", "preprocessing", "clusterer", "hyperparameters", "rule", "seed"} == set(spec)
