@@ -14,6 +14,7 @@ from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 
 from experiments.packaging import DATA
+from segmentation.errors import SegmentationError
 from segmentation.schema import TableSchema
 
 MODEL_NAME = "customer-segmentation"
@@ -178,7 +179,7 @@ def check_answers(model_uri: str) -> None:
         model = mlflow.pyfunc.load_model(model_uri)
         example = model.input_example
         answer = model.predict(example)
-    except (MlflowException, OSError, ValueError) as error:
+    except (MlflowException, SegmentationError, OSError, ValueError) as error:
         raise RegistryError(
             f"{model_uri} does not answer its own input example: {error}"
         ) from error

@@ -18,6 +18,7 @@ from mlflow import MlflowClient
 from mlflow.data.code_dataset_source import CodeDatasetSource
 from mlflow.data.pandas_dataset import from_pandas
 from mlflow.entities import DatasetInput
+from optuna.trial import FrozenTrial, TrialState
 from threadpoolctl import threadpool_limits
 
 from experiments import packaging, registry
@@ -145,7 +146,8 @@ def run(options: SearchOptions) -> int:
     parent = open_parent(client, experiment_id, study.study_name, asdict(options))
     tracker = Tracker(client, experiment_id, parent, dataset)
     before = settled(study)
-    tracker.close_orphans({str(trial.user_attrs.get(RUN)) for trial in before})
+    running = study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
+    tracker.close_orphans(run_ids(before), run_ids(running))
     client.log_inputs(parent, [dataset])
     progress = Progress(options.n_trials, len(before), study.study_name)
     ladder = Ladder(
@@ -215,6 +217,11 @@ def build(
         return SegmentationModel.build(
             segmenter, pd.DataFrame(customers), candidate.evaluation, candidate.spec.seed
         )
+
+
+def run_ids(trials: Sequence[FrozenTrial]) -> set[str]:
+    """Return the MLflow runs of trials."""
+    return {str(trial.user_attrs[RUN]) for trial in trials if RUN in trial.user_attrs}
 
 
 def describe_data(customers: pd.DataFrame, source: str) -> tuple[DatasetInput, str]:

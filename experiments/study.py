@@ -6,7 +6,8 @@ import hashlib
 import os
 import socket
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import optuna
@@ -36,7 +37,8 @@ def open_storage(url: str) -> BaseStorage:
     if path := sqlite_path(url):
         create_whole(path, lambda draft: RDBStorage(f"{SQLITE}{draft}").remove_session())
     arguments = {"connect_args": {"timeout": 60}} if sqlite_path(url) else {}
-    return RDBStorage(url, heartbeat_interval=HEARTBEAT_SECONDS, engine_kwargs=arguments)
+    with _experimental():
+        return RDBStorage(url, heartbeat_interval=HEARTBEAT_SECONDS, engine_kwargs=arguments)
 
 
 def study_name(experiment: str, data_digest: str, space: Space) -> str:
@@ -126,12 +128,18 @@ def fail_interrupted(study: optuna.Study) -> None:
 
 
 def _sampler(seed: int) -> optuna.samplers.BaseSampler:
-    with warnings.catch_warnings():
-        # Modelling conditional parameters in groups is what a search over algorithms needs.
-        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+    with _experimental():
         return optuna.samplers.TPESampler(
             seed=seed, n_startup_trials=STARTUP_TRIALS, multivariate=True, group=True
         )
+
+
+@contextmanager
+def _experimental() -> Iterator[None]:
+    """Use what Optuna calls experimental without a warning: the version is pinned."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        yield
 
 
 def _signed(objective: Objective) -> Objective:

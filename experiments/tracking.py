@@ -13,10 +13,9 @@ from pathlib import Path
 from time import time
 from typing import Any
 
-import mlflow
 from matplotlib.figure import Figure
 from mlflow import MlflowClient
-from mlflow.entities import DatasetInput, Metric, Param, RunStatus, RunTag
+from mlflow.entities import DatasetInput, Metric, Param, Run, RunStatus, RunTag
 from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID, MLFLOW_RUN_NAME, MLFLOW_RUN_NOTE
 
 from experiments.candidates import Candidate
@@ -128,31 +127,51 @@ class Tracker:
         status = RunStatus.FAILED if failed else RunStatus.FINISHED
         self.client.set_terminated(self.parent, RunStatus.to_string(status))
 
-    def close_orphans(self, finished: set[str]) -> int:
-        """End nested runs that a killed process left running; return how many.
+    def close_orphans(self, finished: set[str], alive: set[str]) -> int:
+        """End what a killed process left behind; return how many runs that were.
 
         Parameters
         ----------
         finished
-            Ids of runs whose trial was finished, only their end was not recorded.
+            Runs of trials that are settled; one of them still running is ended.
+        alive
+            Runs of trials that another process is at; they are left alone.
+
+        Other nested runs belong to trials that were tried again, even those whose end was
+        recorded just before the kill: every settled trial has exactly one finished run.
         """
-        query = f"tags.`{MLFLOW_PARENT_RUN_ID}` = '{self.parent}' and attributes.status = 'RUNNING'"
-        orphans = self.client.search_runs([self.experiment_id], query, max_results=1000)
-        for run in orphans:
-            if run.info.run_id in finished:
-                self.client.set_terminated(run.info.run_id)
+        reason = "The process was killed during this trial; it was tried again."
+        tags = {"feasible": "failed", "reason": reason, MLFLOW_RUN_NOTE: reason}
+        closed = 0
+        for run in self._nested():
+            run_id, running = run.info.run_id, run.info.status == "RUNNING"
+            if run_id in finished and running:
+                self.client.set_terminated(run_id)
+            elif run_id not in finished | alive and run.info.status != "KILLED":
+                self.tags(run_id, tags)
+                self.client.set_terminated(run_id, "KILLED")
+            else:
                 continue
-            reason = "The process was killed during this trial; it was tried again."
-            tags = {"feasible": "failed", "reason": reason, MLFLOW_RUN_NOTE: reason}
-            self.tags(run.info.run_id, tags)
-            self.client.set_terminated(run.info.run_id, "KILLED")
-        return len(orphans)
+            closed += 1
+        return closed
+
+    def _nested(self) -> Iterator[Run]:
+        query, token = f"tags.`{MLFLOW_PARENT_RUN_ID}` = '{self.parent}'", None
+        while True:
+            page = self.client.search_runs([self.experiment_id], query, page_token=token)
+            yield from page
+            token = page.token
+            if not token:
+                return
 
 
 def open_parent(
     client: MlflowClient, experiment_id: str, study: str, params: Mapping[str, Any]
 ) -> str:
     """Return the id of the study's run: the one it has, the one `mlflow run` made, or a new one.
+
+    The run of `mlflow run` becomes the study's where it lies in the study's experiment and the
+    study has none yet; otherwise it is left a note that names the study's run.
 
     Parameters
     ----------
@@ -165,27 +184,35 @@ def open_parent(
     params
         Of the search; a key that `mlflow run` has logged already stays as it is.
     """
-    query = f"tags.study = '{study}'"
-    known = client.search_runs([experiment_id], query, max_results=1)
-    started = mlflow.active_run() or _started_by_project()
+    known = client.search_runs([experiment_id], f"tags.study = '{study}'", max_results=1)
+    launched = os.environ.get("MLFLOW_RUN_ID")
+    launcher = client.get_run(launched) if launched else None
     if known:
-        run_id = known[0].info.run_id
-        client.update_run(run_id, status="RUNNING")
-        if started is not None and started.info.run_id != run_id:
-            client.log_batch(started.info.run_id, tags=_tags({"continues": run_id}))
-            mlflow.end_run()
-        return str(run_id)
-    run = started or client.create_run(experiment_id)
-    run_id = run.info.run_id
+        run = known[0]
+        client.update_run(run.info.run_id, status="RUNNING")
+    elif launcher is not None and launcher.info.experiment_id == experiment_id:
+        run = launcher
+    else:
+        run = client.create_run(experiment_id)
+    run_id = str(run.info.run_id)
     missing = {k: v for k, v in params.items() if k not in run.data.params}
     tags = {"study": study, MLFLOW_RUN_NAME: study}
     client.log_batch(run_id, params=_params(missing), tags=_tags(tags))
-    return str(run_id)
+    if launcher is not None and launcher.info.run_id != run_id:
+        _point_to(client, launcher.info.run_id, study, experiment_id, run_id)
+    return run_id
 
 
-def _started_by_project() -> Any:
-    """Return the run that `mlflow run` opened for this process, if it did."""
-    return mlflow.start_run() if os.environ.get("MLFLOW_RUN_ID") else None
+def _point_to(
+    client: MlflowClient, launcher: str, study: str, experiment_id: str, run_id: str
+) -> None:
+    link = f"#/experiments/{experiment_id}/runs/{run_id}"
+    tags = {
+        MLFLOW_RUN_NAME: f"started {study}",
+        "study_run": run_id,
+        MLFLOW_RUN_NOTE: f"This command worked on [the study {study}]({link}): see its run.",
+    }
+    client.log_batch(launcher, tags=_tags(tags))
 
 
 def trial_name(number: int, spec: SegmenterSpec) -> str:

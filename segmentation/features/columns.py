@@ -33,7 +33,7 @@ def customer_matrix(customers: Any, columns: Sequence[str]) -> FloatArray:
     Raises
     ------
     DataError
-        When a column is missing, or a matrix has another number of columns.
+        When a column is missing or holds text, or a matrix has another number of columns.
     """
     if not isinstance(customers, pd.DataFrame):
         matrix = np.asarray(customers, dtype=np.float64)
@@ -44,11 +44,28 @@ def customer_matrix(customers: Any, columns: Sequence[str]) -> FloatArray:
     if missing := [name for name in columns if name not in present]:
         raise DataError([_missing(name) for name in missing])
     table = customers if tuple(customers.columns) == tuple(columns) else customers[list(columns)]
-    return np.ascontiguousarray(table.to_numpy(dtype=np.float64, na_value=np.nan))
+    try:
+        return np.ascontiguousarray(table.to_numpy(dtype=np.float64, na_value=np.nan))
+    except (TypeError, ValueError) as error:
+        raise DataError(_texts(table)) from error
 
 
 def _missing(name: str) -> Problem:
     return Problem(name, "missing_column", "this column", "Add it; leave it empty if unknown.")
+
+
+def _texts(table: pd.DataFrame) -> list[Problem]:
+    """Return a problem for each column with cells that are no numbers."""
+    problems = []
+    for name in table.columns:
+        wrong = pd.to_numeric(table[name], errors="coerce").isna() & table[name].notna()
+        rows = tuple(np.flatnonzero(wrong).tolist())
+        if rows:
+            remedy = "Correct these cells, or leave them empty."
+            problems.append(
+                Problem(str(name), "not_a_number", "numbers", remedy, len(rows), rows=rows)
+            )
+    return problems
 
 
 def _wrong_shape(shape: tuple[int, ...], expected: int) -> Problem:

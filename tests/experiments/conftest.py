@@ -1,0 +1,49 @@
+"""A real tracking store for the searches of this folder."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import mlflow
+import pytest
+from mlflow import MlflowClient
+
+from experiments.options import SearchOptions
+from experiments.store import prepare_tracking
+
+OPTIONS = SearchOptions(
+    data="embedded:600",
+    schema="cc_general",
+    n_trials=6,
+    timeout=0.0,
+    seed=0,
+    k_min=3,
+    k_max=5,
+    experiment_name="test",
+    model_name="test",
+    new_study=False,
+    storage="",
+)
+
+
+@pytest.fixture(scope="session")
+def workplace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Work in a folder with a fresh SQLite tracking store; leave it as it was found."""
+    folder = tmp_path_factory.mktemp("workplace")
+    before, here = os.environ.get("MLFLOW_TRACKING_URI"), Path.cwd()
+    os.environ["MLFLOW_TRACKING_URI"] = f"sqlite:///{folder / 'mlflow.db'}"
+    os.chdir(folder)
+    prepare_tracking()
+    yield folder
+    os.chdir(here)
+    if before is None:
+        del os.environ["MLFLOW_TRACKING_URI"]
+    else:
+        os.environ["MLFLOW_TRACKING_URI"] = before
+    mlflow.set_tracking_uri(None)
+
+
+@pytest.fixture
+def client(workplace: Path) -> MlflowClient:
+    """Return a client of the store."""
+    return MlflowClient(f"sqlite:///{workplace / 'mlflow.db'}")

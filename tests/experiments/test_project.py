@@ -1,0 +1,70 @@
+"""MLproject, conda.yaml, the lock file and the commands say the same."""
+
+import re
+import tomllib
+from pathlib import Path
+
+import click
+import pytest
+import yaml
+
+from experiments import promote, score, search
+
+ROOT = Path(__file__).resolve().parents[2]
+COMMANDS = {"main": search.main, "promote": promote.main, "score": score.main}
+PROJECT = yaml.safe_load((ROOT / "MLproject").read_text(encoding="utf-8"))
+
+
+def text_of(value: object) -> str:
+    """Return a default as MLproject writes it: 30 and 30.0 are one number."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return f"{value:g}" if isinstance(value, int | float) else str(value)
+
+
+def test_every_entry_point_is_a_command() -> None:
+    """No entry point without a module, no module forgotten."""
+    assert set(PROJECT["entry_points"]) == set(COMMANDS)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_parameters_and_defaults_agree(name: str) -> None:
+    """What `mlflow run` declares is what the command takes, defaults included."""
+    declared = PROJECT["entry_points"][name]["parameters"]
+    options = {o.name: o for o in COMMANDS[name].params if isinstance(o, click.Option)}
+    assert set(declared) == set(options)
+    for key, option in options.items():
+        if option.required:
+            assert "default" not in declared[key]
+        else:
+            assert text_of(declared[key]["default"]) == text_of(option.default)
+        flag = f"--{key.replace('_', '-')} {{{key}}}"
+        assert flag in PROJECT["entry_points"][name]["command"]
+
+
+def locked() -> dict[str, set[str]]:
+    found: dict[str, set[str]] = {}
+    text = (ROOT / "requirements.lock").read_text(encoding="utf-8")
+    for package, version in re.findall(r"^([a-z0-9-]+)==([^ ;\\]+)", text, re.MULTILINE):
+        found.setdefault(package, set()).add(version)
+    return found
+
+
+def test_conda_yaml_agrees_with_the_lock() -> None:
+    """Exactly the runtime dependencies, at locked versions."""
+    raw = yaml.safe_load((ROOT / "conda.yaml").read_text(encoding="utf-8"))
+    pins = dict(pin.split(";")[0].strip().split("==") for pin in raw["dependencies"][-1]["pip"])
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    wanted = {re.match(r"[a-z0-9-]+", line)[0] for line in project["dependencies"]}  # type: ignore[index]
+    assert set(pins) == wanted
+    for package, version in pins.items():
+        assert version in locked()[package], package
+
+
+def test_the_lock_names_no_host_and_hashes_everything() -> None:
+    """Every requirement has a hash; no index or address is written down."""
+    text = (ROOT / "requirements.lock").read_text(encoding="utf-8")
+    assert "://" not in text
+    requirements = re.split(r"\n(?=[a-z0-9-]+==)", text)[1:]
+    assert len(requirements) > 80
+    assert all("--hash=sha256:" in requirement for requirement in requirements)

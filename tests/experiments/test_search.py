@@ -1,0 +1,208 @@
+"""A search runs, is interrupted, goes on, ends; MLflow holds every trial of it."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import mlflow
+import numpy as np
+import optuna
+import pytest
+from click.testing import CliRunner
+from mlflow import MlflowClient
+from mlflow.entities import Run
+
+from experiments.search import main, run
+from experiments.space import Space
+from experiments.study import default_storage, open_storage, open_study, optimise, settled
+from segmentation.loading import load_customers
+from segmentation.schema import load_schema
+from segmentation.segmenter import Segmenter
+from segmentation.spec import SegmenterSpec
+from tests.experiments.conftest import OPTIONS
+
+SPACE = Space("cc_general", 3, 5, 0)
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def trials_of(experiment: str) -> list[tuple[dict[str, object], float | None]]:
+    storage = open_storage(default_storage(os.environ["MLFLOW_TRACKING_URI"]))
+    (name,) = [n for n in optuna.get_all_study_names(storage) if n.startswith(f"{experiment}-")]
+    return [
+        (t.params, t.value) for t in settled(optuna.load_study(study_name=name, storage=storage))
+    ]
+
+
+def runs_of(client: MlflowClient, experiment: str) -> tuple[list[Run], list[Run]]:
+    """Return parents and nested runs."""
+    found = client.get_experiment_by_name(experiment)
+    assert found is not None
+    runs = client.search_runs([found.experiment_id])
+    nested = [r for r in runs if "mlflow.parentRunId" in r.data.tags]
+    return [r for r in runs if r not in nested], nested
+
+
+@pytest.fixture(scope="module")
+def undisturbed(workplace: Path) -> str:
+    """Return the experiment of a search that ran through."""
+    assert run(replace(OPTIONS, experiment_name="whole", model_name="whole")) == 0
+    return "whole"
+
+
+def test_every_trial_is_one_finished_run(undisturbed: str, client: MlflowClient) -> None:
+    """One parent, six nested; parameters, metrics, verdict and data set on each."""
+    parents, nested = runs_of(client, undisturbed)
+    assert (len(parents), len(nested)) == (1, 6)
+    for found in nested:
+        assert found.info.status == "FINISHED"
+        assert found.data.params["algorithm"]
+        assert found.data.metrics["score"] >= 0
+        assert found.data.tags["feasible"] in {"yes", "no"}
+        dataset = found.inputs.dataset_inputs[0].dataset
+        assert dataset.digest
+        assert "embedded:600" in dataset.source
+        assert json.loads(dataset.profile)["num_rows"] == 600
+    assert parents[0].data.metrics["trials"] == 6
+    assert parents[0].data.metrics["score"] > 1
+
+
+def test_the_recipe_in_a_run_refits_bit_for_bit(undisturbed: str, client: MlflowClient) -> None:
+    """spec.json and the data give the registered model's assignment again, exactly."""
+    version = client.get_model_version_by_alias("whole", "champion")
+    trial = client.get_run(version.tags["trial_run"])
+    spec = SegmenterSpec.from_json(
+        mlflow.artifacts.load_text(f"{trial.info.artifact_uri}/spec.json")
+    )
+    schema = load_schema("cc_general")
+    customers = load_customers("embedded:600", schema).customers
+    again = Segmenter(spec, schema).fit(customers).assignment_
+    served = mlflow.pyfunc.load_model("models:/whole@champion").predict(customers)
+    assert np.array_equal(again.segment + 1, served["segment"].to_numpy())
+    assert np.array_equal(again.runner_up + 1, served["runner_up"].to_numpy())
+
+
+def test_a_continued_study_equals_an_undisturbed_one(
+    undisturbed: str, client: MlflowClient, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Three trials, then the same command for six: the same trials with the same values."""
+    options = replace(OPTIONS, experiment_name="parts", model_name="parts")
+    assert run(replace(options, n_trials=3)) == 0
+    capsys.readouterr()
+    assert run(options) == 0
+    assert "continues: 3 of 6 trials are done" in capsys.readouterr().err
+    assert trials_of("parts") == trials_of(undisturbed)
+    parents, nested = runs_of(client, "parts")
+    assert (len(parents), len(nested)) == (1, 6)
+
+
+def test_a_finished_study_says_so_and_registers_nothing_twice(
+    undisturbed: str, client: MlflowClient, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The same command again changes nothing and tells how to go on."""
+    assert run(replace(OPTIONS, experiment_name="whole", model_name="whole")) == 0
+    said = capsys.readouterr()
+    assert "is finished: 6 of 6 trials" in said.err
+    assert "whole version 1" in said.out
+    assert len(client.search_model_versions("name = 'whole'")) == 1
+    assert len(runs_of(client, undisturbed)[1]) == 6
+
+
+def test_another_seed_is_another_study(workplace: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Studies of different seeds, or asked for anew, never share trials."""
+    options = replace(OPTIONS, experiment_name="seeds", model_name="seeds", n_trials=1)
+    names = []
+    for change in ({}, {"seed": 1}, {"new_study": True}):
+        run(replace(options, **change))
+        names.append(capsys.readouterr().err.split()[1])
+        assert names[-1].startswith("seeds-")
+    assert len(set(names)) == 3
+
+
+def test_a_killed_search_goes_on_as_if_nothing_had_happened(
+    undisturbed: str, client: MlflowClient, workplace: Path
+) -> None:
+    """After kill -9 in the middle: nothing lost, nothing doubled, nothing left running."""
+    options = {"experiment-name": "killed", "model-name": "killed", "n-trials": 6}
+    options |= {"data": "embedded:600", "k-max": 5}
+    flags = [text for name, value in options.items() for text in (f"--{name}", str(value))]
+    command = [sys.executable, "-m", "experiments.search", *flags]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    process = subprocess.Popen(
+        command, cwd=workplace, env=environment, stderr=subprocess.PIPE, text=True
+    )
+    assert process.stderr is not None
+    for line in process.stderr:
+        if line.startswith("trial   2"):
+            break
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    process.stderr.close()
+    again = subprocess.run(
+        command, cwd=workplace, env=environment, capture_output=True, text=True, check=False
+    )
+    assert again.returncode == 0, again.stderr
+    assert trials_of("killed") == trials_of(undisturbed)
+    parents, nested = runs_of(client, "killed")
+    statuses = [found.info.status for found in [*parents, *nested]]
+    assert "RUNNING" not in statuses
+    assert statuses.count("FINISHED") == 7
+
+
+def test_a_crashing_trial_fails_alone(workplace: Path) -> None:
+    """Its error is kept, and the study goes on to the number asked for."""
+
+    def objective(trial: optuna.Trial) -> float:
+        SPACE.propose(trial)
+        if trial.number == 1:
+            raise MemoryError("100 GB")
+        return 1.0
+
+    study = open_study(None, "memory")
+    optimise(study, objective, SPACE, n_trials=4, stop=lambda: False)
+    states = [trial.state.name for trial in study.trials]
+    assert states == ["COMPLETE", "FAIL", "COMPLETE", "COMPLETE"]
+    assert study.trials[1].user_attrs["error"] == "MemoryError: 100 GB"
+
+
+def test_time_limits_stop_between_trials(workplace: Path) -> None:
+    """A limit already over runs no trial; the exit code says that nothing was found."""
+    options = replace(OPTIONS, experiment_name="late", model_name="late", timeout=1e-6)
+    start = time.monotonic()
+    assert run(options) == 1
+    assert time.monotonic() - start < 20
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--n-trials", "abc"], "'--n-trials': 'abc' is not a valid integer"),
+        (["--n-trials", "0"], "0 is not in the range x>=1"),
+        (["--k-min", "8", "--k-max", "4"], "k_min=8 is above k_max=4"),
+        (["--schema", "nope"], "schema 'nope' is unknown: use one of cc_general"),
+        (["--data", "nope.csv"], "expected an existing file"),
+        (["--data", "embedded:x"], "embedded:<rows>"),
+    ],
+)
+def test_a_wrong_parameter_is_named(workplace: Path, arguments: list[str], message: str) -> None:
+    """Exit code 2, the parameter, what was found and what was expected; no trace."""
+    result = CliRunner().invoke(main, arguments)
+    assert result.exit_code == 2
+    assert message in result.output
+    assert "Traceback" not in result.output
+
+
+def test_no_customer_reaches_the_store(undisturbed: str, workplace: Path) -> None:
+    """No identifier in any file below the store: not in databases, artifacts or models."""
+    from segmentation.generator import generate
+
+    identifiers = [name.encode() for name in generate(600)["CUST_ID"]][::50]
+    files = [path for path in workplace.rglob("*") if path.is_file()]
+    assert len(files) > 30
+    for path in files:
+        content = path.read_bytes()
+        assert not [i for i in identifiers if i in content], path
