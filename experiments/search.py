@@ -11,7 +11,6 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import click
-import mlflow
 import optuna
 import pandas as pd
 from mlflow import MlflowClient
@@ -37,7 +36,7 @@ from experiments.study import (
     study_name,
 )
 from experiments.summary import card, console, record_study, study_page
-from experiments.tracking import Tracker, open_parent
+from experiments.tracking import Tracker, open_experiment, open_parent
 from segmentation.assignment import FloatArray
 from segmentation.errors import SegmentationError
 from segmentation.evaluation import Guards
@@ -137,7 +136,7 @@ def run(options: SearchOptions) -> int:
         click.echo(f"warning: {warning.without_values()}", err=True)
     customers = validated.customers
     client = MlflowClient()
-    experiment_id = mlflow.set_experiment(options.experiment_name).experiment_id
+    experiment_id = open_experiment(client, options.experiment_name)
     dataset, digest = describe_data(customers, options.data)
     space = Space(schema.name, options.k_min, options.k_max, options.seed)
     storage = open_storage(options.storage or default_storage(uri))
