@@ -12,7 +12,7 @@ import pandas as pd
 from mlflow import MlflowClient
 from mlflow.models import ModelSignature
 from mlflow.types import ColSpec, DataType, Schema
-from mlflow.types.schema import AnyType, Array
+from mlflow.types.schema import Array
 
 from segmentation.model import SegmentationModel
 
@@ -56,9 +56,7 @@ def log_model(client: MlflowClient, run_id: str, model: SegmentationModel) -> st
         Fitted.
     """
     names = model.schema.column_names
-    # MLflow refuses whole numbers for a double in a data frame, and a CSV file is full of them:
-    # the signature names the columns, the model itself insists on numbers.
-    signature = ModelSignature(Schema([ColSpec(AnyType(), name) for name in names]), OUTPUTS)
+    signature = ModelSignature(Schema([ColSpec(DataType.double, name) for name in names]), OUTPUTS)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         model.save(folder / DATA)

@@ -173,6 +173,20 @@ def test_the_scoring_server_takes_nulls_and_whole_numbers(product: Product) -> N
         assert len(row["reasons"]) <= 5
 
 
+def test_a_csv_body_of_whole_numbers_is_answered(product: Product) -> None:
+    """CSV, the format of the pages, takes columns without a decimal point and empty cells."""
+    whole = generate(3)[list(SCHEMA.column_names)].fillna(0).astype(int).astype(object)
+    whole.loc[0, "CREDIT_LIMIT"] = None
+    reply = requests.post(
+        f"{product.addresses.scoring}/invocations",
+        data=whole.to_csv(index=False),
+        headers={"Content-Type": "text/csv"},
+        timeout=30,
+    )
+    assert reply.status_code == 200, reply.text
+    assert len(reply.json()["predictions"]) == 3
+
+
 def test_a_missing_column_is_named_and_a_foreign_one_ignored(product: Product) -> None:
     """400 with the name of what is missing; what is too much does no harm."""
     names = list(SCHEMA.column_names)
