@@ -30,16 +30,15 @@ OPTIONS = SearchOptions(
 def workplace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """Work in a folder with a fresh SQLite tracking store; leave it as it was found."""
     folder = tmp_path_factory.mktemp("workplace")
-    before, here = os.environ.get("MLFLOW_TRACKING_URI"), Path.cwd()
+    before, here = dict(os.environ), Path.cwd()
     os.environ["MLFLOW_TRACKING_URI"] = f"sqlite:///{folder / 'mlflow.db'}"
     os.chdir(folder)
     prepare_tracking()
     yield folder
     os.chdir(here)
-    if before is None:
-        del os.environ["MLFLOW_TRACKING_URI"]
-    else:
-        os.environ["MLFLOW_TRACKING_URI"] = before
+    # MLflow writes the active experiment into the environment, which must not leak to others.
+    os.environ.clear()
+    os.environ.update(before)
     mlflow.set_tracking_uri(None)
 
 
