@@ -26,7 +26,7 @@ OPTIONS = SearchOptions(
 )
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def workplace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """Work in a folder with a fresh SQLite tracking store; leave it as it was found."""
     folder = tmp_path_factory.mktemp("workplace")
