@@ -35,8 +35,9 @@ from experiments.study import (
     settled,
     study_name,
 )
+from experiments.study_run import open_experiment, open_parent
 from experiments.summary import card, console, record_study, study_page
-from experiments.tracking import Tracker, open_experiment, open_parent
+from experiments.tracking import Tracker
 from segmentation.assignment import FloatArray
 from segmentation.errors import SegmentationError
 from segmentation.evaluation import Guards

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import json
-import os
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
 from math import isnan
 from pathlib import Path
-from time import time
+from time import perf_counter, time
 from typing import Any
 
 from matplotlib.figure import Figure
 from mlflow import MlflowClient
 from mlflow.entities import DatasetInput, Metric, Param, Run, RunStatus, RunTag
-from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID, MLFLOW_RUN_NAME, MLFLOW_RUN_NOTE
+from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID, MLFLOW_RUN_NOTE
 
 from experiments.candidates import Candidate
 from segmentation.clusterers import CLUSTERERS
@@ -25,13 +24,6 @@ from segmentation.figures import FIGURES, FigureData
 from segmentation.judging import Judge, Judged
 from segmentation.spec import SegmenterSpec
 
-# Opens MLflow's pages for model training instead of those for language models.
-KIND_TAG, KIND = "mlflow.experimentKind", "custom_model_development"
-INTRODUCTION = (
-    "Segments of card holders, searched without labels. One run per study, a nested run for "
-    "every trial: `score` = stability + neighbour agreement + 0.03 ln(segments), higher is better; "
-    "`feasible = no` gives its `reason`. Open the study's run for the summary."
-)
 MOST_TAG = 4_000
 DPI = 110
 
@@ -78,7 +70,7 @@ class Tracker:
         )
         run_id: str = run.info.run_id
         self.client.log_inputs(run_id, [self.dataset])
-        self.client.log_batch(run_id, params=_params(flat(spec)))
+        self.client.log_batch(run_id, params=params_of(flat(spec)))
         status = RunStatus.FAILED
         try:
             yield run_id
@@ -86,21 +78,35 @@ class Tracker:
         except Exception as error:
             reason = f"{type(error).__name__}: {error}"[:MOST_TAG]
             tags = {"feasible": "failed", "reason": reason, MLFLOW_RUN_NOTE: f"Failed. {reason}"}
-            self.client.log_batch(run_id, tags=_tags(tags))
+            self.client.log_batch(run_id, tags=tags_of(tags))
             raise
         finally:
             self.client.set_terminated(run_id, RunStatus.to_string(status))
 
     def judged(self, run_id: str, judge: Judge, judged: Judged, seconds: float) -> None:
-        """Record a judgement: numbers, reasons, recipe and, where feasible, pictures."""
+        """Record a judgement: numbers, reasons, recipe and pictures, and what that cost.
+
+        Parameters
+        ----------
+        run_id
+            The trial's run.
+        judge, judged
+            What was judged, and how.
+        seconds
+            Time the judgement took; times of drawing and logging are recorded beside it.
+        """
         found, spec = judged.evaluation, judged.segmenter.spec
-        files = {"spec.json": spec.to_json(), "evaluation.json": json.dumps(found.to_dict())}
-        data = FigureData.of(judge, judged)
-        figures = {name: draw(data) for name, draw in FIGURES.items()}
-        self.files(run_id, files, figures)
-        metrics = {**found.metrics(), **_seconds(found), "seconds_trial": seconds}
-        self.metrics(run_id, metrics, step=found.rows)
-        self.tags(run_id, {**_verdict(found), MLFLOW_RUN_NOTE: trial_note(spec, found)})
+        texts = {"spec.json": spec.to_json(), "evaluation.json": json.dumps(found.to_dict())}
+        with tempfile.TemporaryDirectory() as name:
+            folder, start = Path(name), perf_counter()
+            data = FigureData.of(judge, judged)
+            save(folder, texts, {name: draw(data) for name, draw in FIGURES.items()})
+            drawn = perf_counter()
+            self.client.log_artifacts(run_id, name)
+            self.tags(run_id, {**_verdict(found), MLFLOW_RUN_NOTE: trial_note(spec, found)})
+            self.metrics(run_id, {**found.metrics(), **_seconds(found)}, step=found.rows)
+        cost = {"seconds_judge": seconds, "seconds_draw": drawn - start}
+        self.metrics(run_id, {**cost, "seconds_log": perf_counter() - drawn}, step=found.rows)
 
     def rung(self, candidate: Candidate, found: Evaluation) -> None:
         """Record that a trial was judged again on more customers, in the trial's own run."""
@@ -116,17 +122,12 @@ class Tracker:
 
     def tags(self, run_id: str, values: Mapping[str, str]) -> None:
         """Set tags."""
-        self.client.log_batch(run_id, tags=_tags(values))
+        self.client.log_batch(run_id, tags=tags_of(values))
 
     def files(self, run_id: str, texts: Mapping[str, str], figures: Mapping[str, Figure]) -> None:
         """Upload texts and pictures in one call."""
         with tempfile.TemporaryDirectory() as name:
-            folder = Path(name)
-            for file, text in texts.items():
-                (folder / file).write_text(text, encoding="utf-8")
-            for file, figure in figures.items():
-                (folder / "plots").mkdir(exist_ok=True)
-                figure.savefig(folder / "plots" / f"{file}.png", dpi=DPI)
+            save(Path(name), texts, figures)
             self.client.log_artifacts(run_id, name)
 
     def finish(self, failed: bool = False) -> None:
@@ -172,65 +173,13 @@ class Tracker:
                 return
 
 
-def open_experiment(client: MlflowClient, name: str) -> str:
-    """Return the id of an experiment, made and introduced where it is new."""
-    known = client.get_experiment_by_name(name)
-    if known is not None:
-        return str(known.experiment_id)
-    made = client.create_experiment(name)
-    client.set_experiment_tag(made, KIND_TAG, KIND)
-    client.set_experiment_tag(made, MLFLOW_RUN_NOTE, INTRODUCTION)
-    return str(made)
-
-
-def open_parent(
-    client: MlflowClient, experiment_id: str, study: str, params: Mapping[str, Any]
-) -> str:
-    """Return the id of the study's run: the one it has, the one `mlflow run` made, or a new one.
-
-    The run of `mlflow run` becomes the study's where it lies in the study's experiment and the
-    study has none yet; otherwise it is left a note that names the study's run.
-
-    Parameters
-    ----------
-    client
-        Of the tracking store.
-    experiment_id
-        Where to look and create.
-    study
-        Name of the study.
-    params
-        Of the search; a key that `mlflow run` has logged already stays as it is.
-    """
-    known = client.search_runs([experiment_id], f"tags.study = '{study}'", max_results=1)
-    launched = os.environ.get("MLFLOW_RUN_ID")
-    launcher = client.get_run(launched) if launched else None
-    if known:
-        run = known[0]
-        client.update_run(run.info.run_id, status="RUNNING")
-    elif launcher is not None and launcher.info.experiment_id == experiment_id:
-        run = launcher
-    else:
-        run = client.create_run(experiment_id)
-    run_id = str(run.info.run_id)
-    missing = {k: v for k, v in params.items() if k not in run.data.params}
-    tags = {"study": study, MLFLOW_RUN_NAME: study}
-    client.log_batch(run_id, params=_params(missing), tags=_tags(tags))
-    if launcher is not None and launcher.info.run_id != run_id:
-        _point_to(client, launcher.info.run_id, study, experiment_id, run_id)
-    return run_id
-
-
-def _point_to(
-    client: MlflowClient, launcher: str, study: str, experiment_id: str, run_id: str
-) -> None:
-    link = f"#/experiments/{experiment_id}/runs/{run_id}"
-    tags = {
-        MLFLOW_RUN_NAME: f"started {study}",
-        "study_run": run_id,
-        MLFLOW_RUN_NOTE: f"This command worked on [the study {study}]({link}): see its run.",
-    }
-    client.log_batch(launcher, tags=_tags(tags))
+def save(folder: Path, texts: Mapping[str, str], figures: Mapping[str, Figure]) -> None:
+    """Write texts into a folder and pictures into its folder ``plots``."""
+    for file, text in texts.items():
+        (folder / file).write_text(text, encoding="utf-8")
+    (folder / "plots").mkdir()
+    for file, figure in figures.items():
+        figure.savefig(folder / "plots" / f"{file}.png", dpi=DPI)
 
 
 def trial_name(number: int, spec: SegmenterSpec) -> str:
@@ -280,9 +229,11 @@ def _seconds(found: Evaluation) -> dict[str, float]:
     return {f"seconds_{step}": value for step, value in found.seconds.items()}
 
 
-def _params(values: Mapping[str, Any]) -> list[Param]:
+def params_of(values: Mapping[str, Any]) -> list[Param]:
+    """Return values as MLflow's parameters."""
     return [Param(key, str(value)) for key, value in values.items()]
 
 
-def _tags(values: Mapping[str, str]) -> list[RunTag]:
+def tags_of(values: Mapping[str, str]) -> list[RunTag]:
+    """Return values as MLflow's tags."""
     return [RunTag(key, value) for key, value in values.items()]
