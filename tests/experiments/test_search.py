@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from click.testing import CliRunner
 from mlflow import MlflowClient
 from mlflow.entities import Run
 
+from experiments.benchmark.__main__ import main as benchmark
 from experiments.search import main, run
 from experiments.space import Space
 from experiments.study import default_storage, open_storage, open_study, optimise, settled
@@ -69,6 +71,27 @@ def test_every_trial_is_one_finished_run(undisturbed: str, client: MlflowClient)
         assert json.loads(dataset.profile)["num_rows"] == 600
     assert parents[0].data.metrics["trials"] == 6
     assert parents[0].data.metrics["score"] > 1
+
+
+def test_every_metric_is_explained(undisturbed: str, client: MlflowClient) -> None:
+    """The table in the room's README names every metric that a run holds, and no other."""
+    text = (ROOT / "experiments" / "README.md").read_text(encoding="utf-8")
+    rows = [line.split("|")[1] for line in text.splitlines() if line.startswith("| `")]
+    named = {name for row in rows for name in re.findall(r"`(\w+)`", row)}
+    parents, nested = runs_of(client, undisturbed)
+    logged = {name for found in [*parents, *nested] for name in found.data.metrics}
+    assert logged <= named
+    assert {name for name in named if name.startswith("seconds")} <= logged
+
+
+def test_costs_of_tracking_are_reprinted(undisturbed: str) -> None:
+    """The benchmark reads judging, drawing and logging back from the runs."""
+    result = CliRunner().invoke(benchmark, ["tracking", "--experiment-name", undisturbed])
+    assert result.exit_code == 0, result.output
+    assert "6 trials of whole" in result.output
+    assert re.search(r"MLflow calls +0\.\d+ s", result.output)
+    missing = CliRunner().invoke(benchmark, ["tracking", "--experiment-name", "none"])
+    assert missing.exit_code == 2
 
 
 def test_the_recipe_in_a_run_refits_bit_for_bit(undisturbed: str, client: MlflowClient) -> None:
