@@ -10,6 +10,7 @@ import optuna
 from optuna.trial import FrozenTrial
 
 from segmentation.evaluation import Evaluation
+from segmentation.restatement import RESTATES
 from segmentation.spec import SegmenterSpec
 
 SPEC, EVALUATION, RUN = "spec", "evaluation", "run_id"
@@ -37,10 +38,15 @@ class Candidate:
     run_id: str = ""
 
     @property
-    def order(self) -> tuple[int, float, int, int]:
-        """Sort key: judged on more customers first, then score, fewer segments, age."""
+    def restates(self) -> bool:
+        """Whether two yes/no facts say most of the partition: true, stable, and trivial."""
+        return self.evaluation.further.get("restatement", 0.0) >= RESTATES
+
+    @property
+    def order(self) -> tuple[int, bool, float, int, int]:
+        """Sort key: judged on more customers first, no restatement, score, few segments, age."""
         judged = self.evaluation
-        return (-judged.rows, -judged.score, judged.n_segments, self.number)
+        return (-judged.rows, self.restates, -judged.score, judged.n_segments, self.number)
 
 
 def remember(trial: optuna.Trial, spec: SegmenterSpec, evaluation: Evaluation) -> None:

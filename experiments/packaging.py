@@ -61,6 +61,7 @@ def log_model(client: MlflowClient, run_id: str, model: SegmentationModel) -> st
         folder = Path(name)
         model.save(folder / DATA)
         mlflow.set_tracking_uri(client.tracking_uri)
+        mlflow.set_experiment(experiment_id=client.get_run(run_id).info.experiment_id)
         with mlflow.start_run(run_id=run_id, nested=mlflow.active_run() is not None):
             logged = mlflow.pyfunc.log_model(
                 name=ARTIFACT,

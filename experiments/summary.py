@@ -159,11 +159,13 @@ def ladder_table(candidates: Sequence[Candidate]) -> str:
         f"| {c.evaluation.n_segments} | {CLUSTERERS[c.spec.clusterer].title} (#{c.number}) | "
         f"{c.evaluation.score:.3f} | {c.evaluation.stability:.3f} | "
         f"{c.evaluation.agreement:.3f} | {c.evaluation.smallest_share:.1%} | "
-        f"{c.evaluation.tree_accuracy:.1%} | {c.evaluation.rows:,} |"
+        f"{c.evaluation.tree_accuracy:.1%} | {'yes' if c.restates else 'no'} | "
+        f"{c.evaluation.rows:,} |"
         for c in ladder(candidates)
     ]
-    head = "| segments | algorithm | score | stability | agreement | smallest | tree | judged on |"
-    return "\n".join([head, "|---|---|---|---|---|---|---|---|", *rows])
+    titles = "segments algorithm score stability agreement smallest tree flags customers"
+    head = " | ".join(titles.split())
+    return "\n".join([f"| {head} |", "|---" * len(head.split(" | ")) + "|", *rows])
 
 
 def _common_reasons(candidates: Sequence[Candidate]) -> list[str]:

@@ -17,6 +17,7 @@ from sklearn.metrics import (
 
 from segmentation.assignment import FloatArray, IntArray
 from segmentation.reference import NeighbourGraph
+from segmentation.restatement import restatement
 from segmentation.surrogate import fit_tree
 
 SEGMENTS_WEIGHT = 0.03
@@ -167,6 +168,8 @@ class JudgedTable:
         Their nearest neighbours there.
     ranks
         Shape (n, d), see :func:`segmentation.surrogate.column_ranks`.
+    flags
+        Shape (m, n), see :func:`segmentation.restatement.column_flags`.
     sample
         Positions of the at most 2,000 customers for criteria whose cost grows with n².
     """
@@ -174,6 +177,7 @@ class JudgedTable:
     coordinates: FloatArray
     graph: NeighbourGraph
     ranks: IntArray
+    flags: IntArray
     sample: IntArray
 
 
@@ -215,6 +219,13 @@ CRITERIA: Mapping[str, Criterion] = MappingProxyType(
                 "Share of customers whose segment a decision tree of depth 3 names, 0 to 1.",
                 True,
                 lambda labels, table: tree_accuracy(labels, table.ranks),
+            ),
+            Criterion(
+                "restatement",
+                "How much of the partition two yes/no facts about columns say, 0 to 1; from "
+                "0.6 on it is called a restatement and comes after others.",
+                False,
+                lambda labels, table: restatement(labels, table.flags),
             ),
             Criterion(
                 "silhouette",

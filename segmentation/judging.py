@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from time import perf_counter
@@ -11,11 +11,18 @@ import numpy as np
 import pandas as pd
 
 from segmentation.assignment import FloatArray, IntArray
-from segmentation.criteria import CRITERIA, SILHOUETTE_ROWS, JudgedTable, score, stability
+from segmentation.criteria import (
+    CRITERIA,
+    SILHOUETTE_ROWS,
+    JudgedTable,
+    score,
+    stability,
+)
 from segmentation.evaluation import Evaluation, Guards
 from segmentation.features.columns import customer_matrix
 from segmentation.guards import Measured, excess, reasons
 from segmentation.reference import NeighbourGraph, ReferenceSpace
+from segmentation.restatement import RESTATES, column_flags
 from segmentation.schema import TableSchema
 from segmentation.segmenter import Segmenter, canonical_order
 from segmentation.spec import SegmenterSpec
@@ -100,6 +107,7 @@ class Judge:
             coordinates=coordinates,
             graph=NeighbourGraph.of(coordinates),
             ranks=column_ranks(self.matrix),
+            flags=column_flags(self.matrix),
             sample=self._order[:SILHOUETTE_ROWS],
         )
 
@@ -169,7 +177,7 @@ class Judge:
             noise_share=measured.noise_share,
             rows=len(self.matrix),
             infeasible=reasons(measured, self.guards),
-            notes=(*segmenter.notes_, *_notes(measured, values["tree_accuracy"])),
+            notes=(*segmenter.notes_, *_notes(measured, values)),
             excess=excess(measured, self.guards),
             further={name: v for name, v in values.items() if name not in OWN_FIELDS},
             seconds=seconds,
@@ -177,14 +185,18 @@ class Judge:
         )
 
 
-def _notes(measured: Measured, tree_accuracy: float) -> Iterator[str]:
+def _notes(measured: Measured, values: Mapping[str, float]) -> Iterator[str]:
     if measured.stability is None:
         yield "Stability was not computed: the partition had broken another guard already."
-    if tree_accuracy >= TRIVIAL_TREE and measured.n_segments > 1:
+    if values["restatement"] >= RESTATES:
         yield (
-            f"A tree of seven questions names the segment of {tree_accuracy:.1%} of customers: "
-            "the segments may be little more than flags of who ever did what. "
-            "Compare a partition with more segments."
+            f"Two yes/no facts about columns say {values['restatement']:.0%} of this partition: "
+            "the segments are little more than flags of who ever did what."
+        )
+    elif values["tree_accuracy"] >= TRIVIAL_TREE and measured.n_segments > 1:
+        yield (
+            f"A tree of seven questions names the segment of {values['tree_accuracy']:.1%} of "
+            "customers: look whether the segments say more than it does."
         )
 
 

@@ -22,6 +22,7 @@ from segmentation.criteria import (
     tree_accuracy,
 )
 from segmentation.reference import NeighbourGraph
+from segmentation.restatement import column_flags
 from segmentation.surrogate import column_ranks
 
 CENTRES = np.array([[0.0, 0.0], [20.0, 0.0], [0.0, 20.0]])
@@ -118,7 +119,9 @@ def test_numbering_of_segments_does_not_matter(numbers: list[int]) -> None:
     """Every criterion is the same for renumbered segments."""
     points, labels = blobs(60)
     labels[:20] = 0
-    table = JudgedTable(points, NeighbourGraph.of(points), column_ranks(points), in_order(60))
+    table = JudgedTable(
+        points, NeighbourGraph.of(points), column_ranks(points), column_flags(points), in_order(60)
+    )
     renamed = np.array(numbers)[labels]
     for criterion in CRITERIA.values():
         before, after = criterion.compute(labels, table), criterion.compute(renamed, table)

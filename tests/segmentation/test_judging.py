@@ -123,7 +123,7 @@ def test_a_tree_that_says_it_all_is_noted(judge: Judge) -> None:
     """Segments that seven questions describe carry a warning."""
     found = judge.judge(spec(n_clusters=4)).evaluation
     assert found.tree_accuracy > 0.98
-    assert any("flags" in note for note in found.notes)
+    assert any("A tree of seven questions" in note for note in found.notes)
 
 
 def test_reference_space_may_be_given() -> None:
