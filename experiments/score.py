@@ -86,7 +86,12 @@ def score_file(
     done = 0
     with _appearing_whole(target) as draft, tqdm(unit=" customers", disable=None) as bar:
         writer = Writer(draft, target.suffix.lower() in {".parquet", ".pq"})
+        said: set[str] = set()
         for piece in iter_chunks(str(source), known.schema, chunk_rows):
+            for warning in piece.warnings:
+                if (kind := f"{warning.check} {warning.column}") not in said:
+                    said.add(kind)
+                    bar.write(f"warning: {warning.without_values()}", file=sys.stderr)
             answer = model.predict(piece.customers)
             answer.index.name = piece.customers.index.name or "row"
             writer.write(answer.reset_index())

@@ -173,6 +173,15 @@ def test_a_bad_piece_leaves_no_half_file(versions: tuple[str, str], tmp_path: Pa
     assert [path.name for path in tmp_path.iterdir()] == ["in.csv"]
 
 
+def test_odd_columns_are_named_once(
+    versions: tuple[str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A column nobody knows is named, in one line for all pieces, and scoring goes on."""
+    generate(90, seed=6).assign(AGE=40).to_csv(tmp_path / "in.csv", index=False)
+    assert score.score_file(tmp_path / "in.csv", tmp_path / "out.csv", NAME, "champion", 30) == 90
+    assert capsys.readouterr().err.count("warning: column AGE: unknown_column") == 1
+
+
 def test_the_input_is_never_overwritten(workplace: Path, tmp_path: Path) -> None:
     """Scoring a file into itself is refused."""
     file = str(tmp_path / "in.csv")
