@@ -16,6 +16,7 @@ from sklearn.cluster import (
 )
 from sklearn.mixture import BayesianGaussianMixture, GaussianMixture
 
+from segmentation.clusterers.genie import Genie
 from segmentation.clusterers.relative import RadiusBirch, ShareHDBSCAN
 from segmentation.clusterers.space import N_CLUSTERS, Categorical, FloatRange, IntRange, Range
 from segmentation.errors import SpecError, TooLargeError
@@ -156,6 +157,10 @@ def _hdbscan(given: dict[str, Any], seed: int) -> ShareHDBSCAN:  # noqa: ARG001
     return ShareHDBSCAN(**given)
 
 
+def _genie(given: dict[str, Any], seed: int) -> Genie:  # noqa: ARG001
+    return Genie(**given)
+
+
 def _spectral(given: dict[str, Any], seed: int) -> SpectralClustering:
     given.setdefault("n_neighbors", 15)
     return SpectralClustering(
@@ -258,6 +263,14 @@ CLUSTERERS: Mapping[str, Clusterer] = MappingProxyType(
                 },
                 takes_n_clusters=False,
                 max_rows=20_000,
+            ),
+            Clusterer(
+                "genie",
+                "Genie",
+                _genie,
+                MEMBERS,
+                {"gini_threshold": FloatRange(0.1, 0.5)},
+                max_rows=50_000,
             ),
             Clusterer(
                 "spectral",

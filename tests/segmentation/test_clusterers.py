@@ -8,6 +8,7 @@ from sklearn.metrics import adjusted_rand_score
 from sklearn.utils.estimator_checks import estimator_checks_generator
 
 from segmentation.clusterers import CLUSTERERS, Categorical, Clusterer, FloatRange, IntRange
+from segmentation.clusterers.genie import Genie
 from segmentation.clusterers.relative import RadiusBirch, ShareHDBSCAN
 from segmentation.errors import SpecError, TooLargeError
 from segmentation.spec import RULES
@@ -120,7 +121,7 @@ def test_relative_settings_do_not_depend_on_scale_or_number(scale) -> None:
 
 CHECKS = [
     (estimator, check)
-    for step in (RadiusBirch(n_clusters=3), ShareHDBSCAN())
+    for step in (RadiusBirch(n_clusters=3), ShareHDBSCAN(), Genie(n_clusters=3))
     for estimator, check in estimator_checks_generator(step)
     if "array_api" not in str(check)
 ]
@@ -129,5 +130,5 @@ CHECKS = [
 @pytest.mark.parametrize(("estimator", "check"), CHECKS)
 @pytest.mark.filterwarnings("ignore:Number of subclusters found")
 def test_own_estimators_are_proper(estimator, check) -> None:
-    """Our two wrappers pass every one of scikit-learn's estimator checks."""
+    """Our own estimators pass every one of scikit-learn's estimator checks."""
     check(estimator)
