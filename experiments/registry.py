@@ -97,16 +97,26 @@ def register(
 
 
 def describe(name: str = MODEL_NAME, alias: str = CHAMPION) -> ModelInfo:
-    """Return what is known about the version behind an alias.
+    """Return what is known about a version.
+
+    Parameters
+    ----------
+    name
+        Of the registered model.
+    alias
+        An alias, or the version's number.
 
     Raises
     ------
     RegistryError
-        When there is no such model or alias, or the registry cannot be reached.
+        When there is no such model, alias or version, or the registry cannot be reached.
     """
     client = MlflowClient()
     try:
-        found = client.get_model_version_by_alias(name, alias)
+        if alias.isdecimal():
+            found = client.get_model_version(name, alias)
+        else:
+            found = client.get_model_version_by_alias(name, alias)
         uri = f"models:/{name}/{found.version}/data/{DATA}/description.json"
         about = json.loads(mlflow.artifacts.load_text(uri))
         run = client.get_run(str(found.run_id))

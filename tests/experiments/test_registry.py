@@ -62,6 +62,9 @@ def test_a_version_is_described_without_loading_it(
     assert info.profiles == model.description()["profiles"]
     assert set(info.book) == set(COLUMNS)
     assert info.created.tzinfo is not None
+    assert registry.describe(NAME, versions[1]).version == versions[1]
+    with pytest.raises(registry.RegistryError, match=f"{NAME}@99"):
+        registry.describe(NAME, "99")
 
 
 def test_what_is_not_there_is_named(versions: tuple[str, str]) -> None:
