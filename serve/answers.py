@@ -11,9 +11,7 @@ import pandas as pd
 from experiments.registry import ModelInfo
 from segmentation.schema import Column
 from serve.scoring import Answer
-
-# Lower ends of calibrated confidence and what to call it.
-SURE = ((0.95, "Very sure"), (0.85, "Sure"), (0.70, "Fairly sure"), (0.0, "A close call"))
+from serve.wording import how_sure, quantity, sure
 
 
 @dataclass(frozen=True)
@@ -43,6 +41,16 @@ class Comparison:
 
 
 @dataclass(frozen=True)
+class Reason:
+    """A column that decided: the customer's value, the segment's and the runner-up's median."""
+
+    label: str
+    customer: str
+    segment: str
+    runner_up: str
+
+
+@dataclass(frozen=True)
 class AnswerView:
     """The answer as a page needs it."""
 
@@ -54,7 +62,7 @@ class AnswerView:
     confidence: float
     runner_up: str
     unlike_training: bool
-    reasons: tuple[str, ...]
+    reasons: tuple[Reason, ...]
     comparisons: tuple[Comparison, ...]
     version: str
 
@@ -73,40 +81,18 @@ def answer_view(answer: Answer, customer: pd.DataFrame, model: ModelInfo) -> Ans
         sentence=str(profile.get("sentence", "")),
         number=answer.segment,
         sure=sure(answer.confidence),
-        percent=percent(answer.confidence),
+        percent=how_sure(answer.confidence),
         confidence=round(100 * answer.confidence, 1),
         runner_up=answer.runner_up_name,
         unlike_training=answer.unlike_training,
         reasons=tuple(
             _reason(model.schema.column(name), customer[name].iloc[0], medians, rival)
             for name in answer.reasons
+            if name in model.schema.column_names
         ),
         comparisons=rows,
         version=answer.model_version,
     )
-
-
-def sure(confidence: float) -> str:
-    """Return confidence in words."""
-    return next(words for least, words in SURE if confidence >= least)
-
-
-def quantity(value: float | None, column: Column) -> str:
-    """Return a value with its unit as people write it: ``$1,250``, ``42 %``, ``12 months``."""
-    if value is None or isnan(value):
-        return "unknown"
-    if column.kind == "frequency":
-        return f"{percent(value)} of months"
-    digits = 0 if abs(value) >= 100 or float(value).is_integer() else 2
-    number = f"{value:,.{digits}f}"
-    if column.kind == "money":
-        return f"{column.unit}{number}"
-    return f"{number} {column.unit}".rstrip()
-
-
-def percent(share: float) -> str:
-    """Return a share as people write it: ``42 %``."""
-    return f"{100 * share:.0f} %"
 
 
 def _profile(number: int, model: ModelInfo) -> dict[str, Any]:
@@ -148,9 +134,10 @@ def _medians(number: int, model: ModelInfo) -> dict[str, Any]:
     return {c["column"]: c["median"] for c in _profile(number, model).get("columns", ())}
 
 
-def _reason(column: Column, value: float, own: dict[str, Any], rival: dict[str, Any]) -> str:
-    return (
-        f"{column.label}: {quantity(value, column)}. The segment's median is "
-        f"{quantity(own.get(column.name), column)}, the runner-up's "
-        f"{quantity(rival.get(column.name), column)}."
+def _reason(column: Column, value: float, own: dict[str, Any], rival: dict[str, Any]) -> Reason:
+    return Reason(
+        label=column.label,
+        customer=quantity(value, column),
+        segment=quantity(own.get(column.name), column),
+        runner_up=quantity(rival.get(column.name), column),
     )

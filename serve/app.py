@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from flask import Flask, Response, current_app, render_template
+from flask import Flask, Response, current_app, render_template, request
 from flask_bootstrap import Bootstrap5
 from flask_wtf import CSRFProtect
 from flask_wtf.csrf import CSRFError
@@ -14,7 +14,9 @@ from werkzeug.exceptions import HTTPException
 
 from serve.config import Settings, secret_key
 from serve.knowledge import Knowledge
-from serve.scoring import ScoringAwayError, ScoringClient, ScoringError
+from serve.results import Results
+from serve.scoring import ScoringClient, ScoringError
+from serve.wording import unbroken, usual
 
 POLICY = (
     "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; "
@@ -55,7 +57,8 @@ def create_app(config: Mapping[str, Any] | None = None) -> Flask:
         SECRET_KEY=given.pop("SECRET_KEY", None) or secret_key(instance),
         SESSION_COOKIE_HTTPONLY=True,
         SESSION_COOKIE_SAMESITE="Strict",
-        MAX_CONTENT_LENGTH=settings.upload_megabytes * 1024 * 1024,
+        SESSION_COOKIE_SECURE=settings.https,
+        MAX_CONTENT_LENGTH=int(settings.upload_megabytes * 1024 * 1024),
         BOOTSTRAP_SERVE_LOCAL=True,
     )
     app.config.update(given)
@@ -64,9 +67,13 @@ def create_app(config: Mapping[str, Any] | None = None) -> Flask:
     app.extensions["scoring"] = ScoringClient(
         settings.scoring_url, settings.timeout, settings.file_timeout
     )
+    app.add_template_filter(unbroken)
+    app.add_template_filter(usual)
     Bootstrap5(app)
     CSRFProtect(app)
     _register(app)
+    with app.app_context():
+        Results.open(settings.keep_seconds)  # deletes what an earlier process left
     return app
 
 
@@ -107,7 +114,7 @@ def _for_every_page() -> dict[str, Any]:
 def _secure(response: Response) -> Response:
     for name, value in HEADERS.items():
         response.headers.setdefault(name, value)
-    if response.mimetype == "text/html":
+    if request.endpoint not in {"static", "bootstrap.static"}:
         response.headers["Cache-Control"] = "no-store"
     return response
 
@@ -127,5 +134,4 @@ def _http_error(error: HTTPException) -> tuple[str, int]:
 
 
 def _no_answer(error: ScoringError) -> tuple[str, int]:
-    remedy = "Nothing you typed is lost: go back and send it again in a minute."
-    return _page(503 if isinstance(error, ScoringAwayError) else 502, str(error), remedy)
+    return _page(error.status, str(error), error.remedy)

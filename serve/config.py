@@ -5,8 +5,13 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+
+
+class SettingError(ValueError):
+    """A setting in the environment cannot be used; the message names it and the remedy."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +34,8 @@ class Settings:
         Largest upload.
     keep_seconds
         How long an uploaded file's answer is kept.
+    https
+        Whether people reach the pages over HTTPS: then cookies travel over nothing else.
     """
 
     scoring_url: str = "http://127.0.0.1:5001"
@@ -36,33 +43,52 @@ class Settings:
     mlflow_url: str = ""
     timeout: float = 1.5
     file_timeout: float = 60.0
-    upload_megabytes: int = 50
-    keep_seconds: int = 3600
+    upload_megabytes: float = 50.0
+    keep_seconds: float = 3600.0
+    https: bool = False
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Settings:
-        """Read ``SEGMENTATION_SCORING_URL``, ``_MODEL_NAME``, ``_MLFLOW_URL``, ``_UPLOAD_MB``."""
+        """Read the ``SEGMENTATION_...`` variables; see the README of this folder.
+
+        Raises
+        ------
+        SettingError
+            When a number is not one above 0.
+        """
         return cls(
             scoring_url=environment.get("SEGMENTATION_SCORING_URL", cls.scoring_url).rstrip("/"),
             model_name=environment.get("SEGMENTATION_MODEL_NAME", cls.model_name),
             mlflow_url=environment.get("SEGMENTATION_MLFLOW_URL", "").rstrip("/"),
-            upload_megabytes=int(environment.get("SEGMENTATION_UPLOAD_MB", cls.upload_megabytes)),
+            timeout=_positive(environment, "SEGMENTATION_TIMEOUT", cls.timeout),
+            upload_megabytes=_positive(environment, "SEGMENTATION_UPLOAD_MB", cls.upload_megabytes),
+            https=environment.get("SEGMENTATION_HTTPS", "0") not in {"", "0"},
         )
 
 
 def secret_key(instance: Path) -> str:
     """Return the key that signs sessions: from the environment, else kept in the instance folder.
 
-    All worker processes of one server share it.
+    All worker processes of one server share it. It appears in the folder complete or not at all,
+    so a worker that starts at the same moment never reads half a key.
     """
     if given := os.environ.get("SEGMENTATION_SECRET_KEY"):
         return given
     instance.mkdir(parents=True, exist_ok=True)
     file = instance / "secret_key"
-    try:
-        handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        return file.read_text(encoding="ascii")
-    with os.fdopen(handle, "w", encoding="ascii") as stream:
-        stream.write(secrets.token_hex(32))
+    if not file.exists():
+        draft = instance / f".secret_key.{secrets.token_hex(8)}"
+        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as stream:
+            stream.write(secrets.token_hex(32))
+        with suppress(FileExistsError):
+            os.link(draft, file)
+        draft.unlink()
     return file.read_text(encoding="ascii")
+
+
+def _positive(environment: Mapping[str, str], name: str, default: float) -> float:
+    text = environment.get(name) or str(default)
+    with suppress(ValueError):
+        if (number := float(text)) > 0:
+            return number
+    raise SettingError(f"{name}={text!r}: expected a number above 0, for example {default:g}")

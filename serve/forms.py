@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
 from math import isfinite
 from typing import Any
 
@@ -11,15 +13,28 @@ from flask_wtf.file import FileField, FileRequired
 from wtforms import StringField
 from wtforms.validators import ValidationError
 
-from segmentation.errors import DataError
 from segmentation.schema import Column, TableSchema
-from segmentation.validation import validate
+from serve.wording import plain, quantity
+
+# Digits with a decimal point; commas and blanks only where they separate thousands: a comma
+# before decimals would otherwise multiply the value by ten or more without a word.
+NUMBER = re.compile(
+    r"[+-]?(\d{1,3}([, ]\d{3})+|\d*)(\.\d*)?(e[+-]?\d{1,3})?", re.ASCII | re.IGNORECASE
+)
 
 
 class NumberField(StringField):  # type: ignore[misc]
     """A number typed by a person; empty means unknown. What was typed is kept on error."""
 
     number: float | None = None
+
+    def __call__(self, **attributes: Any) -> str:
+        """Render the field so that its help and its mistake are read out with it."""
+        state = {"aria-describedby": f"{self.id}-help"}
+        if self.errors:
+            state = {"aria-describedby": f"{self.id}-error {self.id}-help", "aria-invalid": "true"}
+        rendered: str = super().__call__(**attributes, **state)
+        return rendered
 
     def pre_validate(self, form: FlaskForm) -> None:  # noqa: ARG002 - WTForms passes it
         """Read the number.
@@ -29,19 +44,25 @@ class NumberField(StringField):  # type: ignore[misc]
         ValidationError
             Naming what was found and what was expected.
         """
-        typed = (self.data or "").strip().replace(",", "").replace(" ", "")
+        typed = (self.data or "").strip()
         if not typed:
             self.number = None
             return
         try:
-            self.number = float(typed)
+            self.number = _number(typed)
         except ValueError:
             raise ValidationError(
-                f"“{self.data}” is not a number. Type digits, for example 1250.50, "
-                "or leave the field empty if it is unknown."
+                f"“{typed}” is not a number. Type digits and a decimal point, for example "
+                "1250.50, or leave the field empty if it is unknown."
             ) from None
-        if not isfinite(self.number):
-            raise ValidationError("Type a finite number, or leave the field empty.")
+
+
+def _number(typed: str) -> float:
+    if NUMBER.fullmatch(typed):
+        number = float(typed.replace(",", "").replace(" ", ""))
+        if isfinite(number):
+            return number
+    raise ValueError(typed)
 
 
 class UploadForm(FlaskForm):  # type: ignore[misc]
@@ -56,7 +77,7 @@ def customer_form(schema: TableSchema) -> FlaskForm:
         column.name: NumberField(
             column.label,
             description=column.help,
-            default="" if column.default is None else f"{column.default:g}",
+            default=plain(column.default),
         )
         for column in schema.columns
     }
@@ -79,12 +100,26 @@ def typed_customer(form: FlaskForm, schema: TableSchema) -> pd.DataFrame:
 
 def doubts(customer: pd.DataFrame, schema: TableSchema) -> list[str]:
     """Return what looks implausible about a customer, one sentence each."""
-    try:
-        warnings = validate(customer, schema).warnings
-    except DataError as error:
-        return [str(problem) for problem in error.problems]
-    return [
-        f"{schema.column(w.column).label}: {w.expected} is usual, you typed {w.examples[0]}."
-        for w in warnings
-        if w.check == "implausible" and w.column
-    ]
+    values = {name: float(customer[name].iloc[0]) for name in schema.column_names}
+    return [*_implausible(values, schema), *_broken_sums(values, schema)]
+
+
+def _implausible(values: dict[str, float], schema: TableSchema) -> Iterator[str]:
+    for column in schema.columns:
+        low, high = column.plausible or (float("-inf"), float("inf"))
+        if values[column.name] < low or values[column.name] > high:
+            yield (
+                f"{column.label}: you typed {quantity(values[column.name], column)}, "
+                f"usual is {quantity(low, column)} to {quantity(high, column)}."
+            )
+
+
+def _broken_sums(values: dict[str, float], schema: TableSchema) -> Iterator[str]:
+    for identity in schema.identities:
+        total, parts = schema.column(identity.total), map(schema.column, identity.parts)
+        together = sum(values[name] for name in identity.parts)
+        if abs(values[total.name] - together) > max(1.0, 0.01 * abs(together)):
+            yield (
+                f"{total.label}: you typed {quantity(values[total.name], total)}, but "
+                f"{' and '.join(p.label.lower() for p in parts)} make {quantity(together, total)}."
+            )

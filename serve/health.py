@@ -18,5 +18,5 @@ def alive() -> Response:
 @pages.get("/readyz")
 def ready() -> tuple[Response, int]:
     """Answer 200 when the scoring server answers and the registry describes the champion."""
-    parts = {"scoring": scoring().alive(), "registry": knowledge().model() is not None}
+    parts = {"scoring": scoring().alive(), "registry": knowledge().reachable()}
     return jsonify(ready=all(parts.values()), **parts), 200 if all(parts.values()) else 503

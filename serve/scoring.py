@@ -4,35 +4,56 @@ from __future__ import annotations
 
 import io
 import json
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 import pandas as pd
 import requests
 
 CONNECT_SECONDS = 1.0
-COLUMNS = (
-    "segment",
-    "segment_name",
-    "confidence",
-    "runner_up",
-    "runner_up_name",
-    "unlike_training",
-    "reasons",
-    "model_version",
+# The columns of an answer, and what each of their values looks like.
+COLUMNS: Mapping[str, Callable[[Any], bool]] = MappingProxyType(
+    {
+        "segment": lambda value: type(value) is int,
+        "segment_name": lambda value: isinstance(value, str),
+        "confidence": lambda value: type(value) in {int, float} and 0 <= value <= 1,
+        "runner_up": lambda value: type(value) is int,
+        "runner_up_name": lambda value: isinstance(value, str),
+        "unlike_training": lambda value: isinstance(value, bool),
+        "reasons": lambda value: (
+            isinstance(value, list) and all(isinstance(name, str) for name in value)
+        ),
+        "model_version": lambda value: isinstance(value, str),
+    }
 )
 
 
 class ScoringError(Exception):
-    """No usable answer; the message is fit for a person and holds no customer's value."""
+    """No usable answer; the message is fit for a person and holds no customer's value.
+
+    Attributes
+    ----------
+    status
+        HTTP status of the page that says so.
+    remedy
+        What the person can do about it.
+    """
+
+    status = 502
+    remedy = "Whoever runs the pages should look into the scoring server's log."
 
 
 class ScoringAwayError(ScoringError):
     """The scoring server is away or too slow."""
 
+    status = 503
+    remedy = "Send it again in a minute."
+
 
 class ScoringRefusedError(ScoringError):
-    """The scoring server cannot take these customers."""
+    """The scoring server cannot take these customers, or answers with something else."""
 
 
 @dataclass(frozen=True)
@@ -84,23 +105,36 @@ class ScoringClient:
     def alive(self) -> bool:
         """Tell whether the scoring server answers."""
         try:
-            return requests.get(f"{self.url}/ping", timeout=(CONNECT_SECONDS, 1.0)).ok
+            return self._send("GET", "/ping", 1.0).ok
         except requests.RequestException:
             return False
+
+    def _send(self, method: str, path: str, seconds: float, **more: Any) -> requests.Response:
+        with requests.Session() as session:
+            # Customers go to the scoring server and nowhere else: no proxy, no redirect.
+            session.trust_env = False
+            return session.request(
+                method,
+                self.url + path,
+                timeout=(CONNECT_SECONDS, seconds),
+                allow_redirects=False,
+                **more,
+            )
 
     def _predictions(self, customers: pd.DataFrame, seconds: float) -> list[dict[str, Any]]:
         body = io.StringIO()
         customers.to_csv(body, index=False)
         try:
-            reply = requests.post(
-                f"{self.url}/invocations",
+            reply = self._send(
+                "POST",
+                "/invocations",
+                seconds,
                 data=body.getvalue().encode(),
                 headers={"Content-Type": "text/csv"},
-                timeout=(CONNECT_SECONDS, seconds),
             )
         except requests.RequestException as error:
             raise ScoringAwayError("The scoring server does not answer right now.") from error
-        if not reply.ok:
+        if reply.status_code != 200:
             # The server's own words may repeat what the customer typed: they stay here.
             raise ScoringRefusedError(
                 f"The scoring server refused the request ({reply.status_code})."
@@ -112,8 +146,10 @@ def _rows(text: str, expected: int) -> list[dict[str, Any]]:
     """Return the answer's rows after a look at their shape."""
     try:
         rows = json.loads(text)["predictions"]
-        complete = len(rows) == expected and all(set(COLUMNS) <= set(row) for row in rows)
-    except (json.JSONDecodeError, KeyError, TypeError) as error:
+        complete = len(rows) == expected and all(
+            looks_right(row[name]) for row in rows for name, looks_right in COLUMNS.items()
+        )
+    except (json.JSONDecodeError, KeyError, TypeError, IndexError) as error:
         raise ScoringRefusedError("The scoring server's answer is not readable.") from error
     if not complete:
         raise ScoringRefusedError("The scoring server's answer is incomplete.")

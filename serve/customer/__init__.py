@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 from flask import Blueprint, abort, render_template, request
 
@@ -11,6 +12,8 @@ from segmentation.schema import Example
 from serve.answers import answer_view
 from serve.app import knowledge, scoring
 from serve.forms import customer_form, doubts, groups, typed_customer
+from serve.scoring import ScoringError
+from serve.wording import plain
 
 pages = Blueprint("customer", __name__)
 
@@ -33,7 +36,7 @@ def form() -> str | tuple[str, int]:
         if chosen is None:
             abort(404)
         for column, value in chosen.values.items():
-            filled[column].data = "" if value is None else f"{value:g}"
+            filled[column].data = plain(value)
     return _render(filled, model)
 
 
@@ -47,10 +50,14 @@ def ask() -> str | tuple[str, int]:
     if not filled.validate_on_submit():
         return _render(filled, model), 422
     customer = typed_customer(filled, model.schema)
-    answer = scoring().one(customer)
-    current = knowledge().model(answer.model_version) or model
-    view = answer_view(answer, customer, current)
-    return _render(filled, current, answer=view, doubts=doubts(customer, model.schema))
+    try:
+        answer = scoring().one(customer)
+    except ScoringError as error:
+        return _render(filled, model, failure=error), error.status
+    # Another version's profiles would be wrong: rather none.
+    served = knowledge().version(answer.model_version) or replace(model, profiles=[], book={})
+    view = answer_view(answer, customer, served)
+    return _render(filled, model, answer=view, doubts=doubts(customer, model.schema))
 
 
 def slug(example: Example) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,17 +14,18 @@ from werkzeug.wrappers import Response as BaseResponse
 from segmentation.errors import DataError, Problem
 from segmentation.loading import read_table
 from segmentation.validation import Validated, validate
-from serve.answers import sure
 from serve.app import knowledge, scoring, settings
 from serve.forms import UploadForm
-from serve.results import Results
+from serve.results import Kept, Results
+from serve.scoring import ScoringError
+from serve.upload.lines import line_numbers
+from serve.wording import how_sure, sure
 
 pages = Blueprint("upload", __name__)
 
 CHUNK_ROWS = 10_000
 MOST_SHOWN = 50
 PREVIEW_ROWS = 20
-HEADER_LINES = 2
 
 
 @dataclass(frozen=True)
@@ -37,9 +39,9 @@ class RowProblem:
 
 
 @pages.get("/file")
-def form() -> str | tuple[str, int]:
+def form() -> str:
     """Show the upload form."""
-    return render_template("upload/form.html", form=UploadForm())
+    return _render(UploadForm())
 
 
 @pages.post("/file")
@@ -50,7 +52,7 @@ def receive() -> str | tuple[str, int] | BaseResponse:
     if model is None:
         abort(503)
     if not upload.validate_on_submit():
-        return render_template("upload/form.html", form=upload), 422
+        return _render(upload), 422
     results = Results.open(settings().keep_seconds)
     with results.incoming() as path:
         upload.file.data.save(path)
@@ -59,14 +61,19 @@ def receive() -> str | tuple[str, int] | BaseResponse:
             validated = validate(frame, model.schema, upload.file.data.filename or "the file")
         except DataError as error:
             return _problems(upload, error, path)
-    token = results.keep(_score(validated))
+    try:
+        scored = _score(validated)
+    except ScoringError as error:
+        return _render(upload, failure=error), error.status
+    token = results.keep(scored, [_note(warning) for warning in validated.warnings])
     return redirect(url_for("upload.result", token=token), code=303)
 
 
 @pages.get("/file/<token>")
 def result(token: str) -> str:
     """Show counts by segment and the first rows of a scored file."""
-    scored = pd.read_csv(_kept(token), keep_default_na=False)
+    kept = _kept(token)
+    scored = pd.read_csv(kept.table, keep_default_na=False)
     counts = scored.groupby(["segment", "segment_name"]).size().sort_values(ascending=False)
     rows = [
         (number, name, count, 100 * count / len(scored))
@@ -84,7 +91,9 @@ def result(token: str) -> str:
         preview=preview,
         identifier=scored.columns[0],
         labels=labels,
+        notes=kept.notes,
         sure=sure,
+        how_sure=how_sure,
     )
 
 
@@ -92,15 +101,20 @@ def result(token: str) -> str:
 def download(token: str) -> Response:
     """Send the scored file."""
     return send_file(
-        _kept(token), mimetype="text/csv", as_attachment=True, download_name="scored.csv"
+        _kept(token).table, mimetype="text/csv", as_attachment=True, download_name="scored.csv"
     )
 
 
-def _kept(token: str) -> Path:
-    path = Results.open(settings().keep_seconds).find(token)
-    if path is None:
+def _render(upload: UploadForm, **more: object) -> str:
+    limit = settings().upload_megabytes
+    return render_template("upload/form.html", form=upload, limit=limit, **more)
+
+
+def _kept(token: str) -> Kept:
+    kept = Results.open(settings().keep_seconds).find(token)
+    if kept is None:
         abort(410)
-    return path
+    return kept
 
 
 def _score(validated: Validated) -> pd.DataFrame:
@@ -111,29 +125,37 @@ def _score(validated: Validated) -> pd.DataFrame:
     ]
     answer = pd.concat(parts)
     answer["reasons"] = [", ".join(reasons) for reasons in answer["reasons"]]
-    answer.index.name = customers.index.name or "row"
+    if customers.index.name is None:
+        answer.index = pd.RangeIndex(1, len(answer) + 1, name="row")
     return answer.reset_index()
+
+
+def _note(warning: Problem) -> str:
+    """Return a warning for the result's page, without a value of a customer."""
+    rows = f" in {warning.count:,} row{'' if warning.count == 1 else 's'}" if warning.count else ""
+    return f"{warning.column}: expected {warning.expected}{rows}. {warning.remedy}"
 
 
 def _problems(upload: UploadForm, error: DataError, path: Path) -> tuple[str, int]:
     whole = [problem for problem in error.problems if not problem.rows]
-    cells = list(_cells(error.problems, path))
-    page = render_template(
-        "upload/form.html",
-        form=upload,
+    page = _render(
+        upload,
         whole=whole,
-        cells=cells[:MOST_SHOWN],
+        cells=list(_cells(error.problems, path)),
         more=max(0, sum(len(p.rows) for p in error.problems) - MOST_SHOWN),
     )
     return page, 422
 
 
 def _cells(problems: tuple[Problem, ...], path: Path) -> Iterator[RowProblem]:
-    """Yield the offending cells as a spreadsheet numbers its lines."""
-    if not any(problem.rows for problem in problems):
+    """Yield the first offending cells, by their line in the file."""
+    every = ((row, number) for number, p in enumerate(problems) for row in p.rows)
+    first = heapq.nsmallest(MOST_SHOWN, every)
+    if not first:
         return
     frame = read_table(str(path))
-    for problem in problems:
-        for row in problem.rows[:MOST_SHOWN]:
-            found = str(frame[problem.column].iloc[row])[:60]
-            yield RowProblem(row + HEADER_LINES, str(problem.column), found, problem.expected)
+    lines = line_numbers(path, first[-1][0] + 1)
+    for row, number in first:
+        problem = problems[number]
+        found = str(frame[problem.column].iloc[row])[:60]
+        yield RowProblem(lines[row], str(problem.column), found, problem.expected)

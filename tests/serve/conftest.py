@@ -63,11 +63,15 @@ class _Handler(BaseHTTPRequestHandler):
             "breaks": (500, TRACE),
             "babbles": (200, "<p>not json"),
             "short": (200, json.dumps({"predictions": []})),
+            "mistypes": (200, answers(body).replace("0.91", "NaN")),
+            "redirects": (307, "elsewhere"),
         }
         self._reply(*replies.get(mode, (200, answers(body))))
 
     def _reply(self, status: int, text: str) -> None:
         self.send_response(status)
+        if status == 307:
+            self.send_header("Location", f"{self.server.url}/elsewhere")
         self.send_header("Content-Length", str(len(text.encode())))
         self.end_headers()
         self.wfile.write(text.encode())
@@ -133,7 +137,7 @@ def app(
     tmp_path: Path, scoring: Scoring, model: ModelInfo, monkeypatch: pytest.MonkeyPatch
 ) -> Flask:
     """Return pages that know the model and ask the scoring server."""
-    monkeypatch.setattr("serve.knowledge.describe", lambda _: model)
+    monkeypatch.setattr("serve.knowledge.describe", lambda *_: model)
     settings = Settings(scoring_url=scoring.url, mlflow_url="http://127.0.0.1:5000")
     return create_app({"INSTANCE": tmp_path, "SETTINGS": settings, "WTF_CSRF_ENABLED": False})
 

@@ -4,16 +4,23 @@ import io
 import logging
 import os
 import re
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from experiments.registry import RegistryError
+from experiments.registry import ModelInfo, RegistryError
+from segmentation.generator import generate
 from serve.app import create_app
-from serve.config import Settings
+from serve.config import SettingError, Settings, secret_key
+from serve.knowledge import Knowledge
+from serve.results import Results
 from tests.serve.conftest import SCHEMA, Scoring, scored, typed
 
 PAGES = ("/", "/customer", "/file", "/nowhere")
@@ -22,6 +29,8 @@ FAILURES = {
     "breaks": 502,
     "babbles": 502,
     "short": 502,
+    "mistypes": 502,
+    "redirects": 502,
     "slow": 503,
     "dies": 503,
 }
@@ -48,6 +57,7 @@ def test_every_column_has_a_labelled_field_with_unit_and_help(client: FlaskClien
     for column in SCHEMA.columns:
         assert f'<label class="form-label" for="{column.name}">{column.label}</label>' in page
         assert re.search(rf'<input[^>]*aria-describedby="{column.name}-help"', page)
+        assert column.kind == "count" or column.unit in page
         assert column.help in page
     headings = re.findall(r'<legend class="h5">([^<]+)</legend>', page)
     assert headings == ["Balance", "Purchases", "Cash advances", "Payments", "Account"]
@@ -67,19 +77,20 @@ def test_an_example_fills_the_form(client: FlaskClient, number: int) -> None:
 def test_the_answer_names_segment_confidence_runner_up_and_reasons(client: FlaskClient) -> None:
     """All a person asked for, in words and numbers with units."""
     page = client.post("/customer", data=typed(CASH_ADVANCE="2900", BALANCE="3200.5")).text
-    assert '<h2 class="display-6" id="answer-title">Cash-advance users</h2>' in page
+    assert '<h2 class="answer-name" id="answer-title">Cash-advance users</h2>' in page
     assert "<strong>Sure</strong>, 91 %" in page
     assert "<strong>Full payers</strong>" in page
-    assert "<li>Cash advances: $2,900. The segment&#39;s median is $" in page
+    assert "<strong>Cash advances: $2,900.</strong>" in page
+    assert re.search(r"The segment's median is \$[\d,.]+, the runner-up's \$[\d,.]+\.", page)
     assert 'value="3200.5"' in page
-    assert "unlike anybody" not in page
+    assert "Unlike anybody" not in page
 
 
 def test_an_unusual_customer_is_called_unusual(client: FlaskClient) -> None:
     """Novelty and an implausible value are both said."""
     page = client.post("/customer", data=typed(BALANCE="2000000")).text
-    assert "unlike anybody" in page
-    assert "Balance: 0 to 50,000 $ is usual, you typed 2000000.0." in page
+    assert "Unlike anybody" in page
+    assert "Balance: you typed $2,000,000, usual is $0 to $50,000." in page
 
 
 def test_what_is_unknown_may_stay_empty(client: FlaskClient, scoring: Scoring) -> None:
@@ -92,7 +103,30 @@ def test_what_is_unknown_may_stay_empty(client: FlaskClient, scoring: Scoring) -
     assert values["MINIMUM_PAYMENTS"] == values["CREDIT_LIMIT"] == ""
 
 
-@pytest.mark.parametrize("bad", ["a lot", "1.2.3", "nan", "inf", "<b>x</b>"])
+def test_sums_that_do_not_add_up_are_pointed_out(client: FlaskClient) -> None:
+    """The schema's arithmetic is checked, and nothing is refused for it."""
+    reply = client.post("/customer", data=typed(PURCHASES="9000"))
+    expected = "Purchases: you typed $9,000, but one-off purchases and instalment purchases make $"
+    assert reply.status_code == 200
+    assert expected in reply.text
+    assert expected not in client.post("/customer", data=typed()).text
+
+
+@pytest.mark.parametrize(
+    ("written", "number"),
+    [("1,250.50", "1250.5"), ("12 345", "12345.0"), ("-3", "-3.0"), ("1e3", "1000.0")],
+)
+def test_numbers_are_read_as_people_write_them(
+    client: FlaskClient, scoring: Scoring, written: str, number: str
+) -> None:
+    """Thousands may be separated."""
+    client.post("/customer", data=typed(BALANCE=written))
+    assert scoring.bodies[-1].splitlines()[1].split(",")[0] == number
+
+
+@pytest.mark.parametrize(
+    "bad", ["a lot", "1.2.3", "nan", "inf", "1e999", "<b>x</b>", "0,5", "1_000", "."]
+)
 def test_a_mistake_is_explained_and_nothing_typed_is_lost(
     client: FlaskClient, scoring: Scoring, bad: str
 ) -> None:
@@ -101,6 +135,7 @@ def test_a_mistake_is_explained_and_nothing_typed_is_lost(
     assert reply.status_code == 422
     assert 'href="#BALANCE"' in reply.text
     assert "is-invalid" in reply.text
+    assert 'aria-describedby="BALANCE-error BALANCE-help"' in reply.text
     assert 'value="123.75"' in reply.text
     assert "<b>x</b>" not in reply.text
     assert not scoring.bodies
@@ -117,9 +152,31 @@ def test_a_failing_scoring_server_gives_a_human_page(
         reply = client.post("/customer", data=typed(BALANCE="98765.4321"))
     assert time.monotonic() - start < 2
     assert reply.status_code == FAILURES[mode]
-    assert "To the first page" in reply.text
+    assert 'id="failure"' in reply.text
+    assert 'value="98765.4321"' in reply.text
     assert "canary" not in reply.text
     assert "98765" not in caplog.text
+    assert len(scoring.bodies) == 1
+
+
+def test_a_failing_scoring_server_keeps_nothing_of_a_file(
+    client: FlaskClient, scoring: Scoring, customers_csv: bytes
+) -> None:
+    """The upload page says so; neither the file nor half a result stays behind."""
+    scoring.mode = "refuses"
+    reply = upload(client, customers_csv)
+    assert reply.status_code == 502
+    assert "choose it again" in reply.text
+    assert "canary" not in reply.text
+    assert not list((Path(client.application.instance_path) / "results").iterdir())
+
+
+def test_customers_go_past_a_proxy(
+    client: FlaskClient, scoring: Scoring, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A proxy in the environment never sees what was typed."""
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+    assert client.post("/customer", data=typed()).status_code == 200
 
 
 def test_a_missing_scoring_server_gives_a_human_page(tmp_path: Path, app: Flask) -> None:
@@ -140,8 +197,8 @@ def test_a_missing_registry_leaves_the_pages_standing(
 ) -> None:
     """The first page explains itself; the form cannot be built and says so."""
 
-    def away(name: str) -> None:
-        raise RegistryError(f"no {name}")
+    def away(name: str, alias: str) -> None:
+        raise RegistryError(f"no {name}@{alias}")
 
     monkeypatch.setattr("serve.knowledge.describe", away)
     client = create_app({"INSTANCE": tmp_path, "WTF_CSRF_ENABLED": False}).test_client()
@@ -150,17 +207,51 @@ def test_a_missing_registry_leaves_the_pages_standing(
     assert client.post("/customer").status_code == 503
 
 
-def test_another_version_is_noticed_with_its_first_answer(
+def test_another_version_that_answers_is_described_as_itself(
     client: FlaskClient, model, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The registry is asked again as soon as an answer comes from a version not known."""
+    """The alias moved while the scoring server kept running: no mix of two versions' profiles."""
     asked = []
-    client.get("/")
-    monkeypatch.setattr("serve.knowledge.describe", lambda name: asked.append(name) or model)
-    client.application.extensions["knowledge"].model("7")
-    assert not asked
-    client.application.extensions["knowledge"].model("8")
-    assert asked == ["customer-segmentation"]
+    champion = replace(model, version="8", profiles=[])
+
+    def describe(name: str, alias: str) -> ModelInfo:
+        asked.append((name, alias))
+        return model if alias == "7" else champion
+
+    monkeypatch.setattr("serve.knowledge.describe", describe)
+    for _ in range(2):
+        page = client.post("/customer", data=typed()).text
+        assert "Version 7 answered, though version 8 is the champion now" in page
+        assert model.profiles[0]["sentence"].replace(" %", "\u00a0%") in page
+    assert asked.count(("customer-segmentation", "7")) == 1
+
+
+def test_a_registry_that_hangs_does_not_hold_up_the_pages(client: FlaskClient, model) -> None:
+    """What is known stays on the pages; readiness tells."""
+    hang = threading.Event()
+    knowledge = Knowledge("customer-segmentation", patience=0.1)
+    client.application.extensions["knowledge"] = knowledge
+    assert knowledge.model() == model
+
+    def describe(*_: str) -> ModelInfo:
+        hang.wait(20)
+        return model
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("serve.knowledge.describe", describe)
+        patch.setattr("serve.knowledge.REMEMBER_SECONDS", -1.0)
+        start = time.monotonic()
+        assert client.get("/").status_code == 200
+        assert client.post("/customer", data=typed()).status_code == 200
+        time.sleep(0.15)
+        patch.setattr("serve.knowledge.REMEMBER_SECONDS", 30.0)
+        assert client.get("/readyz").json == {"ready": False, "scoring": True, "registry": False}
+        assert time.monotonic() - start < 2
+        hang.set()
+        deadline = time.monotonic() + 5
+        while not client.get("/readyz").json["ready"]:
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
 
 
 def test_ready_when_both_answer(client: FlaskClient) -> None:
@@ -203,6 +294,7 @@ def test_a_file_is_scored_and_comes_back(client: FlaskClient, customers_csv: byt
     assert list(frame["CUST_ID"]) == list(scored(customers_csv)["CUST_ID"])
     assert set(frame["segment_name"]) <= {"Full payers", "Cash-advance users"}
     assert "CASH_ADVANCE, BALANCE" in set(frame["reasons"])
+    assert download.headers["Cache-Control"] == "no-store"
 
 
 def test_bad_cells_are_listed_by_line_and_nothing_is_scored(
@@ -217,6 +309,46 @@ def test_bad_cells_are_listed_by_line_and_nothing_is_scored(
     assert reply.status_code == 422
     assert re.search(r"<td>6</td><td>BALANCE</td><td><code>lots</code></td>", reply.text)
     assert not scoring.bodies
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
+def test_lines_are_counted_as_an_editor_counts_them(
+    client: FlaskClient, customers_csv: bytes, encoding: str
+) -> None:
+    """Blank lines and cells over several lines do not shift the numbers."""
+    lines = customers_csv.decode().splitlines()
+    lines[1] = '"two\nlines"' + lines[1][lines[1].index(",") :]
+    lines[4] = lines[4].replace(",", ",plenty", 1)
+    lines.insert(3, "")
+    text = "\n".join(lines)
+    line = next(n for n, found in enumerate(text.split("\n"), 1) if "plenty" in found)
+    assert line == 7
+    reply = upload(client, text.encode(encoding))
+    assert re.search(rf"<td>{line}</td><td>BALANCE</td><td><code>plenty", reply.text)
+
+
+def test_many_bad_cells_are_capped_in_the_order_of_the_file(client: FlaskClient) -> None:
+    """One bad column does not hide the next one; how many are left out is said."""
+    table = generate(60, seed=1).astype(object).assign(BALANCE="much", PAYMENTS="plenty")
+    page = upload(client, table.to_csv(index=False).encode()).text
+    assert re.findall(r"<td>(\d+)</td><td>(\w+)</td>", page)[:3] == [
+        ("2", "BALANCE"),
+        ("2", "PAYMENTS"),
+        ("3", "BALANCE"),
+    ]
+    assert "and 70 more" in page
+
+
+def test_what_stood_out_in_a_good_file_is_said(client: FlaskClient) -> None:
+    """Unusual values and a missing identifier are told, rows counted from 1."""
+    table = generate(4, seed=1).drop(columns="CUST_ID").assign(CASH_ADVANCE_FREQUENCY=1.5, AGE=4)
+    location = upload(client, table.to_csv(index=False).encode()).location
+    page = client.get(location).text
+    assert "CASH_ADVANCE_FREQUENCY: expected 0 to 1 share of months in 4 rows." in page
+    assert "AGE: expected only the columns of the schema" in page
+    assert "CUST_ID: expected a column that names customers" in page
+    with client.get(f"{location}/download") as download:
+        assert list(scored(download.data)["row"]) == [1, 2, 3, 4]
 
 
 @pytest.mark.parametrize(
@@ -266,9 +398,10 @@ def test_files_are_deleted(client: FlaskClient, customers_csv: bytes) -> None:
     """The upload at once, the result after its time."""
     location = upload(client, customers_csv).location
     results = Path(client.application.instance_path) / "results"
-    (kept,) = results.iterdir()
     old = time.time() - 4000
-    os.utime(kept, (old, old))
+    assert len(list(results.iterdir())) == 2
+    for kept in results.iterdir():
+        os.utime(kept, (old, old))
     assert client.get(location).status_code == 410
     assert not list(results.iterdir())
 
@@ -287,9 +420,42 @@ def test_identifiers_that_are_formulas_come_back_harmless(
         assert f"\n{start}," in text
 
 
+def test_results_go_though_nobody_comes_back(tmp_path: Path, app: Flask) -> None:
+    """The hour is kept by a clock of its own."""
+    with app.test_request_context():
+        results = Results(folder := tmp_path / "results", keep_seconds=-0.8)
+        token = results.keep(pd.DataFrame({"row": [1]}), [])
+        assert results.find(token)
+    deadline = time.monotonic() + 5
+    while list(folder.iterdir()) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert not list(folder.iterdir())
+
+
 def test_workers_share_one_key(tmp_path: Path) -> None:
-    """Two processes of one server sign sessions alike; the key file is the owner's."""
-    one, other = (create_app({"INSTANCE": tmp_path}) for _ in range(2))
-    assert one.config["SECRET_KEY"] == other.config["SECRET_KEY"]
-    assert len(one.config["SECRET_KEY"]) == 64
+    """Processes of one server that start together sign sessions alike; only the owner reads."""
+    with ThreadPoolExecutor(8) as pool:
+        keys = set(pool.map(secret_key, [tmp_path] * 64))
+    assert [len(key) for key in keys] == [64]
+    assert [file.name for file in tmp_path.iterdir()] == ["secret_key"]
     assert (tmp_path / "secret_key").stat().st_mode & 0o077 == 0
+
+
+def test_settings_come_from_the_environment() -> None:
+    """Every variable counts; the cookie keeps to HTTPS where that is said."""
+    found = Settings.from_environment(
+        {
+            "SEGMENTATION_SCORING_URL": "http://scoring:1/",
+            "SEGMENTATION_TIMEOUT": "3",
+            "SEGMENTATION_UPLOAD_MB": "0.5",
+            "SEGMENTATION_HTTPS": "1",
+        }
+    )
+    assert found == Settings("http://scoring:1", timeout=3, upload_megabytes=0.5, https=True)
+
+
+@pytest.mark.parametrize("text", ["many", "0", "-1", "nan"])
+def test_a_wrong_setting_is_named(text: str) -> None:
+    """The variable, what was found, what was expected."""
+    with pytest.raises(SettingError, match=f"SEGMENTATION_UPLOAD_MB='{text}': expected a number"):
+        Settings.from_environment({"SEGMENTATION_UPLOAD_MB": text})
