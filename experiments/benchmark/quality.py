@@ -1,0 +1,145 @@
+"""The whole search on labelled problems whose labels it never sees."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict, dataclass
+from functools import partial
+from multiprocessing import get_context
+from pathlib import Path
+
+import click
+import numpy as np
+import optuna
+import pandas as pd
+
+from experiments.benchmark.baseline import kmeans_silhouette
+from experiments.benchmark.report import QualityRow, render
+from experiments.benchmark.suite import LabelledTable, agreement, read_suite
+from experiments.candidates import Candidate
+from experiments.rungs import Ladder
+from experiments.search import Found, search
+from experiments.space import Space
+from experiments.study import open_study
+from segmentation.assignment import FloatArray, IntArray
+from segmentation.errors import TooLargeError
+from segmentation.evaluation import Guards
+from segmentation.inference import infer_schema
+from segmentation.schema import TableSchema
+from segmentation.segmenter import Segmenter
+
+K_MIN, K_MAX = 2, 12
+# Labelled suites hold small clusters and pairs; a card business would not want either.
+GUARDS = Guards(k_min=K_MIN, k_max=K_MAX, smallest_share=0.02, largest_share=0.95)
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What the search made of one table, before any label is read.
+
+    Parameters
+    ----------
+    partition
+        Shape (n,), the winner's segments of all rows; one segment where nothing was feasible.
+    algorithm
+        Of the winner.
+    candidates
+        Partitions of all trials, each of shape (n,).
+    baseline
+        Shape (n,), k-means with the best silhouette.
+    seconds
+        Of the search alone.
+    """
+
+    partition: IntArray
+    algorithm: str
+    candidates: tuple[IntArray, ...]
+    baseline: IntArray
+    seconds: float
+
+
+def choose(values: FloatArray, trials: int, seed: int) -> Choice:
+    """Run the search, and the baseline, on a table without labels.
+
+    Parameters
+    ----------
+    values
+        Shape (n, d).
+    trials
+        Trials of the search.
+    seed
+        Of everything.
+    """
+    start = time.perf_counter()
+    frame = pd.DataFrame(values, columns=[f"x{i + 1}" for i in range(values.shape[1])])
+    schema = infer_schema(frame, "suite")
+    found = _search(frame, schema, trials, seed)
+    winner = found.winner
+    partition = _partition(winner, frame, schema) if winner else None
+    seconds = time.perf_counter() - start
+    candidates = (_partition(candidate, frame, schema) for candidate in found.candidates)
+    return Choice(
+        partition=_one_segment(values) if partition is None else partition,
+        algorithm=winner.spec.clusterer if winner else "none",
+        candidates=tuple(labels for labels in candidates if labels is not None),
+        baseline=kmeans_silhouette(values, K_MIN, K_MAX, seed),
+        seconds=seconds,
+    )
+
+
+def scored(table: LabelledTable, trials: int, seed: int) -> QualityRow:
+    """Choose, then read the labels and score the choice."""
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    values = table.values()
+    choice = choose(values, trials, seed)
+    labellings = table.labellings()
+    ours = agreement(choice.partition, labellings)
+    return QualityRow(
+        dataset=table.name,
+        n=len(values),
+        d=values.shape[1],
+        k_chosen=int(choice.partition.max()) + 1,
+        k_reference=ours.k_reference,
+        algorithm=choice.algorithm,
+        ari=ours.ari,
+        ami=ours.ami,
+        ari_best_candidate=max(
+            (agreement(labels, labellings).ari for labels in choice.candidates), default=0.0
+        ),
+        ari_kmeans_silhouette=agreement(choice.baseline, labellings).ari,
+        seconds=choice.seconds,
+    )
+
+
+def run_suite(suite: Path, trials: int, seed: int, jobs: int) -> Iterator[QualityRow]:
+    """Yield the result on every problem below a folder, in the order of their names."""
+    tables = list(read_suite(suite))
+    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
+        yield from pool.map(partial(scored, trials=trials, seed=seed), tables)
+
+
+def report(rows: Sequence[QualityRow], out: Path) -> None:
+    """Write the rows as JSON and print the tables."""
+    out.write_text(json.dumps([asdict(row) for row in rows], indent=1), encoding="utf-8")
+    click.echo(render(rows))
+
+
+def _search(frame: pd.DataFrame, schema: TableSchema, trials: int, seed: int) -> Found:
+    space = Space(schema.name, K_MIN, K_MAX, seed)
+    ladder = Ladder(frame, schema, GUARDS, seed)
+    return search(open_study(None, "quality"), space, ladder, n_trials=trials)
+
+
+def _partition(candidate: Candidate, frame: pd.DataFrame, schema: TableSchema) -> IntArray | None:
+    """Return a candidate's segments of all rows; None where it cannot take as many."""
+    try:
+        return Segmenter(candidate.spec, schema).fit(frame).assignment_.segment
+    except TooLargeError:
+        return None
+
+
+def _one_segment(values: FloatArray) -> IntArray:
+    return np.zeros(len(values), dtype=np.int64)

@@ -1,0 +1,66 @@
+"""The benchmark runs the product's own search and reads labels only to score."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from sklearn.datasets import make_blobs
+
+from experiments.benchmark.__main__ import main
+from experiments.benchmark.quality import choose, scored
+from experiments.benchmark.suite import read_suite
+
+
+@pytest.fixture(scope="module")
+def suite(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a suite of one easy problem."""
+    folder = tmp_path_factory.mktemp("suite") / "easy"
+    folder.mkdir()
+    points, labels = make_blobs(240, centers=3, cluster_std=0.5, random_state=3)
+    np.savetxt(folder / "blobs.data.gz", points)
+    np.savetxt(folder / "blobs.labels0.gz", labels + 1, fmt="%d")
+    return folder.parent
+
+
+def test_the_report_holds_one_object_per_problem(suite: Path, tmp_path: Path) -> None:
+    """The command writes the JSON list and prints the tables."""
+    out = tmp_path / "report.json"
+    command = ["quality", "--suite", str(suite), "--trials", "5", "--jobs", "1", "--out", str(out)]
+    result = CliRunner().invoke(main, command)
+    assert result.exit_code == 0, result.output
+    (row,) = json.loads(out.read_text(encoding="utf-8"))
+    assert set(row) == set(
+        [
+            "dataset",
+            "n",
+            "d",
+            "k_chosen",
+            "k_reference",
+            "algorithm",
+            "ari",
+            "ami",
+            "ari_best_candidate",
+            "ari_kmeans_silhouette",
+            "seconds",
+        ]
+    )
+    assert (row["dataset"], row["n"], row["d"], row["k_reference"]) == ("easy/blobs", 240, 2, 3)
+    assert row["ari"] <= row["ari_best_candidate"] <= 1
+    assert "paired difference to k-means + silhouette" in result.output
+
+
+def test_permuted_labels_change_no_choice(suite: Path, tmp_path: Path) -> None:
+    """The choice is made from the points alone: other labels, same partition and algorithm."""
+    (table,) = read_suite(suite)
+    shuffled = tmp_path / "labels.gz"
+    np.savetxt(shuffled, np.random.default_rng(0).permutation(table.labellings()[0]), fmt="%d")
+    one = scored(table, trials=4, seed=0)
+    other = scored(replace(table, label_files=(shuffled,)), trials=4, seed=0)
+    assert (one.k_chosen, one.algorithm) == (other.k_chosen, other.algorithm)
+    assert other.ari < 0.1 < one.ari
+    again = choose(table.values(), 4, 0)
+    assert len(again.candidates) == 4
+    assert int(again.partition.max()) + 1 == one.k_chosen
