@@ -14,6 +14,21 @@ from experiments.benchmark.quality import choose, scored
 from experiments.benchmark.suite import read_suite
 
 
+NAMES = {
+    "dataset",
+    "n",
+    "d",
+    "k_chosen",
+    "k_reference",
+    "algorithm",
+    "ari",
+    "ami",
+    "ari_best_candidate",
+    "ari_kmeans_silhouette",
+    "seconds",
+}
+
+
 @pytest.fixture(scope="module")
 def suite(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a suite of one easy problem."""
@@ -32,21 +47,7 @@ def test_the_report_holds_one_object_per_problem(suite: Path, tmp_path: Path) ->
     result = CliRunner().invoke(main, command)
     assert result.exit_code == 0, result.output
     (row,) = json.loads(out.read_text(encoding="utf-8"))
-    assert set(row) == set(
-        [
-            "dataset",
-            "n",
-            "d",
-            "k_chosen",
-            "k_reference",
-            "algorithm",
-            "ari",
-            "ami",
-            "ari_best_candidate",
-            "ari_kmeans_silhouette",
-            "seconds",
-        ]
-    )
+    assert set(row) == NAMES
     assert (row["dataset"], row["n"], row["d"], row["k_reference"]) == ("easy/blobs", 240, 2, 3)
     assert row["ari"] <= row["ari_best_candidate"] <= 1
     assert "paired difference to k-means + silhouette" in result.output
