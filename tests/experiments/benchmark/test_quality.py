@@ -13,7 +13,6 @@ from experiments.benchmark.__main__ import main
 from experiments.benchmark.quality import choose, scored
 from experiments.benchmark.suite import read_suite
 
-
 NAMES = {
     "dataset",
     "n",
