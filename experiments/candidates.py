@@ -1,19 +1,23 @@
-"""A judged recipe, as a search compares them, and how the best are judged again."""
+"""A judged recipe, and how it is kept with an Optuna study."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
+import numpy as np
 import optuna
 from optuna.trial import FrozenTrial
 
+from segmentation.assignment import IntArray
 from segmentation.evaluation import Evaluation
 from segmentation.restatement import RESTATES
 from segmentation.spec import SegmenterSpec
 
-SPEC, EVALUATION, RUN = "spec", "evaluation", "run_id"
+SPEC, EVALUATION, PARTITION, RUN = "spec", "evaluation", "partition", "run_id"
+MOST_SEGMENTS = 64
+FIRST_LETTER = 48
 
 
 @dataclass(frozen=True)
@@ -27,7 +31,11 @@ class Candidate:
     spec
         The recipe.
     evaluation
-        The judgement on the most customers so far.
+        The judgement of the highest rung it got to.
+    partition
+        Segments of the customers judged on, see :func:`as_text`; empty where there are too many.
+    rung
+        Stage of the search, from 0.
     run_id
         Its MLflow run; empty where nothing is tracked.
     """
@@ -35,6 +43,8 @@ class Candidate:
     number: int
     spec: SegmenterSpec
     evaluation: Evaluation
+    partition: str = ""
+    rung: int = 0
     run_id: str = ""
 
     @property
@@ -43,16 +53,34 @@ class Candidate:
         return self.evaluation.further.get("restatement", 0.0) >= RESTATES
 
     @property
-    def order(self) -> tuple[int, bool, float, int, int]:
-        """Sort key: judged on more customers first, no restatement, score, few segments, age."""
-        judged = self.evaluation
-        return (-judged.rows, self.restates, -judged.score, judged.n_segments, self.number)
+    def changes(self) -> int:
+        """Number of preprocessing choices that are not the plain ones."""
+        plain = type(self.spec.preprocessing)()
+        return sum(
+            getattr(self.spec.preprocessing, name) != value for name, value in vars(plain).items()
+        )
+
+    @property
+    def labels(self) -> IntArray:
+        """The partition as integers, shape (customers judged on,)."""
+        letters = np.frombuffer(self.partition.encode("ascii"), dtype=np.uint8)
+        return letters.astype(np.int64) - FIRST_LETTER
 
 
-def remember(trial: optuna.Trial, spec: SegmenterSpec, evaluation: Evaluation) -> None:
+def as_text(labels: IntArray) -> str:
+    """Return a partition as one letter a customer; empty for more than 64 segments."""
+    if labels.max() >= MOST_SEGMENTS:
+        return ""
+    return (labels + FIRST_LETTER).astype(np.uint8).tobytes().decode("ascii")
+
+
+def remember(
+    trial: optuna.Trial, spec: SegmenterSpec, evaluation: Evaluation, partition: str
+) -> None:
     """Keep recipe and judgement with the trial, and tell the sampler which guards broke."""
     trial.set_user_attr(SPEC, spec.to_json())
     trial.set_user_attr(EVALUATION, evaluation.to_dict())
+    trial.set_user_attr(PARTITION, partition)
     for guard, excess in evaluation.excess.items():
         trial.set_constraint(guard, excess)
 
@@ -64,55 +92,29 @@ def recall(trials: Iterable[FrozenTrial]) -> list[Candidate]:
             trial.number,
             SegmenterSpec.from_json(trial.user_attrs[SPEC]),
             Evaluation.from_dict(trial.user_attrs[EVALUATION]),
-            str(trial.user_attrs.get(RUN, "")),
+            str(trial.user_attrs.get(PARTITION, "")),
+            run_id=str(trial.user_attrs.get(RUN, "")),
         )
         for trial in trials
         if EVALUATION in trial.user_attrs
     ]
 
 
-def promising(candidates: Sequence[Candidate], most: int) -> list[Candidate]:
-    """Return the feasible candidates worth judging on more customers.
-
-    The best of every number of segments comes first, so that the ladder over k rests on the
-    same evidence as the winner; then the best of all. A recipe tried twice counts once.
-
-    Parameters
-    ----------
-    candidates
-        Judged.
-    most
-        How many to return at most, unless there are more numbers of segments than that.
-    """
-    feasible = sorted((c for c in candidates if c.evaluation.feasible), key=lambda c: c.order)
-    distinct: dict[SegmenterSpec, Candidate] = {}
-    for candidate in feasible:
-        distinct.setdefault(candidate.spec, candidate)
-    leaders = ladder(distinct.values())
-    others = [candidate for candidate in distinct.values() if candidate not in leaders]
-    return [*leaders, *others[: max(0, most - len(leaders))]]
+def rung_key(rung: int, number: int) -> str:
+    """Return the study attribute that keeps a trial's judgement on a higher rung."""
+    return f"rung:{rung}:{number}"
 
 
-def ladder(candidates: Iterable[Candidate]) -> list[Candidate]:
-    """Return the best feasible candidate of every number of segments, fewest first."""
-    best: dict[int, Candidate] = {}
-    for candidate in sorted(candidates, key=lambda c: c.order):
-        if candidate.evaluation.feasible:
-            best.setdefault(candidate.evaluation.n_segments, candidate)
-    return [best[k] for k in sorted(best)]
+def recall_rung(study: optuna.Study, rung: int, number: int) -> tuple[Evaluation, str] | None:
+    """Return judgement and partition an earlier session found on a rung, or None."""
+    kept = study.user_attrs.get(rung_key(rung, number))
+    if not kept:
+        return None
+    raw = json.loads(kept)
+    return Evaluation.from_dict(raw[EVALUATION]), raw[PARTITION]
 
 
-def rung_key(rows: int, number: int) -> str:
-    """Return the study attribute that keeps a trial's judgement on a number of customers."""
-    return f"rung:{rows}:{number}"
-
-
-def recall_rung(study: optuna.Study, rows: int, candidate: Candidate) -> Evaluation | None:
-    """Return what an earlier session found on that many customers, or None."""
-    kept = study.user_attrs.get(rung_key(rows, candidate.number))
-    return Evaluation.from_dict(json.loads(kept)) if kept else None
-
-
-def remember_rung(study: optuna.Study, rows: int, candidate: Candidate, judged: Evaluation) -> None:
+def remember_rung(study: optuna.Study, candidate: Candidate) -> None:
     """Keep a judgement on a higher rung with the study."""
-    study.set_user_attr(rung_key(rows, candidate.number), json.dumps(judged.to_dict()))
+    raw = {EVALUATION: candidate.evaluation.to_dict(), PARTITION: candidate.partition}
+    study.set_user_attr(rung_key(candidate.rung, candidate.number), json.dumps(raw))

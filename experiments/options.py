@@ -8,6 +8,9 @@ from typing import Any
 
 import click
 
+from experiments.space import ALGORITHMS
+from segmentation.clusterers import CLUSTERERS
+
 MODEL_NAME = "customer-segmentation"
 
 
@@ -29,6 +32,13 @@ class SearchOptions:
         Seeds everything.
     k_min, k_max
         Closed interval of the number of segments.
+    k
+        Number of segments to register; 0 for the search's own pick.
+    algorithms
+        Keys of :data:`segmentation.clusterers.CLUSTERERS`, separated by commas; empty for those
+        that pay.
+    n_jobs
+        Trials judged at the same time; 0 for one a core.
     experiment_name, model_name
         MLflow experiment, and registered model.
     new_study
@@ -44,20 +54,31 @@ class SearchOptions:
     seed: int
     k_min: int
     k_max: int
+    k: int
+    algorithms: str
+    n_jobs: int
     experiment_name: str
     model_name: str
     new_study: bool
     storage: str
 
+    @property
+    def chosen_algorithms(self) -> tuple[str, ...]:
+        """The algorithms to try."""
+        return tuple(filter(None, self.algorithms.replace(" ", "").split(","))) or ALGORITHMS
+
 
 OPTIONS: tuple[tuple[str, Any, Any, str], ...] = (
     ("data", str, "embedded", "CSV or Parquet file, openml:<id>, or embedded[:<rows>[:<seed>]]."),
     ("schema", str, "cc_general", "Name of a shipped schema, or a .yaml file."),
-    ("n_trials", click.IntRange(1), 30, "Trials wanted in all; the same command continues."),
+    ("n_trials", click.IntRange(1), 60, "Trials wanted in all; the same command continues."),
     ("timeout", click.FloatRange(0), 0.0, "Seconds after which no trial starts; 0: no limit."),
     ("seed", click.IntRange(0), 0, "Seeds everything."),
     ("k_min", click.IntRange(2), 3, "Fewest segments."),
     ("k_max", click.IntRange(2), 10, "Most segments."),
+    ("k", click.IntRange(0), 0, "Segments to register; 0: the search's own pick."),
+    ("algorithms", str, "", "Comma-separated; default: those that pay."),
+    ("n_jobs", click.IntRange(0), 0, "Trials at the same time; 0: one a core."),
     ("experiment_name", str, MODEL_NAME, "MLflow experiment."),
     ("model_name", str, MODEL_NAME, "Registered model."),
     ("new_study", bool, False, "Begin a new study although one exists."),
@@ -80,5 +101,15 @@ def checked(values: dict[str, Any]) -> SearchOptions:
     if options.k_min > options.k_max:
         raise click.UsageError(
             f"k_min={options.k_min} is above k_max={options.k_max}: expected k_min <= k_max."
+        )
+    if options.k and not options.k_min <= options.k <= options.k_max:
+        raise click.UsageError(
+            f"k={options.k} is not between k_min={options.k_min} and k_max={options.k_max}: "
+            "expected one of these numbers of segments, or 0 for the search's own pick."
+        )
+    if unknown := set(options.chosen_algorithms) - set(CLUSTERERS):
+        raise click.UsageError(
+            f"algorithms={options.algorithms!r}: {', '.join(sorted(unknown))} is unknown; "
+            f"expected some of {', '.join(CLUSTERERS)}, separated by commas."
         )
     return options

@@ -20,6 +20,7 @@ from segmentation.schema import TableSchema
 MODEL_NAME = "customer-segmentation"
 CHAMPION = "champion"
 CHALLENGER = "challenger"
+TRIAL = "trial_run"
 ABOUT = "Customer segments found without labels; the alias `champion` is the version served."
 
 
@@ -94,6 +95,12 @@ def register(
     alias = CHALLENGER if version_of(client, name, CHAMPION) else CHAMPION
     client.set_registered_model_alias(name, alias, version)
     return version
+
+
+def version_of_trial(client: MlflowClient, name: str, run_id: str) -> str:
+    """Return the version a trial's recipe was registered as; empty where there is none."""
+    found = client.search_model_versions(f"name = '{name}'")
+    return next((str(v.version) for v in found if v.tags.get(TRIAL) == run_id), "")
 
 
 def describe(name: str = MODEL_NAME, alias: str = CHAMPION) -> ModelInfo:

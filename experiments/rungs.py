@@ -8,8 +8,10 @@ from dataclasses import dataclass, replace
 import optuna
 import pandas as pd
 
-from experiments.candidates import Candidate, promising, recall_rung, remember_rung
-from segmentation.assignment import FloatArray
+from experiments.candidates import Candidate, recall_rung, remember_rung
+from experiments.ranking import promising, settle
+from experiments.workers import Workers
+from segmentation.assignment import FloatArray, IntArray
 from segmentation.errors import TooLargeError
 from segmentation.evaluation import Guards
 from segmentation.features.columns import customer_matrix
@@ -29,14 +31,17 @@ class Rung:
         Most customers judged on.
     most
         Most candidates that get there.
+    n_splits
+        Random splits behind every stability.
     """
 
     rows: int
     most: int
+    n_splits: int = 2
 
 
 # 2,000 customers rank recipes as all do (rank correlation .9); see experiments/README.md.
-RUNGS = (Rung(2_000, 1_000_000), Rung(4_000, 20), Rung(20_000, 7))
+RUNGS = (Rung(2_000, 1_000_000), Rung(4_000, 20), Rung(20_000, 7, n_splits=5))
 
 
 class Ladder:
@@ -69,18 +74,31 @@ class Ladder:
         self._order = canonical_order(self._matrix, seed)
         largest = self._order[: rungs[-1].rows]
         self.reference = ReferenceSpace(schema).fit(self._matrix[largest])
-        needed = [rung for rung in rungs[:-1] if rung.rows < len(self._matrix)]
-        last = replace(rungs[-1], most=rungs[-1].most if needed else rungs[0].most)
-        self.rungs = (*needed, last)
+        self.rungs = (
+            rungs[0],
+            *(rung for rung in rungs[1:-1] if rung.rows < len(self._matrix)),
+            rungs[-1],
+        )
+
+    def positions(self, rung: int) -> IntArray:
+        """Return which rows of the table are judged on a rung, in the order of its partitions."""
+        return self._order[: self.rungs[rung].rows]
 
     def judge_of(self, rung: Rung) -> Judge:
         """Return the judge of a rung; its neighbour graph is computed here, once."""
         sample = self._matrix[self._order[: rung.rows]]
         return Judge(
-            sample, self.schema, guards=self.guards, seed=self.seed, reference=self.reference
+            sample,
+            self.schema,
+            guards=self.guards,
+            seed=self.seed,
+            n_splits=rung.n_splits,
+            reference=self.reference,
         )
 
-    def climb(self, study: optuna.Study, candidates: Sequence[Candidate]) -> Iterator[Candidate]:
+    def climb(
+        self, study: optuna.Study, candidates: Sequence[Candidate], workers: Workers
+    ) -> Iterator[Candidate]:
         """Judge the promising candidates on more customers, rung by rung.
 
         Yields
@@ -89,21 +107,28 @@ class Ladder:
             Each with its judgement on a higher rung, also those judged in an earlier session.
         """
         standing = list(candidates)
-        for rung in self.rungs[1:]:
-            standing = list(self._on(rung, study, promising(standing, rung.most)))
+        for number, rung in enumerate(self.rungs[1:], start=1):
+            chosen = promising(settle(standing), rung.most)
+            standing = list(self._on(number, study, chosen, workers))
             yield from standing
 
     def _on(
-        self, rung: Rung, study: optuna.Study, candidates: Sequence[Candidate]
+        self, number: int, study: optuna.Study, candidates: Sequence[Candidate], workers: Workers
     ) -> Iterator[Candidate]:
-        judge: Judge | None = None
+        known = {c.number: recall_rung(study, number, c.number) for c in candidates}
+        fresh = [c for c in candidates if known[c.number] is None]
+        judge = self.judge_of(self.rungs[number]) if fresh else None
+        outcomes = workers.judge_all(judge, [c.spec for c in fresh]) if judge else iter(())
         for candidate in candidates:
-            found = recall_rung(study, rung.rows, candidate)
-            if found is None:
-                judge = judge or self.judge_of(rung)
-                try:
-                    found = judge.judge(candidate.spec).evaluation
-                except TooLargeError:
+            found = known[candidate.number]
+            if found is not None:
+                evaluation, partition = found
+            else:
+                outcome = next(outcomes)
+                if isinstance(outcome, TooLargeError):
                     continue  # what cannot be fitted on that many cannot be served for them
-                remember_rung(study, rung.rows, candidate, found)
-            yield replace(candidate, evaluation=found)
+                evaluation, partition = outcome.evaluation, outcome.partition
+            raised = replace(candidate, evaluation=evaluation, partition=partition, rung=number)
+            if found is None:
+                remember_rung(study, raised)
+            yield raised

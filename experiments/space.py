@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
 
@@ -12,6 +12,8 @@ import optuna
 from segmentation.clusterers import CLUSTERERS
 from segmentation.clusterers.space import Categorical, FloatRange, IntRange, Range
 from segmentation.spec import HyperParameter, Preprocessing, SegmenterSpec
+
+Parameters = dict[str, Any]
 
 # Left out: `iterative` imputation costs twenty times the median and only 3.5 % of one column
 # are missing; `outliers=isolate` sets customers aside whom the guards then ask about.
@@ -22,12 +24,70 @@ PREPROCESSING: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "skew": ("yeo_johnson", "log1p", "quantile", "none"),
         "scale": ("standard", "robust"),
         "ratios": ("none", "add"),
+        "zeros": ("plain", "two_part", "light"),
         "reduction": ("none", "pca"),
     }
 )
 VARIANCE = FloatRange(0.70, 0.98)
-# What a search starts with, one at every number of segments in turn: plain, good recipes.
-FIRST = ("k_means", "gaussian_diagonal", "ward")
+# The others never won on labelled problems or card tables: see experiments/README.md.
+ALGORITHMS = (
+    "k_means",
+    "gaussian_diagonal",
+    "gaussian_tied",
+    "gaussian_full",
+    "genie",
+    "hdbscan",
+)
+ALL_K = (2, 3, 4, 5, 6, 8, 10)
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """One family of recipes a study starts with, at several numbers of segments.
+
+    Parameters
+    ----------
+    algorithm
+        Key of :data:`segmentation.clusterers.CLUSTERERS`.
+    ks
+        Numbers of segments; (0,) where the algorithm finds its own.
+    choices
+        Parameters that are not the plain ones.
+    """
+
+    algorithm: str
+    ks: tuple[int, ...]
+    choices: Mapping[str, Any] = field(default_factory=dict)
+
+
+# Good on 41 labelled problems and 49 generated and real tables: see experiments/README.md.
+RECIPES = (
+    Recipe("k_means", ALL_K),
+    Recipe("gaussian_full", ALL_K),
+    Recipe("gaussian_tied", (3, 4, 5, 7, 9)),
+    Recipe("gaussian_diagonal", (3, 5, 7, 9)),
+    Recipe("genie", (2, 3, 4, 5, 6), {"genie_gini_threshold": 0.1}),
+    Recipe("genie", (2, 3, 4, 5, 6, 8), {"genie_gini_threshold": 0.3}),
+    Recipe("genie", (2, 3, 4, 5, 6, 8), {"genie_gini_threshold": 0.5}),
+    Recipe("hdbscan", (0,), {"hdbscan_smallest_share": 0.02}),
+    Recipe("hdbscan", (0,), {"hdbscan_smallest_share": 0.05}),
+    Recipe("hdbscan", (0,), {"hdbscan_smallest_share": 0.1}),
+)
+# Where columns are often zero: treatments that look past the zeros.
+PAST_ZEROS = (
+    Recipe("k_means", (4, 5, 6), {"reduction": "pca", "variance": 0.83}),
+    Recipe("k_means", (4, 5, 6), {"zeros": "two_part"}),
+    Recipe("k_means", (4, 5, 6), {"zeros": "light"}),
+)
+USUAL: Mapping[str, Any] = MappingProxyType(
+    {
+        "gaussian_full_reg_covar": 1e-4,
+        "gaussian_tied_reg_covar": 1e-4,
+        "gaussian_diagonal_reg_covar": 1e-4,
+        "hdbscan_neighbours": 10,
+        "hdbscan_selection": "eom",
+    }
+)
 
 
 @dataclass(frozen=True)
@@ -44,6 +104,8 @@ class Space:
         Of every proposed spec.
     algorithms
         Keys of :data:`segmentation.clusterers.CLUSTERERS`.
+    often_zero
+        Whether columns are one value for many customers, so that it matters how that is treated.
     preprocessing
         Choices by name, see :data:`PREPROCESSING`.
     """
@@ -52,10 +114,11 @@ class Space:
     k_min: int
     k_max: int
     seed: int
-    algorithms: tuple[str, ...] = tuple(CLUSTERERS)
+    algorithms: tuple[str, ...] = ALGORITHMS
+    often_zero: bool = False
     preprocessing: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: PREPROCESSING)
 
-    def propose(self, trial: optuna.Trial) -> SegmenterSpec:
+    def propose(self, trial: optuna.trial.BaseTrial) -> SegmenterSpec:
         """Return the recipe a trial is about."""
         algorithm = trial.suggest_categorical("algorithm", self.algorithms)
         clusterer = CLUSTERERS[algorithm]
@@ -73,33 +136,85 @@ class Space:
             seed=self.seed,
         )
 
-    def first(self) -> Iterator[dict[str, Any]]:
-        """Yield the parameters of the trials a study starts with."""
-        plain = {name: choices[0] for name, choices in self.preprocessing.items()}
-        for algorithm in FIRST:
-            if algorithm not in self.algorithms:
-                continue
-            middle = (self.k_min + self.k_max) // 2
-            for k in sorted({self.k_min, min(self.k_min + 2, self.k_max), middle}):
-                yield {**plain, "algorithm": algorithm, "n_clusters": k}
+    def first(self) -> list[Parameters]:
+        """Return the parameters of the trials a study starts with, families taking turns."""
+        families = [list(self._family(recipe)) for recipe in self._recipes()]
+        longest = max((len(family) for family in families), default=0)
+        return [
+            family[turn] for turn in range(longest) for family in families if turn < len(family)
+        ]
+
+    def near(self, spec: SegmenterSpec, k: int) -> Iterator[Parameters]:
+        """Yield what to try next to a good recipe with `k` segments.
+
+        The same with a segment more or less, then the other families with as many.
+        """
+        if CLUSTERERS[spec.clusterer].takes_n_clusters:
+            own = self._parameters(spec)
+            yield from ({**own, "n_clusters": n} for n in (k + 1, k - 1) if self._asked(n))
+        for recipe in self._recipes():
+            if recipe.ks != (0,) and self._asked(k):
+                yield from self._family(replace(recipe, ks=(k,)))
+
+    def spec_of(self, parameters: Parameters) -> SegmenterSpec:
+        """Return the recipe that complete parameters stand for."""
+        return self.propose(optuna.trial.FixedTrial(parameters))
 
     def fingerprint(self) -> str:
         """Return text that changes when the space does."""
         ranges = {name: repr(dict(CLUSTERERS[name].space)) for name in self.algorithms}
-        parts = (self.schema, self.k_min, self.k_max, self.seed, ranges, dict(self.preprocessing))
+        first = self.first()
+        parts = (self.schema, self.k_min, self.k_max, self.seed, ranges, self._choices(), first)
         return repr(parts)
 
-    def _preprocessing(self, trial: optuna.Trial) -> Preprocessing:
+    def _recipes(self) -> Iterator[Recipe]:
+        recipes = (*RECIPES, *PAST_ZEROS) if self.often_zero else RECIPES
+        return (recipe for recipe in recipes if recipe.algorithm in self.algorithms)
+
+    def _family(self, recipe: Recipe) -> Iterator[Parameters]:
+        plain = {name: choices[0] for name, choices in self._choices().items()}
+        named = f"{recipe.algorithm}_"
+        usual = {name: value for name, value in USUAL.items() if name.startswith(named)}
+        common = {**plain, "algorithm": recipe.algorithm, **usual, **recipe.choices}
+        for k in recipe.ks:
+            if not k:
+                yield common
+            elif self._asked(k):
+                yield {**common, "n_clusters": k}
+
+    def _parameters(self, spec: SegmenterSpec) -> Parameters:
+        """Return the parameters that :meth:`propose` made a recipe of."""
+        chosen = {name: getattr(spec.preprocessing, name, "none") for name in self._choices()}
+        if spec.preprocessing.variance is not None:
+            chosen |= {"reduction": "pca", "variance": spec.preprocessing.variance}
+        given = {
+            name if name == "n_clusters" else f"{spec.clusterer}_{name}": value
+            for name, value in spec.hyperparameters.items()
+        }
+        return {**chosen, "algorithm": spec.clusterer, **given}
+
+    def _asked(self, k: int) -> bool:
+        return self.k_min <= k <= self.k_max
+
+    def _choices(self) -> dict[str, tuple[str, ...]]:
+        """Return the preprocessing choices that can make a difference to this table."""
+        choices = dict(self.preprocessing)
+        if not self.often_zero:
+            choices.pop("zeros", None)
+        return choices
+
+    def _preprocessing(self, trial: optuna.trial.BaseTrial) -> Preprocessing:
         chosen = {
             name: trial.suggest_categorical(name, choices)
-            for name, choices in self.preprocessing.items()
+            for name, choices in self._choices().items()
         }
         reduced = chosen.pop("reduction", "none") == "pca"
-        variance = _suggest(trial, "variance", VARIANCE) if reduced else None
-        return Preprocessing(**chosen, variance=variance)  # type: ignore[arg-type]
+        low, high = VARIANCE.low, VARIANCE.high
+        variance = trial.suggest_float("variance", low, high) if reduced else None
+        return Preprocessing(**chosen, variance=variance)
 
 
-def _suggest(trial: optuna.Trial, name: str, values: Range) -> HyperParameter:
+def _suggest(trial: optuna.trial.BaseTrial, name: str, values: Range) -> HyperParameter:
     match values:
         case IntRange(low, high, log):
             return trial.suggest_int(name, low, high, log=log)

@@ -5,22 +5,28 @@ from __future__ import annotations
 import hashlib
 import os
 import socket
+import time
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import optuna
 from optuna.storages import BaseStorage, RDBStorage
 from optuna.trial import FrozenTrial, TrialState
+from sqlalchemy import Connection, event
 
+from experiments.plan import Plan
 from experiments.space import Space
 from experiments.store import SQLITE, create_whole, sqlite_path
 
-STARTUP_TRIALS = 12
 HEARTBEAT_SECONDS = 20
 ERROR = "error"
 WORKER = "worker"
+PLACE = "place"
+POLL_SECONDS = 0.2
+UNSETTLED = (TrialState.WAITING, TrialState.RUNNING)
 
 Objective = Callable[[optuna.Trial], float]
 
@@ -38,7 +44,27 @@ def open_storage(url: str) -> BaseStorage:
         create_whole(path, lambda draft: RDBStorage(f"{SQLITE}{draft}").remove_session())
     arguments = {"connect_args": {"timeout": 60}} if sqlite_path(url) else {}
     with _experimental():
-        return RDBStorage(url, heartbeat_interval=HEARTBEAT_SECONDS, engine_kwargs=arguments)
+        storage = RDBStorage(url, heartbeat_interval=HEARTBEAT_SECONDS, engine_kwargs=arguments)
+    if sqlite_path(url):
+        _lock_first(storage)
+    return storage
+
+
+def _lock_first(storage: RDBStorage) -> None:
+    """Take SQLite's write lock at the beginning of every transaction.
+
+    SQLite has no row locks: two workers that read the same waiting trial would both begin it.
+    """
+
+    @event.listens_for(storage.engine, "connect")
+    def leave_transactions_alone(connection: Any, record: Any) -> None:  # noqa: ARG001
+        connection.isolation_level = None
+
+    @event.listens_for(storage.engine, "begin")
+    def begin(connection: Connection) -> None:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+    storage.engine.dispose()
 
 
 def study_name(experiment: str, data_digest: str, space: Space) -> str:
@@ -66,8 +92,14 @@ def open_study(storage: BaseStorage | None, name: str, *, new: bool = False) -> 
             number += 1
         latest = f"{name}-{number - 1}"
         name = latest if latest in taken and not new else numbered
+    # The plan proposes; the study's own sampler is never asked.
+    sampler = optuna.samplers.RandomSampler(seed=0)
     study = optuna.create_study(
-        study_name=name, storage=storage, direction="maximize", load_if_exists=True
+        study_name=name,
+        storage=storage,
+        sampler=sampler,
+        direction="maximize",
+        load_if_exists=True,
     )
     if storage is not None:
         fail_interrupted(study)
@@ -80,22 +112,23 @@ def settled(study: optuna.Study) -> list[FrozenTrial]:
     A trial whose process was killed failed too, but left no reason; it does not count.
     """
     states = (TrialState.COMPLETE, TrialState.FAIL)
-    trials = study.get_trials(deepcopy=False, states=states)
-    return [t for t in trials if t.state == TrialState.COMPLETE or ERROR in t.user_attrs]
+    return [t for t in study.get_trials(deepcopy=False, states=states) if _is_settled(t)]
 
 
 def optimise(
     study: optuna.Study,
     objective: Objective,
-    space: Space,
+    plan: Plan,
     *,
     n_trials: int,
-    stop: Callable[[], bool],
+    jobs: int = 1,
+    deadline: float = float("inf"),
 ) -> None:
-    """Run trials until `n_trials` are settled in all, or `stop` says so.
+    """Run trials until `n_trials` are settled in all, or the deadline is over.
 
-    What a trial tries depends on the space, its seed and the settled trials only: an
-    interrupted study goes on exactly as an undisturbed one would have.
+    Trials have numbered places, and the plan proposes them batch by batch: what a trial tries
+    depends on its place and on the settled trials of earlier batches only. However many
+    processes work on a study, and however often they are interrupted, the same is tried.
 
     Parameters
     ----------
@@ -103,20 +136,62 @@ def optimise(
         From :func:`open_study`.
     objective
         Judges one trial; an exception fails that trial and the study goes on.
-    space
-        Where the first trials come from; its seed seeds the sampler.
+    plan
+        What to try.
     n_trials
         Wanted in all, those of earlier sessions included.
-    stop
-        Asked before each trial.
+    jobs
+        Trials judged at the same time.
+    deadline
+        By :func:`time.monotonic`; no trial begins after it.
     """
-    first = list(space.first())
-    while (count := len(settled(study))) < n_trials and not stop():
-        study.sampler = _sampler(space.seed * 1_000_003 + count)
-        waiting = study.get_trials(deepcopy=False, states=(TrialState.WAITING,))
-        if count < len(first) and not waiting:
-            study.enqueue_trial(first[count])
-        study.optimize(_signed(objective), n_trials=1, catch=(Exception,))
+    start = 0
+    while start < n_trials:
+        places = plan.batch(start)
+        wanted = range(start, min(places.stop, n_trials))
+        while (missing := _missing(study, wanted)) and time.monotonic() < deadline:
+            _enqueue(study, plan, places, missing)
+            waiting = study.get_trials(deepcopy=False, states=(TrialState.WAITING,))
+            if waiting:
+                left = deadline - time.monotonic()
+                study.optimize(
+                    _signed(objective),
+                    n_trials=len(waiting),
+                    timeout=left if left < float("inf") else None,
+                    n_jobs=jobs,
+                    catch=(Exception,),
+                )
+            else:
+                _await_others(study)
+        if missing:
+            return
+        start = places.stop
+
+
+def _missing(study: optuna.Study, places: range) -> set[int]:
+    """Return the places without a settled trial."""
+    return set(places) - {trial.user_attrs.get(PLACE) for trial in settled(study)}
+
+
+def _enqueue(study: optuna.Study, plan: Plan, places: range, missing: set[int]) -> None:
+    """Put what is missing and not yet under way into the study's queue."""
+    under_way = study.get_trials(deepcopy=False, states=(TrialState.WAITING, TrialState.RUNNING))
+    fresh = missing - {trial.user_attrs.get(PLACE) for trial in under_way}
+    if not fresh:
+        return
+    before = {trial.user_attrs[PLACE]: trial for trial in settled(study)}
+    history = [before[place] for place in sorted(before) if place < places.start]
+    proposed = plan.propose(history, places)
+    for place in sorted(fresh):
+        study.enqueue_trial(proposed[place - places.start], user_attrs={PLACE: place})
+
+
+def _await_others(study: optuna.Study) -> None:
+    """Wait a moment for the trials of other processes, and free those of dead ones."""
+    time.sleep(POLL_SECONDS)
+    fail_interrupted(study)
+    with _experimental():
+        optuna.storages.fail_stale_trials(study)
 
 
 def fail_interrupted(study: optuna.Study) -> None:
@@ -125,13 +200,6 @@ def fail_interrupted(study: optuna.Study) -> None:
         host, _, process = str(trial.user_attrs.get(WORKER, "")).rpartition(":")
         if host == socket.gethostname() and not _alive(int(process)):
             study.tell(trial.number, state=TrialState.FAIL)
-
-
-def _sampler(seed: int) -> optuna.samplers.BaseSampler:
-    with _experimental():
-        return optuna.samplers.TPESampler(
-            seed=seed, n_startup_trials=STARTUP_TRIALS, multivariate=True, group=True
-        )
 
 
 @contextmanager
@@ -145,6 +213,8 @@ def _experimental() -> Iterator[None]:
 def _signed(objective: Objective) -> Objective:
     def signed(trial: optuna.Trial) -> float:
         trial.set_user_attr(WORKER, f"{socket.gethostname()}:{os.getpid()}")
+        if _taken(trial):
+            raise optuna.TrialPruned
         try:
             return objective(trial)
         except Exception as error:
@@ -152,6 +222,22 @@ def _signed(objective: Objective) -> Objective:
             raise
 
     return signed
+
+
+def _taken(trial: optuna.Trial) -> bool:
+    """Whether an older trial has this one's place: two processes may queue the same batch."""
+    place = trial.user_attrs.get(PLACE)
+    others = trial.study.get_trials(deepcopy=False)
+    return place is None or any(
+        other.number < trial.number
+        and other.user_attrs.get(PLACE) == place
+        and (other.state in UNSETTLED or _is_settled(other))
+        for other in others
+    )
+
+
+def _is_settled(trial: FrozenTrial) -> bool:
+    return trial.state == TrialState.COMPLETE or ERROR in trial.user_attrs
 
 
 def _alive(process: int) -> bool:

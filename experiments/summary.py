@@ -5,46 +5,94 @@ from __future__ import annotations
 import json
 import warnings
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import optuna
 from mlflow.utils.mlflow_tags import MLFLOW_RUN_NOTE
 
-from experiments.candidates import Candidate, ladder
+from experiments.candidates import Candidate
+from experiments.finding import Found
+from experiments.options import SearchOptions
+from experiments.ranking import Standing, reason
 from experiments.tracking import Tracker
+from experiments.workers import as_png
 from segmentation.clusterers import CLUSTERERS
 from segmentation.figures.study import STUDY_FIGURES
 from segmentation.figures.study_data import StudyData, TrialPoint
 from segmentation.model import SegmentationModel
+from segmentation.structure import Structure
 
 LEADERBOARD = 10
 
 
-def record_study(
-    tracker: Tracker,
-    study: optuna.Study,
-    candidates: Sequence[Candidate],
-    page: str,
-    winner: Candidate | None,
-) -> None:
+@dataclass(frozen=True)
+class Summary:
+    """What there is to say about a search.
+
+    Parameters
+    ----------
+    found
+        Candidates, ranking and pick.
+    structure
+        Whether the table has groups at all.
+    k
+        Number of segments asked for; 0 for the search's own pick.
+    model
+        The pick fitted on all customers; None where there is no feasible candidate.
+    registered
+        What it was registered as, for example ``"customer-segmentation version 3"``.
+    """
+
+    found: Found
+    structure: Structure
+    k: int
+    model: SegmentationModel | None
+    registered: str
+
+    @property
+    def reason(self) -> str:
+        """Why this number of segments, in words; empty where nothing was picked."""
+        pick = self.found.pick
+        return reason(self.found.ranking, pick, self.k) if pick else ""
+
+
+def record_study(tracker: Tracker, study: optuna.Study, summary: Summary) -> None:
     """Put pictures, leaderboard, best numbers and the page into the study's run."""
-    data = StudyData(tuple(map(_point, _by_number(candidates))), importances(study))
-    figures = {name: draw(data) for name, draw in STUDY_FIGURES.items()}
-    rows = [_row(candidate) for candidate in _ranked(candidates)]
-    tracker.files(tracker.parent, {"leaderboard.json": json.dumps(rows, indent=1)}, figures)
-    tracker.tags(tracker.parent, {MLFLOW_RUN_NOTE: page, "trials": str(len(candidates))})
-    feasible = sum(candidate.evaluation.feasible for candidate in candidates)
-    tracker.metrics(tracker.parent, {"trials": len(candidates), "trials_feasible": feasible})
-    if winner is not None:
-        best = winner.evaluation
-        tracker.metrics(tracker.parent, best.metrics(), step=best.rows)
+    found, parent = summary.found, tracker.parent
+    rows = [_row(standing) for standing in found.ranking.standings[:LEADERBOARD]]
+    pictures = {
+        name: as_png(draw(study_data(found, study))) for name, draw in STUDY_FIGURES.items()
+    }
+    tracker.files(parent, {"leaderboard.json": json.dumps(rows, indent=1)}, pictures)
+    feasible = sum(candidate.evaluation.feasible for candidate in found.candidates)
+    counts = {"trials": float(len(found.candidates)), "trials_feasible": float(feasible)}
+    tracker.metrics(parent, {**counts, **summary.structure.metrics(), "gap": found.ranking.gap})
+    structure = "yes" if summary.structure.found else "no"
+    tags = {MLFLOW_RUN_NOTE: study_page(summary), "trials": str(len(found.candidates))}
+    tracker.tags(parent, {**tags, "structure": structure, "reason": summary.reason})
+    if found.pick is not None:
+        best = found.pick.candidate.evaluation
+        settled = {"final_score": found.pick.score, "vote": found.pick.vote}
+        tracker.metrics(parent, {**best.metrics(), **settled}, step=best.rows)
         verdict = {
-            "algorithm": CLUSTERERS[winner.spec.clusterer].title,
+            "algorithm": CLUSTERERS[found.pick.candidate.spec.clusterer].title,
             "segments": str(best.n_segments),
             "score": f"{best.score:.3f}",
             "stability": f"{best.stability:.3f}",
             "feasible": "yes",
         }
-        tracker.tags(tracker.parent, verdict)
+        tracker.tags(parent, verdict)
+
+
+def study_data(found: Found, study: optuna.Study) -> StudyData:
+    """Return what the pictures of a study are drawn from."""
+    trials = sorted(found.candidates, key=lambda candidate: candidate.number)
+    return StudyData(
+        tuple(_point(candidate, candidate.evaluation.score) for candidate in trials),
+        importances(study),
+        tuple(_point(s.candidate, s.score) for s in found.ranking.ladder()),
+        found.pick.k if found.pick else 0,
+    )
 
 
 def importances(study: optuna.Study) -> dict[str, float]:
@@ -60,88 +108,99 @@ def importances(study: optuna.Study) -> dict[str, float]:
     return dict(found)
 
 
-def study_page(
-    candidates: Sequence[Candidate],
-    winner: Candidate | None,
-    model: SegmentationModel | None,
-    registered: str,
-) -> str:
-    """Return the Markdown page of a study.
-
-    Parameters
-    ----------
-    candidates
-        Every judged trial.
-    winner
-        The best; None where no candidate is feasible.
-    model
-        The winner fitted on all customers.
-    registered
-        What it was registered as, for example ``"customer-segmentation version 3"``.
-    """
-    if winner is None or model is None:
-        return "\n\n".join(["**No feasible segmentation.**", *_common_reasons(candidates)])
-    judged = winner.evaluation
+def study_page(summary: Summary) -> str:
+    """Return the Markdown page of a study."""
+    found, model = summary.found, summary.model
+    if found.pick is None or model is None:
+        reasons = _common_reasons(found.candidates)
+        return "\n\n".join(
+            ["**No feasible segmentation.**", *reasons, *warnings_of(summary.structure)]
+        )
+    pick, judged = found.pick.candidate, found.pick.candidate.evaluation
     return "\n\n".join(
         [
-            f"**{judged.n_segments} segments** by {CLUSTERERS[winner.spec.clusterer].title} "
-            f"(trial {winner.number}), registered as {registered}. Stability "
-            f"{judged.stability:.3f}, neighbour agreement {judged.agreement:.3f}, judged on "
+            f"**{judged.n_segments} segments** by {CLUSTERERS[pick.spec.clusterer].title} "
+            f"(trial {pick.number}), registered as {summary.registered}. Stability "
+            f"{judged.stability:.3f}, separation {judged.separation:.3f}, judged on "
             f"{judged.rows:,} customers.",
+            *warnings_of(summary.structure),
+            summary.reason,
             segments_table(model),
-            "**Best for every number of segments**",
-            ladder_table(candidates),
+            "**The ladder: the best for every number of segments.** Take another rung with the "
+            "same command and `k`, for example `-P k=6`.",
+            ladder_table(found),
             *judged.notes,
-            f"{len(candidates)} trials were judged. The same command continues this study: "
+            f"{len(found.candidates)} trials were judged. The same command continues this study: "
             "ask for more with a larger `n_trials`.",
         ]
     )
 
 
-def card(candidate: Candidate, model: SegmentationModel, source: str, rows: int) -> str:
+def card(
+    found: Found,
+    structure: Structure,
+    model: SegmentationModel,
+    rows: int,
+    options: SearchOptions,
+) -> str:
     """Return the Markdown description of a registered version, made of its profiles."""
-    judged = candidate.evaluation
-    preprocessing = candidate.spec.preprocessing
+    if found.pick is None:
+        raise ValueError("a card describes a pick, and there is none")
+    pick, judged = found.pick.candidate, found.pick.candidate.evaluation
+    preprocessing = pick.spec.preprocessing
     return "\n\n".join(
         [
-            f"{judged.n_segments} customer segments, found without labels in {rows:,} customers "
-            f"({source}).",
+            f"{judged.n_segments} customer segments, found without labels in "
+            f"{rows:,} customers ({options.data}).",
+            *warnings_of(structure),
             segments_table(model),
+            f"**Why {judged.n_segments}**: {reason(found.ranking, found.pick, options.k)}",
             f"**Quality**: stability {judged.stability:.3f} "
-            f"(± {judged.stability_spread:.3f} between splits), neighbour agreement "
-            f"{judged.agreement:.3f}, on {judged.rows:,} customers.",
-            f"**Recipe**: {CLUSTERERS[candidate.spec.clusterer].title}; nulls "
+            f"(± {judged.stability_spread:.3f} between splits), separation "
+            f"{judged.separation:.3f}, neighbour agreement {judged.agreement:.3f}, on "
+            f"{judged.rows:,} customers. {structure.sentence}",
+            f"**Recipe**: {CLUSTERERS[pick.spec.clusterer].title}; nulls "
             f"{preprocessing.nulls}, outliers {preprocessing.outliers}, skew "
-            f"{preprocessing.skew}, scale {preprocessing.scale}, ratios {preprocessing.ratios}; "
-            f"seed {candidate.spec.seed}. `spec.json` in the trial's run refits it exactly.",
+            f"{preprocessing.skew}, scale {preprocessing.scale}, ratios {preprocessing.ratios}, "
+            f"zeros {preprocessing.zeros}; "
+            f"seed {pick.spec.seed}. `spec.json` in the trial's run refits it exactly.",
             *judged.notes,
         ]
     )
 
 
-def console(
-    candidates: Sequence[Candidate],
-    winner: Candidate | None,
-    model: SegmentationModel | None,
-    registered: str,
-) -> str:
+def console(summary: Summary) -> str:
     """Return the closing lines of a search."""
-    if winner is None or model is None:
-        reasons = "\n".join(f"  {line}" for line in _common_reasons(candidates))
-        return f"No feasible segmentation in {len(candidates)} trials:\n{reasons}"
-    judged = winner.evaluation
+    found, model = summary.found, summary.model
+    if found.pick is None or model is None:
+        reasons = "\n".join(f"  {line}" for line in _common_reasons(found.candidates))
+        head = f"No feasible segmentation in {len(found.candidates)} trials:\n{reasons}"
+        return "\n".join([head, *warnings_of(summary.structure)])
+    pick, judged = found.pick.candidate, found.pick.candidate.evaluation
+    rungs = ", ".join(
+        f"{standing.k} ({standing.candidate.evaluation.stability:.2f})"
+        for standing in found.ranking.ladder()
+    )
     lines = [
-        f"{len(candidates)} trials; the best is trial {winner.number}, "
-        f"{CLUSTERERS[winner.spec.clusterer].title}: {judged.n_segments} segments, "
-        f"stability {judged.stability:.3f}, score {judged.score:.3f}.",
+        f"{len(found.candidates)} trials; the pick is trial {pick.number}, "
+        f"{CLUSTERERS[pick.spec.clusterer].title}: {judged.n_segments} segments, "
+        f"stability {judged.stability:.3f}, score {found.pick.score:.3f}.",
         *(
             f"  {profile['number']}. {profile['name']:<44} {profile['share']:6.1%}"
             for profile in model.description()["profiles"]
         ),
-        f"Registered as {registered}.",
+        summary.reason,
+        f"The ladder, segments (stability): {rungs}. Register another rung with k.",
+        *warnings_of(summary.structure),
         *judged.notes,
+        f"Registered as {summary.registered}.",
     ]
     return "\n".join(lines)
+
+
+def warnings_of(structure: Structure) -> list[str]:
+    """Return the verdict as a warning where there is no structure."""
+    return [] if structure.found else [f"**Warning.** {structure.sentence}"]
 
 
 def segments_table(model: SegmentationModel) -> str:
@@ -153,17 +212,20 @@ def segments_table(model: SegmentationModel) -> str:
     return "\n".join(["| # | segment | share | what sets it apart |", "|---|---|---|---|", *rows])
 
 
-def ladder_table(candidates: Sequence[Candidate]) -> str:
+def ladder_table(found: Found) -> str:
     """Return the best candidate of every number of segments as a Markdown table."""
-    rows = [
-        f"| {c.evaluation.n_segments} | {CLUSTERERS[c.spec.clusterer].title} (#{c.number}) | "
-        f"{c.evaluation.score:.3f} | {c.evaluation.stability:.3f} | "
-        f"{c.evaluation.agreement:.3f} | {c.evaluation.smallest_share:.1%} | "
-        f"{c.evaluation.tree_accuracy:.1%} | {'yes' if c.restates else 'no'} | "
-        f"{c.evaluation.rows:,} |"
-        for c in ladder(candidates)
-    ]
-    titles = "segments algorithm score stability agreement smallest tree flags customers"
+    rows = []
+    for standing in found.ranking.ladder():
+        judged, spec = standing.candidate.evaluation, standing.candidate.spec
+        picked = " ←" if found.pick and standing.k == found.pick.k else ""
+        rows.append(
+            f"| {standing.k}{picked} | {CLUSTERERS[spec.clusterer].title} "
+            f"(#{standing.candidate.number}) | {standing.score:.3f} | "
+            f"{judged.stability:.3f} ± {judged.stability_spread:.3f} | "
+            f"{judged.separation:.3f} | {standing.vote:.2f} | {judged.smallest_share:.1%} | "
+            f"{judged.tree_accuracy:.1%} | {'yes' if standing.candidate.restates else 'no'} |"
+        )
+    titles = "segments algorithm score stability separation vote smallest tree flags"
     head = " | ".join(titles.split())
     return "\n".join([f"| {head} |", "|---" * len(head.split(" | ")) + "|", *rows])
 
@@ -178,33 +240,26 @@ def _common_reasons(candidates: Sequence[Candidate]) -> list[str]:
     return [f"{count} of {len(candidates)} trials broke {guard}." for guard, count in ranked]
 
 
-def _ranked(candidates: Sequence[Candidate]) -> list[Candidate]:
-    feasible = [candidate for candidate in candidates if candidate.evaluation.feasible]
-    return sorted(feasible, key=lambda candidate: candidate.order)[:LEADERBOARD]
-
-
-def _by_number(candidates: Sequence[Candidate]) -> list[Candidate]:
-    return sorted(candidates, key=lambda candidate: candidate.number)
-
-
-def _row(candidate: Candidate) -> dict[str, object]:
-    judged = candidate.evaluation
+def _row(standing: Standing) -> dict[str, object]:
+    candidate = standing.candidate
     return {
         "trial": candidate.number,
         "run_id": candidate.run_id,
         "algorithm": candidate.spec.clusterer,
-        **judged.metrics(),
+        "final_score": standing.score,
+        "vote": standing.vote,
+        **candidate.evaluation.metrics(),
         "spec": json.loads(candidate.spec.to_json()),
     }
 
 
-def _point(candidate: Candidate) -> TrialPoint:
+def _point(candidate: Candidate, score: float) -> TrialPoint:
     judged = candidate.evaluation
     return TrialPoint(
         number=candidate.number,
-        score=judged.score,
+        score=score,
         stability=judged.stability,
-        agreement=judged.agreement,
+        separation=judged.separation,
         tree_accuracy=judged.tree_accuracy,
         n_segments=judged.n_segments,
         algorithm=CLUSTERERS[candidate.spec.clusterer].title,

@@ -12,20 +12,18 @@ from pathlib import Path
 from time import perf_counter, time
 from typing import Any
 
-from matplotlib.figure import Figure
 from mlflow import MlflowClient
 from mlflow.entities import DatasetInput, Metric, Param, Run, RunStatus, RunTag
 from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID, MLFLOW_RUN_NOTE
 
 from experiments.candidates import Candidate
+from experiments.ranking import Ranking
+from experiments.workers import Outcome
 from segmentation.clusterers import CLUSTERERS
 from segmentation.evaluation import Evaluation
-from segmentation.figures import FIGURES, FigureData
-from segmentation.judging import Judge, Judged
 from segmentation.spec import SegmenterSpec
 
 MOST_TAG = 4_000
-DPI = 110
 
 
 class Tracker:
@@ -83,36 +81,46 @@ class Tracker:
         finally:
             self.client.set_terminated(run_id, RunStatus.to_string(status))
 
-    def judged(self, run_id: str, judge: Judge, judged: Judged, seconds: float) -> None:
+    def judged(self, run_id: str, spec: SegmenterSpec, outcome: Outcome) -> None:
         """Record a judgement: numbers, reasons, recipe and pictures, and what that cost.
 
         Parameters
         ----------
         run_id
             The trial's run.
-        judge, judged
-            What was judged, and how.
-        seconds
-            Time the judgement took; times of drawing and logging are recorded beside it.
+        spec
+            What was judged.
+        outcome
+            What came out; the time of logging is recorded beside those of judging and drawing.
         """
-        found, spec = judged.evaluation, judged.segmenter.spec
+        start, found = perf_counter(), outcome.evaluation
         texts = {"spec.json": spec.to_json(), "evaluation.json": json.dumps(found.to_dict())}
         with tempfile.TemporaryDirectory() as name:
-            folder, start = Path(name), perf_counter()
-            data = FigureData.of(judge, judged)
-            save(folder, texts, {name: draw(data) for name, draw in FIGURES.items()})
-            drawn = perf_counter()
+            save(Path(name), texts, outcome.pictures)
             self.client.log_artifacts(run_id, name)
-            self.tags(run_id, {**_verdict(found), MLFLOW_RUN_NOTE: trial_note(spec, found)})
-            self.metrics(run_id, {**found.metrics(), **_seconds(found)}, step=found.rows)
-        cost = {"seconds_judge": seconds, "seconds_draw": drawn - start}
-        self.metrics(run_id, {**cost, "seconds_log": perf_counter() - drawn}, step=found.rows)
+        self.tags(
+            run_id, {**_verdict(found), "rung": "0", MLFLOW_RUN_NOTE: trial_note(spec, found)}
+        )
+        cost = {f"seconds_{step}": value for step, value in outcome.seconds.items()}
+        self.metrics(run_id, {**found.metrics(), **_seconds(found), **cost}, step=found.rows)
+        self.metrics(run_id, {"seconds_log": perf_counter() - start}, step=found.rows)
 
-    def rung(self, candidate: Candidate, found: Evaluation) -> None:
+    def rung(self, candidate: Candidate) -> None:
         """Record that a trial was judged again on more customers, in the trial's own run."""
-        self.metrics(candidate.run_id, {**found.metrics(), **_seconds(found)}, step=found.rows)
+        found = candidate.evaluation
+        numbers = {**found.metrics(), **_seconds(found), "rung": float(candidate.rung)}
+        self.metrics(candidate.run_id, numbers, step=found.rows)
         note = trial_note(candidate.spec, found)
-        self.tags(candidate.run_id, {**_verdict(found), MLFLOW_RUN_NOTE: note})
+        tags = {**_verdict(found), "rung": str(candidate.rung), MLFLOW_RUN_NOTE: note}
+        self.tags(candidate.run_id, tags)
+
+    def standings(self, ranking: Ranking) -> None:
+        """Record in the runs of the last rung what was settled when all were known."""
+        for place, standing in enumerate(ranking.standings, start=1):
+            settled = {"vote": standing.vote, "final_score": standing.score, "place": float(place)}
+            rows = standing.candidate.evaluation.rows
+            self.metrics(standing.candidate.run_id, settled, step=rows)
+            self.tags(standing.candidate.run_id, {"place": str(place)})
 
     def metrics(self, run_id: str, values: Mapping[str, float], step: int = 0) -> None:
         """Record numbers; what is undefined (NaN) is left out."""
@@ -124,10 +132,10 @@ class Tracker:
         """Set tags."""
         self.client.log_batch(run_id, tags=tags_of(values))
 
-    def files(self, run_id: str, texts: Mapping[str, str], figures: Mapping[str, Figure]) -> None:
+    def files(self, run_id: str, texts: Mapping[str, str], pictures: Mapping[str, bytes]) -> None:
         """Upload texts and pictures in one call."""
         with tempfile.TemporaryDirectory() as name:
-            save(Path(name), texts, figures)
+            save(Path(name), texts, pictures)
             self.client.log_artifacts(run_id, name)
 
     def finish(self, failed: bool = False) -> None:
@@ -173,13 +181,13 @@ class Tracker:
                 return
 
 
-def save(folder: Path, texts: Mapping[str, str], figures: Mapping[str, Figure]) -> None:
-    """Write texts into a folder and pictures into its folder ``plots``."""
+def save(folder: Path, texts: Mapping[str, str], pictures: Mapping[str, bytes]) -> None:
+    """Write texts into a folder and PNG pictures into its folder ``plots``."""
     for file, text in texts.items():
         (folder / file).write_text(text, encoding="utf-8")
     (folder / "plots").mkdir()
-    for file, figure in figures.items():
-        figure.savefig(folder / "plots" / f"{file}.png", dpi=DPI)
+    for file, picture in pictures.items():
+        (folder / "plots" / f"{file}.png").write_bytes(picture)
 
 
 def trial_name(number: int, spec: SegmenterSpec) -> str:
@@ -194,8 +202,8 @@ def trial_note(spec: SegmenterSpec, found: Evaluation) -> str:
     title = CLUSTERERS[spec.clusterer].title
     head = (
         f"**{title}, {found.n_segments} segments**, judged on {found.rows:,} customers: "
-        f"score {found.score:.3f} = stability {found.stability:.3f} + neighbour agreement "
-        f"{found.agreement:.3f} + preference for more segments."
+        f"score {found.score:.3f} = stability {found.stability:.3f} + separation "
+        f"{found.separation:.3f} + preference for more segments."
     )
     sizes = f"Segments hold {found.smallest_share:.1%} to {found.largest_share:.1%} of customers."
     reasons = [f"Infeasible: {reason}." for reason in found.infeasible]
@@ -221,7 +229,7 @@ def _verdict(found: Evaluation) -> dict[str, str]:
         "segments": str(found.n_segments),
         "score": f"{found.score:.3f}",
         "stability": f"{found.stability:.3f}",
-        "rung": f"{found.rows}",
+        "customers": f"{found.rows}",
     }
 
 

@@ -71,6 +71,10 @@ class DataError(SegmentationError):
         head = f"{source} cannot be used, {count} problem{'s' if count != 1 else ''}:"
         super().__init__("\n".join([head, *(f"  - {problem}" for problem in self.problems)]))
 
+    def __reduce__(self) -> tuple[type[DataError], tuple[tuple[Problem, ...], str]]:
+        """Travel between processes with the problems, not with the text made of them."""
+        return type(self), (self.problems, self.source)
+
 
 class SpecError(SegmentationError, ValueError):
     """A recipe names a choice that does not exist or a value outside its interval."""

@@ -41,14 +41,18 @@ class Evaluation:
     Parameters
     ----------
     score
-        ``stability + agreement + 0.03 ln k``, at least 0; see :func:`segmentation.criteria.score`.
+        ``stability + separation + 0.03 ln k``, at least 0; see :func:`segmentation.criteria.score`.
     stability
         In [0, 1], see :func:`segmentation.criteria.stability`; 0 where it was not computed
         because the partition had broken another guard already (`notes` says so).
     stability_spread
         Standard deviation of stability between split seeds.
+    score_error
+        Standard error of the score: the spread over the root of the number of splits.
     agreement
-        In [0, 1], see :func:`segmentation.criteria.neighbour_agreement`.
+        In [0, 1], see :func:`segmentation.separation.neighbour_agreement`.
+    separation
+        In [0, 1], see :func:`segmentation.separation.separation`.
     n_segments
         Number of segments customers are assigned to.
     smallest_share, largest_share, noise_share
@@ -75,7 +79,9 @@ class Evaluation:
     score: float
     stability: float
     stability_spread: float
+    score_error: float
     agreement: float
+    separation: float
     n_segments: int
     smallest_share: float
     largest_share: float

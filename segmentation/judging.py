@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
+from math import sqrt
 from time import perf_counter
 
 import numpy as np
@@ -21,14 +22,25 @@ from segmentation.criteria import (
 from segmentation.evaluation import Evaluation, Guards
 from segmentation.features.columns import customer_matrix
 from segmentation.guards import Measured, excess, reasons
+from segmentation.likelihood import without_ties
 from segmentation.reference import NeighbourGraph, ReferenceSpace
-from segmentation.restatement import RESTATES, column_flags
+from segmentation.restatement import (
+    DRIVES,
+    RESTATES,
+    Flags,
+    column_flags,
+    telling_column,
+    telling_flags,
+)
 from segmentation.schema import TableSchema
 from segmentation.segmenter import Segmenter, canonical_order
+from segmentation.separation import CompactCuts
 from segmentation.spec import SegmenterSpec
 from segmentation.surrogate import column_ranks
 
 TRIVIAL_TREE = 0.98
+UNSTABLE = 0.8
+SLIVER = 0.03
 OWN_FIELDS = frozenset(f.name for f in fields(Evaluation))
 
 
@@ -103,13 +115,22 @@ class Judge:
         self.reference = reference or ReferenceSpace(schema).fit(self.matrix)
         self._order = canonical_order(self.matrix, seed)
         coordinates = self.reference.transform(self.matrix)
+        flags = column_flags(self.matrix)
         self.table = JudgedTable(
             coordinates=coordinates,
+            without_ties=self._without_ties(coordinates, flags),
             graph=NeighbourGraph.of(coordinates),
             ranks=column_ranks(self.matrix),
-            flags=column_flags(self.matrix),
+            flags=flags,
+            cuts=CompactCuts(coordinates[self._order], seed),
             sample=self._order[:SILHOUETTE_ROWS],
         )
+
+    def _without_ties(self, coordinates: FloatArray, flags: Flags) -> FloatArray:
+        """Break ties in an order that depends on the customers, not on their rows."""
+        smooth = np.empty_like(coordinates)
+        smooth[self._order] = without_ties(coordinates[self._order], flags.columns, self.seed)
+        return smooth
 
     def judge(self, spec: SegmenterSpec) -> Judged:
         """Fit a spec on the customers and judge it.
@@ -166,38 +187,58 @@ class Judge:
         values: dict[str, float],
         seconds: dict[str, float],
     ) -> Evaluation:
-        stable = measured.stability or 0.0
+        stable, labels = measured.stability or 0.0, segmenter.assignment_.segment
         return Evaluation(
-            score=score(stable, values["agreement"], measured.n_segments),
+            score=score(stable, values["separation"], measured.n_segments),
             stability=stable,
             stability_spread=spread,
+            score_error=spread / sqrt(self.n_splits),
             n_segments=measured.n_segments,
             smallest_share=measured.smallest_share,
             largest_share=measured.largest_share,
             noise_share=measured.noise_share,
             rows=len(self.matrix),
             infeasible=reasons(measured, self.guards),
-            notes=(*segmenter.notes_, *_notes(measured, values)),
+            notes=(*segmenter.notes_, *self._notes(labels, measured, values)),
             excess=excess(measured, self.guards),
             further={name: v for name, v in values.items() if name not in OWN_FIELDS},
             seconds=seconds,
             **{name: v for name, v in values.items() if name in OWN_FIELDS},
         )
 
-
-def _notes(measured: Measured, values: Mapping[str, float]) -> Iterator[str]:
-    if measured.stability is None:
-        yield "Stability was not computed: the partition had broken another guard already."
-    if values["restatement"] >= RESTATES:
-        yield (
-            f"Two yes/no facts about columns say {values['restatement']:.0%} of this partition: "
-            "the segments are little more than flags of who ever did what."
-        )
-    elif values["tree_accuracy"] >= TRIVIAL_TREE and measured.n_segments > 1:
-        yield (
-            f"A tree of seven questions names the segment of {values['tree_accuracy']:.1%} of "
-            "customers: look whether the segments say more than it does."
-        )
+    def _notes(
+        self, labels: IntArray, measured: Measured, values: Mapping[str, float]
+    ) -> Iterator[str]:
+        """Yield what a reader should know of a partition before using it."""
+        names = self.schema.column_names
+        if measured.stability is None:
+            yield "Stability was not computed: the partition had broken another guard already."
+        elif measured.stability < UNSTABLE:
+            yield (
+                f"Stability is {measured.stability:.2f}: fitted on other customers, the segments "
+                "would be drawn noticeably otherwise."
+            )
+        if measured.smallest_share < SLIVER:
+            yield (
+                f"The smallest segment holds {measured.smallest_share:.1%} of customers: look "
+                "whether they are a group or outliers."
+            )
+        if values["restatement"] >= RESTATES:
+            said, columns = telling_flags(labels, self.table.flags)
+            facts = " and ".join(names[column] for column in columns)
+            yield (
+                f"Two yes/no facts ({facts}: commonest value or not) say {said:.0%} of this "
+                "partition: the segments are little more than flags of who ever did what."
+            )
+            return
+        if values["one_column"] >= DRIVES and measured.n_segments > 1:
+            said, column = telling_column(labels, self.table.ranks)
+            yield f"One column, {names[column]}, says {said:.0%} of this partition."
+        if values["tree_accuracy"] >= TRIVIAL_TREE and measured.n_segments > 1:
+            yield (
+                f"A tree of seven questions names the segment of {values['tree_accuracy']:.1%} "
+                "of customers: look whether the segments say more than it does."
+            )
 
 
 @contextmanager

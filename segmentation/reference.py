@@ -29,7 +29,7 @@ ARRAYS = ("scale", "median", "power", "centre", "spread")
 
 
 class ReferenceSpace:
-    """Median impute, Yeo-Johnson, standardise: one dimension per column, nothing to choose.
+    """Median impute, Yeo-Johnson where skewed, standardise: a dimension per column, no choice.
 
     Each column is first divided by the first quartile of its non-zero sizes, so the space does
     not depend on units: cents or dollars give the same coordinates up to rounding. A constant

@@ -19,6 +19,7 @@ CHOICES: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "skew": ("none", "log1p", "yeo_johnson", "quantile"),
         "scale": ("standard", "robust"),
         "ratios": ("none", "add"),
+        "zeros": ("plain", "two_part", "light"),
     }
 )
 RULES = ("prototype", "gaussian", "neighbours")
@@ -42,6 +43,10 @@ class Preprocessing:
         ``standard`` or ``robust`` (median and interquartile range).
     ratios
         ``none`` or ``add`` (the schema's ratios become features).
+    zeros
+        Of columns that are one value, zero say, for 10 % to 90 % of customers: ``plain`` (a
+        value like others), ``two_part`` (first whether, then how much) or ``light`` (the
+        column weighs 0.4).
     variance
         Share of variance kept by PCA, in (0, 1); None for no reduction.
     """
@@ -51,6 +56,7 @@ class Preprocessing:
     skew: str = "yeo_johnson"
     scale: str = "standard"
     ratios: str = "none"
+    zeros: str = "plain"
     variance: float | None = None
 
     def __post_init__(self) -> None:

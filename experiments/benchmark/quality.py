@@ -19,13 +19,12 @@ import pandas as pd
 from experiments.benchmark.baseline import kmeans_silhouette
 from experiments.benchmark.report import QualityRow, render
 from experiments.benchmark.suite import LabelledTable, agreement, read_suite
-from experiments.candidates import Candidate
+from experiments.finding import Found, find
 from experiments.rungs import Ladder
-from experiments.search import Found, search
 from experiments.space import Space
 from experiments.study import open_study
+from experiments.workers import Workers
 from segmentation.assignment import FloatArray, IntArray
-from segmentation.errors import TooLargeError
 from segmentation.evaluation import Guards
 from segmentation.inference import infer_schema
 from segmentation.schema import TableSchema
@@ -33,7 +32,7 @@ from segmentation.segmenter import Segmenter
 
 K_MIN, K_MAX = 2, 12
 # Labelled suites hold small clusters and pairs; a card business would not want either.
-GUARDS = Guards(k_min=K_MIN, k_max=K_MAX, smallest_share=0.02, largest_share=0.95)
+GUARDS = Guards(K_MIN, K_MAX, smallest_share=0.02, largest_share=0.95, stability=0.5)
 
 
 @dataclass(frozen=True)
@@ -47,7 +46,7 @@ class Choice:
     algorithm
         Of the winner.
     candidates
-        Partitions of all trials, each of shape (n,).
+        The rows each trial was judged on, and its partition of them.
     baseline
         Shape (n,), k-means with the best silhouette.
     seconds
@@ -56,7 +55,7 @@ class Choice:
 
     partition: IntArray
     algorithm: str
-    candidates: tuple[IntArray, ...]
+    candidates: tuple[tuple[IntArray, IntArray], ...]
     baseline: IntArray
     seconds: float
 
@@ -76,15 +75,22 @@ def choose(values: FloatArray, trials: int, seed: int) -> Choice:
     start = time.perf_counter()
     frame = pd.DataFrame(values, columns=[f"x{i + 1}" for i in range(values.shape[1])])
     schema = infer_schema(frame, "suite")
-    found = _search(frame, schema, trials, seed)
-    winner = found.winner
-    partition = _partition(winner, frame, schema) if winner else None
+    ladder = Ladder(frame, schema, GUARDS, seed)
+    found = _find(schema, ladder, trials, seed)
+    # A suite wants an answer even where nothing is stable: the best of what there is.
+    best = found.ranking.pick()
+    partition = _one_segment(values)
+    if best:
+        partition = Segmenter(best.candidate.spec, schema).fit(frame).assignment_.segment
     seconds = time.perf_counter() - start
-    candidates = (_partition(candidate, frame, schema) for candidate in found.candidates)
     return Choice(
-        partition=_one_segment(values) if partition is None else partition,
-        algorithm=winner.spec.clusterer if winner else "none",
-        candidates=tuple(labels for labels in candidates if labels is not None),
+        partition=partition,
+        algorithm=best.candidate.spec.clusterer if best else "none",
+        candidates=tuple(
+            (ladder.positions(candidate.rung), candidate.labels)
+            for candidate in found.candidates
+            if candidate.partition
+        ),
         baseline=kmeans_silhouette(values, K_MIN, K_MAX, seed),
         seconds=seconds,
     )
@@ -107,7 +113,11 @@ def scored(table: LabelledTable, trials: int, seed: int) -> QualityRow:
         ari=ours.ari,
         ami=ours.ami,
         ari_best_candidate=max(
-            (agreement(labels, labellings).ari for labels in choice.candidates), default=0.0
+            (
+                agreement(labels, [labelling[rows] for labelling in labellings]).ari
+                for rows, labels in choice.candidates
+            ),
+            default=0.0,
         ),
         ari_kmeans_silhouette=agreement(choice.baseline, labellings).ari,
         seconds=choice.seconds,
@@ -127,18 +137,10 @@ def report(rows: Sequence[QualityRow], out: Path) -> None:
     click.echo(render(rows))
 
 
-def _search(frame: pd.DataFrame, schema: TableSchema, trials: int, seed: int) -> Found:
+def _find(schema: TableSchema, ladder: Ladder, trials: int, seed: int) -> Found:
     space = Space(schema.name, K_MIN, K_MAX, seed)
-    ladder = Ladder(frame, schema, GUARDS, seed)
-    return search(open_study(None, "quality"), space, ladder, n_trials=trials)
-
-
-def _partition(candidate: Candidate, frame: pd.DataFrame, schema: TableSchema) -> IntArray | None:
-    """Return a candidate's segments of all rows; None where it cannot take as many."""
-    try:
-        return Segmenter(candidate.spec, schema).fit(frame).assignment_.segment
-    except TooLargeError:
-        return None
+    with Workers(1) as workers:
+        return find(open_study(None, "quality"), space, ladder, workers, n_trials=trials)
 
 
 def _one_segment(values: FloatArray) -> IntArray:

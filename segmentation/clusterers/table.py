@@ -171,7 +171,7 @@ def _spectral(given: dict[str, Any], seed: int) -> SpectralClustering:
 CENTRES = ("prototype", "neighbours")
 MEMBERS = ("neighbours", "prototype")
 DENSITY = ("gaussian", "neighbours")
-REG_COVAR = FloatRange(1e-3, 1e-1, log=True)
+REG_COVAR = FloatRange(1e-4, 1e-1, log=True)
 PAIRS_LIMIT = 12_000
 
 CLUSTERERS: Mapping[str, Clusterer] = MappingProxyType(

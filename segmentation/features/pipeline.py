@@ -13,6 +13,7 @@ from segmentation.features.scales import PrincipalComponents, Standardise
 from segmentation.features.step import ArrayStep
 from segmentation.features.tails import NormalScores, SignedLog, Winsorise, YeoJohnson
 from segmentation.features.units import UnitFree
+from segmentation.features.zeros import Lighten, TwoPart
 from segmentation.schema import TableSchema
 from segmentation.spec import Preprocessing
 
@@ -32,6 +33,7 @@ SKEW: Mapping[str, Build] = MappingProxyType(
 SCALE: Mapping[str, Build] = MappingProxyType(
     {"standard": Standardise, "robust": lambda: Standardise(robust=True)}
 )
+ZEROS: Mapping[str, Build] = MappingProxyType({"two_part": TwoPart, "light": Lighten})
 
 
 def build_pipeline(preprocessing: Preprocessing, schema: TableSchema) -> Pipeline:
@@ -60,6 +62,8 @@ def build_pipeline(preprocessing: Preprocessing, schema: TableSchema) -> Pipelin
     if preprocessing.skew in SKEW:
         steps.append(("skew", SKEW[preprocessing.skew]()))
     steps.append(("scale", SCALE[preprocessing.scale]()))
+    if preprocessing.zeros in ZEROS:
+        steps.append(("zeros", ZEROS[preprocessing.zeros]()))
     if preprocessing.variance is not None:
         steps.append(("reduction", PrincipalComponents(preprocessing.variance)))
     return Pipeline(steps)

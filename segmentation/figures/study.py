@@ -13,7 +13,6 @@ from segmentation.figures.study_data import (
     StudyData,
     TrialPoint,
     best_so_far,
-    ladder,
     pareto_front,
 )
 from segmentation.figures.style import (
@@ -66,8 +65,8 @@ def draw_optimisation_history(data: StudyData) -> Figure:
         figure,
         f"Best score {winner.score:.3f} in trial {winner.number}: {winner.algorithm}, "
         f"{winner.n_segments} segments",
-        f"{len(data.trials)} trials, {len(kept)} feasible; score = stability + agreement + "
-        "0.03 ln(segments)",
+        f"{len(data.trials)} trials, {len(kept)} feasible; score = stability + separation "
+        "+ 0.03 ln(segments)",
     )
     return figure
 
@@ -99,15 +98,15 @@ def draw_parameter_importance(data: StudyData) -> Figure:
 
 
 def draw_pareto_front(data: StudyData) -> Figure:
-    """Draw stability against agreement, coloured by the number of segments."""
-    figure, axes = _plot("stability", "neighbour agreement", right=1.5)
+    """Draw stability against separation, coloured by the number of segments."""
+    figure, axes = _plot("stability", "separation", right=1.5)
     kept, front = data.feasible(), pareto_front(data.trials)
     counts = sorted({trial.n_segments for trial in kept})
     for k in counts:
         shown = [trial for trial in kept if trial.n_segments == k]
         axes.scatter(
             [t.stability for t in shown],
-            [t.agreement for t in shown],
+            [t.separation for t in shown],
             s=34,
             color=colour(counts.index(k)),
             linewidths=0,
@@ -118,7 +117,7 @@ def draw_pareto_front(data: StudyData) -> Figure:
         titles(figure, f"None of {len(data.trials)} trials is feasible")
         return figure
     axes.plot(
-        *([t.stability for t in front], [t.agreement for t in front]),
+        *([t.stability for t in front], [t.separation for t in front]),
         color=QUIET,
         linewidth=1,
         zorder=0,
@@ -138,7 +137,7 @@ def draw_pareto_front(data: StudyData) -> Figure:
 def draw_ladder(data: StudyData) -> Figure:
     """Draw the best score for each number of segments, with stability and tree accuracy."""
     figure, axes = _plot("segments", "stability, tree accuracy")
-    steps = ladder(data.trials)
+    steps = data.rungs
     if not steps:
         titles(figure, f"None of {len(data.trials)} trials is feasible")
         return figure
@@ -157,15 +156,14 @@ def draw_ladder(data: StudyData) -> Figure:
             *(step.n_segments, 1.05, f"{step.score:.2f}"),
             ha="center",
             fontsize=9,
-            weight="bold" if step is max(steps, key=lambda s: s.score) else "normal",
+            weight="bold" if step.n_segments == data.pick else "normal",
             color=INK,
         )
     _legend(axes, 2)
-    best = max(steps, key=lambda step: step.score)
     titles(
         figure,
-        f"{best.n_segments} segments score best",
-        "The best feasible trial for each number of segments; its score stands on top",
+        f"{data.pick} segments were picked" if data.pick else "Nothing was picked",
+        "The best candidate for each number of segments; its final score stands on top",
     )
     return figure
 
@@ -206,6 +204,5 @@ __all__ = [
     "StudyData",
     "TrialPoint",
     "best_so_far",
-    "ladder",
     "pareto_front",
 ]

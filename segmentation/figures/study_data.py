@@ -18,7 +18,7 @@ class TrialPoint:
     ----------
     number
         Of the trial, from 0.
-    score, stability, agreement, tree_accuracy
+    score, stability, separation, tree_accuracy
         As in :class:`segmentation.evaluation.Evaluation`.
     n_segments
         Number of segments.
@@ -31,7 +31,7 @@ class TrialPoint:
     number: int
     score: float
     stability: float
-    agreement: float
+    separation: float
     tree_accuracy: float
     n_segments: int
     algorithm: str
@@ -48,10 +48,17 @@ class StudyData:
         All judged trials, in the order of their numbers.
     importances
         Share in [0, 1] of the score's variance by parameter; empty where not estimated.
+    rungs
+        The best for each number of segments, fewest first, with the scores that were settled
+        when all were known.
+    pick
+        Number of segments that was picked; 0 for none.
     """
 
     trials: tuple[TrialPoint, ...]
     importances: Mapping[str, float] = field(default_factory=dict)
+    rungs: tuple[TrialPoint, ...] = ()
+    pick: int = 0
 
     def feasible(self) -> tuple[TrialPoint, ...]:
         """Return the trials that kept all guards."""
@@ -66,20 +73,10 @@ def best_so_far(trials: Sequence[TrialPoint]) -> FloatArray:
 
 
 def pareto_front(trials: Sequence[TrialPoint]) -> tuple[TrialPoint, ...]:
-    """Return the feasible trials that no other beats in both stability and agreement."""
+    """Return the feasible trials that no other beats in both stability and separation."""
     front: list[TrialPoint] = []
     feasible = [trial for trial in trials if trial.feasible]
-    for trial in sorted(feasible, key=lambda t: (-t.stability, -t.agreement, t.number)):
-        if not front or trial.agreement > front[-1].agreement:
+    for trial in sorted(feasible, key=lambda t: (-t.stability, -t.separation, t.number)):
+        if not front or trial.separation > front[-1].separation:
             front.append(trial)
     return tuple(front)
-
-
-def ladder(trials: Sequence[TrialPoint]) -> tuple[TrialPoint, ...]:
-    """Return the best feasible trial for each number of segments, fewest segments first."""
-    best: dict[int, TrialPoint] = {}
-    for trial in trials:
-        rival = best.get(trial.n_segments)
-        if trial.feasible and (rival is None or trial.score > rival.score):
-            best[trial.n_segments] = trial
-    return tuple(best[k] for k in sorted(best))

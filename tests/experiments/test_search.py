@@ -19,9 +19,17 @@ from mlflow import MlflowClient
 from mlflow.entities import Run
 
 from experiments.benchmark.__main__ import main as benchmark
+from experiments.plan import Plan
 from experiments.search import main, run
 from experiments.space import Space
-from experiments.study import default_storage, open_storage, open_study, optimise, settled
+from experiments.study import (
+    PLACE,
+    default_storage,
+    open_storage,
+    open_study,
+    optimise,
+    settled,
+)
 from segmentation.loading import load_customers
 from segmentation.schema import load_schema
 from segmentation.segmenter import Segmenter
@@ -35,9 +43,8 @@ ROOT = Path(__file__).resolve().parents[2]
 def trials_of(experiment: str) -> list[tuple[dict[str, object], float | None]]:
     storage = open_storage(default_storage(os.environ["MLFLOW_TRACKING_URI"]))
     (name,) = [n for n in optuna.get_all_study_names(storage) if n.startswith(f"{experiment}-")]
-    return [
-        (t.params, t.value) for t in settled(optuna.load_study(study_name=name, storage=storage))
-    ]
+    trials = settled(optuna.load_study(study_name=name, storage=storage))
+    return [(t.params, t.value) for t in sorted(trials, key=lambda t: t.user_attrs[PLACE])]
 
 
 def runs_of(client: MlflowClient, experiment: str) -> tuple[list[Run], list[Run]]:
@@ -151,7 +158,7 @@ def test_a_killed_search_goes_on_as_if_nothing_had_happened(
 ) -> None:
     """After kill -9 in the middle: nothing lost, nothing doubled, nothing left running."""
     options = {"experiment-name": "killed", "model-name": "killed", "n-trials": 6}
-    options |= {"data": "embedded:600", "k-max": 5}
+    options |= {"data": "embedded:600", "k-max": 5, "n-jobs": 2}
     flags = [text for name, value in options.items() for text in (f"--{name}", str(value))]
     command = [sys.executable, "-m", "experiments.search", *flags]
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
@@ -186,7 +193,7 @@ def test_a_crashing_trial_fails_alone(workplace: Path) -> None:
         return 1.0
 
     study = open_study(None, "memory")
-    optimise(study, objective, SPACE, n_trials=4, stop=lambda: False)
+    optimise(study, objective, Plan(SPACE), n_trials=4)
     states = [trial.state.name for trial in study.trials]
     assert states == ["COMPLETE", "FAIL", "COMPLETE", "COMPLETE"]
     assert study.trials[1].user_attrs["error"] == "MemoryError: 100 GB"

@@ -1,24 +1,21 @@
 """Every proposal is a valid recipe; every choice is reachable."""
 
-from dataclasses import MISSING, fields
-
 import optuna
 import pytest
 
-from experiments.candidates import Candidate, ladder, promising
 from experiments.space import PREPROCESSING, Space
 from segmentation.clusterers import CLUSTERERS
-from segmentation.evaluation import Evaluation
 from segmentation.schema import load_schema
 from segmentation.segmenter import Segmenter
-from segmentation.spec import Preprocessing, SegmenterSpec
+from segmentation.spec import SegmenterSpec
 
 SPACE = Space("cc_general", 3, 8, 5)
+WHOLE = Space("cc_general", 3, 8, 5, algorithms=tuple(CLUSTERERS), often_zero=True)
 
 
 def proposals(number: int) -> list[SegmenterSpec]:
     study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
-    return [SPACE.propose(study.ask()) for _ in range(number)]
+    return [WHOLE.propose(study.ask()) for _ in range(number)]
 
 
 def test_proposals_are_valid_and_reach_everything() -> None:
@@ -37,14 +34,16 @@ def test_proposals_are_valid_and_reach_everything() -> None:
     assert {spec.preprocessing.variance is None for spec in specs} == {True, False}
 
 
-def test_the_first_trials_can_be_proposed() -> None:
-    """What a study starts with are plain recipes over several numbers of segments."""
+def test_the_first_trials_are_complete() -> None:
+    """What a study starts with leaves nothing to a sampler, and nothing twice."""
+    specs = [SPACE.spec_of(parameters) for parameters in SPACE.first()]
+    assert len(set(specs)) == len(specs)
     study = optuna.create_study()
-    for parameters in SPACE.first():
+    for parameters, spec in zip(SPACE.first(), specs, strict=True):
         study.enqueue_trial(parameters)
-    wanted = [(p["algorithm"], p["n_clusters"]) for p in SPACE.first()]
-    specs = [SPACE.propose(study.ask()) for _ in wanted]
-    assert [(s.clusterer, s.hyperparameters["n_clusters"]) for s in specs] == wanted
+        trial = study.ask()
+        assert SPACE.propose(trial) == spec
+        assert trial.params == parameters
 
 
 @pytest.mark.parametrize("change", [{"k_max": 9}, {"seed": 6}, {"algorithms": ("k_means",)}])
@@ -55,34 +54,28 @@ def test_another_space_has_another_fingerprint(change: dict[str, object]) -> Non
     assert Space(**plain).fingerprint() == SPACE.fingerprint()  # type: ignore[arg-type]
 
 
-def candidate(number: int, k: int, score: float, *, rows: int = 100, fit: bool = True) -> Candidate:
-    spec = SegmenterSpec("s", Preprocessing(), "k_means", {"n_clusters": k}, seed=number)
-    given = {"score", "n_segments", "rows", "excess", "further", "seconds"}
-    names = [f.name for f in fields(Evaluation) if f.default is MISSING]
-    nothing = dict.fromkeys(set(names) - given, 0.0)
-    reasons = () if fit else ("too small",)
-    judged = Evaluation(score=score, n_segments=k, rows=rows, infeasible=reasons, **nothing)
-    return Candidate(number, spec, judged)
+def test_first_recipes_keep_to_what_is_asked() -> None:
+    """No number of segments beyond the interval, no algorithm that was not asked for."""
+    narrow = Space("cc_general", 4, 5, 0, algorithms=("k_means", "hdbscan"))
+    assert {p["algorithm"] for p in narrow.first()} == {"k_means", "hdbscan"}
+    assert {p.get("n_clusters", 4) for p in narrow.first()} == {4, 5}
 
 
-def test_the_best_of_every_number_of_segments_is_promising() -> None:
-    """Leaders of all k first, then the best of the others; infeasible ones never."""
-    judged = [
-        candidate(i, k, s) for i, (k, s) in enumerate([(3, 2.0), (3, 1.9), (4, 1.0), (3, 1.8)])
-    ]
-    judged.append(candidate(9, 5, 9.0, fit=False))
-    assert [c.number for c in promising(judged, 3)] == [0, 2, 1]
-    assert [c.number for c in ladder(judged)] == [0, 2]
+def test_often_zero_tables_get_treatments_that_look_past_zeros() -> None:
+    """Two parts, light columns and components are tried early, elsewhere they are not."""
+    often = Space("cc_general", 3, 8, 5, often_zero=True)
+    zeros = {p["zeros"] for p in often.first()}
+    assert zeros == {"plain", "two_part", "light"}
+    assert "zeros" not in SPACE.first()[0]
 
 
-def test_evidence_from_more_customers_goes_first() -> None:
-    """A judgement on a higher rung outranks a better score on a sample."""
-    judged = [candidate(0, 3, 2.0), candidate(1, 3, 1.5, rows=1000)]
-    assert [c.number for c in ladder(judged)] == [1]
-
-
-def test_a_recipe_tried_twice_counts_once() -> None:
-    """The older of two equal recipes stands for both."""
-    one, other = candidate(3, 4, 1.0), candidate(8, 4, 1.0)
-    twin = Candidate(8, one.spec, other.evaluation)
-    assert [c.number for c in promising([twin, one], 5)] == [3]
+def test_neighbours_are_a_step_away() -> None:
+    """A segment more or less in the same recipe, then other families with as many."""
+    often = Space("cc_general", 3, 8, 5, often_zero=True)
+    parameters = {**often.first()[0], "reduction": "pca", "variance": 0.9, "n_clusters": 8}
+    spec = often.spec_of({**parameters, "algorithm": "k_means"})
+    near = [often.spec_of(p) for p in often.near(spec, 8)]
+    assert near[0].hyperparameters["n_clusters"] == 7
+    assert near[0].preprocessing == spec.preprocessing
+    assert {s.hyperparameters["n_clusters"] for s in near[1:]} == {8}
+    assert "hdbscan" not in {s.clusterer for s in near}

@@ -15,7 +15,6 @@ from segmentation.criteria import (
     JudgedTable,
     calinski_harabasz,
     davies_bouldin,
-    neighbour_agreement,
     score,
     silhouette,
     stability,
@@ -23,6 +22,7 @@ from segmentation.criteria import (
 )
 from segmentation.reference import NeighbourGraph
 from segmentation.restatement import column_flags
+from segmentation.separation import CompactCuts, neighbour_agreement
 from segmentation.surrogate import column_ranks
 
 CENTRES = np.array([[0.0, 0.0], [20.0, 0.0], [0.0, 20.0]])
@@ -120,7 +120,13 @@ def test_numbering_of_segments_does_not_matter(numbers: list[int]) -> None:
     points, labels = blobs(60)
     labels[:20] = 0
     table = JudgedTable(
-        points, NeighbourGraph.of(points), column_ranks(points), column_flags(points), in_order(60)
+        points,
+        points,
+        NeighbourGraph.of(points),
+        column_ranks(points),
+        column_flags(points),
+        CompactCuts(points, seed=0),
+        in_order(60),
     )
     renamed = np.array(numbers)[labels]
     for criterion in CRITERIA.values():
@@ -176,7 +182,7 @@ def test_classic_indices_are_nan_where_undefined(labels: list[int]) -> None:
 
 
 def test_score_by_hand() -> None:
-    """Stability plus agreement plus three hundredths of the logarithm of k."""
+    """Stability plus separation plus three hundredths of the logarithm of k."""
     assert score(0.9, 0.8, 5) == pytest.approx(1.7 + 0.03 * log(5))
     assert score(0.0, 0.0, 1) == 0.0
 

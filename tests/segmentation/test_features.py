@@ -22,6 +22,7 @@ from segmentation.features.tails import (
     yeo_johnson,
 )
 from segmentation.features.units import UnitFree
+from segmentation.features.zeros import Lighten, TwoPart
 from segmentation.schema import Column, Ratio, TableSchema
 from segmentation.spec import CHOICES, Preprocessing
 
@@ -39,6 +40,8 @@ STEPS = [
     NormalScores(),
     Standardise(),
     Standardise(robust=True),
+    TwoPart(),
+    Lighten(),
     PrincipalComponents(),
 ]
 CARD = TableSchema(
@@ -250,3 +253,31 @@ def test_components_keep_the_share_of_variance_asked_for() -> None:
     reduced = PrincipalComponents(0.9).fit_transform(matrix)
     shares = np.cumsum(reduced.var(axis=0)) / matrix.var(axis=0).sum()
     assert shares[-1] >= 0.9 > shares[-2]
+
+
+def test_a_hardly_skewed_column_keeps_its_shape() -> None:
+    """A power is for skewed columns only: a uniform one, or two groups, stay as they are."""
+    rng = np.random.default_rng(5)
+    two = np.r_[rng.normal(2, 0.3, 500), rng.normal(9, 0.3, 500)]
+    matrix = np.column_stack([rng.uniform(1, 9, 1000), two, rng.lognormal(0, 1, 1000)])
+    assert (YeoJohnson().fit(matrix).lambdas_ == 1.0).tolist() == [True, True, False]
+
+
+def test_two_parts_ask_whether_then_how_much() -> None:
+    """Zeros stand one spread before the mean of the other values, which keep their spread."""
+    rng = np.random.default_rng(6)
+    cash = np.where(rng.random(2000) < 0.5, 0.0, rng.normal(50, 4, 2000))
+    plain = rng.normal(size=2000)
+    found = TwoPart().fit_transform(np.column_stack([cash, plain]))
+    some = found[cash > 0, 0]
+    assert (found[cash == 0, 0] == -1.0).all()
+    assert (some.mean(), some.std()) == pytest.approx((0.0, 1.0))
+    assert np.array_equal(found[:, 1], plain)
+
+
+def test_columns_that_are_often_zero_can_weigh_less() -> None:
+    """Only they shrink."""
+    rng = np.random.default_rng(7)
+    matrix = rng.normal(size=(500, 2))
+    matrix[:200, 1] = 0.0
+    assert np.allclose(Lighten().fit_transform(matrix), matrix * [1.0, 0.4])

@@ -27,7 +27,6 @@ from segmentation.figures.study import (
     StudyData,
     TrialPoint,
     best_so_far,
-    ladder,
     pareto_front,
 )
 from segmentation.judging import Judge
@@ -206,11 +205,6 @@ def test_pareto_front_holds_what_none_beats() -> None:
     assert [t.number for t in pareto_front(TRIALS)] == [2, 5, 1]
 
 
-def test_ladder_takes_the_best_of_each_size() -> None:
-    """One feasible trial for each number of segments, fewest first."""
-    assert [(t.n_segments, t.number) for t in ladder(TRIALS)] == [(4, 2), (5, 1)]
-
-
 @pytest.mark.parametrize("name", STUDY_FIGURES)
 @pytest.mark.parametrize(
     ("trials", "importances"),
@@ -226,6 +220,6 @@ def test_every_study_picture_can_be_drawn(
     name: str, trials: tuple[TrialPoint, ...], importances: dict[str, float]
 ) -> None:
     """Also without a feasible trial, and with one: a picture that says so."""
-    figure = STUDY_FIGURES[name](StudyData(trials, importances))
+    figure = STUDY_FIGURES[name](StudyData(trials, importances, rungs=trials[1:3], pick=5))
     assert png(figure).startswith(SIGNATURE)
     assert len(title(figure)) > 15

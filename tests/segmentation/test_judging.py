@@ -44,6 +44,7 @@ def test_planted_segments_are_feasible_and_stable(judge: Judge, candidate: objec
     assert found.feasible
     assert found.stability > 0.95
     assert found.agreement > 0.9
+    assert found.separation > 0.8
     assert found.n_segments == 4
     assert found.rows == ROWS
 
@@ -61,7 +62,7 @@ def test_score_is_made_of_its_parts(judge: Judge) -> None:
     """The score is that of the formula, the shares are those of the assignment."""
     judged = judge.judge(spec(n_clusters=5))
     found = judged.evaluation
-    assert found.score == score(found.stability, found.agreement, 5)
+    assert found.score == score(found.stability, found.separation, 5)
     shares = np.bincount(judged.segment) / ROWS
     assert found.smallest_share == shares.min()
     assert found.largest_share == shares.max()
@@ -105,7 +106,7 @@ def test_a_broken_guard_saves_the_refits(judge: Judge) -> None:
     assert "2 segments, between 3 and 10 wanted" in found.infeasible
     assert "stability" not in found.seconds
     assert found.stability == 0.0
-    assert found.score == score(0.0, found.agreement, 2)
+    assert found.score == score(0.0, found.separation, 2)
     assert any("not computed" in note for note in found.notes)
 
 

@@ -1,0 +1,113 @@
+"""Find the segments of a table: trials on a sample, the promising ones on more, then the pick."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass
+
+import optuna
+
+from experiments.candidates import RUN, Candidate, recall, remember
+from experiments.plan import Plan
+from experiments.progress import Progress
+from experiments.ranking import Ranking, Standing, settle
+from experiments.rungs import Ladder
+from experiments.space import Space
+from experiments.study import optimise, settled
+from experiments.tracking import Tracker
+from experiments.workers import Workers
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a search found.
+
+    Parameters
+    ----------
+    candidates
+        Every judged trial, each with its judgement of the highest rung it got to.
+    ranking
+        Of the candidates that got to the highest rung.
+    pick
+        The best feasible one, or the one with as many segments as asked for; None where there
+        is none.
+    """
+
+    candidates: tuple[Candidate, ...]
+    ranking: Ranking
+    pick: Standing | None
+
+
+def find(
+    study: optuna.Study,
+    space: Space,
+    ladder: Ladder,
+    workers: Workers,
+    *,
+    n_trials: int,
+    k: int = 0,
+    timeout: float = 0.0,
+    tracker: Tracker | None = None,
+    progress: Progress | None = None,
+) -> Found:
+    """Run the trials that are still wanted, then judge the promising ones on more customers.
+
+    Parameters
+    ----------
+    study
+        Holds what was tried before.
+    space
+        What may be tried.
+    ladder
+        Samples and judges.
+    workers
+        Processes that judge.
+    n_trials
+        Wanted in all.
+    k
+        Number of segments to pick; 0 for the best.
+    timeout
+        Seconds after which no new trial starts; 0 for no limit.
+    tracker
+        Records every trial in MLflow; None to record nothing.
+    progress
+        Told of every trial.
+    """
+    deadline = time.monotonic() + timeout if timeout else float("inf")
+    judge = ladder.judge_of(ladder.rungs[0])
+
+    def objective(trial: optuna.Trial) -> float:
+        spec = space.propose(trial)
+        with tracker.trial(trial.number, spec) if tracker else nullcontext("") as run_id:
+            trial.set_user_attr(RUN, run_id)
+            outcome = workers.judge(judge, spec, draw=tracker is not None)
+            remember(trial, spec, outcome.evaluation, outcome.partition)
+            if tracker:
+                tracker.judged(run_id, spec, outcome)
+        if progress:
+            progress.trial(trial.number, spec, outcome.evaluation)
+        return outcome.evaluation.score
+
+    jobs = min(workers.jobs, n_trials)
+    optimise(study, objective, Plan(space), n_trials=n_trials, jobs=jobs, deadline=deadline)
+    latest = {c.number: c for c in recall(settled(study))}
+    for candidate in ladder.climb(study, list(latest.values()), workers):
+        latest[candidate.number] = candidate
+        if tracker:
+            tracker.rung(candidate)
+        if progress:
+            progress.rung(candidate)
+    found = _settled(list(latest.values()), k)
+    if tracker:
+        tracker.standings(found.ranking)
+    return found
+
+
+def _settled(candidates: Sequence[Candidate], k: int) -> Found:
+    highest = max((candidate.rung for candidate in candidates), default=0)
+    ranking = settle(candidate for candidate in candidates if candidate.rung == highest)
+    pick = ranking.pick(k)
+    feasible = pick if pick and pick.candidate.evaluation.feasible else None
+    return Found(tuple(candidates), ranking, feasible)

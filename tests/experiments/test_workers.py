@@ -1,0 +1,47 @@
+"""Worker processes judge as this process does."""
+
+import pytest
+
+from experiments.rungs import Ladder, Rung
+from experiments.workers import Workers, outcome
+from segmentation.errors import DataError, TooLargeError
+from segmentation.evaluation import Guards
+from segmentation.judging import Judge
+from tests.segmentation.planted import SCHEMA, planted, spec
+
+SPECS = [spec(n_clusters=4), spec("gaussian_full", "gaussian", n_clusters=3)]
+
+
+def judge(rows: int = 300) -> Judge:
+    ladder = Ladder(planted(rows)[0], SCHEMA, Guards(2, 6), 0, (Rung(rows, 9), Rung(rows, 9)))
+    return ladder.judge_of(ladder.rungs[0])
+
+
+@pytest.fixture(scope="module")
+def workers() -> Workers:
+    """Return two processes."""
+    with Workers(2) as processes:
+        yield processes
+
+
+def test_processes_find_what_this_process_finds(workers: Workers) -> None:
+    """The same numbers and partition, bit for bit, and pictures where asked for."""
+    here = judge()
+    for recipe in SPECS:
+        there = workers.judge(here, recipe, draw=True)
+        mine = outcome(here, recipe, draw=False)
+        assert there.evaluation.metrics() == pytest.approx(mine.evaluation.metrics(), nan_ok=True)
+        assert there.partition == mine.partition
+        assert not mine.pictures
+        assert all(picture.startswith(b"\x89PNG") for picture in there.pictures.values())
+    both = list(workers.judge_all(here, SPECS))
+    assert [b.partition for b in both] == [outcome(here, s, False).partition for s in SPECS]
+
+
+def test_errors_come_back(workers: Workers) -> None:
+    """What judging raises is raised here, with its problems; a refusal for size is an outcome."""
+    few = judge(8)
+    with pytest.raises(DataError, match="at least 12 customers"):
+        workers.judge(few, spec(n_clusters=12))
+    (refused,) = workers.judge_all(judge(4_200), [spec("spectral", "neighbours", n_clusters=3)])
+    assert isinstance(refused, TooLargeError)
