@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -84,6 +84,7 @@ OPTIONS: tuple[tuple[str, Any, Any, str], ...] = (
     ("new_study", bool, False, "Begin a new study although one exists."),
     ("storage", str, "", "Optuna database URL; default: SQLite beside the tracking store."),
 )
+NAMES = frozenset(name for name, *_ in OPTIONS)
 
 
 def search_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -93,6 +94,22 @@ def search_options(command: Callable[..., Any]) -> Callable[..., Any]:
         option = click.option(flag, name, type=kind, default=default, show_default=True, help=text)
         command = option(command)
     return command
+
+
+def read_options(params: Mapping[str, str], **changes: Any) -> SearchOptions:
+    """Return the options that a study's run was started with, some of them changed.
+
+    Parameters
+    ----------
+    params
+        Of the run, as MLflow keeps them: text.
+    changes
+        Options to set instead.
+    """
+    command = click.command("search")(search_options(lambda **_: None))
+    known = {name: str(value) for name, value in {**params, **changes}.items() if name in NAMES}
+    arguments = [f"--{name.replace('_', '-')}={value}" for name, value in known.items()]
+    return checked(command.make_context("search", arguments).params)
 
 
 def checked(values: dict[str, Any]) -> SearchOptions:

@@ -6,9 +6,12 @@ import logging
 import sys
 
 import click
+import optuna
 
 from experiments import registry
+from experiments.rung import register_rung
 from experiments.store import prepare_tracking
+from segmentation.errors import SegmentationError
 
 
 @click.command()
@@ -16,13 +19,21 @@ from experiments.store import prepare_tracking
 @click.option(
     "--version", default=registry.CHALLENGER, show_default=True, help="A number or an alias."
 )
-def main(model_name: str, version: str) -> None:
+@click.option(
+    "--k",
+    default=0,
+    type=click.IntRange(0),
+    help="Segments: another rung of the champion's ladder, registered where it is not yet.",
+)
+def main(model_name: str, version: str, k: int) -> None:
     """Load a version back, let it answer its own input example, then move the champion alias."""
     logging.getLogger("mlflow").setLevel(logging.ERROR)
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
     prepare_tracking()
     try:
-        moved = registry.promote(model_name, version)
-    except registry.RegistryError as error:
+        wanted = register_rung(model_name, k) if k else version
+        moved = registry.promote(model_name, wanted)
+    except (registry.RegistryError, SegmentationError) as error:
         click.echo(f"error: {error}", err=True)
         sys.exit(2)
     before = f"version {moved.from_version}" if moved.from_version else "none"

@@ -18,7 +18,6 @@ from segmentation.clusterers import CLUSTERERS
 VOTE, CROWDED = 1.3, 1.5
 # Rank correlation of the score between split seeds is .9: differences below this mean nothing.
 NOISE = 0.02
-STABLE = 0.8
 SIMPLE_FIRST = tuple(CLUSTERERS)
 
 
@@ -92,7 +91,8 @@ def settle(candidates: Iterable[Candidate]) -> Ranking:
     The score is ``S + B + 0.03 ln k + w V`` with w = 1.3 S(M)² (1.5 - gap), M being the
     contender with the largest likelihood gain and V the adjusted Rand index with it: the vote
     counts as the voter is stable, and more where no partition is set apart. Candidates that
-    restate two yes/no facts come last and have no vote.
+    restate two yes/no facts come last and have no vote; before them come those whose segments
+    do not come back when refitted.
 
     Parameters
     ----------
@@ -112,8 +112,14 @@ def settle(candidates: Iterable[Candidate]) -> Ranking:
         vote = max(0.0, adjusted_rand_score(candidate.labels, voter.labels)) if gains else 0.0
         score = candidate.evaluation.score + weight * vote
         standings.append(Standing(candidate, float(vote), float(score)))
-    standings.sort(key=lambda s: (s.candidate.restates, -s.score, s.k, s.candidate.number))
+    standings.sort(key=_order)
     return Ranking(tuple(standings), gap)
+
+
+def _order(standing: Standing) -> tuple[bool, bool, float, int, int]:
+    candidate = standing.candidate
+    wobbly = not candidate.evaluation.firm
+    return (candidate.restates, wobbly, -standing.score, standing.k, candidate.number)
 
 
 def promising(ranking: Ranking, most: int) -> list[Candidate]:
@@ -147,8 +153,8 @@ def reason(ranking: Ranking, pick: Standing, asked: int = 0) -> str:
         other = f"; the search itself would pick {best.k}" if best and best.k != asked else ""
         return f"{head}as asked{other}."
     larger = [s for s in rungs if s.k > pick.k]
-    held = pick.candidate.evaluation.stability >= STABLE
-    lost = larger and all(s.candidate.evaluation.stability < STABLE for s in larger)
+    held = pick.candidate.evaluation.firm
+    lost = larger and not any(s.candidate.evaluation.firm for s in larger)
     if held and lost:
         top = max(larger, key=lambda s: s.candidate.evaluation.stability)
         return (
@@ -161,8 +167,8 @@ def reason(ranking: Ranking, pick: Standing, asked: int = 0) -> str:
         return f"{head}no other number kept all guards."
     rivals = " and ".join(f"{s.score:.2f} with {s.k}" for s in others)
     flags = ""
-    if any(s.candidate.restates for s in others) and not pick.candidate.restates:
-        flags = " (where these score more, they restate two yes/no facts)"
+    if any(s.score > pick.score for s in others):
+        flags = " (which restate two yes/no facts or do not come back when refitted)"
     return f"{head}the best score, {pick.score:.2f}, against {rivals}{flags}."
 
 
@@ -188,6 +194,7 @@ def _simplest(best: Standing, standings: Sequence[Standing]) -> Standing:
         for s in standings
         if s.k == best.k
         and s.candidate.restates == best.candidate.restates
+        and s.candidate.evaluation.firm == best.candidate.evaluation.firm
         and s.score >= best.score - noise
     ]
     return min(equals, key=lambda s: s.simplicity)

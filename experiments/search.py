@@ -25,7 +25,7 @@ from experiments.finding import Found, find
 from experiments.options import SearchOptions, checked, search_options
 from experiments.progress import Progress
 from experiments.rungs import Ladder
-from experiments.space import Space
+from experiments.space import ALGORITHMS, Space
 from experiments.store import prepare_tracking
 from experiments.study import default_storage, open_storage, open_study, settled, study_name
 from experiments.study_run import open_experiment, open_parent
@@ -61,7 +61,10 @@ def _run(options: SearchOptions, workers: Workers) -> int:
     client = MlflowClient()
     experiment_id = open_experiment(client, options.experiment_name)
     dataset, digest = describe_data(customers, options.data)
-    space = space_of(options, schema, customers)
+    space = space_for(
+        *(customers, schema, options.k_min, options.k_max, options.seed),
+        algorithms=options.chosen_algorithms,
+    )
     storage = open_storage(options.storage or default_storage(uri))
     name = study_name(options.experiment_name, digest, space)
     study = open_study(storage, name, new=options.new_study)
@@ -102,17 +105,19 @@ def _run(options: SearchOptions, workers: Workers) -> int:
     return 0 if model else 1
 
 
-def space_of(options: SearchOptions, schema: TableSchema, customers: pd.DataFrame) -> Space:
+def space_for(
+    customers: pd.DataFrame,
+    schema: TableSchema,
+    k_min: int,
+    k_max: int,
+    seed: int,
+    *,
+    algorithms: tuple[str, ...] = ALGORITHMS,
+) -> Space:
     """Return what may be tried on these customers."""
     flags = column_flags(customer_matrix(customers, schema.column_names))
-    return Space(
-        schema.name,
-        options.k_min,
-        options.k_max,
-        options.seed,
-        algorithms=options.chosen_algorithms,
-        often_zero=len(flags.columns) > 1,
-    )
+    often_zero = len(flags.columns) > 1
+    return Space(schema.name, k_min, k_max, seed, algorithms=algorithms, often_zero=often_zero)
 
 
 def register(
@@ -152,7 +157,7 @@ def build(
 ) -> SegmentationModel:
     """Fit a candidate's recipe on all customers and make it servable."""
     with threadpool_limits(1):
-        segmenter = Segmenter(candidate.spec, schema).fit(customers)
+        segmenter = Segmenter(candidate.spec, schema).fit_within(customers)
         return SegmentationModel.build(
             segmenter, pd.DataFrame(customers), candidate.evaluation, candidate.spec.seed
         )

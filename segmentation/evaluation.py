@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, fields
 from math import isnan, nan
 from typing import Any, Self
 
-NOT_METRICS = ("infeasible", "notes", "excess", "further", "seconds")
+NOT_METRICS = ("infeasible", "notes", "firm", "excess", "further", "seconds")
 
 
 @dataclass(frozen=True)
@@ -24,6 +24,9 @@ class Guards:
         In [0, 1]: at most this share of training customers may be noise.
     stability
         In [0, 1]: stability is at least this.
+    firm
+        In [0, 1]: from this stability on segments count as coming back when refitted, and go
+        before others. Not a limit: others may win where there is nothing better.
     """
 
     k_min: int = 3
@@ -32,6 +35,7 @@ class Guards:
     largest_share: float = 0.70
     noise_share: float = 0.20
     stability: float = 0.60
+    firm: float = 0.80
 
 
 @dataclass(frozen=True)
@@ -67,6 +71,8 @@ class Evaluation:
         Why the candidate may not win, one sentence a reason; empty when feasible.
     notes
         What else a reader should know, one sentence each.
+    firm
+        Whether the segments come back when refitted, see :class:`Guards`.
     excess
         By guard, how far the candidate is beyond it: positive where broken. For an optimiser
         that learns from constraints; see :func:`segmentation.guards.excess`.
@@ -93,6 +99,7 @@ class Evaluation:
     rows: int
     infeasible: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    firm: bool = True
     excess: dict[str, float] = field(default_factory=dict)
     further: dict[str, float] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)

@@ -39,7 +39,6 @@ from segmentation.spec import SegmenterSpec
 from segmentation.surrogate import column_ranks
 
 TRIVIAL_TREE = 0.98
-UNSTABLE = 0.8
 SLIVER = 0.03
 OWN_FIELDS = frozenset(f.name for f in fields(Evaluation))
 
@@ -200,6 +199,7 @@ class Judge:
             rows=len(self.matrix),
             infeasible=reasons(measured, self.guards),
             notes=(*segmenter.notes_, *self._notes(labels, measured, values)),
+            firm=stable >= self.guards.firm,
             excess=excess(measured, self.guards),
             further={name: v for name, v in values.items() if name not in OWN_FIELDS},
             seconds=seconds,
@@ -213,7 +213,7 @@ class Judge:
         names = self.schema.column_names
         if measured.stability is None:
             yield "Stability was not computed: the partition had broken another guard already."
-        elif measured.stability < UNSTABLE:
+        elif measured.stability < self.guards.firm:
             yield (
                 f"Stability is {measured.stability:.2f}: fitted on other customers, the segments "
                 "would be drawn noticeably otherwise."

@@ -100,6 +100,25 @@ class Segmenter:
             self._fit(matrix)
         return self
 
+    def fit_within(self, customers: Customers) -> Self:
+        """Learn from as many customers as the clusterer takes, and assign all of them.
+
+        As :meth:`fit` where it takes them all. Else the segments are learned from a sample that
+        depends on the customers and the seed only, and the rule assigns the others.
+
+        Parameters
+        ----------
+        customers
+            Validated customers, shape (n, d); NaN for a missing value.
+        """
+        matrix = customer_matrix(customers, self.schema.column_names)
+        most = self.clusterer.max_rows
+        if most is None or len(matrix) <= most:
+            return self.fit(matrix)
+        self.fit(matrix[canonical_order(matrix, self.spec.seed)[:most]])
+        self.assignment_ = self.assign(matrix)
+        return self
+
     def features(self, customers: Customers) -> FloatArray:
         """Return the feature matrix of customers, shape (n, number of features)."""
         matrix: FloatArray = self.pipeline_.transform(customers)

@@ -7,16 +7,24 @@ import sys
 from pathlib import Path
 
 import click
+import optuna
 
+from experiments.benchmark.nulls import null_rows
 from experiments.benchmark.quality import report, run_suite
+from experiments.benchmark.report import draw_quality
+from experiments.benchmark.segments import ladder_of, planted_rows, repeat_rows, summary
 from experiments.benchmark.tracking import print_costs
 from experiments.options import MODEL_NAME
 from experiments.store import prepare_tracking
+
+CORES = os.cpu_count()
+TABLE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
 @click.group()
 def main() -> None:
     """Measure the product against data with known answers and against named peers."""
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
 
 
 @main.command()
@@ -31,15 +39,66 @@ def tracking(experiment_name: str) -> None:
 @click.option("--suite", required=True, type=click.Path(exists=True, path_type=Path))
 @click.option("--trials", default=60, show_default=True, type=click.IntRange(1))
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(0))
-@click.option("--jobs", default=os.cpu_count(), show_default="cores", type=click.IntRange(1))
+@click.option("--jobs", default=CORES, show_default="cores", type=click.IntRange(1))
+@click.option("--track/--no-track", default=False, help="Make every trial an MLflow run.")
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="JSON report.")
-def quality(suite: Path, trials: int, seed: int, jobs: int, out: Path) -> None:
+@click.option("--plot", type=click.Path(path_type=Path), help="PNG of all problems.")
+def quality(
+    *, suite: Path, trials: int, seed: int, jobs: int, track: bool, out: Path, plot: Path | None
+) -> None:
     """Search every labelled problem below a folder, k unknown; then score the choices."""
     rows = []
-    for row in run_suite(suite, trials, seed, jobs):
+    for row in run_suite(suite, trials, seed, jobs, track=track):
         click.echo(f"{row.dataset}: ARI {row.ari:.3f}, {row.seconds:.0f} s", err=True)
         rows.append(row)
     report(rows, out)
+    if plot:
+        draw_quality(rows).savefig(plot, dpi=110)
+
+
+@main.command()
+@click.option("--table", "tables", multiple=True, type=TABLE, help="A table without labels.")
+@click.option("--seeds", default=5, show_default=True, type=click.IntRange(1))
+@click.option("--trials", default=60, show_default=True, type=click.IntRange(1))
+@click.option("--rows", default=4_000, show_default=True, type=click.IntRange(200))
+@click.option("--jobs", default=CORES, show_default="cores", type=click.IntRange(1))
+def segments(tables: tuple[Path, ...], seeds: int, trials: int, rows: int, jobs: int) -> None:
+    """Find planted segments at three difficulties; print the ladder and pick of real tables."""
+    found = []
+    for row in planted_rows(seeds, trials, rows, jobs):
+        click.echo(f"{row.difficulty} {row.seed}: {row.k_chosen}, ARI {row.ari:.3f}", err=True)
+        found.append(row)
+    click.echo(summary(found, "difficulty"))
+    for table in tables:
+        click.echo(f"\n{ladder_of(table, trials, 0, jobs)}")
+
+
+@main.command()
+@click.option("--table", required=True, type=TABLE, help="A table without labels.")
+@click.option("--repeats", default=10, show_default=True, type=click.IntRange(1))
+@click.option("--trials", default=60, show_default=True, type=click.IntRange(1))
+@click.option("--jobs", default=CORES, show_default="cores", type=click.IntRange(1))
+def repeats(table: Path, repeats: int, trials: int, jobs: int) -> None:
+    """Search a table again with rows shuffled, columns rescaled, and other seeds."""
+    found = []
+    for row in repeat_rows(table, repeats, trials, jobs):
+        click.echo(f"{row.change} {row.seed}: {row.k_chosen}, ARI {row.ari:.3f}", err=True)
+        found.append(row)
+    click.echo(summary(found, "change"))
+    same = sum(row.k_chosen == row.k_first for row in found)
+    click.echo(f"the same number of segments in {same} of {len(found)} repeats")
+
+
+@main.command()
+@click.option("--table", required=True, type=TABLE, help="A table whose columns are permuted.")
+@click.option("--seeds", default=20, show_default=True, type=click.IntRange(1))
+def nulls(table: Path, seeds: int) -> None:
+    """Count how often tables with and without groups are said to have structure."""
+    for row in null_rows(table, seeds):
+        truth = "groups planted" if row.groups_planted else "no groups"
+        click.echo(
+            f"{row.kind:<18}{truth:<16}structure in {row.structure_found:2d} of {row.tables} tables"
+        )
 
 
 if __name__ == "__main__":

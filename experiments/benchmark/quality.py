@@ -17,22 +17,18 @@ import optuna
 import pandas as pd
 
 from experiments.benchmark.baseline import kmeans_silhouette
+from experiments.benchmark.one import search_table
 from experiments.benchmark.report import QualityRow, render
 from experiments.benchmark.suite import LabelledTable, agreement, read_suite
-from experiments.finding import Found, find
-from experiments.rungs import Ladder
-from experiments.space import Space
-from experiments.study import open_study
-from experiments.workers import Workers
 from segmentation.assignment import FloatArray, IntArray
 from segmentation.evaluation import Guards
 from segmentation.inference import infer_schema
-from segmentation.schema import TableSchema
 from segmentation.segmenter import Segmenter
 
 K_MIN, K_MAX = 2, 12
-# Labelled suites hold small clusters and pairs; a card business would not want either.
-GUARDS = Guards(K_MIN, K_MAX, smallest_share=0.02, largest_share=0.95, stability=0.5)
+# Labelled suites hold small clusters and pairs, and groups of a few dozen points that refits on
+# halves cannot find again; a card business would want neither.
+GUARDS = Guards(K_MIN, K_MAX, smallest_share=0.02, largest_share=0.95, stability=0.5, firm=0.5)
 
 
 @dataclass(frozen=True)
@@ -60,7 +56,9 @@ class Choice:
     seconds: float
 
 
-def choose(values: FloatArray, trials: int, seed: int) -> Choice:
+def choose(
+    values: FloatArray, trials: int, seed: int, *, name: str = "suite", track: bool = False
+) -> Choice:
     """Run the search, and the baseline, on a table without labels.
 
     Parameters
@@ -71,17 +69,22 @@ def choose(values: FloatArray, trials: int, seed: int) -> Choice:
         Trials of the search.
     seed
         Of everything.
+    name
+        Of the problem, where the search is tracked.
+    track
+        Whether every trial becomes an MLflow run.
     """
     start = time.perf_counter()
     frame = pd.DataFrame(values, columns=[f"x{i + 1}" for i in range(values.shape[1])])
     schema = infer_schema(frame, "suite")
-    ladder = Ladder(frame, schema, GUARDS, seed)
-    found = _find(schema, ladder, trials, seed)
+    found, ladder = search_table(
+        frame, schema, GUARDS, name=name, trials=trials, seed=seed, track=track
+    )
     # A suite wants an answer even where nothing is stable: the best of what there is.
     best = found.ranking.pick()
     partition = _one_segment(values)
     if best:
-        partition = Segmenter(best.candidate.spec, schema).fit(frame).assignment_.segment
+        partition = Segmenter(best.candidate.spec, schema).fit_within(frame).assignment_.segment
     seconds = time.perf_counter() - start
     return Choice(
         partition=partition,
@@ -96,11 +99,11 @@ def choose(values: FloatArray, trials: int, seed: int) -> Choice:
     )
 
 
-def scored(table: LabelledTable, trials: int, seed: int) -> QualityRow:
+def scored(table: LabelledTable, trials: int, seed: int, *, track: bool = False) -> QualityRow:
     """Choose, then read the labels and score the choice."""
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     values = table.values()
-    choice = choose(values, trials, seed)
+    choice = choose(values, trials, seed, name=table.name, track=track)
     labellings = table.labellings()
     ours = agreement(choice.partition, labellings)
     return QualityRow(
@@ -124,23 +127,19 @@ def scored(table: LabelledTable, trials: int, seed: int) -> QualityRow:
     )
 
 
-def run_suite(suite: Path, trials: int, seed: int, jobs: int) -> Iterator[QualityRow]:
+def run_suite(
+    suite: Path, trials: int, seed: int, jobs: int, *, track: bool = False
+) -> Iterator[QualityRow]:
     """Yield the result on every problem below a folder, in the order of their names."""
     tables = list(read_suite(suite))
     with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
-        yield from pool.map(partial(scored, trials=trials, seed=seed), tables)
+        yield from pool.map(partial(scored, trials=trials, seed=seed, track=track), tables)
 
 
 def report(rows: Sequence[QualityRow], out: Path) -> None:
     """Write the rows as JSON and print the tables."""
     out.write_text(json.dumps([asdict(row) for row in rows], indent=1), encoding="utf-8")
     click.echo(render(rows))
-
-
-def _find(schema: TableSchema, ladder: Ladder, trials: int, seed: int) -> Found:
-    space = Space(schema.name, K_MIN, K_MAX, seed)
-    with Workers(1) as workers:
-        return find(open_study(None, "quality"), space, ladder, workers, n_trials=trials)
 
 
 def _one_segment(values: FloatArray) -> IntArray:

@@ -33,6 +33,7 @@ def candidate(
     judged = Evaluation(
         **{**plain, **given, "score": score, "n_segments": k, "rows": ROWS},
         infeasible=("stability is low",) if unstable else (),
+        firm=given["stability"] >= 0.8,
         excess={"stability": 0.6 - given["stability"], "smallest_share": -0.1},
         further=further,
     )
@@ -73,6 +74,12 @@ def test_restatements_come_last_and_have_no_vote() -> None:
     ranking = settle([flags, real])
     assert [s.candidate.number for s in ranking.standings] == [1, 0]
     assert ranking.standings[0].vote == 1.0
+
+
+def test_segments_that_come_back_go_first() -> None:
+    """A higher score does not make up for segments that a refit draws otherwise."""
+    ranking = settle([candidate(0, 8, 1.9, stability=0.7), candidate(1, 4, 1.3)])
+    assert [s.candidate.number for s in ranking.standings] == [1, 0]
 
 
 def test_of_equals_the_simpler_is_picked() -> None:
@@ -139,7 +146,7 @@ def test_a_recipe_tried_twice_counts_once() -> None:
         ([candidate(1, 6, 1.1)], 0, "4 segments: the best score, 1.50, against 1.10 with 6"),
         ([], 0, "no other number kept all guards"),
         ([candidate(1, 3, 1.6)], 4, "as asked; the search itself would pick 3"),
-        ([candidate(1, 3, 1.7, restatement=0.9)], 0, "restate two yes/no facts"),
+        ([candidate(1, 3, 1.7, restatement=0.9)], 0, "which restate two yes/no facts"),
     ],
 )
 def test_the_pick_is_explained(others: list[Candidate], asked: int, said: str) -> None:

@@ -18,6 +18,7 @@ from click.testing import CliRunner
 from mlflow import MlflowClient
 from mlflow.entities import Run
 
+from experiments import promote
 from experiments.benchmark.__main__ import main as benchmark
 from experiments.plan import Plan
 from experiments.search import main, run
@@ -30,6 +31,7 @@ from experiments.study import (
     optimise,
     settled,
 )
+from segmentation.generator import generate
 from segmentation.loading import load_customers
 from segmentation.schema import load_schema
 from segmentation.segmenter import Segmenter
@@ -142,6 +144,51 @@ def test_a_finished_study_says_so_and_registers_nothing_twice(
     assert len(runs_of(client, undisturbed)[1]) == 6
 
 
+def test_another_rung_is_one_command(
+    workplace: Path, client: MlflowClient, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`k` registers another rung of the same study; `promote --k` registers and promotes one."""
+    options = replace(OPTIONS, experiment_name="rungs", model_name="rungs", n_trials=12)
+    assert run(options) == 0
+    pick = client.get_model_version_by_alias("rungs", "champion").tags["segments"]
+    other = {"3": 4, "4": 3, "5": 3}[pick]
+    capsys.readouterr()
+    assert run(replace(options, k=other)) == 0
+    assert f"{other} segments: as asked; the search itself would pick {pick}" in (
+        capsys.readouterr().out
+    )
+    again = CliRunner().invoke(promote.main, ["--model-name", "rungs", "--k", str(other)])
+    assert again.exit_code == 0, again.output
+    assert "rungs@champion: version 1 -> version 2" in again.output
+    assert len(client.search_model_versions("name = 'rungs'")) == 2
+    missing = CliRunner().invoke(promote.main, ["--model-name", "rungs", "--k", "9"])
+    assert missing.exit_code == 2
+    assert "k=9 is not between k_min=3 and k_max=5" in missing.output
+    parents, nested = runs_of(client, "rungs")
+    assert (len(parents), len(nested)) == (1, 12)
+
+
+def test_a_table_without_groups_is_called_so(
+    workplace: Path, tmp_path: Path, client: MlflowClient, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Columns permuted: the console, the study's run and the card warn, in so many words."""
+    customers = generate(600)
+    rng = np.random.default_rng(0)
+    for name in customers.columns.drop("CUST_ID"):
+        customers[name] = rng.permutation(customers[name].to_numpy())
+    customers.to_csv(tmp_path / "permuted.csv", index=False)
+    options = replace(OPTIONS, data=str(tmp_path / "permuted.csv"), n_trials=8)
+    status = run(replace(options, experiment_name="noise", model_name="noise"))
+    assert "No structure: these data look like one cloud" in capsys.readouterr().out
+    (parent,), _ = runs_of(client, "noise")
+    assert parent.data.tags["structure"] == "no"
+    assert "No structure" in parent.data.tags["mlflow.note.content"]
+    if status == 0:
+        version = client.get_model_version_by_alias("noise", "champion")
+        assert version.tags["structure"] == "no"
+        assert "**Warning.** No structure" in version.description
+
+
 def test_another_seed_is_another_study(workplace: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Studies of different seeds, or asked for anew, never share trials."""
     options = replace(OPTIONS, experiment_name="seeds", model_name="seeds", n_trials=1)
@@ -213,6 +260,8 @@ def test_time_limits_stop_between_trials(workplace: Path) -> None:
         (["--n-trials", "abc"], "'--n-trials': 'abc' is not a valid integer"),
         (["--n-trials", "0"], "0 is not in the range x>=1"),
         (["--k-min", "8", "--k-max", "4"], "k_min=8 is above k_max=4"),
+        (["--k", "12"], "k=12 is not between k_min=3 and k_max=10"),
+        (["--algorithms", "kmeans"], "kmeans is unknown; expected some of k_means"),
         (["--schema", "nope"], "schema 'nope' is unknown: use one of cc_general"),
         (["--data", "nope.csv"], "expected an existing file"),
         (["--data", "embedded:x"], "embedded:<rows>"),
@@ -228,8 +277,6 @@ def test_a_wrong_parameter_is_named(workplace: Path, arguments: list[str], messa
 
 def test_no_customer_reaches_the_store(undisturbed: str, workplace: Path) -> None:
     """No identifier in any file below the store: not in databases, artifacts or models."""
-    from segmentation.generator import generate
-
     identifiers = [name.encode() for name in generate(600)["CUST_ID"]][::50]
     files = [path for path in workplace.rglob("*") if path.is_file()]
     assert len(files) > 30

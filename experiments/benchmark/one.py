@@ -1,0 +1,75 @@
+"""One whole search of one table, the way the product does it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from mlflow import MlflowClient
+
+from experiments.finding import Found, find
+from experiments.rungs import Ladder
+from experiments.search import describe_data, space_for
+from experiments.store import prepare_tracking
+from experiments.study import open_study
+from experiments.study_run import open_experiment, open_parent
+from experiments.tracking import Tracker
+from experiments.workers import Workers
+from segmentation.evaluation import Guards
+from segmentation.schema import TableSchema
+
+EXPERIMENT = "benchmark"
+
+
+def search_table(
+    customers: pd.DataFrame,
+    schema: TableSchema,
+    guards: Guards,
+    *,
+    name: str,
+    trials: int,
+    seed: int,
+    jobs: int = 1,
+    track: bool = False,
+) -> tuple[Found, Ladder]:
+    """Search a table in memory; nothing is registered.
+
+    Parameters
+    ----------
+    customers
+        Validated customers, shape (n, d).
+    schema
+        Their table.
+    guards
+        Limits, the interval of the number of segments among them.
+    name
+        What the study is called where it is tracked.
+    trials, seed
+        Of the search.
+    jobs
+        Processes that judge.
+    track
+        Whether every trial becomes a run of the experiment ``benchmark``, as in a real search.
+    """
+    space = space_for(customers, schema, guards.k_min, guards.k_max, seed)
+    ladder = Ladder(customers, schema, guards, seed)
+    tracker = _tracker(customers, name) if track else None
+    with Workers(jobs) as workers:
+        study = open_study(None, name)
+        found = find(study, space, ladder, workers, n_trials=trials, tracker=tracker)
+    if tracker:
+        tracker.finish()
+    return found, ladder
+
+
+def _tracker(customers: pd.DataFrame, name: str) -> Tracker:
+    prepare_tracking()
+    client = MlflowClient()
+    experiment = open_experiment(client, EXPERIMENT)
+    dataset, _ = describe_data(customers, name)
+    return Tracker(client, experiment, open_parent(client, experiment, name, {}), dataset)
+
+
+def shuffled(customers: pd.DataFrame, seed: int) -> pd.DataFrame:
+    """Return the customers in another order."""
+    order = np.random.default_rng(seed).permutation(len(customers))
+    return customers.iloc[order]

@@ -1,0 +1,172 @@
+"""How well planted segments are found, and what is found in real tables."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from sklearn.metrics import adjusted_rand_score
+
+from experiments.benchmark.baseline import kmeans_silhouette
+from experiments.benchmark.one import search_table, shuffled
+from experiments.finding import Found
+from experiments.ranking import reason
+from segmentation.assignment import IntArray
+from segmentation.clusterers import CLUSTERERS
+from segmentation.evaluation import Guards
+from segmentation.features.columns import customer_matrix
+from segmentation.features.nulls import MedianFill
+from segmentation.generator import generate, planted_segments
+from segmentation.inference import infer_schema
+from segmentation.loading import load_customers
+from segmentation.schema import TableSchema, load_schema
+from segmentation.segmenter import Segmenter
+from segmentation.tendency import tendency
+
+DIFFICULTIES = ("easy", "medium", "hard")
+CARDS = "cc_general"
+
+
+@dataclass(frozen=True)
+class PlantedRow:
+    """The search on one generated table against k-means with the best silhouette."""
+
+    difficulty: str
+    seed: int
+    k_chosen: int
+    k_planted: int
+    algorithm: str
+    stability: float
+    ari: float
+    ari_kmeans_silhouette: float
+    structure: bool
+    seconds: float
+
+
+def planted_rows(seeds: int, trials: int, rows: int, jobs: int) -> Iterator[PlantedRow]:
+    """Search generated card holders of three difficulties, several seeds each."""
+    schema = load_schema(CARDS)
+    for difficulty in DIFFICULTIES:
+        for seed in range(seeds):
+            customers = generate(rows, seed, difficulty)
+            truth = planted_segments(rows, seed, difficulty)
+            start = time.perf_counter()
+            found, partition = _segments(customers, schema, trials, seed, jobs)
+            seconds = time.perf_counter() - start
+            matrix = customer_matrix(customers, schema.column_names)
+            usual = kmeans_silhouette(MedianFill().fit_transform(matrix), 3, 10, seed)
+            pick = found.pick
+            yield PlantedRow(
+                difficulty=difficulty,
+                seed=seed,
+                k_chosen=int(partition.max()) + 1,
+                k_planted=len(np.unique(truth)),
+                algorithm=pick.candidate.spec.clusterer if pick else "none",
+                stability=pick.candidate.evaluation.stability if pick else 0.0,
+                ari=float(adjusted_rand_score(truth, partition)),
+                ari_kmeans_silhouette=float(adjusted_rand_score(truth, usual)),
+                structure=tendency(customers, schema, seed).found,
+                seconds=seconds,
+            )
+
+
+def ladder_of(path: Path, trials: int, seed: int, jobs: int) -> str:
+    """Search a table on disk; return its ladder and pick as text."""
+    customers, schema = read_table(path)
+    start = time.perf_counter()
+    found, _ = search_table(
+        customers, schema, Guards(), name=path.stem, trials=trials, seed=seed, jobs=jobs
+    )
+    seconds = time.perf_counter() - start
+    rows = [
+        {
+            "segments": standing.k,
+            "algorithm": CLUSTERERS[standing.candidate.spec.clusterer].title,
+            "score": standing.score,
+            "stability": standing.candidate.evaluation.stability,
+            "separation": standing.candidate.evaluation.separation,
+            "smallest": standing.candidate.evaluation.smallest_share,
+            "tree": standing.candidate.evaluation.tree_accuracy,
+            "restatement": standing.candidate.evaluation.further["restatement"],
+        }
+        for standing in found.ranking.ladder()
+    ]
+    table = pd.DataFrame(rows).to_string(index=False, float_format="{:.3f}".format)
+    pick = reason(found.ranking, found.pick) if found.pick else "nothing feasible"
+    return f"{path.stem}, {len(customers):,} customers, {seconds:.0f} s\n{table}\n{pick}"
+
+
+@dataclass(frozen=True)
+class RepeatRow:
+    """The search on a changed copy of a table against the search on the table."""
+
+    change: str
+    seed: int
+    k_chosen: int
+    k_first: int
+    ari: float
+
+
+def repeat_rows(path: Path, repeats: int, trials: int, jobs: int) -> Iterator[RepeatRow]:
+    """Search a table with its rows shuffled, its columns rescaled, and with other seeds."""
+    customers, schema = read_table(path)
+    _, first = _segments(customers, schema, trials, 0, jobs)
+    for seed in range(1, repeats + 1):
+        for change, changed, own in (
+            ("rows shuffled", shuffled(customers, seed), 0),
+            ("columns rescaled", _rescaled(customers, schema, seed), 0),
+            ("another seed", customers, seed),
+        ):
+            _, partition = _segments(changed, schema, trials, own, jobs)
+            again = pd.Series(partition, index=changed.index).loc[customers.index]
+            yield RepeatRow(
+                change=change,
+                seed=seed,
+                k_chosen=int(partition.max()) + 1,
+                k_first=int(first.max()) + 1,
+                ari=float(adjusted_rand_score(first, again)),
+            )
+
+
+def read_table(path: Path) -> tuple[pd.DataFrame, TableSchema]:
+    """Read card holders; a table of another kind by its numeric columns."""
+    schema = load_schema(CARDS)
+    header = pd.read_csv(path, nrows=0).columns
+    if set(schema.column_names) <= set(header):
+        return load_customers(str(path), schema).customers, schema
+    frame = pd.read_csv(path).select_dtypes("number").astype(np.float64)
+    unique = [name for name in frame if frame[name].is_unique]
+    frame = frame.drop(columns=unique).iloc[:, :200]
+    return frame, infer_schema(frame, path.stem)
+
+
+def summary(rows: Sequence[PlantedRow] | Sequence[RepeatRow], by: str) -> str:
+    """Return the means of numeric columns by one column, as text."""
+    table = pd.DataFrame([vars(row) for row in rows])
+    numbers = table.select_dtypes(["number", "bool"]).columns
+    means = table.groupby(by, sort=False)[list(numbers)].mean()
+    return means.to_string(float_format="{:.3f}".format)
+
+
+def _segments(
+    customers: pd.DataFrame, schema: TableSchema, trials: int, seed: int, jobs: int
+) -> tuple[Found, IntArray]:
+    found, _ = search_table(
+        customers, schema, Guards(), name="segments", trials=trials, seed=seed, jobs=jobs
+    )
+    if found.pick is None:
+        return found, np.zeros(len(customers), dtype=np.int64)
+    segmenter = Segmenter(found.pick.candidate.spec, schema).fit_within(customers)
+    return found, segmenter.assignment_.segment
+
+
+def _rescaled(customers: pd.DataFrame, schema: TableSchema, seed: int) -> pd.DataFrame:
+    factors = 10 ** np.random.default_rng(seed).uniform(-3, 3, len(schema.column_names))
+    changed = customers.copy()
+    for name, factor in zip(schema.column_names, factors, strict=True):
+        changed[name] = changed[name] * factor
+    return changed
