@@ -19,11 +19,13 @@ from segmentation.likelihood import without_ties
 
 ROWS = 2_000
 MIXTURES = tuple((kind, k) for kind in ("full", "tied", "diag") for k in (2, 4, 8))
+FOLDS = 5
+ROWS_A_COMPONENT = 10
 LEVELS = 40
 REPEATS = 0.05
 OFTEN = 0.10
 # Reached by none of 20 uniform, 20 Gaussian and 20 column-permuted tables.
-MIXTURE_Z, TWO_MODES, SET_APART, MORE_APART = 5.0, 0.75, 0.55, 0.12
+MIXTURE_Z, TWO_MODES, SET_APART, MORE_APART = 4.0, 0.75, 0.55, 0.12
 
 
 @dataclass(frozen=True)
@@ -120,7 +122,7 @@ def mixture_z(matrix: FloatArray, seed: int = 0) -> float:
     """Return how much better a mixture predicts held-out customers than one Gaussian.
 
     Columns become normal scores (ties broken at random, so that a column that is often one
-    value does not make groups by itself); two folds, each whitened by the other's shrunk
+    value does not make groups by itself); five folds, each whitened by the others' shrunk
     covariance (Ledoit and Wolf 2004, J. Multivariate Analysis 88); the held-out log-likelihood
     of nine mixtures is compared with that of the best single Gaussian, customer by customer.
 
@@ -140,10 +142,10 @@ def mixture_z(matrix: FloatArray, seed: int = 0) -> float:
     rng = np.random.default_rng(seed)
     sample = matrix[rng.permutation(len(matrix))[:ROWS]]
     scores = without_ties(sample, np.arange(sample.shape[1]), seed)
-    side = rng.permutation(len(scores)) % 2
-    if side.sum() < 2:
+    if len(scores) < FOLDS * 2:
         return -np.inf
-    folds = [_Fold.of(scores[side != held], scores[side == held]) for held in (0, 1)]
+    side = rng.permutation(len(scores)) % FOLDS
+    folds = [_Fold.of(scores[side != held], scores[side == held]) for held in range(FOLDS)]
     shrunk = np.concatenate([fold.whitening() for fold in folds])
     fitted = (
         np.concatenate([fold.mixture(kind, 1, seed) for fold in folds]) for kind in ("diag", "full")
@@ -151,7 +153,7 @@ def mixture_z(matrix: FloatArray, seed: int = 0) -> float:
     single = max((shrunk, *fitted), key=np.mean)
     best = -np.inf
     for kind, k in MIXTURES:
-        if len(scores) >= 10 * k:
+        if len(scores) >= ROWS_A_COMPONENT * k:
             gain = np.concatenate([fold.mixture(kind, k, seed) for fold in folds]) - single
             best = max(best, float(gain.mean() / (gain.std() / np.sqrt(len(gain)) + 1e-12)))
     return best

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from mlflow import MlflowClient
 from sklearn.datasets import make_blobs
 
 from experiments.benchmark.__main__ import main
@@ -42,7 +43,9 @@ def suite(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_report_holds_one_object_per_problem(suite: Path, tmp_path: Path) -> None:
     """The command writes the JSON list and prints the tables."""
     out = tmp_path / "report.json"
+    plot = tmp_path / "quality.png"
     command = ["quality", "--suite", str(suite), "--trials", "5", "--jobs", "1", "--out", str(out)]
+    command += ["--plot", str(plot)]
     result = CliRunner().invoke(main, command)
     assert result.exit_code == 0, result.output
     (row,) = json.loads(out.read_text(encoding="utf-8"))
@@ -50,6 +53,7 @@ def test_the_report_holds_one_object_per_problem(suite: Path, tmp_path: Path) ->
     assert (row["dataset"], row["n"], row["d"], row["k_reference"]) == ("easy/blobs", 240, 2, 3)
     assert row["ari"] <= row["ari_best_candidate"] <= 1
     assert "paired difference to k-means + silhouette" in result.output
+    assert plot.read_bytes().startswith(b"\x89PNG")
 
 
 def test_permuted_labels_change_no_choice(suite: Path, tmp_path: Path) -> None:
@@ -64,3 +68,13 @@ def test_permuted_labels_change_no_choice(suite: Path, tmp_path: Path) -> None:
     again = choose(table.values(), 4, 0)
     assert len(again.candidates) == 4
     assert int(again.partition.max()) + 1 == one.k_chosen
+
+
+def test_tracking_changes_no_choice(suite: Path, workplace: Path, client: MlflowClient) -> None:
+    """With every trial an MLflow run, the same partition is chosen."""
+    (table,) = read_suite(suite)
+    plain, tracked = (choose(table.values(), 4, 0, name="blobs", track=t) for t in (False, True))
+    assert np.array_equal(plain.partition, tracked.partition)
+    experiment = client.get_experiment_by_name("benchmark")
+    assert experiment is not None
+    assert len(client.search_runs([experiment.experiment_id])) == 5
