@@ -77,12 +77,15 @@ class Ranking:
     def pick(self, k: int = 0) -> Standing | None:
         """Return the best standing, or with `k` that of the rung with so many segments.
 
-        Of candidates with as many segments whose scores differ by no more than their noise,
-        the simplest is picked.
+        Segments that come back when refitted go before others, whatever the score. Of
+        candidates with as many segments whose scores differ by no more than their noise, the
+        simplest is picked.
         """
         if k:
             return next((standing for standing in self.ladder() if standing.k == k), None)
-        return _simplest(self.standings[0], self.standings) if self.standings else None
+        held = [s for s in self.standings if s.candidate.evaluation.firm] or self.standings
+        best = next((s for s in held if not s.candidate.restates), next(iter(held), None))
+        return _simplest(best, held) if best else None
 
 
 def settle(candidates: Iterable[Candidate]) -> Ranking:
@@ -91,8 +94,8 @@ def settle(candidates: Iterable[Candidate]) -> Ranking:
     The score is ``S + B + 0.03 ln k + w V`` with w = 1.3 S(M)² (1.5 - gap), M being the
     contender with the largest likelihood gain and V the adjusted Rand index with it: the vote
     counts as the voter is stable, and more where no partition is set apart. Candidates that
-    restate two yes/no facts come last and have no vote; before them come those whose segments
-    do not come back when refitted.
+    restate two yes/no facts come last and have no vote; nor have those whose segments do not
+    come back when refitted, unless there are no others.
 
     Parameters
     ----------
@@ -103,7 +106,8 @@ def settle(candidates: Iterable[Candidate]) -> Ranking:
     if not contenders:
         return Ranking((), 0.0)
     gap = max(min(c.evaluation.stability, c.evaluation.separation) for c in contenders)
-    voters = [c for c in contenders if not c.restates] or contenders
+    real = [c for c in contenders if not c.restates] or contenders
+    voters = [c for c in real if c.evaluation.firm] or real
     voter = max(voters, key=lambda c: (c.evaluation.further["likelihood_gain"], -c.number))
     gains = voter.evaluation.further["likelihood_gain"] > 0
     weight = VOTE * voter.evaluation.stability**2 * (CROWDED - gap)
@@ -112,14 +116,8 @@ def settle(candidates: Iterable[Candidate]) -> Ranking:
         vote = max(0.0, adjusted_rand_score(candidate.labels, voter.labels)) if gains else 0.0
         score = candidate.evaluation.score + weight * vote
         standings.append(Standing(candidate, float(vote), float(score)))
-    standings.sort(key=_order)
+    standings.sort(key=lambda s: (s.candidate.restates, -s.score, s.k, s.candidate.number))
     return Ranking(tuple(standings), gap)
-
-
-def _order(standing: Standing) -> tuple[bool, bool, float, int, int]:
-    candidate = standing.candidate
-    wobbly = not candidate.evaluation.firm
-    return (candidate.restates, wobbly, -standing.score, standing.k, candidate.number)
 
 
 def promising(ranking: Ranking, most: int) -> list[Candidate]:
@@ -194,7 +192,6 @@ def _simplest(best: Standing, standings: Sequence[Standing]) -> Standing:
         for s in standings
         if s.k == best.k
         and s.candidate.restates == best.candidate.restates
-        and s.candidate.evaluation.firm == best.candidate.evaluation.firm
         and s.score >= best.score - noise
     ]
     return min(equals, key=lambda s: s.simplicity)

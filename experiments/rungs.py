@@ -41,7 +41,7 @@ class Rung:
 
 
 # 2,000 customers rank recipes as all do (rank correlation .9); see experiments/README.md.
-RUNGS = (Rung(2_000, 1_000_000), Rung(4_000, 20), Rung(20_000, 7, n_splits=5))
+RUNGS = (Rung(2_000, 1_000_000), Rung(4_000, 20), Rung(20_000, 12, n_splits=5))
 
 
 class Ladder:
