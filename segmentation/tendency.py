@@ -44,9 +44,12 @@ def tendency(customers: pd.DataFrame | FloatArray, schema: TableSchema, seed: in
     coordinates = ReferenceSpace(schema).fit_transform(sample)
     return structure_of(
         MedianFill().fit_transform(sample),
-        lambda: set_apart(coordinates, schema, seed),
-        lambda: max(set_apart(table, schema, seed) for table in structureless(coordinates, seed)),
-        seed,
+        coordinates,
+        gap=lambda: set_apart(coordinates, schema, seed),
+        null_gap=lambda: max(
+            set_apart(table, schema, seed) for table in structureless(coordinates, seed)
+        ),
+        seed=seed,
     )
 
 

@@ -20,8 +20,12 @@ def noise(kind: str, seed: int) -> pd.DataFrame:
     if kind == "permuted":
         customers = generate(700, seed).drop(columns="CUST_ID").to_numpy()
         return pd.DataFrame(rng.permuted(customers, axis=0), columns=names())
-    draw = rng.uniform if kind == "uniform" else rng.normal
-    return pd.DataFrame(draw(size=(700, 6)), columns=[f"x{i}" for i in range(6)])
+    if kind == "uniform":
+        points = rng.uniform(size=(700, 6))
+    else:
+        # Strongly correlated: one direction varies a hundred times as much as another.
+        points = rng.normal(size=(700, 6)) @ rng.normal(size=(6, 6))
+    return pd.DataFrame(points, columns=[f"x{i}" for i in range(6)])
 
 
 def names() -> list[str]:
