@@ -11,10 +11,19 @@ import pandas as pd
 import pandera.pandas as pa
 from numpy.typing import NDArray
 
+from segmentation.assignment import FloatArray
 from segmentation.errors import DataError, Problem
+from segmentation.levels import codes_of, is_missing
 from segmentation.schema import Column, TableSchema
 
 MOST_EXAMPLES = 3
+NOT_A_NUMBER = (
+    "not_a_number",
+    "numbers with a decimal point, or nothing for unknown",
+    "Correct these cells, leave them empty, or list the text under `missing` in the schema.",
+)
+UNSEEN = "unseen_level"
+UNSEEN_REMEDY = "It counts as unknown; list it among the schema's levels and train again."
 
 
 @dataclass(frozen=True)
@@ -44,7 +53,8 @@ def validate(
     """Return the customers of a table.
 
     The order of columns does not matter; columns the schema does not know are dropped with a
-    warning. Missing values are left to the model.
+    warning, those it excludes without. Missing values are left to the model; a category's
+    values become codes, and a level the schema does not list is a missing value, with a warning.
 
     Parameters
     ----------
@@ -65,12 +75,15 @@ def validate(
     """
     if problems := list(_structural(frame, schema)):
         raise DataError(problems, source)
-    numbers, not_numbers = _numeric(frame, schema)
+    numbers, wrong_cells = _numeric(frame, schema)
+    unseen = [problem for problem in wrong_cells if problem.check == UNSEEN]
+    not_numbers = [problem for problem in wrong_cells if problem.check != UNSEEN]
     failures = [*not_numbers, *_failures(numbers, _hard_checks(schema, to_train), schema)]
     if failures:
         raise DataError(_in_schema_order(failures, schema), source)
     warnings = [
         *_unknown_columns(frame, schema),
+        *unseen,
         *_unexpected_nulls(numbers, schema),
         *_failures(numbers, _soft_checks(schema), schema),
     ]
@@ -92,25 +105,23 @@ def _structural(frame: pd.DataFrame, schema: TableSchema) -> Iterator[Problem]:
 
 
 def _numeric(frame: pd.DataFrame, schema: TableSchema) -> tuple[pd.DataFrame, list[Problem]]:
-    """Return the feature columns as float64, and what in them is not a number."""
-    numbers: dict[str, pd.Series[float]] = {}
+    """Return the feature columns as float64, and what in them is no number or listed level."""
+    numbers: dict[str, FloatArray] = {}
     problems = []
-    for name in schema.column_names:
-        raw = frame[name]
-        numeric = pd.to_numeric(raw, errors="coerce").astype(np.float64)
-        wrong = (numeric.isna() & raw.notna()).to_numpy()
+    for column in schema.columns:
+        raw = frame[column.name]
+        if column.categorical:
+            numbers[column.name], wrong = codes_of(raw, column, schema.missing)
+            check, expected, remedy = UNSEEN, f"one of {', '.join(column.levels)}", UNSEEN_REMEDY
+        else:
+            numeric = pd.to_numeric(raw, errors="coerce").to_numpy(np.float64, na_value=np.nan)
+            wrong = np.isnan(numeric)
+            if wrong.any():
+                wrong &= ~is_missing(raw, schema.missing)
+            numbers[column.name] = numeric
+            check, expected, remedy = NOT_A_NUMBER
         if wrong.any():
-            problems.append(
-                _problem(
-                    name,
-                    "not_a_number",
-                    "numbers with a decimal point, or nothing for unknown",
-                    "Correct these cells, or leave them empty.",
-                    values=raw,
-                    wrong=wrong,
-                )
-            )
-        numbers[name] = numeric.reset_index(drop=True)
+            problems.append(_problem(column.name, check, expected, remedy, values=raw, wrong=wrong))
     return pd.DataFrame(numbers), problems
 
 
@@ -196,7 +207,7 @@ def _problem(
 
 
 def _unknown_columns(frame: pd.DataFrame, schema: TableSchema) -> Iterator[Problem]:
-    known = {*schema.column_names, schema.identifier}
+    known = {*schema.column_names, schema.identifier, *schema.excluded}
     for name in frame.columns:
         if name not in known:
             yield Problem(

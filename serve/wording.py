@@ -49,10 +49,10 @@ def usual(column: Column) -> str:
     return f"{low:,.10g} to {high:,.10g}"
 
 
-def plain(value: float | None) -> str:
-    """Return a number as one would type it into a field, empty for unknown."""
-    if value is None:
-        return ""
+def plain(value: float | str | None) -> str:
+    """Return a value as one would type it into a field, empty for unknown."""
+    if value is None or isinstance(value, str):
+        return value or ""
     return f"{value:.10f}".rstrip("0").rstrip(".")
 
 

@@ -146,9 +146,8 @@ def test_a_numeric_table_describes_itself() -> None:
     assert schema.column("y_per_day").label == "Y per day"
 
 
-def test_text_that_is_no_identifier_is_refused() -> None:
-    """Categories need a schema; the error says so for every such column."""
-    frame = pd.DataFrame({"x": [1, 2], "city": ["a", "a"], "plan": ["b", "b"]})
-    with pytest.raises(DataError, match="2 problems") as caught:
+def test_a_table_without_features_is_refused() -> None:
+    """The error says of every column why it is none."""
+    frame = pd.DataFrame({"city": ["a", "a"], "plan": [None, None]})
+    with pytest.raises(DataError, match="city: has one value only.*plan: has no values"):
         infer_schema(frame)
-    assert [problem.column for problem in caught.value.problems] == ["city", "plan"]

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
-from importlib.resources import files
-from pathlib import Path
 from typing import Any, Literal, get_args
-
-import yaml
 
 from segmentation.errors import SpecError
 
-Kind = Literal["money", "count", "frequency", "months", "number"]
+Kind = Literal["money", "count", "frequency", "months", "number", "category", "ordered"]
 KINDS: tuple[str, ...] = get_args(Kind)
+SENSITIVE = "sensitive: describes segments, does not form them"
+CATEGORIES: tuple[Kind, ...] = ("category", "ordered")
 
 
 @dataclass(frozen=True)
@@ -29,7 +27,8 @@ class Column:
         What a person reads.
     kind
         ``money`` (currency), ``count`` (whole, at least 0), ``frequency`` (share of months,
-        0 to 1), ``months`` or plain ``number``.
+        0 to 1), ``months`` or plain ``number``; ``category`` (levels without an order) or
+        ``ordered`` (levels from least to most).
     unit
         For display, for example ``"$"`` or ``"months"``.
     group
@@ -39,12 +38,16 @@ class Column:
     nullable
         Whether missing values are expected; a null elsewhere warns, it never fails.
     default
-        What an empty form starts with.
+        What an empty form starts with; a level where the column is a category.
     help
         One sentence for the form.
     high, low
         A few words for customers whose values are high or low, for segment names, for example
         ``"frequent buyers"``; empty for words made from the label.
+    levels
+        Of a category, in the order of their codes 0, 1, ...; empty for a number.
+    sensitive
+        Whether it describes segments but does not form them unless that is switched on.
     """
 
     name: str
@@ -54,10 +57,17 @@ class Column:
     group: str = "columns"
     plausible: tuple[float, float] | None = None
     nullable: bool = False
-    default: float | None = None
+    default: float | str | None = None
     help: str = ""
     high: str = ""
     low: str = ""
+    levels: tuple[str, ...] = ()
+    sensitive: bool = False
+
+    @property
+    def categorical(self) -> bool:
+        """Whether values are levels, not amounts."""
+        return self.kind in CATEGORIES
 
 
 @dataclass(frozen=True)
@@ -83,7 +93,7 @@ class Example:
     """A made-up customer for the form, never a real one."""
 
     title: str
-    values: Mapping[str, float | None]
+    values: Mapping[str, float | str | None]
 
 
 @dataclass(frozen=True)
@@ -104,6 +114,10 @@ class TableSchema:
         Group key to heading, in the order of the form.
     ratios, identities, examples
         See :class:`Ratio`, :class:`Identity`, :class:`Example`.
+    excluded
+        Columns of the file that are no features, each with the reason; they are left alone.
+    missing
+        Texts that mean a value is missing, for example ``"Unknown"``, whatever their case.
     """
 
     name: str
@@ -116,6 +130,8 @@ class TableSchema:
     ratios: tuple[Ratio, ...] = ()
     identities: tuple[Identity, ...] = ()
     examples: tuple[Example, ...] = ()
+    excluded: Mapping[str, str] = field(default_factory=dict)
+    missing: tuple[str, ...] = ()
 
     @cached_property
     def column_names(self) -> tuple[str, ...]:
@@ -128,6 +144,42 @@ class TableSchema:
             if column.name == name:
                 return column
         raise KeyError(name)
+
+    @cached_property
+    def sensitive_names(self) -> tuple[str, ...]:
+        """Names of the sensitive columns, in order."""
+        return tuple(column.name for column in self.columns if column.sensitive)
+
+    def forming(self, *, sensitive: bool = False) -> TableSchema:
+        """Return the schema of the columns that form segments.
+
+        Parameters
+        ----------
+        sensitive
+            Whether sensitive columns do too.
+
+        Raises
+        ------
+        SpecError
+            When no column would be left.
+        """
+        if sensitive or not self.sensitive_names:
+            return self
+        kept = tuple(column for column in self.columns if not column.sensitive)
+        if not kept:
+            raise SpecError(f"schema {self.name!r} has only sensitive columns: none forms segments")
+        names = {column.name for column in kept}
+        return replace(
+            self,
+            columns=kept,
+            ratios=tuple(r for r in self.ratios if {r.numerator, r.denominator} <= names),
+            identities=tuple(i for i in self.identities if {i.total, *i.parts} <= names),
+            examples=tuple(
+                replace(e, values={k: v for k, v in e.values.items() if k in names})
+                for e in self.examples
+            ),
+            excluded={**self.excluded, **dict.fromkeys(self.sensitive_names, SENSITIVE)},
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data that :meth:`from_dict` turns back into an equal schema."""
@@ -152,37 +204,13 @@ class TableSchema:
                 for item in fields.get("identities", ())
             )
             fields["examples"] = tuple(Example(**item) for item in fields.get("examples", ()))
+            fields["excluded"] = dict(fields.get("excluded") or {})
+            fields["missing"] = tuple(map(str, fields.get("missing") or ()))
             schema = cls(**fields)
-        except (KeyError, TypeError) as error:
+        except (KeyError, TypeError, ValueError) as error:
             raise SpecError(f"schema {raw.get('name', '?')!r} is malformed: {error}") from error
         _check_references(schema)
         return schema
-
-
-def load_schema(name_or_path: str) -> TableSchema:
-    """Return the schema that ships under a name, or the one in a YAML file.
-
-    Raises
-    ------
-    SpecError
-        When neither a shipped schema nor a file of that name exists.
-    """
-    shipped = files("segmentation") / "schemas"
-    path = Path(name_or_path)
-    if path.suffix in {".yaml", ".yml"}:
-        if not path.is_file():
-            raise SpecError(f"schema file {name_or_path!r} does not exist")
-        text = path.read_text(encoding="utf-8")
-    else:
-        resource = shipped / f"{name_or_path}.yaml"
-        if not resource.is_file():
-            names = sorted(r.name.removesuffix(".yaml") for r in shipped.iterdir())
-            raise SpecError(
-                f"schema {name_or_path!r} is unknown: use one of {', '.join(names)}, "
-                "or the path of a .yaml file"
-            )
-        text = resource.read_text(encoding="utf-8")
-    return TableSchema.from_dict(yaml.safe_load(text))
 
 
 def _column(item: Mapping[str, Any]) -> Column:
@@ -194,7 +222,18 @@ def _column(item: Mapping[str, Any]) -> Column:
     if fields.get("plausible") is not None:
         low, high = fields["plausible"]
         fields["plausible"] = (float(low), float(high))
-    return Column(**fields)
+    fields["levels"] = tuple(map(str, fields.get("levels") or ()))
+    column = Column(**fields)
+    _check_levels(column)
+    return column
+
+
+def _check_levels(column: Column) -> None:
+    if column.categorical != bool(column.levels):
+        expected = "levels" if column.categorical else "no levels, or the kind category or ordered"
+        raise SpecError(f"column {column.name!r} of kind {column.kind!r}: expected {expected}")
+    if len({level.casefold() for level in column.levels}) != len(column.levels):
+        raise SpecError(f"column {column.name!r} names a level twice")
 
 
 def _check_references(schema: TableSchema) -> None:
@@ -203,6 +242,13 @@ def _check_references(schema: TableSchema) -> None:
         raise SpecError(f"schema {schema.name!r} names a column twice")
     named = {c for r in schema.ratios for c in (r.numerator, r.denominator)}
     named |= {c for i in schema.identities for c in (i.total, *i.parts)}
+    if texts := sorted(named & {c.name for c in schema.columns if c.categorical}):
+        raise SpecError(f"schema {schema.name!r} calculates with categories: {', '.join(texts)}")
     named |= {c for e in schema.examples for c in e.values}
+    if twice := sorted(known & {*schema.excluded, schema.identifier}):
+        raise SpecError(
+            f"schema {schema.name!r}: {', '.join(map(str, twice))} cannot be a feature and "
+            "excluded or the identifier"
+        )
     if unknown := sorted(named - known):
         raise SpecError(f"schema {schema.name!r} refers to columns it lacks: {', '.join(unknown)}")

@@ -1,0 +1,69 @@
+"""Draft a schema from a file: ``python -m segmentation.schema infer FILE > my.yaml``."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from segmentation.errors import SegmentationError
+from segmentation.inference import infer_schema
+from segmentation.loading import read_table
+from segmentation.schema import TableSchema, load_schema, to_yaml
+
+
+@click.group()
+def main() -> None:
+    """Draft and check the contract of a table."""
+
+
+@main.command()
+@click.argument("source", metavar="FILE")
+@click.option("--name", default="", help="Of the schema; by default the file's.")
+def infer(source: str, name: str) -> None:
+    """Write a drafted schema of FILE (CSV or Parquet) to the standard output."""
+    try:
+        schema = infer_schema(read_table(source), name or _name_of(source))
+    except SegmentationError as error:
+        _fail(error)
+    click.echo(to_yaml(schema, Path(source).name), nl=False)
+    click.echo(_said(schema), err=True)
+
+
+@main.command()
+@click.argument("schema", metavar="SCHEMA")
+def check(schema: str) -> None:
+    """Read SCHEMA (a .yaml file or a shipped name) and say what it describes."""
+    try:
+        click.echo(_said(load_schema(schema)))
+    except SegmentationError as error:
+        _fail(error)
+
+
+def _name_of(source: str) -> str:
+    stem = "".join(c if c.isalnum() else "_" for c in Path(source).stem.lower())
+    return stem.strip("_") or "inferred"
+
+
+def _said(schema: TableSchema) -> str:
+    categories = sum(column.categorical for column in schema.columns)
+    lines = [
+        f"{schema.name}: {len(schema.columns)} features, {categories} of them categories; "
+        f"identifier: {schema.identifier or 'none'}",
+        *(f"excluded {name}: {reason}" for name, reason in schema.excluded.items()),
+    ]
+    if schema.sensitive_names:
+        lines.append(f"sensitive: {', '.join(schema.sensitive_names)}")
+    if schema.missing:
+        lines.append(f"mean a missing value: {', '.join(map(repr, schema.missing))}")
+    return "\n".join(lines)
+
+
+def _fail(error: SegmentationError) -> None:
+    click.echo(f"error: {error}", err=True)
+    sys.exit(2)
+
+
+if __name__ == "__main__":
+    main(prog_name="python -m segmentation.schema")
