@@ -8,10 +8,15 @@ import click
 import pytest
 import yaml
 
-from experiments import promote, score, search
+from experiments import explore, promote, score, search
 
 ROOT = Path(__file__).resolve().parents[2]
-COMMANDS = {"main": search.main, "promote": promote.main, "score": score.main}
+COMMANDS = {
+    "main": search.main,
+    "promote": promote.main,
+    "score": score.main,
+    "explore": explore.main,
+}
 PROJECT = yaml.safe_load((ROOT / "MLproject").read_text(encoding="utf-8"))
 
 

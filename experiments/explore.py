@@ -1,0 +1,285 @@
+"""Look at a table before clustering it; leave figures, tables and one report in an MLflow run."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from math import isfinite
+from pathlib import Path
+from typing import Any
+
+import click
+import pandas as pd
+from mlflow import MlflowClient
+from mlflow.entities import Metric
+from mlflow.utils.mlflow_tags import MLFLOW_RUN_NAME, MLFLOW_RUN_NOTE
+from tqdm import tqdm
+
+from experiments.options import MODEL_NAME
+from experiments.store import prepare_tracking
+from experiments.study_run import open_experiment
+from experiments.tracking import params_of, tags_of
+from segmentation.errors import SegmentationError
+from segmentation.exploration import STEPS, Exploration, Table, explore
+from segmentation.exploration.drawing import Picture, pictures
+from segmentation.exploration.plain import plain
+from segmentation.exploration.report import glance, render
+from segmentation.figures.style import INK
+from segmentation.inference import infer_schema
+from segmentation.loading import read_table
+from segmentation.schema import TableSchema, load_schema, to_yaml
+
+AUTO = "auto"
+REPORT = "report.html"
+DPI = 110
+PARTS = (
+    *("descriptive", "associations", "components", "tendency"),
+    *("nulls", "outliers", "recommendations"),
+)
+# Rows of a table, one file each: what a spreadsheet wants.
+TABLES: Mapping[str, Callable[[Exploration], Sequence[Any]]] = {
+    "columns": lambda found: found.descriptive.columns,
+    "missing_dependencies": lambda found: found.nulls.dependencies,
+    "imputations": lambda found: found.nulls.imputations,
+    "recommendations": lambda found: found.recommendations,
+}
+
+
+@dataclass(frozen=True)
+class Explored:
+    """What a run of this command made.
+
+    Parameters
+    ----------
+    run_id
+        Of the MLflow run.
+    found
+        Everything computed.
+    seconds
+        By step, drawing and rendering included.
+    """
+
+    run_id: str
+    found: Exploration
+    seconds: Mapping[str, float]
+
+
+def schema_for(frame: pd.DataFrame, name: str, source: str) -> TableSchema:
+    """Return the schema asked for, or one drafted from the table.
+
+    Parameters
+    ----------
+    frame
+        As read.
+    name
+        Of a shipped schema, a ``.yaml`` file, or ``auto``: a shipped schema all of whose columns
+        are in the table, else a draft.
+    source
+        Names a draft.
+
+    Raises
+    ------
+    SpecError
+        When there is no such schema.
+    DataError
+        When none can be drafted.
+    """
+    if name != AUTO:
+        return load_schema(name)
+    for shipped in ("cc_general", "bank_churners"):
+        schema = load_schema(shipped)
+        if set(schema.column_names) <= set(map(str, frame.columns)):
+            return schema
+    return infer_schema(frame, Path(source).stem or "inferred")
+
+
+def run(data: str, schema_name: str, experiment_name: str, out: str, seed: int) -> Explored:
+    """Explore a table and record it; see :func:`main`."""
+    seconds: dict[str, float] = {}
+    with _timed(seconds, "read"):
+        frame = read_table(data)
+        schema = schema_for(frame, schema_name, data)
+        table = Table.of(frame, schema, Path(data).name, seed)
+    for warning in table.warnings:
+        click.echo(f"warning: {warning.without_values()}", err=True)
+    found = explore(table, Progress(seconds))
+    with _timed(seconds, "pictures"):
+        drawn = pictures(found)
+    with _timed(seconds, "report"):
+        page = render(found, drawn, seconds=sum(seconds.values()))
+    if out:
+        Path(out).write_text(page, encoding="utf-8")
+    prepare_tracking()
+    client = MlflowClient()
+    with _timed(seconds, "record"):
+        run_id = record(client, experiment_name, data, found, drawn=drawn, page=page)
+    client.log_batch(run_id, metrics=_metrics({f"seconds_{k}": v for k, v in seconds.items()}))
+    return Explored(run_id, found, seconds)
+
+
+class Progress:
+    """Shows the steps as they begin, and keeps the time of each.
+
+    Parameters
+    ----------
+    seconds
+        Filled with the seconds of each step.
+    """
+
+    def __init__(self, seconds: dict[str, float]) -> None:
+        self.seconds = seconds
+        self._current, self._began = "", time.perf_counter()
+        self._bar = tqdm(total=len(STEPS), unit="step", leave=False, disable=None)
+
+    def __call__(self, step: str) -> None:
+        """Note that `step` begins."""
+        now = time.perf_counter()
+        if self._current:
+            self.seconds[self._current.replace(" ", "_")] = now - self._began
+            self._bar.update()
+        self._current, self._began = step, now
+        self._bar.set_postfix_str(step)
+        if self._bar.disable:
+            place = STEPS.index(step) + 1
+            click.echo(f"[{place}/{len(STEPS)}] {step}", err=True)
+        if step == STEPS[-1]:
+            self._bar.close()
+
+
+def record(
+    client: MlflowClient,
+    experiment_name: str,
+    data: str,
+    found: Exploration,
+    *,
+    drawn: Mapping[str, tuple[Picture, ...]],
+    page: str,
+) -> str:
+    """Write everything into an MLflow run and return its id."""
+    experiment_id = open_experiment(client, experiment_name)
+    launched = os.environ.get("MLFLOW_RUN_ID")
+    run_id = launched or str(client.create_run(experiment_id).info.run_id)
+    name = f"explore {found.table.source}"
+    known = client.get_run(run_id).data.params
+    params = {"data": data, "schema": found.table.schema.name, "seed": found.table.seed}
+    tags = {MLFLOW_RUN_NAME: name, MLFLOW_RUN_NOTE: note(found), "kind": "explore"}
+    tags["structure"] = {True: "yes", False: "no", None: "unknown"}[found.tendency.structure]
+    client.log_batch(
+        run_id,
+        metrics=_metrics(numbers(found)),
+        params=params_of({k: v for k, v in params.items() if k not in known}),
+        tags=tags_of(tags),
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        _write(Path(folder), found, drawn, page)
+        client.log_artifacts(run_id, folder)
+    client.set_terminated(run_id)
+    return run_id
+
+
+def numbers(found: Exploration) -> dict[str, float]:
+    """Return the run's metrics."""
+    columns, tests = found.descriptive.columns, found.tendency.tests
+    skews = sorted(abs(c.skew) for c in columns if isfinite(c.skew))
+    return {
+        "rows": len(found.table),
+        "columns": len(columns),
+        "duplicated_rows": found.descriptive.duplicated,
+        "null_share": sum(c.nulls for c in columns) / max(found.table.customers.size, 1),
+        "median_skew": skews[len(skews) // 2] if skews else float("nan"),
+        "redundant_columns": len(found.associations.redundant),
+        "components_for_90": found.components.needed(0.9),
+        "hopkins": found.tendency.hopkins,
+        "structure_z": min((test.z for test in tests), default=float("nan")),
+        "structure_p": max((test.p for test in tests), default=float("nan")),
+        "isolated": found.outliers.isolated,
+        "far_by_both": found.outliers.both,
+    }
+
+
+def note(found: Exploration) -> str:
+    """Return the run's note in Markdown: the headline, the verdict, and what to do."""
+    head = "  \n".join(f"**{what}** {value} ({more})" for what, value, more in glance(found))
+    todo = [f"1. {r.text} *{r.number}* `{r.switches}`" for r in found.recommendations]
+    sampled = f"Sampled: {'; '.join(found.sampled)}." if found.sampled else ""
+    parts = (
+        f"# {found.table.schema.title}",
+        head,
+        f"**{found.tendency.sentence}**",
+        "## What to do",
+        "\n".join(todo),
+        f"Everything is in `{REPORT}` under Artifacts.",
+        sampled,
+    )
+    return "\n\n".join(part for part in parts if part)
+
+
+def _write(
+    folder: Path, found: Exploration, drawn: Mapping[str, tuple[Picture, ...]], page: str
+) -> None:
+    (folder / REPORT).write_text(page, encoding="utf-8")
+    (folder / "schema.yaml").write_text(to_yaml(found.table.schema, found.table.source), "utf-8")
+    tables = folder / "tables"
+    tables.mkdir()
+    for part in PARTS:
+        text = json.dumps(plain(getattr(found, part)), indent=1)
+        (tables / f"{part}.json").write_text(text, encoding="utf-8")
+    for name, rows in TABLES.items():
+        pd.DataFrame(plain(rows(found))).to_csv(tables / f"{name}.csv", index=False)
+    for section, made in drawn.items():
+        place = folder / "figures" / section
+        place.mkdir(parents=True)
+        for picture in made:
+            picture.figure.suptitle(picture.caption, y=1.02, fontsize=8, color=INK, wrap=True)
+            picture.figure.savefig(place / f"{picture.name}.png", dpi=DPI, bbox_inches="tight")
+
+
+def _metrics(values: Mapping[str, float]) -> list[Metric]:
+    now = int(time.time() * 1000)
+    return [Metric(k, float(v), now, 0) for k, v in values.items() if isfinite(v)]
+
+
+@contextmanager
+def _timed(seconds: dict[str, float], step: str) -> Iterator[None]:
+    start = time.perf_counter()
+    yield
+    seconds[step] = time.perf_counter() - start
+
+
+@click.command()
+@click.option("--data", default="embedded", show_default=True, help="CSV, Parquet or openml:<id>.")
+@click.option(
+    "--schema",
+    default=AUTO,
+    show_default=True,
+    help="Shipped schema, .yaml file, or auto: one that fits, else a draft.",
+)
+@click.option("--experiment-name", default=MODEL_NAME, show_default=True, help="MLflow experiment.")
+@click.option("--out", default="", help="Also write the HTML report here.")
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of samples.")
+def main(data: str, schema: str, experiment_name: str, out: str, seed: int) -> None:
+    """Describe a table, judge whether it has clusters, and say what to do before a search."""
+    logging.getLogger("mlflow").setLevel(logging.ERROR)
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+    try:
+        explored = run(data, schema, experiment_name, out, seed)
+    except SegmentationError as error:
+        click.echo(f"error: {error}", err=True)
+        sys.exit(2)
+    found = explored.found
+    click.echo(f"{found.table.schema.title}: {len(found.table):,} rows")
+    click.echo(found.tendency.sentence)
+    for place, item in enumerate(found.recommendations, 1):
+        click.echo(f"  {place:2d}. {item.text} [{item.switches}]")
+    click.echo(f"{sum(explored.seconds.values()):.0f} s; run {explored.run_id}, open {REPORT}.")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,56 @@
+"""What recommendations are made of, and what they are drawn from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from segmentation.exploration.bivariate import Associations
+from segmentation.exploration.descriptive import Descriptive
+from segmentation.exploration.multivariate import Components
+from segmentation.exploration.nulls import Nulls
+from segmentation.exploration.outliers import Outliers
+from segmentation.exploration.table import Table
+from segmentation.exploration.tendency import Tendency
+
+
+@dataclass(frozen=True)
+class Recommendation:
+    """One thing to do.
+
+    Parameters
+    ----------
+    text
+        What, in words.
+    number
+        The number that speaks for it, in words.
+    switch
+        The choice it stands for: keys of :class:`segmentation.spec.Preprocessing`, or of the
+        schema (``excluded``, ``sensitive``), or of the search (``stop``).
+    """
+
+    text: str
+    number: str
+    switch: Mapping[str, str | float] = field(default_factory=dict)
+
+    @property
+    def switches(self) -> str:
+        """The switch as a person writes it: ``skew=log1p``."""
+        return ", ".join(f"{key}={value}" for key, value in self.switch.items())
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Everything recommendations are drawn from."""
+
+    table: Table
+    descriptive: Descriptive
+    associations: Associations
+    components: Components
+    tendency: Tendency
+    nulls: Nulls
+    outliers: Outliers
+
+    def label(self, name: str) -> str:
+        """Return what a person reads for a column."""
+        return self.table.schema.column(name).label
