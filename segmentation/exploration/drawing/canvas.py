@@ -133,7 +133,7 @@ def heat(axes: Axes, matrix: FloatArray, rows: list[str], columns: list[str]) ->
             axes.add_patch(cell)
         if strong >= 0.5 and len(columns) <= 24:
             text = f"{100 * value:.0f}".replace("-", "−")
-            ink = CARD if strong >= 0.65 else INK
+            ink = CARD if value >= 0.65 or strong >= 0.85 else INK
             axes.text(j, i, text, ha="center", va="center_baseline", size=7, color=ink)
     axes.set_xlim(-0.5, len(columns) - 0.5)
     axes.set_ylim(len(rows) - 0.5, -0.5)

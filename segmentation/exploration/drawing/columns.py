@@ -66,7 +66,10 @@ def _draw_box(axes: Axes, box: Box, middle: float, height: float, least: float |
 def _number_axis(axes: Axes, log: bool, found: Distribution) -> None:
     if log:
         axes.xaxis.set_minor_locator(NullLocator())
-        axes.xaxis.set_major_locator(LogLocator(numticks=7))
+        decades = np.log10(found.edges[-1] / found.edges[0])
+        axes.xaxis.set_major_locator(
+            LogLocator(subs=(1, 2, 5) if decades < 2 else (1,), numticks=7)
+        )
         axes.xaxis.set_major_formatter(compact)
     else:
         axes.xaxis.set_major_locator(MaxNLocator(6, integer=found.few))
@@ -96,7 +99,7 @@ def draw_levels(found: LevelCounts) -> Figure:
 def draw_missing(found: Nulls, most: int = 20) -> Figure:
     """Draw the share of missing values of each column that has any."""
     shown = found.columns[:most]
-    figure, axes = plain_axes(4.6, 0.4 + 0.27 * len(shown), (1.9, 0.6, 0.1, 0.1))
+    figure, axes = plain_axes(3.9, 0.4 + 0.27 * len(shown), (1.7, 0.55, 0.1, 0.1))
     axes.barh(range(len(shown)), [c.share for c in shown], color=CONTRAST, height=0.7, alpha=0.8)
     for place, column in enumerate(shown):
         axes.text(column.share, place, f" {percent(column.share)}", va="center", size=8, color=INK)

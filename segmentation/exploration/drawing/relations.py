@@ -99,7 +99,7 @@ def _scale(axes: Axes, column: Column, values: FloatArray, which: str) -> None:
 def draw_explained(found: Components) -> Figure:
     """Draw the share of variance of each component, and all of it so far."""
     shares = np.array(found.explained[:15])
-    figure, axes = plain_axes(5.0, 3.2, (0.5, 0.15, 0.45, 0.15))
+    figure, axes = plain_axes(4.0, 2.9, (0.5, 0.15, 0.45, 0.15))
     places = np.arange(1, len(shares) + 1)
     axes.bar(places, shares, color=ACCENT, alpha=0.75, width=0.75)
     axes.plot(places, shares.cumsum(), "o-", color=CONTRAST, markersize=3.5, linewidth=1.2)
@@ -116,10 +116,10 @@ def draw_loadings(found: Components) -> Figure:
     strength = np.abs(found.loadings).max(axis=0)
     kept = sorted(np.argsort(-strength, kind="stable")[:SHOWN_COLUMNS].tolist())
     order = sorted(kept, key=lambda j: _place(found.loadings[:, j]))
-    rows = [short(found.names[j], 32) for j in order]
+    rows = [short(found.names[j], 28) for j in order]
     columns = [f"C{i + 1}" for i in range(len(found.loadings))]
     figure, axes = plain_axes(
-        2.3 + 0.42 * len(columns), 0.55 + 0.25 * len(rows), (2.1, 0.15, 0.4, 0.1)
+        2.0 + 0.36 * len(columns), 0.4 + 0.23 * len(rows), (1.85, 0.15, 0.28, 0.1)
     )
     heat(axes, found.loadings.T[order], rows, columns)
     axes.tick_params(axis="x", rotation=0)
@@ -133,7 +133,7 @@ def _place(loadings: FloatArray) -> tuple[int, float]:
 
 def draw_biplot(found: Components) -> Figure:
     """Draw customers on the first two components, and the columns that pull most as arrows."""
-    figure, axes = plain_axes(5.4, 4.4, (0.4, 0.2, 0.45, 0.1))
+    figure, axes = plain_axes(4.3, 3.9, (0.28, 0.12, 0.28, 0.1))
     x, y = found.scores.T
     dots(axes, x, y, QUIET, alpha=0.45)
     room(axes, x, y)
@@ -173,12 +173,12 @@ def _arrows(axes: Axes, found: Components, reach: float) -> None:
             color=INK,
         )
     left, right = axes.get_xlim()
-    axes.set_xlim(min(left, -2.0 * reach), max(right, 2.0 * reach))
+    axes.set_xlim(min(left, -2.7 * reach), max(right, 2.7 * reach))
 
 
 def draw_map(found: NeighbourMap) -> Figure:
     """Draw the neighbour map, denser where the colouring dimension is larger."""
-    figure, axes = plain_axes(5.4, 4.4, (0.1, 0.1, 0.1, 0.1))
+    figure, axes = plain_axes(4.3, 3.9, (0.1, 0.1, 0.1, 0.1))
     places = np.argsort(np.argsort(found.colour)) * CLASSES // len(found.colour)
     for k in range(CLASSES):
         x, y = found.points[places == k].T
@@ -195,7 +195,7 @@ def draw_map(found: NeighbourMap) -> Figure:
 
 def draw_outliers(found: Outliers) -> Figure:
     """Draw isolation score against robust distance, with the thresholds of both."""
-    figure, axes = plain_axes(4.6, 3.2, (0.55, 0.2, 0.5, 0.1))
+    figure, axes = plain_axes(4.0, 3.0, (0.55, 0.15, 0.45, 0.1))
     both = (found.scores > 0.6) & (found.distances > 1)
     x, y = np.minimum(found.distances, 10), found.scores
     shown = np.flatnonzero(~both)[:2_000]
