@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import codecs
 import csv
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -13,12 +13,15 @@ import pandas as pd
 import pyarrow
 import pyarrow.parquet
 
+from segmentation.demographics import generate_people
 from segmentation.errors import DataError, Problem
 from segmentation.generator import generate
 from segmentation.schema import TableSchema
 from segmentation.validation import Validated, validate
 
 EMBEDDED_ROWS = 5_000
+Generate = Callable[[int, int], pd.DataFrame]
+EMBEDDED: dict[str, Generate] = {"embedded": generate, "embedded-people": generate_people}
 PARQUET = frozenset({".parquet", ".pq"})
 HEAD_BYTES = 65_536
 DELIMITERS = ",;\t|"
@@ -40,7 +43,8 @@ def load_customers(source: str, schema: TableSchema) -> Validated:
     ----------
     source
         Path of a ``.csv`` or ``.parquet`` file, ``openml:<id>``, or
-        ``embedded[:<rows>[:<seed>]]`` for generated customers.
+        ``embedded[:<rows>[:<seed>]]`` for generated customers; ``embedded-people`` likewise
+        for customers with demographics.
     schema
         The contract of the table.
 
@@ -61,8 +65,8 @@ def read_table(source: str) -> pd.DataFrame:
         When there is no such source or it is not a table.
     """
     scheme, _, rest = source.partition(":")
-    if scheme == "embedded":
-        return _embedded(source, rest)
+    if scheme in EMBEDDED:
+        return _embedded(source, EMBEDDED[scheme], rest)
     if scheme == "openml":
         return _openml(source, rest)
     path = Path(source)
@@ -124,7 +128,7 @@ def _shifted(problems: tuple[Problem, ...], start: int) -> tuple[Problem, ...]:
     return tuple(replace(p, rows=tuple(row + start for row in p.rows)) for p in problems)
 
 
-def _embedded(source: str, rest: str) -> pd.DataFrame:
+def _embedded(source: str, generate: Generate, rest: str) -> pd.DataFrame:
     parts = rest.split(":") if rest else []
     if len(parts) > 2 or not all(part.isdecimal() for part in parts) or parts[:1] == ["0"]:
         raise _not_a_table(

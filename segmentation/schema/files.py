@@ -52,7 +52,22 @@ def load_schema(name_or_path: str) -> TableSchema:
         raise SpecError(f"schema {name_or_path!r} is not YAML: {error}") from error
     if not isinstance(raw, dict):
         raise SpecError(f"schema {name_or_path!r} is not a mapping of keys to values")
-    return TableSchema.from_dict(raw)
+    return TableSchema.from_dict(_extended(raw))
+
+
+def _extended(raw: dict[str, Any]) -> dict[str, Any]:
+    """Return raw data with that of the schema it extends: lists and mappings are joined."""
+    if "extends" not in raw:
+        return raw
+    own = dict(raw)
+    base = load_schema(str(own.pop("extends"))).to_dict()
+    joined = {**base, **own}
+    for key, value in own.items():
+        if isinstance(value, list) and key != "examples":
+            joined[key] = [*base.get(key, ()), *value]
+        elif isinstance(value, dict):
+            joined[key] = {**(base.get(key) or {}), **value}
+    return joined
 
 
 def to_yaml(schema: TableSchema, source: str = "a table") -> str:

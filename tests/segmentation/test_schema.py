@@ -90,7 +90,10 @@ def test_a_broken_schema_is_refused(change: dict[str, object], message: str) -> 
 
 @pytest.mark.parametrize(
     ("name", "message"),
-    [("credit", "one of bank_churners, cc_general"), ("missing.yaml", "does not exist")],
+    [
+        ("credit", "one of bank_churners, cc_general, embedded_people"),
+        ("missing.yaml", "does not exist"),
+    ],
 )
 def test_an_unknown_schema_names_the_known_ones(name: str, message: str) -> None:
     """A typo is answered with what there is."""
