@@ -41,6 +41,8 @@ class SearchOptions:
         Trials judged at the same time; 0 for one a core.
     experiment_name, model_name
         MLflow experiment, and registered model.
+    sensitive
+        Whether sensitive columns form segments; otherwise they only describe them.
     new_study
         Whether to begin again although a study of this data, space and seed exists.
     storage
@@ -59,6 +61,7 @@ class SearchOptions:
     n_jobs: int
     experiment_name: str
     model_name: str
+    sensitive: bool
     new_study: bool
     storage: str
 
@@ -81,6 +84,7 @@ OPTIONS: tuple[tuple[str, Any, Any, str], ...] = (
     ("n_jobs", click.IntRange(0), 0, "Trials at the same time; 0: one a core."),
     ("experiment_name", str, MODEL_NAME, "MLflow experiment."),
     ("model_name", str, MODEL_NAME, "Registered model."),
+    ("sensitive", bool, False, "Let sensitive columns form segments."),
     ("new_study", bool, False, "Begin a new study although one exists."),
     ("storage", str, "", "Optuna database URL; default: SQLite beside the tracking store."),
 )

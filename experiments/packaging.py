@@ -11,10 +11,11 @@ import mlflow
 import pandas as pd
 from mlflow import MlflowClient
 from mlflow.models import ModelSignature
-from mlflow.types import ColSpec, DataType, Schema
+from mlflow.types import ColSpec, DataType, Schema, TensorSpec
 from mlflow.types.schema import Array
 
 from segmentation.model import SegmentationModel
+from segmentation.schema import Column
 
 ARTIFACT = "model"
 DATA = "segmentation_model"
@@ -55,8 +56,10 @@ def log_model(client: MlflowClient, run_id: str, model: SegmentationModel) -> st
     model
         Fitted.
     """
-    names = model.schema.column_names
-    signature = ModelSignature(Schema([ColSpec(DataType.double, name) for name in names]), OUTPUTS)
+    inputs: list[ColSpec | TensorSpec] = [
+        ColSpec(_kind(column), column.name) for column in model.schema.columns
+    ]
+    signature = ModelSignature(Schema(inputs), OUTPUTS)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         model.save(folder / DATA)
@@ -82,8 +85,19 @@ def example_customers(model: SegmentationModel) -> pd.DataFrame:
         rows = [dict(example.values) for example in schema.examples]
     else:
         book = model.description()["book"]
-        rows = [{name: book[name]["median"] for name in schema.column_names}]
-    return pd.DataFrame(rows, columns=list(schema.column_names)).astype(float)
+        rows = [
+            {
+                c.name: c.levels[0] if c.categorical else book[c.name]["median"]
+                for c in schema.columns
+            }
+        ]
+    frame = pd.DataFrame(rows, columns=list(schema.column_names))
+    return frame.astype({c.name: object if c.categorical else float for c in schema.columns})
+
+
+def _kind(column: Column) -> DataType:
+    """Return what MLflow takes for a column: levels travel as text."""
+    return DataType.string if column.categorical else DataType.double
 
 
 def _code(folder: Path) -> list[Path]:

@@ -20,6 +20,7 @@ from tqdm import tqdm
 from experiments.registry import CHAMPION, MODEL_NAME, RegistryError, describe
 from experiments.store import prepare_tracking
 from segmentation.errors import SegmentationError
+from segmentation.levels import decode
 from segmentation.loading import iter_chunks
 from segmentation.safe_csv import harmless
 
@@ -92,7 +93,7 @@ def score_file(
                 if (kind := f"{warning.check} {warning.column}") not in said:
                     said.add(kind)
                     bar.write(f"warning: {warning.without_values()}", file=sys.stderr)
-            answer = model.predict(piece.customers)
+            answer = model.predict(decode(piece.customers, known.schema))
             answer.index.name = piece.customers.index.name or "row"
             writer.write(answer.reset_index())
             done += len(answer)

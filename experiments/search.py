@@ -6,7 +6,7 @@ import logging
 import os
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 import click
@@ -21,7 +21,7 @@ from threadpoolctl import threadpool_limits
 
 from experiments import packaging, registry
 from experiments.candidates import RUN, Candidate
-from experiments.finding import Found, find
+from experiments.finding import find
 from experiments.options import SearchOptions, checked, search_options
 from experiments.progress import Progress
 from experiments.rungs import Ladder
@@ -32,16 +32,17 @@ from experiments.study_run import open_experiment, open_parent
 from experiments.summary import Summary, card, console, record_study
 from experiments.tracking import Tracker
 from experiments.workers import Workers
-from segmentation.assignment import FloatArray
+from segmentation.categories import Formed, form
 from segmentation.errors import SegmentationError
 from segmentation.evaluation import Guards
+from segmentation.fairness import Audit, audit
+from segmentation.features.blocks import blocks_of
 from segmentation.features.columns import customer_matrix
 from segmentation.loading import load_customers
 from segmentation.model import SegmentationModel
 from segmentation.restatement import column_flags
 from segmentation.schema import TableSchema, load_schema
 from segmentation.segmenter import Segmenter
-from segmentation.structure import Structure
 from segmentation.tendency import tendency
 
 
@@ -52,12 +53,13 @@ def run(options: SearchOptions) -> int:
 
 
 def _run(options: SearchOptions, workers: Workers) -> int:
-    schema = load_schema(options.schema)
+    table = load_schema(options.schema)
     uri = prepare_tracking()
-    validated = load_customers(options.data, schema)
+    validated = load_customers(options.data, table)
     for warning in validated.warnings:
         click.echo(f"warning: {warning.without_values()}", err=True)
-    customers = validated.customers
+    formed = form(validated.customers, table, sensitive=options.sensitive)
+    customers, schema = formed.customers, formed.schema
     client = MlflowClient()
     experiment_id = open_experiment(client, options.experiment_name)
     dataset, digest = describe_data(customers, options.data)
@@ -90,10 +92,12 @@ def _run(options: SearchOptions, workers: Workers) -> int:
             progress=progress,
         )
         structure = tendency(customers, schema, options.seed)
-        registered, model = register(
-            tracker, found, structure, customers=customers, schema=schema, options=options
-        )
-        summary = Summary(found, structure, options.k, model, registered)
+        model = build(found.pick.candidate, formed) if found.pick else None
+        audited = audit_of(model, formed, options.seed) if model else None
+        summary = Summary(found, structure, options.k, model, audit=audited)
+        if model:
+            registered = register(tracker, summary, model, len(customers), options)
+            summary = replace(summary, registered=registered)
         record_study(tracker, study, summary)
     except BaseException:
         tracker.finish(failed=True)
@@ -116,50 +120,61 @@ def space_for(
 ) -> Space:
     """Return what may be tried on these customers."""
     flags = column_flags(customer_matrix(customers, schema.column_names))
-    often_zero = len(flags.columns) > 1
-    return Space(schema.name, k_min, k_max, seed, algorithms=algorithms, often_zero=often_zero)
+    return Space(
+        schema.name,
+        k_min,
+        k_max,
+        seed,
+        algorithms=algorithms,
+        often_zero=len(flags.columns) > 1,
+        mixed=bool(blocks_of(schema)),
+    )
 
 
 def register(
     tracker: Tracker,
-    found: Found,
-    structure: Structure,
-    *,
-    customers: pd.DataFrame,
-    schema: TableSchema,
+    summary: Summary,
+    model: SegmentationModel,
+    rows: int,
     options: SearchOptions,
-) -> tuple[str, SegmentationModel | None]:
-    """Refit the pick on all customers and register it; the same pick only once."""
+) -> str:
+    """Register the pick, fitted on all customers; the same pick only once."""
+    found, client = summary.found, tracker.client
     if found.pick is None:
-        return "", None
-    client, pick = tracker.client, found.pick.candidate
-    model = build(pick, customers, schema)
+        raise ValueError("a pick is registered, and there is none")
+    pick = found.pick.candidate
     if known := registry.version_of_trial(client, options.model_name, pick.run_id):
-        return f"{options.model_name} version {known}", model
-    text = card(found, structure, model, len(customers), options)
+        return f"{options.model_name} version {known}"
+    text = card(summary, model, rows, options)
     uri = packaging.log_model(client, tracker.parent, model)
     tags = {
         "algorithm": pick.spec.clusterer,
         "segments": str(pick.evaluation.n_segments),
         "score": f"{found.pick.score:.3f}",
         "stability": f"{pick.evaluation.stability:.3f}",
-        "structure": "yes" if structure.found else "no",
+        "structure": "yes" if summary.structure.found else "no",
+        "sensitive": "form" if options.sensitive else "describe",
         registry.TRIAL: pick.run_id,
     }
     version = registry.register(client, options.model_name, uri, description=text, tags=tags)
     registered = f"{options.model_name} version {version}"
     tracker.tags(tracker.parent, {"registered": registered})
-    return registered, model
+    return registered
 
 
-def build(
-    candidate: Candidate, customers: pd.DataFrame | FloatArray, schema: TableSchema
-) -> SegmentationModel:
+def audit_of(model: SegmentationModel, formed: Formed, seed: int) -> Audit:
+    """Return what every column says of the model's segments, sensitive ones in particular."""
+    segment = model.segmenter.assign(formed.customers).segment
+    return audit(formed.people, segment, formed.described, formed.table.column_names, seed)
+
+
+def build(candidate: Candidate, formed: Formed) -> SegmentationModel:
     """Fit a candidate's recipe on all customers and make it servable."""
+    seed = candidate.spec.seed
     with threadpool_limits(1):
-        segmenter = Segmenter(candidate.spec, schema).fit_within(customers)
+        segmenter = Segmenter(candidate.spec, formed.schema).fit_within(formed.customers)
         return SegmentationModel.build(
-            segmenter, pd.DataFrame(customers), candidate.evaluation, candidate.spec.seed
+            segmenter, formed.customers, candidate.evaluation, seed, formed.table
         )
 
 

@@ -25,10 +25,12 @@ PREPROCESSING: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "scale": ("standard", "robust"),
         "ratios": ("none", "add"),
         "zeros": ("plain", "two_part", "light"),
+        "categories": ("one_hot", "famd"),
         "reduction": ("none", "pca"),
     }
 )
 VARIANCE = FloatRange(0.70, 0.98)
+CATEGORY_WEIGHT = FloatRange(0.3, 1.5)
 # The others never won on labelled problems or card tables: see experiments/README.md.
 ALGORITHMS = (
     "k_means",
@@ -79,6 +81,11 @@ PAST_ZEROS = (
     Recipe("k_means", (4, 5, 6), {"zeros": "two_part"}),
     Recipe("k_means", (4, 5, 6), {"zeros": "light"}),
 )
+# Where there are categories: factor analysis of mixed data, and categories that weigh less.
+MIXED = (
+    Recipe("k_means", (4, 5, 6), {"categories": "famd"}),
+    Recipe("k_means", (3, 4, 5, 6), {"category_weight": 0.5}),
+)
 USUAL: Mapping[str, Any] = MappingProxyType(
     {
         "gaussian_full_reg_covar": 1e-4,
@@ -106,6 +113,8 @@ class Space:
         Keys of :data:`segmentation.clusterers.CLUSTERERS`.
     often_zero
         Whether columns are one value for many customers, so that it matters how that is treated.
+    mixed
+        Whether there are nominal columns, whose treatment and weight are then searched too.
     preprocessing
         Choices by name, see :data:`PREPROCESSING`.
     """
@@ -116,6 +125,7 @@ class Space:
     seed: int
     algorithms: tuple[str, ...] = ALGORITHMS
     often_zero: bool = False
+    mixed: bool = False
     preprocessing: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: PREPROCESSING)
 
     def propose(self, trial: optuna.trial.BaseTrial) -> SegmenterSpec:
@@ -168,13 +178,15 @@ class Space:
         return repr(parts)
 
     def _recipes(self) -> Iterator[Recipe]:
-        recipes = (*RECIPES, *PAST_ZEROS) if self.often_zero else RECIPES
+        recipes = (*RECIPES, *PAST_ZEROS * self.often_zero, *MIXED * self.mixed)
         return (recipe for recipe in recipes if recipe.algorithm in self.algorithms)
 
     def _family(self, recipe: Recipe) -> Iterator[Parameters]:
-        plain = {name: choices[0] for name, choices in self._choices().items()}
+        plain: Parameters = {name: choices[0] for name, choices in self._choices().items()}
         named = f"{recipe.algorithm}_"
         usual = {name: value for name, value in USUAL.items() if name.startswith(named)}
+        if self.mixed:
+            plain |= {"category_weight": 1.0}
         common = {**plain, "algorithm": recipe.algorithm, **usual, **recipe.choices}
         for k in recipe.ks:
             if not k:
@@ -187,6 +199,8 @@ class Space:
         chosen = {name: getattr(spec.preprocessing, name, "none") for name in self._choices()}
         if spec.preprocessing.variance is not None:
             chosen |= {"reduction": "pca", "variance": spec.preprocessing.variance}
+        if self.mixed:
+            chosen |= {"category_weight": spec.preprocessing.category_weight}
         given = {
             name if name == "n_clusters" else f"{spec.clusterer}_{name}": value
             for name, value in spec.hyperparameters.items()
@@ -201,14 +215,19 @@ class Space:
         choices = dict(self.preprocessing)
         if not self.often_zero:
             choices.pop("zeros", None)
+        if not self.mixed:
+            choices.pop("categories", None)
         return choices
 
     def _preprocessing(self, trial: optuna.trial.BaseTrial) -> Preprocessing:
-        chosen = {
+        chosen: Parameters = {
             name: trial.suggest_categorical(name, choices)
             for name, choices in self._choices().items()
         }
         reduced = chosen.pop("reduction", "none") == "pca"
+        if self.mixed:
+            low, high = CATEGORY_WEIGHT.low, CATEGORY_WEIGHT.high
+            chosen["category_weight"] = trial.suggest_float("category_weight", low, high)
         low, high = VARIANCE.low, VARIANCE.high
         variance = trial.suggest_float("variance", low, high) if reduced else None
         return Preprocessing(**chosen, variance=variance)

@@ -17,9 +17,12 @@ from experiments.ranking import Standing, reason
 from experiments.tracking import Tracker
 from experiments.workers import as_png
 from segmentation.clusterers import CLUSTERERS
+from segmentation.exploration.plain import plain
+from segmentation.fairness import Audit
 from segmentation.figures.study import STUDY_FIGURES
 from segmentation.figures.study_data import StudyData, TrialPoint
 from segmentation.model import SegmentationModel
+from segmentation.spec import Preprocessing
 from segmentation.structure import Structure
 
 LEADERBOARD = 10
@@ -41,13 +44,21 @@ class Summary:
         The pick fitted on all customers; None where there is no feasible candidate.
     registered
         What it was registered as, for example ``"customer-segmentation version 3"``.
+    audit
+        What every column says of the pick's segments; None where nothing was picked.
     """
 
     found: Found
     structure: Structure
     k: int
     model: SegmentationModel | None
-    registered: str
+    registered: str = ""
+    audit: Audit | None = None
+
+    @property
+    def audited(self) -> list[str]:
+        """What columns say of the segments, sensitive ones in particular, as Markdown."""
+        return [self.audit.page()] if self.audit else []
 
     @property
     def reason(self) -> str:
@@ -70,6 +81,10 @@ def record_study(tracker: Tracker, study: optuna.Study, summary: Summary) -> Non
     structure = "yes" if summary.structure.found else "no"
     tags = {MLFLOW_RUN_NOTE: study_page(summary), "trials": str(len(found.candidates))}
     tracker.tags(parent, {**tags, "structure": structure, "reason": summary.reason})
+    if summary.audit is not None:
+        tracker.files(parent, {"audit.json": json.dumps(plain(summary.audit), indent=1)}, {})
+        tracker.metrics(parent, summary.audit.metrics())
+        tracker.tags(parent, {"sensitive": "form" if summary.audit.sensitive_form else "describe"})
     if found.pick is not None:
         best = found.pick.candidate.evaluation
         settled = {"final_score": found.pick.score, "vote": found.pick.vote}
@@ -129,6 +144,7 @@ def study_page(summary: Summary) -> str:
             "**The ladder: the best for every number of segments.** Take another rung with the "
             "same command and `k`, for example `-P k=6`.",
             ladder_table(found),
+            *summary.audited,
             *judged.notes,
             f"{len(found.candidates)} trials were judged. The same command continues this study: "
             "ask for more with a larger `n_trials`.",
@@ -136,14 +152,9 @@ def study_page(summary: Summary) -> str:
     )
 
 
-def card(
-    found: Found,
-    structure: Structure,
-    model: SegmentationModel,
-    rows: int,
-    options: SearchOptions,
-) -> str:
+def card(summary: Summary, model: SegmentationModel, rows: int, options: SearchOptions) -> str:
     """Return the Markdown description of a registered version, made of its profiles."""
+    found, structure = summary.found, summary.structure
     if found.pick is None:
         raise ValueError("a card describes a pick, and there is none")
     pick, judged = found.pick.candidate, found.pick.candidate.evaluation
@@ -162,11 +173,19 @@ def card(
             f"**Recipe**: {CLUSTERERS[pick.spec.clusterer].title}; nulls "
             f"{preprocessing.nulls}, outliers {preprocessing.outliers}, skew "
             f"{preprocessing.skew}, scale {preprocessing.scale}, ratios {preprocessing.ratios}, "
-            f"zeros {preprocessing.zeros}; "
+            f"zeros {preprocessing.zeros}{_categories(model, preprocessing)}; "
             f"seed {pick.spec.seed}. `spec.json` in the trial's run refits it exactly.",
+            *summary.audited,
             *judged.notes,
         ]
     )
+
+
+def _categories(model: SegmentationModel, preprocessing: Preprocessing) -> str:
+    if model.table == model.segmenter.schema:
+        return ""
+    weight = preprocessing.category_weight
+    return f", categories {preprocessing.categories} with weight {weight:.2g}"
 
 
 def console(summary: Summary) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from pandas.api.types import is_bool_dtype, is_numeric_dtype
+from pandas.api.types import is_bool_dtype, is_float_dtype, is_numeric_dtype
 
 from segmentation.assignment import FloatArray
 from segmentation.schema import Column, TableSchema
@@ -67,12 +67,15 @@ def level_of(code: float, column: Column) -> str | None:
 def encode(frame: pd.DataFrame, schema: TableSchema) -> pd.DataFrame:
     """Return a frame in which the schema's categories are codes; other columns stay.
 
-    A level the schema does not list becomes a missing value.
+    A level the schema does not list becomes a missing value. A column of floats holds codes
+    already.
     """
     changed = {
         column.name: codes_of(frame[column.name], column, schema.missing)[0]
         for column in schema.columns
-        if column.categorical and column.name in frame.columns
+        if column.categorical
+        and column.name in frame.columns
+        and not is_float_dtype(frame[column.name])
     }
     return frame.assign(**changed) if changed else frame
 

@@ -11,12 +11,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from segmentation.assignment import FloatArray
 from segmentation.calibration import Calibration
+from segmentation.categories import base_names, expand
 from segmentation.errors import ModelFileError, SegmentationError
 from segmentation.evaluation import Evaluation
 from segmentation.features.columns import customer_matrix
 from segmentation.novelty import Novelty
-from segmentation.profiles import SegmentProfile, book_summary, profile_segments
+from segmentation.profiles import book_summary, profile_segments, with_categories
 from segmentation.reasons import Reasons, segment_medians
 from segmentation.reference import ReferenceSpace
 from segmentation.schema import TableSchema
@@ -42,6 +44,9 @@ class SegmentationModel:
     ----------
     segmenter
         Fitted.
+    table
+        The customers' table as a person knows it; the segmenter's schema has indicators in the
+        place of its categories.
     names
         Name of each segment.
     reference
@@ -53,6 +58,7 @@ class SegmentationModel:
     """
 
     segmenter: Segmenter
+    table: TableSchema
     names: tuple[str, ...]
     reference: ReferenceSpace
     reasons: Reasons
@@ -62,7 +68,12 @@ class SegmentationModel:
 
     @classmethod
     def build(
-        cls, segmenter: Segmenter, customers: pd.DataFrame, evaluation: Evaluation, seed: int
+        cls,
+        segmenter: Segmenter,
+        customers: pd.DataFrame,
+        evaluation: Evaluation,
+        seed: int,
+        table: TableSchema | None = None,
     ) -> SegmentationModel:
         """Learn from the customers what the answers need.
 
@@ -76,22 +87,28 @@ class SegmentationModel:
             The judgement of `segmenter`, for the description.
         seed
             Seeds the refits of the calibration, landmarks and map.
+        table
+            What :meth:`score` takes; by default the segmenter's schema, where it has no
+            indicators.
         """
         schema, segment = segmenter.schema, segmenter.assign(customers).segment
         reference = ReferenceSpace(schema).fit(customers)
         coordinates = reference.transform(customers)
         profiles = profile_segments(customers, segment, schema)
         medians = segment_medians(coordinates, segment, segmenter.n_segments_)
+        table = table or schema
+        profiled = [with_categories(p.to_dict(), table, schema) for p in profiles]
         return cls(
             segmenter,
+            table,
             tuple(profile.name for profile in profiles),
             reference,
             Reasons(schema.column_names, medians),
             Novelty.learn(coordinates, seed),
             Calibration.learn(segmenter, customers, seed),
             {
-                **_recipe(segmenter),
-                **_findings(profiles, book_summary(customers, schema), evaluation),
+                **_recipe(segmenter, table),
+                **_findings(profiled, book_summary(customers, schema), evaluation),
                 "map": segment_map(coordinates, segment, seed),
             },
         )
@@ -99,7 +116,7 @@ class SegmentationModel:
     @property
     def schema(self) -> TableSchema:
         """The table this model scores."""
-        return self.segmenter.schema
+        return self.table
 
     def score(self, customers: Customers) -> pd.DataFrame:
         """Return one row per customer; missing values are handled as in training.
@@ -123,7 +140,7 @@ class SegmentationModel:
         DataError
             When a column is missing.
         """
-        matrix = customer_matrix(customers, self.schema.column_names)
+        matrix = self._matrix(customers)
         if not len(matrix):
             return self._score_one_unknown().iloc[:0].set_axis(_index(customers))
         assignment = self.segmenter.assign(matrix)
@@ -138,9 +155,19 @@ class SegmentationModel:
             "runner_up": runner_up + 1,
             "runner_up_name": names[runner_up],
             "unlike_training": self.novelty.unlike(coordinates),
-            "reasons": pd.Series(reasons, index=index, dtype=object),
+            "reasons": pd.Series(
+                [base_names(names, self.segmenter.schema) for names in reasons],
+                index=index,
+                dtype=object,
+            ),
         }
         return pd.DataFrame(columns, index=index)
+
+    def _matrix(self, customers: Customers) -> FloatArray:
+        schema = self.segmenter.schema
+        if any(column.categorical for column in self.table.columns):
+            customers = expand(customers, self.table, schema)
+        return customer_matrix(customers, schema.column_names)
 
     def description(self) -> dict[str, Any]:
         """Return schema, spec, profiles, book, evaluation and map as plain JSON data."""
@@ -149,6 +176,8 @@ class SegmentationModel:
     def save(self, directory: Path) -> None:
         """Write the model into a folder as arrays and JSON; see :mod:`segmentation.storage`."""
         recipe = {**segmenter_recipe(self.segmenter), "names": list(self.names)}
+        if self.table != self.segmenter.schema:
+            recipe["table"] = self.table.to_dict()
         arrays = {
             **segmenter_arrays(self.segmenter),
             **named("reference", self.reference.to_arrays()),
@@ -187,8 +216,10 @@ class SegmentationModel:
             raise ModelFileError(
                 f"{len(names)} names, {len(medians)} medians, {segmenter.n_segments_} segments"
             )
+        table = stored.recipe.get("table")
         return cls(
             segmenter,
+            TableSchema.from_dict(table) if table else segmenter.schema,
             names,
             ReferenceSpace.from_arrays(part("reference", arrays)),
             Reasons(segmenter.schema.column_names, medians),
@@ -207,17 +238,17 @@ def _index(customers: Customers) -> pd.Index[Any]:
     return pd.RangeIndex(len(customers))
 
 
-def _recipe(segmenter: Segmenter) -> dict[str, Any]:
-    return {"schema": segmenter.schema.to_dict(), "spec": json.loads(segmenter.spec.to_json())}
+def _recipe(segmenter: Segmenter, table: TableSchema) -> dict[str, Any]:
+    return {"schema": table.to_dict(), "spec": json.loads(segmenter.spec.to_json())}
 
 
 def _findings(
-    profiles: tuple[SegmentProfile, ...], book: Mapping[str, Any], evaluation: Evaluation
+    profiles: list[dict[str, Any]], book: Mapping[str, Any], evaluation: Evaluation
 ) -> dict[str, Any]:
     judged = {**asdict(evaluation), "feasible": evaluation.feasible}
     numbers = {k: None if isinstance(v, float) and np.isnan(v) else v for k, v in judged.items()}
     return {
-        "profiles": [profile.to_dict() for profile in profiles],
+        "profiles": profiles,
         "book": dict(book),
         "evaluation": numbers,
     }

@@ -17,6 +17,7 @@ from sklearn.neighbors import NearestNeighbors
 
 from segmentation.assignment import FloatArray, IntArray
 from segmentation.errors import ModelFileError
+from segmentation.features.blocks import blocks_of
 from segmentation.features.columns import customer_matrix
 from segmentation.features.nulls import MedianFill
 from segmentation.features.scales import Standardise
@@ -33,7 +34,8 @@ class ReferenceSpace:
 
     Each column is first divided by the first quartile of its non-zero sizes, so the space does
     not depend on units: cents or dollars give the same coordinates up to rounding. A constant
-    column is 0 for every customer.
+    column is 0 for every customer. The indicators of a category have together the variance of
+    one number, so that neither blocks of dummies nor raw money dominate.
 
     Parameters
     ----------
@@ -56,6 +58,7 @@ class ReferenceSpace:
     def __init__(self, columns: TableSchema | Sequence[str]) -> None:
         names = columns.column_names if isinstance(columns, TableSchema) else columns
         self.columns = tuple(names)
+        self.blocks = blocks_of(columns) if isinstance(columns, TableSchema) else ()
 
     def fit(self, customers: pd.DataFrame | FloatArray) -> Self:
         """Learn the space from customers, shape (n, d), NaN for a missing value.
@@ -70,7 +73,18 @@ class ReferenceSpace:
         scales.fit(tails.fit_transform(nulls.fit_transform(matrix)))
         self.scale_, self.median_, self.power_ = units.scale_, nulls.median_, tails.lambdas_
         self.centre_, self.spread_ = scales.centre_, scales.spread_
+        for block in map(list, self.blocks):
+            self._balance(block, matrix[:, block])
         return self
+
+    def _balance(self, block: list[int], indicators: FloatArray) -> None:
+        """Let a category weigh as much as one number in all; unknown is its centre."""
+        known = indicators[~np.isnan(indicators).any(axis=1)]
+        share = known.mean(axis=0) if len(known) else np.zeros(len(block))
+        total = float((share * (1 - share)).sum())
+        self.power_[block] = 1.0
+        self.median_[block] = self.centre_[block] = share
+        self.spread_[block] = np.sqrt(total) if total > 0 else 1.0
 
     def transform(self, customers: pd.DataFrame | FloatArray) -> FloatArray:
         """Return the coordinates of customers, shape (n, d), finite.

@@ -20,6 +20,7 @@ CHOICES: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "scale": ("standard", "robust"),
         "ratios": ("none", "add"),
         "zeros": ("plain", "two_part", "light"),
+        "categories": ("one_hot", "famd"),
     }
 )
 RULES = ("prototype", "gaussian", "neighbours")
@@ -47,6 +48,11 @@ class Preprocessing:
         Of columns that are one value, zero say, for 10 % to 90 % of customers: ``plain`` (a
         value like others), ``two_part`` (first whether, then how much) or ``light`` (the
         column weighs 0.4).
+    categories
+        Of nominal columns: ``one_hot`` (indicators, balanced against the numbers) or ``famd``
+        (factor analysis of mixed data: indicators by the root of their share, then main axes).
+    category_weight
+        Weight of a category against one number, in (0, 10].
     variance
         Share of variance kept by PCA, in (0, 1); None for no reduction.
     """
@@ -57,6 +63,8 @@ class Preprocessing:
     scale: str = "standard"
     ratios: str = "none"
     zeros: str = "plain"
+    categories: str = "one_hot"
+    category_weight: float = 1.0
     variance: float | None = None
 
     def __post_init__(self) -> None:
@@ -66,6 +74,10 @@ class Preprocessing:
                     f"preprocessing {name}={getattr(self, name)!r}: expected one of "
                     f"{', '.join(allowed)}"
                 )
+        if not 0 < self.category_weight <= 10:
+            raise SpecError(
+                f"preprocessing category_weight={self.category_weight!r}: expected in (0, 10]"
+            )
         if self.variance is not None and not 0 < self.variance < 1:
             raise SpecError(f"preprocessing variance={self.variance!r}: expected in (0, 1) or None")
 

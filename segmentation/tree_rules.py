@@ -193,15 +193,16 @@ def _filled(matrix: FloatArray) -> FloatArray:
 
 def _condition(column: Column, low: float, high: float) -> str:
     label = inside_sentence(column.label)
+    if column.kind == "indicator":
+        return column.high if high == inf else column.low
     if column.kind == "money" and column.plausible is not None and column.plausible[0] == 0:
         if (low, high) == (-inf, 0):
             return f"no {label}"
         if (low, high) == (0, inf):
             return f"some {label}"
-    if low == -inf and high == 0:
-        return f"{label} of {in_words(0.0, column)}"
     if low == -inf:
-        return f"{label} up to {in_words(high, column)}"
+        most = "of" if high == 0 else "up to"
+        return f"{label} {most} {in_words(high, column)}"
     if high == inf:
         return f"{label} above {in_words(low, column)}"
     return f"{label} between {in_words(low, column)} and {in_words(high, column)}"

@@ -27,8 +27,10 @@ def in_words(value: float, column: Column) -> str:
     """
     if isnan(value):
         return "unknown"
-    if column.kind == "frequency":
+    if column.kind in {"frequency", "indicator"}:
         return percent(value)
+    if column.categorical:
+        return column.levels[min(max(round(value), 0), len(column.levels) - 1)]
     if column.kind == "money":
         sign = "-" if value < 0 else ""
         return f"{sign}{column.unit}{_number(abs(value), 2)}"

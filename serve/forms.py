@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 from flask_wtf import FlaskForm
 from flask_wtf.file import FileField, FileRequired
-from wtforms import StringField
+from wtforms import SelectField, StringField
 from wtforms.validators import ValidationError
 
 from segmentation.schema import Column, TableSchema
@@ -21,6 +21,9 @@ from serve.wording import plain, quantity
 NUMBER = re.compile(
     r"[+-]?(\d{1,3}([, ]\d{3})+|\d*)(\.\d*)?(e[+-]?\d{1,3})?", re.ASCII | re.IGNORECASE
 )
+
+
+UNKNOWN = "Unknown"
 
 
 class NumberField(StringField):  # type: ignore[misc]
@@ -65,6 +68,52 @@ def _number(typed: str) -> float:
     raise ValueError(typed)
 
 
+class LevelField(SelectField):  # type: ignore[misc]
+    """A level chosen by a person; empty means unknown.
+
+    Parameters
+    ----------
+    column
+        A category.
+    """
+
+    def __init__(self, column: Column, **more: Any) -> None:
+        choices = [("", UNKNOWN), *((level, level) for level in column.levels)]
+        super().__init__(column.label, choices=choices, description=column.help, **more)
+        self.column = column
+
+    def __call__(self, **attributes: Any) -> str:
+        """Render the field so that its help is read out with it."""
+        attributes["class"] = str(attributes.get("class", "")).replace(
+            "form-control", "form-select"
+        )
+        attributes.pop("inputmode", None)
+        rendered: str = super().__call__(**attributes, **{"aria-describedby": f"{self.id}-help"})
+        return rendered
+
+    @property
+    def number(self) -> float | None:
+        """The level's code, None where it is unknown."""
+        return float(self.column.levels.index(self.data)) if self.data else None
+
+    def pre_validate(self, form: FlaskForm) -> None:
+        """Check that the level is one of the list.
+
+        Raises
+        ------
+        ValidationError
+            Naming what was expected.
+        """
+        try:
+            super().pre_validate(form)
+        except ValidationError:
+            self.data = ""
+            levels = ", ".join(self.column.levels)
+            raise ValidationError(
+                f"This level is not known. Choose one of {levels}, or leave it unknown."
+            ) from None
+
+
 class UploadForm(FlaskForm):  # type: ignore[misc]
     """A file of customers."""
 
@@ -73,15 +122,14 @@ class UploadForm(FlaskForm):  # type: ignore[misc]
 
 def customer_form(schema: TableSchema) -> FlaskForm:
     """Return a form with one field per column of the schema."""
-    fields: dict[str, Any] = {
-        column.name: NumberField(
-            column.label,
-            description=column.help,
-            default=plain(column.default),
-        )
-        for column in schema.columns
-    }
+    fields: dict[str, Any] = {column.name: _field(column) for column in schema.columns}
     return type("CustomerForm", (FlaskForm,), fields)()
+
+
+def _field(column: Column) -> Any:
+    if column.categorical:
+        return LevelField(column, default=plain(column.default))
+    return NumberField(column.label, description=column.help, default=plain(column.default))
 
 
 def groups(schema: TableSchema) -> list[tuple[str, list[Column]]]:
@@ -94,7 +142,7 @@ def groups(schema: TableSchema) -> list[tuple[str, list[Column]]]:
 
 
 def typed_customer(form: FlaskForm, schema: TableSchema) -> pd.DataFrame:
-    """Return the customer of a valid form as a table of one row."""
+    """Return the customer of a valid form as a table of one row, levels as codes."""
     return pd.DataFrame([{name: form[name].number for name in schema.column_names}], dtype=float)
 
 
@@ -106,6 +154,8 @@ def doubts(customer: pd.DataFrame, schema: TableSchema) -> list[str]:
 
 def _implausible(values: dict[str, float], schema: TableSchema) -> Iterator[str]:
     for column in schema.columns:
+        if column.categorical:
+            continue
         low, high = column.plausible or (float("-inf"), float("inf"))
         if values[column.name] < low or values[column.name] > high:
             yield (

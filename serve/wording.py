@@ -32,6 +32,8 @@ def quantity(value: float | None, column: Column) -> str:
     """
     if value is None or isnan(value):
         return "unknown"
+    if column.categorical:
+        return column.levels[min(max(round(value), 0), len(column.levels) - 1)]
     if column.kind == "frequency":
         return percent(value)
     digits = 0 if abs(value) >= 100 or float(value).is_integer() else 2

@@ -17,6 +17,7 @@ FORBIDDEN = {
 SERVE_MAY = {
     "segmentation.schema",
     "segmentation.errors",
+    "segmentation.levels",
     "segmentation.validation",
     "segmentation.loading",
     "segmentation.safe_csv",

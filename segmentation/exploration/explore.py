@@ -26,6 +26,7 @@ from segmentation.exploration.univariate import (
     distributions,
     level_counts,
 )
+from segmentation.tendency import tendency as groups_among
 
 STEPS = (
     "columns",
@@ -105,7 +106,11 @@ def explore(table: Table, tell: Callable[[str], None] = lambda _: None) -> Explo
     now()
     mapped = neighbour_map(table, axes)
     now()
-    tested = tendency(table.space.matrix, table.seed)
+    tested = tendency(
+        table.space.matrix,
+        table.seed,
+        lambda: groups_among(table.formed.customers, table.formed.schema, table.seed),
+    )
     now()
     missing = nulls(table)
     now()

@@ -40,7 +40,8 @@ def _structure(found: Tendency) -> Iterator[Recommendation]:
         yield Recommendation(
             "Do not segment this table as it is: it has no cluster structure. Add columns that "
             "tell customers apart, or cut along one column on purpose.",
-            "; ".join(f"p {test.p:.2f} against {test.model}" for test in found.tests),
+            "; ".join(f"p {test.p:.2f} against {test.model}" for test in found.tests)
+            or f"{found.rows} customers",
             {"stop": "no cluster structure"},
         )
 
@@ -101,5 +102,5 @@ def _sensitive(found: Evidence) -> Iterator[Recommendation]:
     yield Recommendation(
         f"Let {', '.join(map(found.label, names))} describe segments, not form them.",
         number,
-        {"sensitive": "describe"},
+        {"sensitive": "false"},
     )

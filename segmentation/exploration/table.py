@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 
 from segmentation.assignment import FloatArray, IntArray
+from segmentation.categories import Formed, form
 from segmentation.errors import Problem
-from segmentation.features.columns import customer_matrix
 from segmentation.reference import ReferenceSpace
 from segmentation.schema import Column, TableSchema
 from segmentation.validation import validate
@@ -91,11 +91,16 @@ class Table:
     def space(self) -> Coordinates:
         """Coordinates of at most 10,000 customers in the space candidates are judged in."""
         places = self.places(MODEL_ROWS)
-        space = ReferenceSpace(self.schema)
-        matrix = space.fit_transform(customer_matrix(self.customers.iloc[places], self.names))
+        formed = self.formed
+        matrix = ReferenceSpace(formed.schema).fit_transform(formed.customers.iloc[places])
         varying = matrix.std(axis=0) > 0
-        names = np.array(dimension_names(self.schema), dtype=object)
+        names = np.array([column.label for column in formed.schema.columns], dtype=object)
         return Coordinates(places, matrix[:, varying], tuple(names[varying]))
+
+    @cached_property
+    def formed(self) -> Formed:
+        """Customers as numbers only, sensitive columns among them: categories as indicators."""
+        return form(self.customers, self.schema, sensitive=True)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -124,8 +129,3 @@ class Coordinates:
     places: IntArray
     matrix: FloatArray
     names: tuple[str, ...]
-
-
-def dimension_names(schema: TableSchema) -> list[str]:
-    """Return a name for each dimension of the reference space, as a person reads it."""
-    return [column.label for column in schema.columns]

@@ -12,6 +12,7 @@ from sklearn.decomposition import PCA
 from threadpoolctl import threadpool_limits
 
 from segmentation.assignment import FloatArray
+from segmentation.structure import Structure
 
 ROWS = 2_000
 PROBES = 200
@@ -56,37 +57,46 @@ class Tendency:
         Hopkins statistic in [0, 1]: 0.5 for evenly spread points, near 1 for tight groups.
     tests
         One for each null model; there is structure where all of them are beaten.
-    structure
-        The verdict; None where there are too few rows to say.
+    groups
+        The verdict of :mod:`segmentation.structure`, which the search gives too; None where
+        there are too few rows to say.
     """
 
     rows: int
     hopkins: float
     tests: tuple[NullTest, ...]
-    structure: bool | None
+    groups: Structure | None
+
+    @property
+    def structure(self) -> bool | None:
+        """Whether there are groups; None where there are too few rows to say."""
+        return None if self.groups is None else self.groups.found
+
+    @property
+    def beaten(self) -> bool:
+        """Whether all tables without clusters split worse."""
+        return all(test.p <= SIGNIFICANT and test.z >= BEATEN for test in self.tests)
 
     @property
     def sentence(self) -> str:
         """The verdict in words."""
-        if self.structure is None:
+        if self.groups is None:
             return f"Too few customers to say whether there are clusters: {self.rows}."
         tests = "; ".join(f"against {t.model} z {t.z:.1f}, p {t.p:.2f}" for t in self.tests)
-        if self.structure:
-            return f"It splits better than tables without clusters do: {tests}."
-        return (
-            f"No cluster structure: a table without any splits as well ({tests}). Segments would "
-            "be an arbitrary cut through one cloud."
-        )
+        how = "better than" if self.beaten else "no better than"
+        return f"{self.groups.sentence} The table splits {how} tables without clusters: {tests}."
 
 
-def tendency(matrix: FloatArray, seed: int) -> Tendency:
+def tendency(
+    matrix: FloatArray, seed: int, judge: Callable[[], Structure | None] = lambda: None
+) -> Tendency:
     """Test a table for clusters.
 
-    Two kinds of tables without clusters are drawn 99 times each: one cloud of the same shape (a
-    normal distribution of the same covariance) and evenly spread points in a box along the
-    table's main axes (Tibshirani, Walther and Hastie 2001, gap statistic). The gain is the
-    largest standardised drop of the k-means error over 2 to 6 clusters. There is structure
-    where it beats both kinds, in 95 % of the tables and by 3 standard deviations.
+    Beside the verdict, two kinds of tables without clusters are drawn 99 times each: one cloud
+    of the same shape (a normal distribution of the same covariance) and evenly spread points in
+    a box along the table's main axes (Tibshirani, Walther and Hastie 2001, gap statistic). The
+    gain is the largest standardised drop of the k-means error over 2 to 6 clusters; a kind
+    counts as beaten by 95 % of its tables and 3 standard deviations.
 
     Parameters
     ----------
@@ -94,6 +104,8 @@ def tendency(matrix: FloatArray, seed: int) -> Tendency:
         Shape (n, p): customers in the reference space, each dimension varying.
     seed
         Of samples and null tables.
+    judge
+        Gives the verdict; asked where there are at least 30 customers.
     """
     random = np.random.default_rng(seed)
     if len(matrix) > ROWS:
@@ -103,8 +115,8 @@ def tendency(matrix: FloatArray, seed: int) -> Tendency:
     with threadpool_limits(1):
         errors = _errors(matrix, seed)
         tests = tuple(_test(name, draw, matrix, errors, seed) for name, draw in NULL_MODELS.items())
-    structure = all(test.p <= SIGNIFICANT and test.z >= BEATEN for test in tests)
-    return Tendency(len(matrix), hopkins(matrix, seed), tests, structure)
+        groups = judge()
+    return Tendency(len(matrix), hopkins(matrix, seed), tests, groups)
 
 
 def hopkins(matrix: FloatArray, seed: int) -> float:

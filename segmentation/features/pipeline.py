@@ -7,6 +7,8 @@ from types import MappingProxyType
 
 from sklearn.pipeline import Pipeline
 
+from segmentation.features.blocks import blocks_of
+from segmentation.features.categories import BalanceBlocks
 from segmentation.features.columns import ColumnMatrix, RatioAdder
 from segmentation.features.nulls import MedianFill, RegressionFill
 from segmentation.features.scales import PrincipalComponents, Standardise
@@ -17,6 +19,7 @@ from segmentation.features.zeros import Lighten, TwoPart
 from segmentation.schema import TableSchema
 from segmentation.spec import Preprocessing
 
+FAMD_VARIANCE = 0.9
 Build = Callable[[], ArrayStep]
 
 NULLS: Mapping[str, Build] = MappingProxyType(
@@ -64,6 +67,12 @@ def build_pipeline(preprocessing: Preprocessing, schema: TableSchema) -> Pipelin
     steps.append(("scale", SCALE[preprocessing.scale]()))
     if preprocessing.zeros in ZEROS:
         steps.append(("zeros", ZEROS[preprocessing.zeros]()))
-    if preprocessing.variance is not None:
-        steps.append(("reduction", PrincipalComponents(preprocessing.variance)))
+    variance = preprocessing.variance
+    if blocks := blocks_of(schema):
+        famd = preprocessing.categories == "famd"
+        weigh = BalanceBlocks(blocks, preprocessing.category_weight, famd)
+        steps.append(("categories", weigh))
+        variance = variance or (FAMD_VARIANCE if famd else None)
+    if variance is not None:
+        steps.append(("reduction", PrincipalComponents(variance)))
     return Pipeline(steps)

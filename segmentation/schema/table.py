@@ -9,7 +9,9 @@ from typing import Any, Literal, get_args
 
 from segmentation.errors import SpecError
 
-Kind = Literal["money", "count", "frequency", "months", "number", "category", "ordered"]
+Kind = Literal[
+    "money", "count", "frequency", "months", "number", "category", "ordered", "indicator"
+]
 KINDS: tuple[str, ...] = get_args(Kind)
 SENSITIVE = "sensitive: describes segments, does not form them"
 CATEGORIES: tuple[Kind, ...] = ("category", "ordered")
@@ -28,7 +30,8 @@ class Column:
     kind
         ``money`` (currency), ``count`` (whole, at least 0), ``frequency`` (share of months,
         0 to 1), ``months`` or plain ``number``; ``category`` (levels without an order) or
-        ``ordered`` (levels from least to most).
+        ``ordered`` (levels from least to most). ``indicator`` (0 or 1) is made of a category,
+        see :mod:`segmentation.categories`; a file has none.
     unit
         For display, for example ``"$"`` or ``"months"``.
     group
@@ -48,6 +51,8 @@ class Column:
         Of a category, in the order of their codes 0, 1, ...; empty for a number.
     sensitive
         Whether it describes segments but does not form them unless that is switched on.
+    of
+        The category an indicator was made of; it is 1 for the indicator's levels.
     """
 
     name: str
@@ -63,6 +68,7 @@ class Column:
     low: str = ""
     levels: tuple[str, ...] = ()
     sensitive: bool = False
+    of: str = ""
 
     @property
     def categorical(self) -> bool:
@@ -229,7 +235,7 @@ def _column(item: Mapping[str, Any]) -> Column:
 
 
 def _check_levels(column: Column) -> None:
-    if column.categorical != bool(column.levels):
+    if (column.categorical or bool(column.of)) != bool(column.levels):
         expected = "levels" if column.categorical else "no levels, or the kind category or ordered"
         raise SpecError(f"column {column.name!r} of kind {column.kind!r}: expected {expected}")
     if len({level.casefold() for level in column.levels}) != len(column.levels):

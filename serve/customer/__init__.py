@@ -8,6 +8,7 @@ from dataclasses import replace
 from flask import Blueprint, abort, render_template, request
 
 from experiments.registry import ModelInfo
+from segmentation.levels import decode
 from segmentation.schema import Example
 from serve.answers import answer_view
 from serve.app import knowledge, scoring
@@ -51,7 +52,7 @@ def ask() -> str | tuple[str, int]:
         return _render(filled, model), 422
     customer = typed_customer(filled, model.schema)
     try:
-        answer = scoring().one(customer)
+        answer = scoring().one(decode(customer, model.schema))
     except ScoringError as error:
         return _render(filled, model, failure=error), error.status
     # Another version's profiles would be wrong: rather none.

@@ -12,7 +12,9 @@ from flask import Blueprint, Response, abort, redirect, render_template, send_fi
 from werkzeug.wrappers import Response as BaseResponse
 
 from segmentation.errors import DataError, Problem
+from segmentation.levels import decode
 from segmentation.loading import read_table
+from segmentation.schema import TableSchema
 from segmentation.validation import Validated, validate
 from serve.app import knowledge, scoring, settings
 from serve.forms import UploadForm
@@ -62,7 +64,7 @@ def receive() -> str | tuple[str, int] | BaseResponse:
         except DataError as error:
             return _problems(upload, error, path)
     try:
-        scored = _score(validated)
+        scored = _score(validated, model.schema)
     except ScoringError as error:
         return _render(upload, failure=error), error.status
     token = results.keep(scored, [_note(warning) for warning in validated.warnings])
@@ -117,8 +119,8 @@ def _kept(token: str) -> Kept:
     return kept
 
 
-def _score(validated: Validated) -> pd.DataFrame:
-    customers = validated.customers
+def _score(validated: Validated, schema: TableSchema) -> pd.DataFrame:
+    customers = decode(validated.customers, schema)
     parts = [
         scoring().many(customers.iloc[start : start + CHUNK_ROWS])
         for start in range(0, len(customers), CHUNK_ROWS)

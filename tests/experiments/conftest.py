@@ -24,6 +24,7 @@ OPTIONS = SearchOptions(
     n_jobs=1,
     experiment_name="test",
     model_name="test",
+    sensitive=False,
     new_study=False,
     storage="",
 )
