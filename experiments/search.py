@@ -21,7 +21,7 @@ from threadpoolctl import threadpool_limits
 
 from experiments import packaging, registry
 from experiments.candidates import RUN, Candidate
-from experiments.finding import find
+from experiments.finding import Found, find
 from experiments.options import SearchOptions, checked, search_options
 from experiments.progress import Progress
 from experiments.rungs import Ladder
@@ -91,13 +91,7 @@ def _run(options: SearchOptions, workers: Workers) -> int:
             tracker=tracker,
             progress=progress,
         )
-        structure = tendency(customers, schema, options.seed)
-        model = build(found.pick.candidate, formed) if found.pick else None
-        audited = audit_of(model, formed, options.seed) if model else None
-        summary = Summary(found, structure, options.k, model, audit=audited)
-        if model:
-            registered = register(tracker, summary, model, len(customers), options)
-            summary = replace(summary, registered=registered)
+        summary = summed_up(tracker, found, formed, options)
         record_study(tracker, study, summary)
     except BaseException:
         tracker.finish(failed=True)
@@ -106,7 +100,19 @@ def _run(options: SearchOptions, workers: Workers) -> int:
         progress.close()
     tracker.finish()
     click.echo(console(summary))
-    return 0 if model else 1
+    return 0 if summary.model else 1
+
+
+def summed_up(tracker: Tracker, found: Found, formed: Formed, options: SearchOptions) -> Summary:
+    """Ask whether there are groups at all; fit, audit and register the pick."""
+    structure = tendency(formed.customers, formed.schema, options.seed)
+    if found.pick is None:
+        return Summary(found, structure, options.k, None)
+    model = build(found.pick.candidate, formed)
+    audited = audit_of(model, formed, options.seed)
+    summary = Summary(found, structure, options.k, model, audit=audited)
+    registered = register(tracker, summary, model, len(formed.customers), options)
+    return replace(summary, registered=registered)
 
 
 def space_for(

@@ -51,10 +51,10 @@ class Preprocessing:
     categories
         Of nominal columns: ``one_hot`` (indicators, balanced against the numbers) or ``famd``
         (factor analysis of mixed data: indicators by the root of their share, then main axes).
-    category_weight
-        Weight of a category against one number, in (0, 10].
     variance
         Share of variance kept by PCA, in (0, 1); None for no reduction.
+    category_weight
+        Weight of a category against one number, in (0, 10].
     """
 
     nulls: str = "median"
@@ -64,8 +64,8 @@ class Preprocessing:
     ratios: str = "none"
     zeros: str = "plain"
     categories: str = "one_hot"
-    category_weight: float = 1.0
     variance: float | None = None
+    category_weight: float = 1.0
 
     def __post_init__(self) -> None:
         for name, allowed in CHOICES.items():

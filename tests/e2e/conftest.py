@@ -4,7 +4,8 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,14 +36,11 @@ class Product:
     search_output: str
 
 
-@pytest.fixture(scope="session")
-def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
-    """Run a small search through MLproject, then serve its champion."""
-    folder = tmp_path_factory.mktemp("product")
+@contextmanager
+def running(folder: Path, search: Sequence[str], ports: tuple[int, int, int]) -> Iterator[Product]:
+    """Run a search through MLproject, then serve its champion."""
     tracking = f"sqlite:///{folder / 'mlflow.db'}"
-    addresses = Addresses(
-        *(f"http://127.0.0.1:{free_port(port)}" for port in (18000, 15000, 15001))
-    )
+    addresses = Addresses(*(f"http://127.0.0.1:{free_port(port)}" for port in ports))
     environment = {
         "MLFLOW_TRACKING_URI": tracking,
         "MLFLOW_DISABLE_TELEMETRY": "true",
@@ -55,15 +53,23 @@ def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
     prepare = [sys.executable, "-m", "experiments.store"]
     subprocess.run(prepare, env=everything, check=True, cwd=ROOT)
     command = [BIN / "mlflow", "run", ROOT, "--env-manager", "local", "--experiment-name", MODEL]
-    search = subprocess.run(
-        [*command, *SEARCH], env=everything, cwd=folder, capture_output=True, text=True, check=False
+    done = subprocess.run(
+        [*command, *search], env=everything, cwd=folder, capture_output=True, text=True, check=False
     )
-    assert search.returncode == 0, search.stderr[-3000:]
+    assert done.returncode == 0, done.stderr[-3000:]
     with ServiceGroup(folder / "log", environment) as group:
         for service in services(addresses, tracking):
             group.start(service)
         group.wait_until_ready(120)
-        yield Product(addresses, tracking, folder / "log", search.stdout + search.stderr)
+        yield Product(addresses, tracking, folder / "log", done.stdout + done.stderr)
+
+
+@pytest.fixture(scope="session")
+def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
+    """Return the product with a small search of the embedded data."""
+    ports = (18000, 15000, 15001)
+    with running(tmp_path_factory.mktemp("product"), SEARCH, ports) as product:
+        yield product
 
 
 @pytest.fixture(scope="session")

@@ -42,7 +42,10 @@ def test_a_run_holds_the_whole_analysis(workplace: Path, client: MlflowClient) -
     tables = Path(client.download_artifacts(run.info.run_id, "tables", str(workplace)))
     columns = pd.read_csv(tables / "columns.csv")
     assert columns["mean"].iloc[0] == pytest.approx(generate(800)["BALANCE"].mean())
-    assert json.loads((tables / "tendency.json").read_text(encoding="utf-8"))["structure"] is True
+    assert (
+        json.loads((tables / "tendency.json").read_text(encoding="utf-8"))["groups"]["found"]
+        is True
+    )
     report = Path(client.download_artifacts(run.info.run_id, "report.html", str(workplace)))
     assert report.read_text(encoding="utf-8") == Path("mine.html").read_text(encoding="utf-8")
 
@@ -53,10 +56,10 @@ def test_noise_is_called_noise_in_the_run(workplace: Path, client: MlflowClient)
     noise.to_csv("noise.csv", index=False)
     result = CliRunner().invoke(main, ["--data", "noise.csv", "--experiment-name", "noise"])
     assert result.exit_code == 0, result.output
-    assert "No cluster structure" in result.output
+    assert "No structure" in result.output
     run = run_of(client, "noise")
     assert run.data.tags["structure"] == "no"
-    assert "No cluster structure" in run.data.tags["mlflow.note.content"]
+    assert "No structure" in run.data.tags["mlflow.note.content"]
 
 
 def test_an_error_is_one_a_person_can_act_on(workplace: Path) -> None:

@@ -10,7 +10,7 @@ from segmentation.segmenter import Segmenter
 from segmentation.spec import SegmenterSpec
 
 SPACE = Space("cc_general", 3, 8, 5)
-WHOLE = Space("cc_general", 3, 8, 5, algorithms=tuple(CLUSTERERS), often_zero=True)
+WHOLE = Space("cc_general", 3, 8, 5, algorithms=tuple(CLUSTERERS), often_zero=True, mixed=True)
 
 
 def proposals(number: int) -> list[SegmenterSpec]:
@@ -67,6 +67,20 @@ def test_often_zero_tables_get_treatments_that_look_past_zeros() -> None:
     zeros = {p["zeros"] for p in often.first()}
     assert zeros == {"plain", "two_part", "light"}
     assert "zeros" not in SPACE.first()[0]
+
+
+def test_mixed_tables_get_two_treatments_and_a_weight() -> None:
+    """Factor analysis and lighter categories are tried early; tables of numbers have neither."""
+    mixed = Space("embedded_people", 3, 8, 5, mixed=True)
+    specs = [mixed.spec_of(parameters).preprocessing for parameters in mixed.first()]
+    assert {spec.categories for spec in specs} == {"one_hot", "famd"}
+    assert {spec.category_weight for spec in specs} == {0.5, 1.0}
+    assert "category_weight" not in SPACE.first()[0]
+    first = mixed.spec_of(mixed.first()[0])
+    assert all(mixed.spec_of(near).schema == "embedded_people" for near in mixed.near(first, 4))
+    sampled = {spec.preprocessing.category_weight for spec in proposals(50)}
+    assert all(0.3 <= weight <= 1.5 for weight in sampled)
+    assert len(sampled) > 40
 
 
 def test_neighbours_are_a_step_away() -> None:
