@@ -25,6 +25,7 @@ from tqdm import tqdm
 from experiments.options import MODEL_NAME
 from experiments.store import prepare_tracking
 from experiments.study_run import open_experiment
+from experiments.tables import AUTO, schema_for
 from experiments.tracking import params_of, tags_of
 from segmentation.errors import SegmentationError
 from segmentation.exploration import STEPS, Exploration, Table, explore
@@ -32,11 +33,9 @@ from segmentation.exploration.drawing import Picture, pictures
 from segmentation.exploration.plain import plain
 from segmentation.exploration.report import glance, render
 from segmentation.figures.style import INK
-from segmentation.inference import infer_schema
 from segmentation.loading import read_table
-from segmentation.schema import TableSchema, load_schema, to_yaml
+from segmentation.schema import to_yaml
 
-AUTO = "auto"
 REPORT = "report.html"
 DPI = 110
 PARTS = (
@@ -69,35 +68,6 @@ class Explored:
     run_id: str
     found: Exploration
     seconds: Mapping[str, float]
-
-
-def schema_for(frame: pd.DataFrame, name: str, source: str) -> TableSchema:
-    """Return the schema asked for, or one drafted from the table.
-
-    Parameters
-    ----------
-    frame
-        As read.
-    name
-        Of a shipped schema, a ``.yaml`` file, or ``auto``: a shipped schema all of whose columns
-        are in the table, else a draft.
-    source
-        Names a draft.
-
-    Raises
-    ------
-    SpecError
-        When there is no such schema.
-    DataError
-        When none can be drafted.
-    """
-    if name != AUTO:
-        return load_schema(name)
-    for shipped in ("embedded_people", "cc_general", "bank_churners"):
-        schema = load_schema(shipped)
-        if set(schema.column_names) <= set(map(str, frame.columns)):
-            return schema
-    return infer_schema(frame, Path(source).stem or "inferred")
 
 
 def run(data: str, schema_name: str, experiment_name: str, out: str, seed: int) -> Explored:

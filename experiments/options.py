@@ -23,7 +23,7 @@ class SearchOptions:
     data
         A ``.csv`` or ``.parquet`` file, ``openml:<id>`` or ``embedded[:<rows>[:<seed>]]``.
     schema
-        Name of a shipped schema, or a ``.yaml`` file.
+        Name of a shipped schema, a ``.yaml`` file, or ``auto``: one that fits, or a draft.
     n_trials
         Trials wanted in all, those of earlier sessions of the same study included.
     timeout
@@ -73,7 +73,12 @@ class SearchOptions:
 
 OPTIONS: tuple[tuple[str, Any, Any, str], ...] = (
     ("data", str, "embedded", "CSV or Parquet file, openml:<id>, or embedded[:<rows>[:<seed>]]."),
-    ("schema", str, "cc_general", "Name of a shipped schema, or a .yaml file."),
+    (
+        "schema",
+        str,
+        "cc_general",
+        "Shipped schema, .yaml file, or auto: one that fits, or a draft.",
+    ),
     ("n_trials", click.IntRange(1), 60, "Trials wanted in all; the same command continues."),
     ("timeout", click.FloatRange(0), 0.0, "Seconds after which no trial starts; 0: no limit."),
     ("seed", click.IntRange(0), 0, "Seeds everything."),

@@ -30,6 +30,7 @@ from experiments.store import prepare_tracking
 from experiments.study import default_storage, open_storage, open_study, settled, study_name
 from experiments.study_run import open_experiment, open_parent
 from experiments.summary import Summary, card, console, record_study
+from experiments.tables import load_described
 from experiments.tracking import Tracker
 from experiments.workers import Workers
 from segmentation.categories import Formed, form
@@ -38,10 +39,9 @@ from segmentation.evaluation import Guards
 from segmentation.fairness import Audit, audit
 from segmentation.features.blocks import blocks_of
 from segmentation.features.columns import customer_matrix
-from segmentation.loading import load_customers
 from segmentation.model import SegmentationModel
 from segmentation.restatement import column_flags
-from segmentation.schema import TableSchema, load_schema
+from segmentation.schema import TableSchema
 from segmentation.segmenter import Segmenter
 from segmentation.tendency import tendency
 
@@ -53,9 +53,8 @@ def run(options: SearchOptions) -> int:
 
 
 def _run(options: SearchOptions, workers: Workers) -> int:
-    table = load_schema(options.schema)
     uri = prepare_tracking()
-    validated = load_customers(options.data, table)
+    validated, table = load_described(options.data, options.schema)
     for warning in validated.warnings:
         click.echo(f"warning: {warning.without_values()}", err=True)
     formed = form(validated.customers, table, sensitive=options.sensitive)

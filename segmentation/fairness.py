@@ -75,7 +75,8 @@ class Trace:
     @property
     def sentence(self) -> str:
         """One sentence for a card."""
-        how = "track" if self.tracks else "do not track"
+        by_chance = self.information <= self.baseline
+        how = "track" if self.tracks else "do not track" if by_chance else "hardly track"
         forms = "forms segments" if self.forms else "does not form segments"
         return (
             f"{self.label} {forms}; they {how} it (adjusted mutual information "

@@ -10,7 +10,8 @@ from click.testing import CliRunner
 from mlflow import MlflowClient
 from mlflow.entities import Run
 
-from experiments.explore import main, schema_for
+from experiments.explore import main
+from experiments.tables import schema_for
 from segmentation.generator import generate
 
 
