@@ -14,11 +14,12 @@ import pandas as pd
 from segmentation.assignment import FloatArray
 from segmentation.calibration import Calibration
 from segmentation.categories import base_names, expand
+from segmentation.category_profiles import commonest_levels, with_categories
 from segmentation.errors import ModelFileError, SegmentationError
 from segmentation.evaluation import Evaluation
 from segmentation.features.columns import customer_matrix
 from segmentation.novelty import Novelty
-from segmentation.profiles import book_summary, profile_segments, with_categories
+from segmentation.profiles import book_summary, profile_segments
 from segmentation.reasons import Reasons, segment_medians
 from segmentation.reference import ReferenceSpace
 from segmentation.schema import TableSchema
@@ -98,6 +99,7 @@ class SegmentationModel:
         medians = segment_medians(coordinates, segment, segmenter.n_segments_)
         table = table or schema
         profiled = [with_categories(p.to_dict(), table, schema) for p in profiles]
+        book = {**book_summary(customers, schema), **commonest_levels(profiled[0], table)}
         return cls(
             segmenter,
             table,
@@ -108,7 +110,7 @@ class SegmentationModel:
             Calibration.learn(segmenter, customers, seed),
             {
                 **_recipe(segmenter, table),
-                **_findings(profiled, book_summary(customers, schema), evaluation),
+                **_findings(profiled, book, evaluation),
                 "map": segment_map(coordinates, segment, seed),
             },
         )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from math import isnan
 from typing import Any
@@ -14,7 +13,7 @@ from scipy.stats import rankdata
 from segmentation.assignment import FloatArray, IntArray
 from segmentation.features.columns import customer_matrix
 from segmentation.naming import segment_names, typical_sentence
-from segmentation.schema import Column, TableSchema
+from segmentation.schema import TableSchema
 from segmentation.tree_rules import segment_rules
 
 QUANTILES = {"median": 0.5, "q05": 0.05, "q25": 0.25, "q75": 0.75, "q95": 0.95}
@@ -207,43 +206,6 @@ def book_summary(
         for j, name in enumerate(schema.column_names)
         if not np.isnan(table[0, j])
     }
-
-
-def with_categories(
-    profile: Mapping[str, Any], table: TableSchema, expanded: TableSchema
-) -> dict[str, Any]:
-    """Return a profile with an entry for each category beside those of its indicators.
-
-    The entry's medians are codes: of the level with the largest share in the segment and in the
-    book. Its effect is that of the strongest indicator.
-    """
-    of = {column.name: column for column in expanded.columns if column.of}
-    entries = list(profile["columns"])
-    for column in table.columns:
-        own = [e for e in entries if e["column"] in of and of[e["column"]].of == column.name]
-        if own:
-            typical = {key: _typical_level(own, key, of, column) for key in SHARES}
-            entry = {"column": column.name, "label": column.label, "unit": column.unit}
-            strongest = max(own, key=lambda e: abs(e["effect"]))["effect"]
-            entries.append({**entry, **typical, "effect": strongest})
-    return {**profile, "columns": entries}
-
-
-SHARES = ("median", "book_median")
-
-
-def _typical_level(
-    own: Sequence[Mapping[str, Any]], key: str, of: Mapping[str, Column], column: Column
-) -> float | None:
-    """Return the code of the level with the largest share; of two, the other where it is less."""
-    known = [e for e in own if e[key] is not None]
-    if not known:
-        return None
-    best = max(known, key=lambda e: e[key])
-    levels = of[best["column"]].levels
-    if len(own) == 1 and best[key] < 0.5:
-        levels = tuple(level for level in column.levels if level not in levels)
-    return float(column.levels.index(levels[0]))
 
 
 def _columns(

@@ -42,9 +42,13 @@ class Comparison:
 
 @dataclass(frozen=True)
 class Reason:
-    """A column that decided: the customer's value, the segment's and the runner-up's median."""
+    """A column that decided: the customer's value, the segment's and the runner-up's typical one.
+
+    `typical` says what that is: the median, or the commonest level.
+    """
 
     label: str
+    typical: str
     customer: str
     segment: str
     runner_up: str
@@ -137,6 +141,7 @@ def _medians(number: int, model: ModelInfo) -> dict[str, Any]:
 def _reason(column: Column, value: float, own: dict[str, Any], rival: dict[str, Any]) -> Reason:
     return Reason(
         label=column.label,
+        typical="commonest level" if column.kind == "category" else "median",
         customer=quantity(value, column),
         segment=quantity(own.get(column.name), column),
         runner_up=quantity(rival.get(column.name), column),

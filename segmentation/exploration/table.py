@@ -90,7 +90,7 @@ class Table:
     @cached_property
     def space(self) -> Coordinates:
         """Coordinates of at most 10,000 customers in the space candidates are judged in."""
-        places = self.places(MODEL_ROWS)
+        places = self._shuffled[:MODEL_ROWS]
         formed = self.formed
         matrix = ReferenceSpace(formed.schema).fit_transform(formed.customers.iloc[places])
         varying = matrix.std(axis=0) > 0
@@ -114,7 +114,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Coordinates:
-    """Customers in the reference space.
+    """Customers in the reference space, in random order: the first few are a sample too.
 
     Parameters
     ----------

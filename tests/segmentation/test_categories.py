@@ -183,10 +183,13 @@ def test_profiles_speak_of_categories(model: SegmentationModel) -> None:
         shares = {n: e["median"] for n, e in entries.items() if n.startswith("MARITAL_STATUS=")}
         assert max(shares, key=lambda n: shares[n]) == f"MARITAL_STATUS={_level(own)}"
         assert 0.9 <= sum(shares.values()) <= 1.1
+    book = model.description()["book"]
+    assert _level(book["MARITAL_STATUS"]["median"]) == "Married"
+    assert _level(book["GENDER"]["median"], "GENDER") in {"F", "M"}
 
 
-def _level(code: float) -> str:
-    return PEOPLE.column("MARITAL_STATUS").levels[int(code)]
+def _level(code: float, column: str = "MARITAL_STATUS") -> str:
+    return PEOPLE.column(column).levels[int(code)]
 
 
 def test_names_lead_back_to_columns(small: pd.DataFrame) -> None:

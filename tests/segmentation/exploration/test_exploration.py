@@ -186,6 +186,14 @@ def test_a_scale_that_shows_it(values: np.ndarray, scale: str, zeros: int, few: 
     assert sum(shape.counts) + shape.zeros == len(values)
 
 
+def test_a_sorted_file_is_sampled_evenly() -> None:
+    """The map and the main axes see a random part, not the first rows of the file."""
+    frame = pd.DataFrame({"x": np.arange(9_000.0), "y": np.random.default_rng(0).random(9_000)})
+    space = table_of(frame).space
+    assert space.places[:2_000].mean() == pytest.approx(4_500, rel=0.05)
+    assert abs(space.matrix[:2_000, 0].mean()) < 0.1
+
+
 def test_samples_are_said(found: Exploration) -> None:
     """Above a limit a sample is used, and the report says of how many rows."""
     customers = pd.concat([found.table.customers] * 50, ignore_index=True)
