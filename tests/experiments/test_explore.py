@@ -55,10 +55,12 @@ def test_noise_is_called_noise_in_the_run(workplace: Path, client: MlflowClient)
     """A table of uniform noise: the tag, the note and the console say there is nothing."""
     noise = pd.DataFrame(np.random.default_rng(1).random((700, 5)), columns=list("abcde"))
     noise.to_csv("noise.csv", index=False)
-    result = CliRunner().invoke(main, ["--data", "noise.csv", "--experiment-name", "noise"])
+    result = CliRunner().invoke(
+        main, ["--data", "noise.csv", "--experiment-name", "explored-noise"]
+    )
     assert result.exit_code == 0, result.output
     assert "No structure" in result.output
-    run = run_of(client, "noise")
+    run = run_of(client, "explored-noise")
     assert run.data.tags["structure"] == "no"
     assert "No structure" in run.data.tags["mlflow.note.content"]
 
