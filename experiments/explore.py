@@ -30,6 +30,7 @@ from experiments.tracking import params_of, tags_of
 from segmentation.errors import SegmentationError
 from segmentation.exploration import STEPS, Exploration, Table, explore
 from segmentation.exploration.drawing import Picture, pictures
+from segmentation.exploration.evidence import search_parameters
 from segmentation.exploration.plain import plain
 from segmentation.exploration.report import glance, render
 from segmentation.figures.style import INK
@@ -185,6 +186,7 @@ def note(found: Exploration) -> str:
         f"**{found.tendency.sentence}**",
         "## What to do",
         "\n".join(todo),
+        f"As parameters of the search: `{search_parameters(found.recommendations)}`",
         f"Everything is in `{REPORT}` under Artifacts.",
         sampled,
     )
@@ -248,6 +250,8 @@ def main(data: str, schema: str, experiment_name: str, out: str, seed: int) -> N
     click.echo(found.tendency.sentence)
     for place, item in enumerate(found.recommendations, 1):
         click.echo(f"  {place:2d}. {item.text} [{item.switches}]")
+    if parameters := search_parameters(found.recommendations):
+        click.echo(f"Search with all of it: {parameters}")
     click.echo(f"{sum(explored.seconds.values()):.0f} s; run {explored.run_id}, open {REPORT}.")
 
 

@@ -8,8 +8,10 @@ from typing import Any
 
 import click
 
+from experiments.fixed import Fixed
 from experiments.space import ALGORITHMS
 from segmentation.clusterers import CLUSTERERS
+from segmentation.errors import SpecError
 
 MODEL_NAME = "customer-segmentation"
 
@@ -37,6 +39,8 @@ class SearchOptions:
     algorithms
         Keys of :data:`segmentation.clusterers.CLUSTERERS`, separated by commas; empty for those
         that pay.
+    fix
+        Choices not to search, as :meth:`experiments.fixed.Fixed.parse` reads them.
     n_jobs
         Trials judged at the same time; 0 for one a core.
     experiment_name, model_name
@@ -58,6 +62,7 @@ class SearchOptions:
     k_max: int
     k: int
     algorithms: str
+    fix: str
     n_jobs: int
     experiment_name: str
     model_name: str
@@ -86,6 +91,12 @@ OPTIONS: tuple[tuple[str, Any, Any, str], ...] = (
     ("k_max", click.IntRange(2), 10, "Most segments."),
     ("k", click.IntRange(0), 0, "Segments to register; 0: the search's own pick."),
     ("algorithms", str, "", "Comma-separated; default: those that pay."),
+    (
+        "fix",
+        str,
+        "",
+        "Choices not to search, as `explore` advises: skew=log1p,excluded=COLUMN,…",
+    ),
     ("n_jobs", click.IntRange(0), 0, "Trials at the same time; 0: one a core."),
     ("experiment_name", str, MODEL_NAME, "MLflow experiment."),
     ("model_name", str, MODEL_NAME, "Registered model."),
@@ -138,4 +149,8 @@ def checked(values: dict[str, Any]) -> SearchOptions:
             f"algorithms={options.algorithms!r}: {', '.join(sorted(unknown))} is unknown; "
             f"expected some of {', '.join(CLUSTERERS)}, separated by commas."
         )
+    try:
+        Fixed.parse(options.fix)
+    except SpecError as error:
+        raise click.UsageError(str(error)) from error
     return options

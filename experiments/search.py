@@ -22,6 +22,7 @@ from threadpoolctl import threadpool_limits
 from experiments import packaging, registry
 from experiments.candidates import RUN, Candidate
 from experiments.finding import Found, find
+from experiments.fixed import Fixed
 from experiments.options import SearchOptions, checked, search_options
 from experiments.progress import Progress
 from experiments.rungs import Ladder
@@ -57,7 +58,8 @@ def _run(options: SearchOptions, workers: Workers) -> int:
     validated, table = load_described(options.data, options.schema)
     for warning in validated.warnings:
         click.echo(f"warning: {warning.without_values()}", err=True)
-    formed = form(validated.customers, table, sensitive=options.sensitive)
+    fixed = Fixed.parse(options.fix)
+    formed = form(validated.customers, table, sensitive=options.sensitive, excluded=fixed.excluded)
     customers, schema = formed.customers, formed.schema
     client = MlflowClient()
     experiment_id = open_experiment(client, options.experiment_name)
@@ -65,6 +67,7 @@ def _run(options: SearchOptions, workers: Workers) -> int:
     space = space_for(
         *(customers, schema, options.k_min, options.k_max, options.seed),
         algorithms=options.chosen_algorithms,
+        fixed=fixed,
     )
     storage = open_storage(options.storage or default_storage(uri))
     name = study_name(options.experiment_name, digest, space)
@@ -122,6 +125,7 @@ def space_for(
     seed: int,
     *,
     algorithms: tuple[str, ...] = ALGORITHMS,
+    fixed: Fixed | None = None,
 ) -> Space:
     """Return what may be tried on these customers."""
     flags = column_flags(customer_matrix(customers, schema.column_names))
@@ -133,6 +137,7 @@ def space_for(
         algorithms=algorithms,
         often_zero=len(flags.columns) > 1,
         mixed=bool(blocks_of(schema)),
+        fixed=fixed or Fixed(),
     )
 
 

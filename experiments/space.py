@@ -9,6 +9,7 @@ from typing import Any
 
 import optuna
 
+from experiments.fixed import Fixed
 from segmentation.clusterers import CLUSTERERS
 from segmentation.clusterers.space import Categorical, FloatRange, IntRange, Range
 from segmentation.spec import HyperParameter, Preprocessing, SegmenterSpec
@@ -115,8 +116,8 @@ class Space:
         Whether columns are one value for many customers, so that it matters how that is treated.
     mixed
         Whether there are nominal columns, whose treatment and weight are then searched too.
-    preprocessing
-        Choices by name, see :data:`PREPROCESSING`.
+    fixed
+        Choices that are not searched.
     """
 
     schema: str
@@ -126,7 +127,7 @@ class Space:
     algorithms: tuple[str, ...] = ALGORITHMS
     often_zero: bool = False
     mixed: bool = False
-    preprocessing: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: PREPROCESSING)
+    fixed: Fixed = field(default_factory=Fixed)
 
     def propose(self, trial: optuna.trial.BaseTrial) -> SegmenterSpec:
         """Return the recipe a trial is about."""
@@ -174,20 +175,38 @@ class Space:
         """Return text that changes when the space does."""
         ranges = {name: repr(dict(CLUSTERERS[name].space)) for name in self.algorithms}
         first = self.first()
-        parts = (self.schema, self.k_min, self.k_max, self.seed, ranges, self._choices(), first)
+        parts = (
+            self.schema,
+            self.k_min,
+            self.k_max,
+            self.seed,
+            ranges,
+            self._choices(),
+            first,
+            self.fixed,
+        )
         return repr(parts)
 
     def _recipes(self) -> Iterator[Recipe]:
-        recipes = (*RECIPES, *PAST_ZEROS * self.often_zero, *MIXED * self.mixed)
-        return (recipe for recipe in recipes if recipe.algorithm in self.algorithms)
+        choices = self._choices()
+        for recipe in (*RECIPES, *PAST_ZEROS * self.often_zero, *MIXED * self.mixed):
+            allowed = (
+                value in choices.get(name, (value,)) for name, value in recipe.choices.items()
+            )
+            if recipe.algorithm in self.algorithms and all(allowed):
+                yield recipe
 
     def _family(self, recipe: Recipe) -> Iterator[Parameters]:
         plain: Parameters = {name: choices[0] for name, choices in self._choices().items()}
         named = f"{recipe.algorithm}_"
         usual = {name: value for name, value in USUAL.items() if name.startswith(named)}
+        if plain["reduction"] == "pca":
+            plain |= {"variance": self._variance.high}
         if self.mixed:
             plain |= {"category_weight": 1.0}
         common = {**plain, "algorithm": recipe.algorithm, **usual, **recipe.choices}
+        if self.fixed.variance is not None:
+            common["variance"] = self.fixed.variance
         for k in recipe.ks:
             if not k:
                 yield common
@@ -212,12 +231,19 @@ class Space:
 
     def _choices(self) -> dict[str, tuple[str, ...]]:
         """Return the preprocessing choices that can make a difference to this table."""
-        choices = dict(self.preprocessing)
+        choices = dict(PREPROCESSING)
         if not self.often_zero:
-            choices.pop("zeros", None)
+            del choices["zeros"]
         if not self.mixed:
-            choices.pop("categories", None)
-        return choices
+            del choices["categories"]
+        if self.fixed.variance is not None:
+            choices["reduction"] = ("pca",)
+        return {**choices, **{name: (value,) for name, value in self.fixed.choices.items()}}
+
+    @property
+    def _variance(self) -> FloatRange:
+        given = self.fixed.variance
+        return VARIANCE if given is None else FloatRange(given, given)
 
     def _preprocessing(self, trial: optuna.trial.BaseTrial) -> Preprocessing:
         chosen: Parameters = {
@@ -228,7 +254,7 @@ class Space:
         if self.mixed:
             low, high = CATEGORY_WEIGHT.low, CATEGORY_WEIGHT.high
             chosen["category_weight"] = trial.suggest_float("category_weight", low, high)
-        low, high = VARIANCE.low, VARIANCE.high
+        low, high = self._variance.low, self._variance.high
         variance = trial.suggest_float("variance", low, high) if reduced else None
         return Preprocessing(**chosen, variance=variance)
 

@@ -48,7 +48,13 @@ class Formed:
     described: TableSchema
 
 
-def form(customers: pd.DataFrame, schema: TableSchema, *, sensitive: bool = False) -> Formed:
+def form(
+    customers: pd.DataFrame,
+    schema: TableSchema,
+    *,
+    sensitive: bool = False,
+    excluded: tuple[str, ...] = (),
+) -> Formed:
     """Return what forms segments: without sensitive columns, categories as indicators.
 
     Parameters
@@ -59,8 +65,10 @@ def form(customers: pd.DataFrame, schema: TableSchema, *, sensitive: bool = Fals
         Theirs.
     sensitive
         Whether sensitive columns form segments too.
+    excluded
+        Other columns that only describe segments.
     """
-    table = schema.forming(sensitive=sensitive)
+    table = schema.forming(sensitive=sensitive, excluded=excluded)
     forming = customers[list(table.column_names)]
     expanded = expanded_schema(forming, table)
     numbers = expand(forming, table, expanded)

@@ -15,14 +15,14 @@ from experiments.benchmark.baseline import kmeans_silhouette
 from experiments.benchmark.one import search_table, shuffled
 from experiments.finding import Found
 from experiments.ranking import reason
+from experiments.tables import AUTO, load_described
 from segmentation.assignment import IntArray
+from segmentation.categories import form
 from segmentation.clusterers import CLUSTERERS
 from segmentation.evaluation import Guards
 from segmentation.features.columns import customer_matrix
 from segmentation.features.nulls import MedianFill
 from segmentation.generator import generate, planted_segments
-from segmentation.inference import infer_schema
-from segmentation.loading import load_customers
 from segmentation.schema import TableSchema, load_schema
 from segmentation.segmenter import Segmenter
 from segmentation.tendency import tendency
@@ -133,15 +133,10 @@ def repeat_rows(path: Path, repeats: int, trials: int, jobs: int) -> Iterator[Re
 
 
 def read_table(path: Path) -> tuple[pd.DataFrame, TableSchema]:
-    """Read card holders; a table of another kind by its numeric columns."""
-    schema = load_schema(CARDS)
-    header = pd.read_csv(path, nrows=0).columns
-    if set(schema.column_names) <= set(header):
-        return load_customers(str(path), schema).customers, schema
-    frame = pd.read_csv(path).select_dtypes("number").astype(np.float64)
-    unique = [name for name in frame if frame[name].is_unique]
-    frame = frame.drop(columns=unique).iloc[:, :200]
-    return frame, infer_schema(frame, path.stem)
+    """Read customers as a search does, with the shipped schema that fits or a draft."""
+    validated, table = load_described(str(path), AUTO)
+    formed = form(validated.customers, table)
+    return formed.customers, formed.schema
 
 
 def summary(rows: Sequence[PlantedRow] | Sequence[RepeatRow], by: str) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import shlex
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from segmentation.exploration.bivariate import Associations
@@ -25,8 +26,9 @@ class Recommendation:
     number
         The number that speaks for it, in words.
     switch
-        The choice it stands for: keys of :class:`segmentation.spec.Preprocessing`, or of the
-        schema (``excluded``, ``sensitive``), or of the search (``stop``).
+        The choice it stands for: keys of :class:`segmentation.spec.Preprocessing` or
+        ``excluded`` (the search's ``fix``), parameters of the search (``sensitive``, ``k_min``),
+        or what only a person can do (``stop``, ``identities``).
     """
 
     text: str
@@ -37,6 +39,22 @@ class Recommendation:
     def switches(self) -> str:
         """The switch as a person writes it: ``skew=log1p``."""
         return ", ".join(f"{key}={value}" for key, value in self.switch.items())
+
+
+def search_parameters(advice: Iterable[Recommendation]) -> str:
+    """Return, as a command line takes them, the parameters of a search that follows all advice.
+
+    What a search cannot do, to declare an identity for example, is left out.
+    """
+    fix: list[str] = []
+    options: dict[str, str] = {}
+    for key, value in (pair for item in advice for pair in item.switch.items()):
+        if key in {"sensitive", "k_min"}:
+            options[key] = str(value)
+        elif key not in {"stop", "identities"}:
+            fix.append(f"{key}={value}")
+    given = {**({"fix": ",".join(fix)} if fix else {}), **options}
+    return " ".join(f"-P {name}={shlex.quote(value)}" for name, value in given.items())
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from segmentation.exploration.drawing import Picture
+from segmentation.exploration.evidence import search_parameters
 from segmentation.exploration.explore import Exploration
 from segmentation.wording import in_words, percent
 
@@ -60,6 +61,7 @@ def render(
         },
         label=lambda name: labels.get(name, name),
         kinds=KIND_WORDS,
+        parameters=search_parameters(found.recommendations),
         glance=glance(found),
         seconds=seconds,
         now=(now or datetime.now(UTC)).strftime("%Y-%m-%d %H:%M UTC"),

@@ -156,24 +156,37 @@ class TableSchema:
         """Names of the sensitive columns, in order."""
         return tuple(column.name for column in self.columns if column.sensitive)
 
-    def forming(self, *, sensitive: bool = False) -> TableSchema:
+    def forming(self, *, sensitive: bool = False, excluded: tuple[str, ...] = ()) -> TableSchema:
         """Return the schema of the columns that form segments.
 
         Parameters
         ----------
         sensitive
             Whether sensitive columns do too.
+        excluded
+            Names of others that do not.
 
         Raises
         ------
         SpecError
-            When no column would be left.
+            When one is unknown, or no column would be left.
         """
-        if sensitive or not self.sensitive_names:
+        if unknown := sorted(set(excluded) - set(self.column_names)):
+            raise SpecError(
+                f"excluded={', '.join(unknown)}: schema {self.name!r} has no such column; "
+                f"expected some of {', '.join(self.column_names)}"
+            )
+        left_out = dict.fromkeys(excluded, "left out: describes segments, does not form them")
+        if not sensitive:
+            left_out |= dict.fromkeys(self.sensitive_names, SENSITIVE)
+        if not left_out:
             return self
-        kept = tuple(column for column in self.columns if not column.sensitive)
+        kept = tuple(column for column in self.columns if column.name not in left_out)
         if not kept:
-            raise SpecError(f"schema {self.name!r} has only sensitive columns: none forms segments")
+            raise SpecError(
+                f"schema {self.name!r} has no column left that forms segments: "
+                f"{', '.join(left_out)} only describe them"
+            )
         names = {column.name for column in kept}
         return replace(
             self,
@@ -184,7 +197,7 @@ class TableSchema:
                 replace(e, values={k: v for k, v in e.values.items() if k in names})
                 for e in self.examples
             ),
-            excluded={**self.excluded, **dict.fromkeys(self.sensitive_names, SENSITIVE)},
+            excluded={**self.excluded, **left_out},
         )
 
     def to_dict(self) -> dict[str, Any]:

@@ -21,6 +21,7 @@ OPTIONS = SearchOptions(
     k_max=5,
     k=0,
     algorithms="",
+    fix="",
     n_jobs=1,
     experiment_name="test",
     model_name="test",

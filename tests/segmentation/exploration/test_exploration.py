@@ -12,6 +12,7 @@ import pytest
 from segmentation.exploration import STEPS, Exploration, Table, explore
 from segmentation.exploration.descriptive import describe, tail_index
 from segmentation.exploration.drawing import pictures
+from segmentation.exploration.evidence import search_parameters
 from segmentation.exploration.nulls import nulls
 from segmentation.exploration.plain import plain
 from segmentation.exploration.report import number, render
@@ -109,6 +110,9 @@ def test_every_switch_is_understood(found: Exploration) -> None:
                 assert key in {"excluded", "sensitive", "stop", "k_min", "identities"}
     assert {"skew", "outliers", "scale", "nulls"} <= set(recipe)
     Preprocessing(**recipe)
+    parameters = search_parameters(found.recommendations)
+    assert parameters.startswith("-P fix=")
+    assert all(f"{key}={value}" in parameters for key, value in recipe.items())
 
 
 def test_skew_advice_gives_both_numbers(found: Exploration) -> None:
