@@ -1,8 +1,9 @@
 """A model as a folder of arrays and JSON: nothing in it can run code when it is read.
 
 ``model.json`` holds the recipe and the names, ``arrays.npz`` every learned number,
-``description.json`` what is known about the segments, for people and pages. The pipeline is
-built again from the recipe by this package's own code and handed its learned arrays.
+``description.json`` what is known about the segments, for people and pages, ``manifest.json``
+the digests of the three, checked before anything else is read. The pipeline is built again from
+the recipe by this package's own code and handed its learned arrays.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.pipeline import Pipeline
 
+from segmentation.digests import MANIFEST, check_seal, seal
 from segmentation.errors import ModelFileError
 from segmentation.features import build_pipeline
 from segmentation.rules import rule_from_arrays
@@ -28,7 +30,7 @@ from segmentation.spec import SegmenterSpec
 Arrays = Mapping[str, NDArray[Any]]
 FORMAT = 1
 RECIPE, ARRAYS, DESCRIPTION = "model.json", "arrays.npz", "description.json"
-FILES = (RECIPE, ARRAYS, DESCRIPTION)
+FILES = (RECIPE, ARRAYS, DESCRIPTION, MANIFEST)
 
 
 @dataclass(frozen=True)
@@ -50,22 +52,24 @@ class Stored:
     description: Mapping[str, Any]
 
     def write(self, directory: Path) -> None:
-        """Write the three files, making the folder if need be; equal data gives equal bytes."""
+        """Write the files, making the folder if need be; equal data gives equal bytes."""
         directory.mkdir(parents=True, exist_ok=True)
         _write_json(directory / RECIPE, {"format": FORMAT, **self.recipe})
         _write_json(directory / DESCRIPTION, self.description)
         np.savez_compressed(directory / ARRAYS, allow_pickle=False, **dict(self.arrays))
+        seal(directory)
 
     @classmethod
     def read(cls, directory: Path) -> Stored:
-        """Read the three files.
+        """Read the files.
 
         Raises
         ------
         ModelFileError
-            When a file is missing, damaged, of another format, or does not belong there.
+            When a file is missing, changed, of another format, or does not belong there.
         """
         _check_files(directory)
+        check_seal(directory)
         recipe = _read_json(directory / RECIPE)
         if recipe.get("format") != FORMAT:
             raise ModelFileError(

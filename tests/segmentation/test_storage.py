@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 
 from segmentation.clusterers import CLUSTERERS
+from segmentation.digests import seal
 from segmentation.errors import ModelFileError
 from segmentation.model import SegmentationModel
 from segmentation.segmenter import Segmenter
@@ -93,7 +94,7 @@ def test_nothing_saved_is_an_object(folder) -> None:
         assert all(arrays[name].dtype.kind in "fiubU" for name in arrays.files)
 
 
-@pytest.mark.parametrize("name", ["model.json", "arrays.npz", "description.json"])
+@pytest.mark.parametrize("name", ["model.json", "arrays.npz", "description.json", "manifest.json"])
 def test_missing_file_is_named(folder, name) -> None:
     """A folder that lacks a file is refused with the file's name."""
     (folder / name).unlink()
@@ -106,6 +107,7 @@ def test_missing_file_is_named(folder, name) -> None:
 def test_damaged_file_is_named(folder, name, content) -> None:
     """Empty, binary, misplaced or cut-off content is refused with the file's name."""
     (folder / name).write_bytes(content)
+    seal(folder)
     with pytest.raises(ModelFileError, match=name):
         SegmentationModel.load(folder)
 
@@ -127,9 +129,11 @@ def test_pickled_objects_are_refused_and_not_run(folder, tmp_path) -> None:
         content = {name: arrays[name] for name in arrays.files}
     content["medians"] = np.array([Bomb(mark)], dtype=object)
     np.savez(folder / "arrays.npz", **content)
+    seal(folder)
     with pytest.raises(ModelFileError, match="plain arrays"):
         SegmentationModel.load(folder)
     (folder / "arrays.npz").write_bytes(pickle.dumps(Bomb(mark)))
+    seal(folder)
     with pytest.raises(ModelFileError, match="plain arrays"):
         SegmentationModel.load(folder)
     assert not mark.exists()
@@ -157,6 +161,7 @@ def test_recipe_that_does_not_fit_is_refused(folder, key, value, message) -> Non
     """A recipe of another format, or one that contradicts the arrays, is no model."""
     recipe = json.loads((folder / "model.json").read_text())
     (folder / "model.json").write_text(json.dumps({**recipe, key: value}))
+    seal(folder)
     with pytest.raises(ModelFileError, match=message):
         SegmentationModel.load(folder)
 
@@ -167,6 +172,7 @@ def test_missing_array_is_refused_on_loading(folder, gone) -> None:
     with np.load(folder / "arrays.npz") as arrays:
         content = {name: arrays[name] for name in arrays.files if name != gone}
     np.savez(folder / "arrays.npz", **content)
+    seal(folder)
     with pytest.raises(ModelFileError, match="do not make a model together"):
         SegmentationModel.load(folder)
 
@@ -175,3 +181,37 @@ def test_folder_that_is_not_there_is_named(tmp_path) -> None:
     """A wrong path is not mistaken for a damaged model."""
     with pytest.raises(ModelFileError, match="nowhere is not a folder"):
         SegmentationModel.load(tmp_path / "nowhere")
+
+
+def flip(content: bytes) -> bytes:
+    """Return the content with one bit of its middle turned."""
+    middle = len(content) // 2
+    return content[:middle] + bytes([content[middle] ^ 1]) + content[middle + 1 :]
+
+
+@pytest.mark.parametrize("name", ["model.json", "arrays.npz", "description.json"])
+@pytest.mark.parametrize("change", [flip, lambda content: content[:-1], lambda _: b""])
+def test_a_changed_file_is_refused_by_name(folder, name, change) -> None:
+    """One bit, one byte or everything: the manifest has another digest."""
+    file = folder / name
+    file.write_bytes(change(file.read_bytes()))
+    with pytest.raises(ModelFileError, match=rf"{name} in .* changed since"):
+        SegmentationModel.load(folder)
+
+
+def test_a_file_of_another_model_is_refused_by_name(folder, tmp_path) -> None:
+    """A sound file swapped in from another sound model is a change."""
+    trained("gaussian_full", "gaussian").save(tmp_path / "other")
+    (folder / "arrays.npz").write_bytes((tmp_path / "other" / "arrays.npz").read_bytes())
+    with pytest.raises(ModelFileError, match=r"arrays\.npz in .* changed since"):
+        SegmentationModel.load(folder)
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{}", '{"sha256": 1}', "no JSON"])
+def test_a_manifest_without_digests_is_refused(folder, content) -> None:
+    """A manifest that says nothing vouches for nothing."""
+    (folder / "manifest.json").write_text(content)
+    with pytest.raises(
+        ModelFileError, match=r"manifest\.json is not a list of digests|lacks|holds"
+    ):
+        SegmentationModel.load(folder)
