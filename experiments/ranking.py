@@ -16,8 +16,10 @@ from experiments.candidates import Candidate
 from segmentation.clusterers import CLUSTERERS
 
 VOTE, CROWDED = 1.3, 1.5
-# Rank correlation of the score between split seeds is .9: differences below this mean nothing.
+# Rank correlation of the score between split seeds is .9: a score is known to about .02, so the
+# difference of two is known to about .04 and below that means nothing.
 NOISE = 0.02
+EQUAL = 2 * NOISE
 SIMPLE_FIRST = tuple(CLUSTERERS)
 
 
@@ -78,14 +80,14 @@ class Ranking:
         """Return the best standing, or with `k` that of the rung with so many segments.
 
         Segments that come back when refitted go before others, whatever the score. Of
-        candidates with as many segments whose scores differ by no more than their noise, the
-        simplest is picked.
+        candidates whose scores are equal within noise, the one that is set apart most is picked,
+        and of those with as many segments the simplest.
         """
         if k:
             return next((standing for standing in self.ladder() if standing.k == k), None)
         held = [s for s in self.standings if s.candidate.evaluation.firm] or self.standings
         best = next((s for s in held if not s.candidate.restates), next(iter(held), None))
-        return _simplest(best, held) if best else None
+        return _simplest(_most_apart(best, held), held) if best else None
 
 
 def settle(candidates: Iterable[Candidate]) -> Ranking:
@@ -164,10 +166,18 @@ def reason(ranking: Ranking, pick: Standing, asked: int = 0) -> str:
     if not others:
         return f"{head}no other number kept all guards."
     rivals = " and ".join(f"{s.score:.2f} with {s.k}" for s in others)
-    flags = ""
-    if any(s.score > pick.score for s in others):
-        flags = " (which restate two yes/no facts or do not come back when refitted)"
-    return f"{head}the best score, {pick.score:.2f}, against {rivals}{flags}."
+    above = [s for s in rungs if s.score > pick.score and s.k != pick.k]
+    if not above:
+        return f"{head}the best score, {pick.score:.2f}, against {rivals}."
+    if all(s.score <= pick.score + EQUAL + NOISE for s in above):
+        return (
+            f"{head}the most set apart (separation {pick.candidate.evaluation.separation:.2f}) of "
+            f"those whose scores are equal within noise, {pick.score:.2f} against {rivals}."
+        )
+    return (
+        f"{head}the best score, {pick.score:.2f}, of those that come back when refitted and say "
+        f"more than two yes/no facts; the others: {rivals}."
+    )
 
 
 def _contenders(candidates: Iterable[Candidate]) -> list[Candidate]:
@@ -182,6 +192,16 @@ def _contenders(candidates: Iterable[Candidate]) -> list[Candidate]:
 
 def _only_unstable(candidate: Candidate) -> bool:
     return [n for n, excess in candidate.evaluation.excess.items() if excess > 0] == ["stability"]
+
+
+def _most_apart(best: Standing, standings: Sequence[Standing]) -> Standing:
+    """Return the one of largest separation of those equal to the best, whatever their number."""
+    equals = [
+        s
+        for s in standings
+        if s.candidate.restates == best.candidate.restates and s.score >= best.score - EQUAL
+    ]
+    return max(equals, key=lambda s: (s.candidate.evaluation.separation, s.score))
 
 
 def _simplest(best: Standing, standings: Sequence[Standing]) -> Standing:

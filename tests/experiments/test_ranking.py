@@ -142,6 +142,18 @@ def test_a_recipe_tried_twice_counts_once() -> None:
     assert [s.candidate.number for s in settle([twin, one]).standings] == [3]
 
 
+def test_of_equals_the_most_set_apart_is_picked() -> None:
+    """Scores within twice the noise are equal, whatever the number of segments."""
+    best = candidate(0, 5, 1.50, separation=0.6)
+    apart = candidate(1, 3, 1.47, separation=0.9)
+    worse = candidate(2, 4, 1.45, separation=1.0)
+    ranking = settle([best, apart, worse])
+    pick = ranking.pick()
+    assert pick is not None
+    assert pick.candidate.number == 1
+    assert "3 segments: the most set apart (separation 0.90)" in reason(ranking, pick)
+
+
 @pytest.mark.parametrize(
     ("others", "asked", "said"),
     [
@@ -149,7 +161,11 @@ def test_a_recipe_tried_twice_counts_once() -> None:
         ([candidate(1, 6, 1.1)], 0, "4 segments: the best score, 1.50, against 1.10 with 6"),
         ([], 0, "no other number kept all guards"),
         ([candidate(1, 3, 1.6)], 4, "as asked; the search itself would pick 3"),
-        ([candidate(1, 3, 1.7, restatement=0.9)], 0, "which restate two yes/no facts"),
+        (
+            [candidate(1, 3, 1.7, restatement=0.9)],
+            0,
+            "say more than two yes/no facts; the others: 1.70",
+        ),
     ],
 )
 def test_the_pick_is_explained(others: list[Candidate], asked: int, said: str) -> None:
