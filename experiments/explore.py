@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 import os
 import sys
 import tempfile
@@ -23,7 +22,7 @@ from mlflow.utils.mlflow_tags import MLFLOW_RUN_NAME, MLFLOW_RUN_NOTE
 from tqdm import tqdm
 
 from experiments.options import MODEL_NAME
-from experiments.store import prepare_tracking
+from experiments.store import prepare_tracking, quiet
 from experiments.study_run import open_experiment
 from experiments.tables import AUTO, schema_for
 from experiments.tracking import params_of, tags_of
@@ -238,8 +237,7 @@ def _timed(seconds: dict[str, float], step: str) -> Iterator[None]:
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of samples.")
 def main(data: str, schema: str, experiment_name: str, out: str, seed: int) -> None:
     """Describe a table, judge whether it has clusters, and say what to do before a search."""
-    logging.getLogger("mlflow").setLevel(logging.ERROR)
-    logging.getLogger("alembic").setLevel(logging.WARNING)
+    quiet()
     try:
         explored = run(data, schema, experiment_name, out, seed)
     except SegmentationError as error:

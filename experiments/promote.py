@@ -1,16 +1,14 @@
-"""Make a registered version the champion, after it showed that it answers."""
+"""Make a registered version the champion, if it passes every gate."""
 
 from __future__ import annotations
 
-import logging
 import sys
 
 import click
-import optuna
 
-from experiments import registry
+from experiments import promotion, registry
 from experiments.rung import register_rung
-from experiments.store import prepare_tracking
+from experiments.store import prepare_tracking, quiet
 from segmentation.errors import SegmentationError
 
 
@@ -25,20 +23,29 @@ from segmentation.errors import SegmentationError
     type=click.IntRange(0),
     help="Segments: another rung of the champion's ladder, registered where it is not yet.",
 )
-def main(model_name: str, version: str, k: int) -> None:
-    """Load a version back, let it answer its own input example, then move the champion alias."""
-    logging.getLogger("mlflow").setLevel(logging.ERROR)
-    optuna.logging.set_verbosity(optuna.logging.ERROR)
+@click.option(
+    "--force", type=bool, default=False, is_flag=False, flag_value=True, help="Pass closed gates."
+)
+@click.option("--reason", default="", help="For the record; needed to force.")
+def main(model_name: str, version: str, k: int, force: bool, reason: str) -> None:
+    """Ask every gate, print each with its number, then move the champion alias."""
+    quiet()
     prepare_tracking()
     try:
         wanted = register_rung(model_name, k) if k else version
-        moved = registry.promote(model_name, wanted)
+        moved = promotion.promote(model_name, wanted, force=force, reason=reason)
     except (registry.RegistryError, SegmentationError) as error:
         click.echo(f"error: {error}", err=True)
         sys.exit(2)
+    report(model_name, moved)
+
+
+def report(name: str, moved: promotion.Promotion) -> None:
+    """Print the gates and the move."""
+    for gate in moved.gates:
+        click.echo(f"  {gate}")
     before = f"version {moved.from_version}" if moved.from_version else "none"
-    click.echo(f"{model_name}@champion: {before} -> version {moved.to_version}")
-    click.echo("Restart the scoring server to serve it: it reads the alias when it starts.")
+    click.echo(f"{name}@champion: {before} -> version {moved.to_version}")
 
 
 if __name__ == "__main__":

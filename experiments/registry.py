@@ -1,27 +1,39 @@
-"""The registered versions: register, describe, promote."""
+"""The registered versions: register, describe."""
 
 from __future__ import annotations
 
+import getpass
 import json
+import os
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 import mlflow
 from mlflow import MlflowClient
-from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 
+from experiments import integrity, trail
 from experiments.packaging import DATA
+from experiments.study_run import open_experiment
 from segmentation.errors import SegmentationError
 from segmentation.schema import TableSchema
 
 MODEL_NAME = "customer-segmentation"
-CHAMPION = "champion"
+CHAMPION = trail.CHAMPION
 CHALLENGER = "challenger"
 TRIAL = "trial_run"
 ABOUT = "Customer segments found without labels; the alias `champion` is the version served."
+
+
+HAPPENINGS = (
+    "What happens to the registered model {name}: its promotions (append-only), comparisons of "
+    "versions, and the monitoring of new customers."
+)
+# On the registered model: a name that a person gave to a segment.
+NAME = "segment_name."
 
 
 class RegistryError(Exception):
@@ -58,19 +70,12 @@ class ModelInfo:
     map: dict[str, Any]
 
 
-@dataclass(frozen=True)
-class Promotion:
-    """A move of the champion alias."""
-
-    from_version: str
-    to_version: str
-
-
 def register(
     client: MlflowClient,
     name: str,
     model_uri: str,
     *,
+    run_id: str,
     description: str,
     tags: Mapping[str, str],
 ) -> str:
@@ -78,23 +83,48 @@ def register(
 
     The first version becomes the champion, a later one the challenger.
 
+    Parameters
+    ----------
+    client
+        Of the registry.
+    name
+        Of the registered model, made where there is none.
+    model_uri
+        ``models:/<model id>``.
+    run_id
+        Of the run that logged the model; the digests of its files are kept there.
+    description, tags
+        Of the version.
+
     Raises
     ------
     RegistryError
         When the model cannot be loaded or does not answer.
     """
     check_answers(model_uri)
-    try:
-        client.create_registered_model(name, description=ABOUT)
-    except MlflowException as error:
-        if error.error_code != "RESOURCE_ALREADY_EXISTS":
-            raise
-    made = mlflow.register_model(model_uri, name, tags=dict(tags))
+    trail.create(client, name, ABOUT, registry_experiment(client, name))
+    sealed = integrity.seal(client, run_id, model_uri)
+    made = mlflow.register_model(model_uri, name, tags={**tags, **sealed})
     version = str(made.version)
     client.update_model_version(name, version, description=description)
-    alias = CHALLENGER if version_of(client, name, CHAMPION) else CHAMPION
-    client.set_registered_model_alias(name, alias, version)
+    record = trail.Trail(client, name)
+    moves = record.notice()
+    if not moves:
+        with suppress(trail.LostRaceError):
+            record.move(moves, version, who=user(), why="first version", kind="register")
+            return version
+    client.set_registered_model_alias(name, CHALLENGER, version)
     return version
+
+
+def registry_experiment(client: MlflowClient, name: str) -> str:
+    """Return the experiment of what happens to a registered model: promotions, comparisons."""
+    return open_experiment(client, f"{name}-registry", HAPPENINGS.format(name=name))
+
+
+def user() -> str:
+    """Return who runs this process, for the record."""
+    return os.environ.get("MLFLOW_TRACKING_USERNAME") or getpass.getuser()
 
 
 def version_of_trial(client: MlflowClient, name: str, run_id: str) -> str:
@@ -127,6 +157,7 @@ def describe(name: str = MODEL_NAME, alias: str = CHAMPION) -> ModelInfo:
         uri = f"models:/{name}/{found.version}/data/{DATA}/description.json"
         about = json.loads(mlflow.artifacts.load_text(uri))
         run = client.get_run(str(found.run_id))
+        given = given_names(client, name)
     except (MlflowException, OSError, ValueError) as error:
         raise RegistryError(
             f"no description of {name}@{alias} in the registry at {mlflow.get_tracking_uri()}: "
@@ -139,53 +170,25 @@ def describe(name: str = MODEL_NAME, alias: str = CHAMPION) -> ModelInfo:
         experiment_id=str(run.info.experiment_id),
         created=datetime.fromtimestamp(found.creation_timestamp / 1000, tz=UTC),
         schema=TableSchema.from_dict(about["schema"]),
-        profiles=about["profiles"],
+        profiles=[{**p, "name": given.get(p["number"], p["name"])} for p in about["profiles"]],
         book=about["book"],
         evaluation=about["evaluation"],
         map=about["map"],
     )
 
 
-def promote(name: str = MODEL_NAME, version: str = CHALLENGER) -> Promotion:
-    """Make a version the champion after it answered its own input example.
-
-    Parameters
-    ----------
-    name
-        Of the registered model.
-    version
-        A number or an alias.
-
-    Raises
-    ------
-    RegistryError
-        When there is no such version, or its model does not answer.
-    """
-    client = MlflowClient()
-    target = version if version.isdecimal() else version_of(client, name, version)
-    if not target:
-        raise RegistryError(f"{name} has no version with the alias {version!r}: nothing to promote")
-    check_answers(f"models:/{name}/{target}")
-    before = version_of(client, name, CHAMPION)
-    client.set_registered_model_alias(name, CHAMPION, target)
-    if target == version_of(client, name, CHALLENGER):
-        client.delete_registered_model_alias(name, CHALLENGER)
-    return Promotion(before, target)
+def given_names(client: MlflowClient, name: str) -> dict[int, str]:
+    """Return the names that people gave to segments, by number."""
+    tags = client.get_registered_model(name).tags
+    return {
+        int(key.removeprefix(NAME)): str(value)
+        for key, value in tags.items()
+        if key.startswith(NAME)
+    }
 
 
-def version_of(client: MlflowClient, name: str, alias: str) -> str:
-    """Return the version behind an alias, empty when there is none."""
-    try:
-        found: ModelVersion = client.get_model_version_by_alias(name, alias)
-    except MlflowException as error:
-        if error.error_code in {"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"}:
-            return ""
-        raise
-    return str(found.version)
-
-
-def check_answers(model_uri: str) -> None:
-    """Load a model back and let it score its own input example.
+def check_answers(model_uri: str) -> int:
+    """Load a model back and let it score its own input example; return the number of answers.
 
     Raises
     ------
@@ -202,3 +205,4 @@ def check_answers(model_uri: str) -> None:
         ) from error
     if len(answer) != len(example):
         raise RegistryError(f"{model_uri} answered {len(answer)} of {len(example)} examples")
+    return len(answer)

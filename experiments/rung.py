@@ -7,6 +7,7 @@ from mlflow import MlflowClient
 from experiments import registry
 from experiments.options import read_options
 from experiments.search import run
+from experiments.trail import version_of
 
 
 def register_rung(name: str, k: int) -> str:
@@ -28,7 +29,7 @@ def register_rung(name: str, k: int) -> str:
         When there is no champion, or the study has no feasible candidate with so many segments.
     """
     client = MlflowClient()
-    champion = registry.version_of(client, name, registry.CHAMPION)
+    champion = version_of(client, name, registry.CHAMPION)
     if not champion:
         raise registry.RegistryError(f"{name} has no champion: run a search first")
     study = str(client.get_model_version(name, champion).run_id)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import sys
 from collections.abc import Iterator
@@ -18,7 +17,7 @@ from mlflow.exceptions import MlflowException
 from tqdm import tqdm
 
 from experiments.registry import CHAMPION, MODEL_NAME, RegistryError, describe
-from experiments.store import prepare_tracking
+from experiments.store import prepare_tracking, quiet
 from segmentation.errors import SegmentationError
 from segmentation.levels import decode
 from segmentation.loading import iter_chunks
@@ -120,7 +119,7 @@ def _appearing_whole(target: Path) -> Iterator[Path]:
 @click.option("--alias", default=CHAMPION, show_default=True)
 def main(data: Path, out: Path, model_name: str, alias: str) -> None:
     """Score a file with a registered model."""
-    logging.getLogger("mlflow").setLevel(logging.ERROR)
+    quiet()
     if data.resolve() == out.resolve():
         raise click.UsageError(f"out={str(out)!r} is the input; name another file.")
     prepare_tracking()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import sys
 from collections.abc import Sequence
@@ -10,7 +9,6 @@ from dataclasses import asdict, replace
 from typing import Any
 
 import click
-import optuna
 import pandas as pd
 from mlflow import MlflowClient
 from mlflow.data.code_dataset_source import CodeDatasetSource
@@ -19,7 +17,7 @@ from mlflow.entities import DatasetInput
 from optuna.trial import FrozenTrial, TrialState
 from threadpoolctl import threadpool_limits
 
-from experiments import packaging, registry
+from experiments import lineage, packaging, registry
 from experiments.candidates import RUN, Candidate
 from experiments.finding import Found, find
 from experiments.fixed import Fixed
@@ -27,7 +25,7 @@ from experiments.options import SearchOptions, checked, search_options
 from experiments.progress import Progress
 from experiments.rungs import Ladder
 from experiments.space import ALGORITHMS, Space
-from experiments.store import prepare_tracking
+from experiments.store import prepare_tracking, quiet
 from experiments.study import default_storage, open_storage, open_study, settled, study_name
 from experiments.study_run import open_experiment, open_parent
 from experiments.summary import Summary, card, console, record_study
@@ -110,7 +108,8 @@ def summed_up(tracker: Tracker, found: Found, formed: Formed, options: SearchOpt
     structure = tendency(formed.customers, formed.schema, options.seed)
     if found.pick is None:
         return Summary(found, structure, options.k, None)
-    model = build(found.pick.candidate, formed)
+    client, name = tracker.client, options.model_name
+    model = lineage.identified(client, name, build(found.pick.candidate, formed), formed.people)
     audited = audit_of(model, formed, options.seed)
     summary = Summary(found, structure, options.k, model, audit=audited)
     registered = register(tracker, summary, model, len(formed.customers), options)
@@ -157,7 +156,9 @@ def register(
         return f"{options.model_name} version {known}"
     text = card(summary, model, rows, options)
     uri = packaging.log_model(client, tracker.parent, model)
+    identity = model.identity
     tags = {
+        "segments_kept": f"{identity.kept} of {len(identity.numbers)}",
         "algorithm": pick.spec.clusterer,
         "segments": str(pick.evaluation.n_segments),
         "score": f"{found.pick.score:.3f}",
@@ -166,7 +167,10 @@ def register(
         "sensitive": "form" if options.sensitive else "describe",
         registry.TRIAL: pick.run_id,
     }
-    version = registry.register(client, options.model_name, uri, description=text, tags=tags)
+    version = registry.register(
+        client, options.model_name, uri, run_id=tracker.parent, description=text, tags=tags
+    )
+    lineage.remember(client, options.model_name, identity)
     registered = f"{options.model_name} version {version}"
     tracker.tags(tracker.parent, {"registered": registered})
     return registered
@@ -205,9 +209,7 @@ def describe_data(customers: pd.DataFrame, source: str) -> tuple[DatasetInput, s
 @search_options
 def main(**values: Any) -> None:
     """Search preprocessing × algorithm × hyperparameters; register the best segmentation."""
-    logging.getLogger("mlflow").setLevel(logging.ERROR)
-    logging.getLogger("alembic").setLevel(logging.WARNING)
-    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    quiet()
     try:
         status = run(checked(values))
     except SegmentationError as error:

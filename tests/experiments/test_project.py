@@ -8,10 +8,11 @@ import click
 import pytest
 import yaml
 
-from experiments import explore, promote, score, search
+from experiments import explore, promote, rollback, score, search
 
 ROOT = Path(__file__).resolve().parents[2]
 COMMANDS = {
+    "rollback": rollback.main,
     "main": search.main,
     "promote": promote.main,
     "score": score.main,

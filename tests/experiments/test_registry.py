@@ -9,7 +9,8 @@ import pytest
 from click.testing import CliRunner
 from mlflow import MlflowClient
 
-from experiments import packaging, promote, registry, score
+from experiments import packaging, promote, promotion, registry, score
+from experiments.trail import version_of
 from segmentation.errors import DataError
 from segmentation.generator import generate
 from segmentation.judging import Judge
@@ -39,7 +40,9 @@ def versions(workplace: Path, model: SegmentationModel) -> tuple[str, str]:
     made = []
     for _ in range(2):
         uri = packaging.log_model(client, run.info.run_id, model)
-        made.append(registry.register(client, NAME, uri, description="about", tags={"k": "4"}))
+        run_id = run.info.run_id
+        about = {"description": "about", "tags": {"k": "4"}}
+        made.append(registry.register(client, NAME, uri, run_id=run_id, **about))
     return made[0], made[1]
 
 
@@ -47,8 +50,8 @@ def test_the_first_version_is_champion_the_next_challenger(
     versions: tuple[str, str], client: MlflowClient
 ) -> None:
     """Nothing that is served changes by registering."""
-    assert registry.version_of(client, NAME, "champion") == versions[0]
-    assert registry.version_of(client, NAME, "challenger") == versions[1]
+    assert version_of(client, NAME, "champion") == versions[0]
+    assert version_of(client, NAME, "challenger") == versions[1]
     assert client.get_model_version(NAME, versions[0]).description == "about"
 
 
@@ -72,9 +75,9 @@ def test_what_is_not_there_is_named(versions: tuple[str, str]) -> None:
     with pytest.raises(registry.RegistryError, match="no-such-model@champion"):
         registry.describe("no-such-model")
     with pytest.raises(registry.RegistryError, match="nothing to promote"):
-        registry.promote(NAME, "no-such-alias")
-    with pytest.raises(registry.RegistryError, match="does not answer"):
-        registry.promote(NAME, "99")
+        promotion.promote(NAME, "no-such-alias")
+    with pytest.raises(registry.RegistryError, match="no version 99"):
+        promotion.promote(NAME, "99")
 
 
 def test_the_logged_model_answers_like_the_model(
@@ -126,7 +129,7 @@ def test_a_damaged_model_is_not_registered(
     folder = Path(mlflow.artifacts.download_artifacts(uri)) / "data" / packaging.DATA
     (folder / "arrays.npz").write_bytes(b"damaged")
     with pytest.raises(registry.RegistryError, match="does not answer"):
-        registry.register(client, "damaged", uri, description="", tags={})
+        registry.register(client, "damaged", uri, run_id=run.info.run_id, description="", tags={})
     assert not client.search_model_versions("name = 'damaged'")
 
 
@@ -137,12 +140,12 @@ def test_promote_moves_the_alias_and_says_so(
     first = CliRunner().invoke(promote.main, ["--model-name", NAME])
     assert first.exit_code == 0, first.output
     assert f"version {versions[0]} -> version {versions[1]}" in first.output
-    assert registry.version_of(client, NAME, "champion") == versions[1]
+    assert version_of(client, NAME, "champion") == versions[1]
     second = CliRunner().invoke(promote.main, ["--model-name", NAME])
     assert (second.exit_code, "nothing to promote" in second.output) == (2, True)
     back = CliRunner().invoke(promote.main, ["--model-name", NAME, "--version", versions[0]])
     assert back.exit_code == 0
-    assert registry.version_of(client, NAME, "champion") == versions[0]
+    assert version_of(client, NAME, "champion") == versions[0]
 
 
 @pytest.mark.parametrize("ending", ["csv", "parquet"])

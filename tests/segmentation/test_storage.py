@@ -151,7 +151,7 @@ def test_file_that_does_not_belong_is_refused(folder) -> None:
     [
         ("format", 99, "format 99: expected 1"),
         ("rule", "oracle", "oracle"),
-        ("names", ["only one"], "1 names, 4 medians, 4 segments"),
+        ("identity", {"numbers": [1], "names": ["only one"]}, "KeyError"),
         ("spec", "{}", "not a segmenter spec"),
         ("schema", {"name": "x"}, "malformed"),
         ("noise_share", None, "TypeError"),

@@ -1,0 +1,106 @@
+"""Take a registered model only as it was registered: every file by its digest."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import mlflow
+import yaml
+from mlflow import MlflowClient
+from mlflow.entities.model_registry import ModelVersion
+from mlflow.exceptions import MlflowException
+
+from segmentation.digests import compare, digests
+from segmentation.errors import ModelFileError
+
+FOLDER = "manifests"
+# On a version: the digest of its manifest, which lies among the artifacts of its run.
+DIGEST = "manifest"
+LOADER = "experiments.scoring_model"
+# Written by MLflow and Python when a model is loaded from where it lies; never taken along.
+BESIDE = ("registered_model_meta", "__pycache__")
+
+
+def seal(client: MlflowClient, run_id: str, model_uri: str) -> dict[str, str]:
+    """Record the digests of a logged model's files in its run; return the tags of its version.
+
+    Parameters
+    ----------
+    client
+        Of the tracking store.
+    run_id
+        Of the run that logged the model.
+    model_uri
+        ``models:/<model id>``.
+    """
+    with _copy(model_uri) as folder:
+        text = json.dumps(digests(folder), indent=1, sort_keys=True)
+    digest = hashlib.sha256(text.encode()).hexdigest()
+    client.log_text(run_id, text, f"{FOLDER}/{digest}.json")
+    return {DIGEST: digest}
+
+
+@contextmanager
+def verified(client: MlflowClient, name: str, version: str) -> Iterator[Path]:
+    """Yield a folder with the files of a version, each as it was registered.
+
+    Nothing is loaded, so nothing in the files has run.
+
+    Raises
+    ------
+    ModelFileError
+        When a file is missing, was changed or added, each named; or the version has no manifest.
+    MlflowException
+        When there is no such version, or the store cannot be reached.
+    """
+    found = client.get_model_version(name, version)
+    expected = _manifest(found)
+    with _copy(f"models:/{name}/{version}") as folder:
+        compare(expected, digests(folder), f"{name} version {version}")
+        _check_loader(folder, f"{name} version {version}")
+        yield folder
+
+
+def _manifest(version: ModelVersion) -> dict[str, str]:
+    where = f"{version.name} version {version.version}"
+    digest = version.tags.get(DIGEST)
+    if not digest:
+        raise ModelFileError(
+            f"{where} has no tag {DIGEST!r}: nobody vouches for its files. Register it with "
+            "`mlflow run .`, not by hand."
+        )
+    path = f"{FOLDER}/{digest}.json"
+    try:
+        text = mlflow.artifacts.load_text(f"runs:/{version.run_id}/{path}")
+    except (MlflowException, OSError) as error:
+        raise ModelFileError(f"{where}: its manifest {path} is not among its run's") from error
+    if hashlib.sha256(text.encode()).hexdigest() != digest:
+        raise ModelFileError(f"{where}: its manifest {path} changed since it was registered")
+    return {str(file): str(value) for file, value in json.loads(text).items()}
+
+
+def _check_loader(folder: Path, where: str) -> None:
+    """Refuse a model that is not ours to load: MLflow runs the loader that `MLmodel` names."""
+    about = yaml.safe_load((folder / "MLmodel").read_text(encoding="utf-8"))
+    loader = about.get("flavors", {}).get("python_function", {}).get("loader_module")
+    if loader != LOADER:
+        raise ModelFileError(f"{where}: MLmodel names the loader {loader!r}: expected {LOADER!r}")
+
+
+@contextmanager
+def _copy(uri: str) -> Iterator[Path]:
+    """Yield a copy of a model's files without what loading them leaves behind."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name) / "model"
+        folder.mkdir()
+        mlflow.artifacts.download_artifacts(uri, dst_path=str(folder))
+        for beside in BESIDE:
+            for path in list(folder.rglob(beside)):
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
+        yield folder
