@@ -33,7 +33,7 @@ def main(model_name: str, version: str, k: int, force: bool, reason: str) -> Non
     prepare_tracking()
     try:
         wanted = register_rung(model_name, k) if k else version
-        moved = promotion.promote(model_name, wanted, force=force, reason=reason)
+        moved = promotion.promote(model_name, wanted, force=force, reason=reason, k=k)
     except (registry.RegistryError, SegmentationError) as error:
         click.echo(f"error: {error}", err=True)
         sys.exit(2)

@@ -13,6 +13,7 @@ from experiments.benchmark.nulls import null_rows
 from experiments.benchmark.quality import report, run_suite
 from experiments.benchmark.races import run_races
 from experiments.benchmark.report import draw_quality
+from experiments.benchmark.retrains import retrain_rows
 from experiments.benchmark.segments import ladder_of, planted_rows, repeat_rows, summary
 from experiments.benchmark.tracking import print_costs
 from experiments.options import MODEL_NAME
@@ -100,6 +101,25 @@ def nulls(table: Path, seeds: int) -> None:
         click.echo(
             f"{row.kind:<18}{truth:<16}structure in {row.structure_found:2d} of {row.tables} tables"
         )
+
+
+@main.command()
+@click.option("--table", required=True, type=TABLE, help="A table without labels.")
+@click.option("--times", default=10, show_default=True, type=click.IntRange(1))
+@click.option("--trials", default=60, show_default=True, type=click.IntRange(1))
+@click.option("--jobs", default=CORES, show_default="cores", type=click.IntRange(1))
+def retrains(table: Path, times: int, trials: int, jobs: int) -> None:
+    """Search random four fifths of a table again; count segments that keep number and name."""
+    found = []
+    for row in retrain_rows(table, times, trials, jobs):
+        click.echo(
+            f"retrain {row.seed}: {row.kept} of {row.segments} segments kept, overlap "
+            f"{row.overlap:.3f}; by chance {row.kept_by_chance}. {row.changes}"
+        )
+        found.append(row)
+    total, kept = sum(r.segments for r in found), sum(r.kept for r in found)
+    chance = sum(r.kept_by_chance for r in found)
+    click.echo(f"kept {kept} of {total} ({kept / total:.1%}); shuffled {chance} of {total}")
 
 
 @main.command()

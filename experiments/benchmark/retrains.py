@@ -1,0 +1,107 @@
+"""Whether segments keep number and name when a model is trained again on other customers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from experiments.benchmark.one import search_table
+from experiments.benchmark.segments import read_table
+from segmentation.evaluation import Guards
+from segmentation.identity import Identity, Known, first_identity, match
+from segmentation.profiles import profile_segments
+from segmentation.schema import TableSchema
+from segmentation.segmenter import Segmenter
+
+SHARE = 0.8
+
+
+@dataclass(frozen=True)
+class RetrainRow:
+    """One retrain against the one before.
+
+    Parameters
+    ----------
+    seed
+        Of the sample and of the search.
+    segments
+        Found.
+    kept
+        Of them, with the number and the name of the retrain before.
+    overlap
+        Mean Jaccard index of those kept, in [0, 1].
+    kept_by_chance
+        The same when the customers' earlier segments are shuffled.
+    changes
+        What was said of the others.
+    """
+
+    seed: int
+    segments: int
+    kept: int
+    overlap: float
+    kept_by_chance: int
+    changes: str
+
+
+def retrain_rows(path: Path, retrains: int, trials: int, jobs: int) -> Iterator[RetrainRow]:
+    """Search a table, then search random four fifths of it again and again.
+
+    Parameters
+    ----------
+    path
+        The table.
+    retrains
+        How many; each is matched with the one before, as in a registry.
+    trials, jobs
+        Of every search.
+    """
+    customers, schema = read_table(path)
+    before, names = _trained(customers, schema, trials, 0, jobs)
+    identity = first_identity(names)
+    for seed in range(1, retrains + 1):
+        sample = customers.sample(frac=SHARE, random_state=seed)
+        after, names = _trained(sample, schema, trials, seed, jobs)
+        known = Known(identity.numbers, identity.names, identity.following)
+        old, new = before.assign(sample).segment, after.assign(sample).segment
+        shuffled = np.random.default_rng(seed).permutation(old)
+        chance = match(known, shuffled, new, names).kept
+        identity = match(known, old, new, names)
+        before = after
+        yield _row(seed, known, identity, chance)
+
+
+def _trained(
+    customers: pd.DataFrame, schema: TableSchema, trials: int, seed: int, jobs: int
+) -> tuple[Segmenter, tuple[str, ...]]:
+    found, _ = search_table(
+        customers, schema, Guards(), name="retrains", trials=trials, seed=seed, jobs=jobs
+    )
+    if found.pick is None:
+        raise ValueError("nothing feasible was found, so there is nothing to compare")
+    segmenter = Segmenter(found.pick.candidate.spec, schema).fit_within(customers)
+    profiles = profile_segments(customers, segmenter.assign(customers).segment, schema)
+    return segmenter, tuple(profile.name for profile in profiles)
+
+
+def _row(seed: int, known: Known, identity: Identity, chance: int) -> RetrainRow:
+    names = dict(zip(known.numbers, known.names, strict=True))
+    kept = [
+        overlap
+        for number, name, overlap in zip(
+            identity.numbers, identity.names, identity.overlap, strict=True
+        )
+        if names.get(number) == name
+    ]
+    return RetrainRow(
+        seed,
+        len(identity.numbers),
+        len(kept),
+        float(np.mean(kept)) if kept else 0.0,
+        chance,
+        " ".join(identity.changes),
+    )
