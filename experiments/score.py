@@ -7,16 +7,20 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import click
 import mlflow
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
+from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 from tqdm import tqdm
 
+from experiments.integrity import verified
 from experiments.registry import CHAMPION, MODEL_NAME, RegistryError, describe
+from experiments.scoring_model import VERSION_FILE
 from experiments.store import prepare_tracking, quiet
 from segmentation.errors import SegmentationError
 from segmentation.levels import decode
@@ -82,7 +86,8 @@ def score_file(
         When there is no such version.
     """
     known = describe(model_name, alias)
-    model = mlflow.pyfunc.load_model(f"models:/{model_name}/{known.version}")
+    model = _verified_model(model_name, known.version)
+    names = {int(p["number"]): str(p["name"]) for p in known.profiles}
     done = 0
     with _appearing_whole(target) as draft, tqdm(unit=" customers", disable=None) as bar:
         writer = Writer(draft, target.suffix.lower() in {".parquet", ".pq"})
@@ -93,12 +98,21 @@ def score_file(
                     said.add(kind)
                     bar.write(f"warning: {warning.without_values()}", file=sys.stderr)
             answer = model.predict(decode(piece.customers, known.schema))
+            answer["segment_name"] = answer["segment"].map(names)
+            answer["runner_up_name"] = answer["runner_up"].map(names)
             answer.index.name = piece.customers.index.name or "row"
             writer.write(answer.reset_index())
             done += len(answer)
             bar.update(len(answer))
         writer.close()
     return done
+
+
+def _verified_model(name: str, version: str) -> Any:
+    """Load a version whose files are as they were registered."""
+    with verified(MlflowClient(), name, version) as folder:
+        (folder / VERSION_FILE).write_text(f"model_name: {name}\nmodel_version: '{version}'\n")
+        return mlflow.pyfunc.load_model(str(folder))
 
 
 @contextmanager

@@ -17,7 +17,7 @@ from mlflow.entities import DatasetInput
 from optuna.trial import FrozenTrial, TrialState
 from threadpoolctl import threadpool_limits
 
-from experiments import lineage, packaging, registry
+from experiments import card, lineage, packaging, registry
 from experiments.candidates import RUN, Candidate
 from experiments.finding import Found, find
 from experiments.fixed import Fixed
@@ -28,7 +28,7 @@ from experiments.space import ALGORITHMS, Space
 from experiments.store import prepare_tracking, quiet
 from experiments.study import default_storage, open_storage, open_study, settled, study_name
 from experiments.study_run import open_experiment, open_parent
-from experiments.summary import Summary, card, console, record_study
+from experiments.summary import Summary, console, record_study
 from experiments.tables import load_described
 from experiments.tracking import Tracker
 from experiments.workers import Workers
@@ -39,6 +39,7 @@ from segmentation.fairness import Audit, audit
 from segmentation.features.blocks import blocks_of
 from segmentation.features.columns import customer_matrix
 from segmentation.model import SegmentationModel
+from segmentation.monitoring.observing import with_reference
 from segmentation.restatement import column_flags
 from segmentation.schema import TableSchema
 from segmentation.segmenter import Segmenter
@@ -110,6 +111,7 @@ def summed_up(tracker: Tracker, found: Found, formed: Formed, options: SearchOpt
         return Summary(found, structure, options.k, None)
     client, name = tracker.client, options.model_name
     model = lineage.identified(client, name, build(found.pick.candidate, formed), formed.people)
+    model = with_reference(model, formed.people)
     audited = audit_of(model, formed, options.seed)
     summary = Summary(found, structure, options.k, model, audit=audited)
     registered = register(tracker, summary, model, len(formed.customers), options)
@@ -154,7 +156,8 @@ def register(
     pick = found.pick.candidate
     if known := registry.version_of_trial(client, options.model_name, pick.run_id):
         return f"{options.model_name} version {known}"
-    text = card(summary, model, rows, options)
+    digest = str(tracker.dataset.dataset.digest)
+    text = card.card(summary, model, rows=rows, digest=digest, options=options)
     uri = packaging.log_model(client, tracker.parent, model)
     identity = model.identity
     tags = {
@@ -171,6 +174,8 @@ def register(
         client, options.model_name, uri, run_id=tracker.parent, description=text, tags=tags
     )
     lineage.remember(client, options.model_name, identity)
+    title = f"{options.model_name} version {version}"
+    client.log_text(tracker.parent, card.as_html(text, title), f"version_{version}/{card.FILE}")
     registered = f"{options.model_name} version {version}"
     tracker.tags(tracker.parent, {"registered": registered})
     return registered
@@ -179,7 +184,8 @@ def register(
 def audit_of(model: SegmentationModel, formed: Formed, seed: int) -> Audit:
     """Return what every column says of the model's segments, sensitive ones in particular."""
     segment = model.segmenter.assign(formed.customers).segment
-    return audit(formed.people, segment, formed.described, formed.table.column_names, seed)
+    found = audit(formed.people, segment, formed.described, formed.table.column_names, seed)
+    return replace(found, numbers=model.identity.numbers)
 
 
 def build(candidate: Candidate, formed: Formed) -> SegmentationModel:

@@ -12,7 +12,6 @@ from mlflow.utils.mlflow_tags import MLFLOW_RUN_NOTE
 
 from experiments.candidates import Candidate
 from experiments.finding import Found
-from experiments.options import SearchOptions
 from experiments.ranking import Standing, reason
 from experiments.tracking import Tracker
 from experiments.workers import as_png
@@ -22,7 +21,6 @@ from segmentation.fairness import Audit
 from segmentation.figures.study import STUDY_FIGURES
 from segmentation.figures.study_data import StudyData, TrialPoint
 from segmentation.model import SegmentationModel
-from segmentation.spec import Preprocessing
 from segmentation.structure import Structure
 
 LEADERBOARD = 10
@@ -150,42 +148,6 @@ def study_page(summary: Summary) -> str:
             "ask for more with a larger `n_trials`.",
         ]
     )
-
-
-def card(summary: Summary, model: SegmentationModel, rows: int, options: SearchOptions) -> str:
-    """Return the Markdown description of a registered version, made of its profiles."""
-    found, structure = summary.found, summary.structure
-    if found.pick is None:
-        raise ValueError("a card describes a pick, and there is none")
-    pick, judged = found.pick.candidate, found.pick.candidate.evaluation
-    preprocessing = pick.spec.preprocessing
-    return "\n\n".join(
-        [
-            f"{judged.n_segments} customer segments, found without labels in "
-            f"{rows:,} customers ({options.data}).",
-            *warnings_of(structure),
-            segments_table(model),
-            f"**Why {judged.n_segments}**: {reason(found.ranking, found.pick, options.k)}",
-            f"**Quality**: stability {judged.stability:.3f} "
-            f"(± {judged.stability_spread:.3f} between splits), separation "
-            f"{judged.separation:.3f}, neighbour agreement {judged.agreement:.3f}, on "
-            f"{judged.rows:,} customers. {structure.sentence}",
-            f"**Recipe**: {CLUSTERERS[pick.spec.clusterer].title}; nulls "
-            f"{preprocessing.nulls}, outliers {preprocessing.outliers}, skew "
-            f"{preprocessing.skew}, scale {preprocessing.scale}, ratios {preprocessing.ratios}, "
-            f"zeros {preprocessing.zeros}{_categories(model, preprocessing)}; "
-            f"seed {pick.spec.seed}. `spec.json` in the trial's run refits it exactly.",
-            *summary.audited,
-            *judged.notes,
-        ]
-    )
-
-
-def _categories(model: SegmentationModel, preprocessing: Preprocessing) -> str:
-    if model.table == model.segmenter.schema:
-        return ""
-    weight = preprocessing.category_weight
-    return f", categories {preprocessing.categories} with weight {weight:.2g}"
 
 
 def console(summary: Summary) -> str:

@@ -96,11 +96,14 @@ class Audit:
         The sensitive columns, in the table's order.
     sensitive_form
         Whether sensitive columns were switched on.
+    numbers
+        Of the segments, in the order of the clusters; empty for 1, 2, ...
     """
 
     explained: tuple[Explained, ...]
     traces: tuple[Trace, ...]
     sensitive_form: bool
+    numbers: tuple[int, ...] = ()
 
     def metrics(self) -> dict[str, float]:
         """Return the numbers by name."""
@@ -111,23 +114,37 @@ class Audit:
 
     def page(self) -> str:
         """Return the findings in Markdown."""
+        parts = ["**What the segments are made of**", self.made_of()]
+        if self.traces:
+            parts += [self.sensitive()]
+        return "\n\n".join(parts)
+
+    def made_of(self) -> str:
+        """Return what every column says of the segments, as a Markdown table."""
         shown = self.explained[:8]
         lines = ["| column | says of the segments | formed them |", "|---|---|---|"]
         lines += [
             f"| {e.label} | {percent(e.share)} | {'yes' if e.forms else 'no'} |" for e in shown
         ]
-        parts = ["**What the segments are made of**", "\n".join(lines)]
-        if self.traces:
-            switch = "form segments" if self.sensitive_form else "describe segments, not form them"
-            value = str(self.sensitive_form).lower()
-            parts += [f"**Sensitive columns** {switch} (`sensitive={value}`)."]
-            parts += ["\n".join(f"- {trace.sentence}" for trace in self.traces), self._who()]
+        return "\n".join(lines)
+
+    def sensitive(self) -> str:
+        """Return how strongly segments track sensitive columns, as Markdown."""
+        if not self.traces:
+            return "The table has no column marked as sensitive."
+        switch = "form segments" if self.sensitive_form else "describe segments, not form them"
+        value = str(self.sensitive_form).lower()
+        parts = [f"**Sensitive columns** {switch} (`sensitive={value}`)."]
+        parts += ["\n".join(f"- {trace.sentence}" for trace in self.traces), self._who()]
         return "\n\n".join(parts)
 
     def _who(self) -> str:
         head = "| segment | " + " | ".join(trace.label for trace in self.traces) + " |"
         rows = zip(*(trace.by_segment for trace in self.traces), strict=True)
-        lines = [f"| {i} | " + " | ".join(row) + " |" for i, row in enumerate(rows, 1)]
+        lines = [
+            f"| {self.numbers[i] if self.numbers else i + 1} | " + " | ".join(row) + " |"
+            for i, row in enumerate(rows)
+        ]
         return "\n".join([head, "|---" * (len(self.traces) + 1) + "|", *lines])
 
 

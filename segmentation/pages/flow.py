@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from segmentation.assignment import FloatArray
 from segmentation.comparison import Comparison
 
-WIDTH, HEIGHT, GAP, BAR = 720.0, 420.0, 8.0, 14.0
-SIDE = 210.0
+WIDTH, HEIGHT, GAP, BAR = 900.0, 420.0, 8.0, 14.0
+SIDE = 280.0
 
 
 @dataclass(frozen=True)

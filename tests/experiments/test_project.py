@@ -8,10 +8,12 @@ import click
 import pytest
 import yaml
 
-from experiments import explore, promote, rollback, score, search
+from experiments import compare, explore, monitor, promote, rollback, score, search
 
 ROOT = Path(__file__).resolve().parents[2]
 COMMANDS = {
+    "compare": compare.main,
+    "monitor": monitor.main,
     "rollback": rollback.main,
     "main": search.main,
     "promote": promote.main,

@@ -51,13 +51,13 @@ def test_shuffled_rows_and_other_units_change_nothing(cards: Path) -> None:
     assert "the same number of segments in" in result.output
 
 
-def test_any_numeric_table_can_be_read(tmp_path: Path) -> None:
-    """Without the card columns, the numeric ones that are no identifiers are used."""
+def test_any_table_can_be_read(tmp_path: Path) -> None:
+    """Without the card columns a schema is drafted: identifiers left out, categories expanded."""
     path = tmp_path / "other.csv"
     table = pd.DataFrame({"id": range(50), "a": [1.5, 2] * 25, "b": ["x", "y"] * 25})
     table.to_csv(path, index=False)
     frame, schema = read_table(path)
-    assert list(frame) == ["a"] == list(schema.column_names)
+    assert list(frame) == ["a", "b=y"] == list(schema.column_names)
 
 
 def test_tables_without_groups_are_counted(cards: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,187 @@
+"""Compare new customers with those the champion learnt from: ok, watch, or train again."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+import pandas as pd
+from mlflow import MlflowClient
+from mlflow.exceptions import MlflowException
+
+from experiments import happening, lineage, registry
+from experiments.store import prepare_tracking, quiet
+from segmentation.errors import SegmentationError
+from segmentation.loading import read_table
+from segmentation.model import SegmentationModel
+from segmentation.monitoring import Drift, compare_batches
+from segmentation.monitoring.drift import EXIT_CODES, shares_by_bin, told
+from segmentation.monitoring.observing import observe, reference_of
+from segmentation.pages import page
+from segmentation.validation import UNSEEN, validate
+
+REPORT = "monitor.html"
+# Apart from the verdicts, which are 0, 1 and 2.
+FAILED = 3
+
+
+@dataclass(frozen=True)
+class ColumnRow:
+    """A column of the report."""
+
+    column: str
+    label: str
+    before: float
+    after: float
+    size: float
+    index: float
+    p: float
+    missing_before: float
+    missing_after: float
+    bins: tuple[tuple[float, float], ...]
+    drifted: bool
+
+
+@dataclass(frozen=True)
+class Watched:
+    """What monitoring found.
+
+    Parameters
+    ----------
+    drift
+        All findings.
+    sentences
+        The drifts in words.
+    html
+        The report.
+    """
+
+    drift: Drift
+    sentences: tuple[str, ...]
+    html: str
+
+
+def watch(model: SegmentationModel, frame: pd.DataFrame, source: str, title: str) -> Watched:
+    """Compare a table of new customers with the ones a model learnt from.
+
+    Parameters
+    ----------
+    model
+        With a reference.
+    frame
+        As read; it is validated here.
+    source, title
+        For messages and the report.
+
+    Raises
+    ------
+    DataError
+        When the table breaks the contract.
+    RegistryError
+        When the model has no reference.
+    """
+    reference = reference_of(model)
+    if reference is None:
+        raise registry.RegistryError(
+            f"{title} was registered without a summary of its customers: register it again"
+        )
+    validated = validate(frame, model.schema, source)
+    batch = observe(model, validated.customers, reference)
+    unseen = {w.column: w.count for w in validated.warnings if w.check == UNSEEN and w.column}
+    drift = compare_batches(reference, batch, unseen)
+    labels = {column.name: column.label for column in model.schema.columns}
+    names = dict(zip(model.identity.numbers, model.identity.names, strict=True))
+    sentences = tuple(told(drift, labels, names))
+    html = page(
+        "monitor.html",
+        title=title,
+        source=source,
+        drift=drift,
+        sentences=sentences,
+        names=names,
+        segments=[f for f in drift.findings if f.kind == "segment"],
+        whole=[f for f in drift.findings if f.kind in {"unlike", "confidence"}],
+        columns=_columns(drift, labels),
+    )
+    return Watched(drift, sentences, html)
+
+
+def _columns(drift: Drift, labels: dict[str, str]) -> list[ColumnRow]:
+    old = {summary.column: summary for summary in drift.reference.columns}
+    new = {summary.column: summary for summary in drift.batch.columns}
+    missing = {f.subject: f for f in drift.findings if f.kind == "missing"}
+    rows = []
+    for found in drift.findings:
+        if found.kind != "distribution":
+            continue
+        name = found.subject
+        before, after = shares_by_bin(old[name], new[name])
+        top = max(before.max(), after.max())
+        rows.append(
+            ColumnRow(
+                column=name,
+                label=labels[name],
+                before=found.before,
+                after=found.after,
+                size=found.size,
+                index=found.index,
+                p=found.p,
+                missing_before=missing[name].before,
+                missing_after=missing[name].after,
+                bins=tuple(zip(100 * before / top, 100 * after / top, strict=True)),
+                drifted=found.drifted or missing[name].drifted,
+            )
+        )
+    return rows
+
+
+def run(data: str, model_name: str, alias: str, out: str) -> str:
+    """Monitor a table, record and print what was found; return the verdict."""
+    prepare_tracking()
+    client = MlflowClient()
+    version = registry.describe(model_name, alias).version
+    model = lineage.load(client, model_name, version)
+    source = Path(data).name
+    title = f"{model_name} version {version}"
+    found = watch(model, read_table(data), source, title)
+    verdict = found.drift.verdict
+    lines = "\n".join(f"- {sentence}" for sentence in found.sentences)
+    note = f"**{verdict}** for {source}, {found.drift.batch.rows:,} customers.\n\n{lines}"
+    happening.record(
+        client,
+        model_name,
+        f"monitoring of version {version}",
+        kind="monitoring",
+        note=note,
+        metrics=found.drift.metrics(),
+        files={REPORT: found.html},
+        series=f"version {version}",
+    )
+    if out:
+        Path(out).write_text(found.html, encoding="utf-8")
+    click.echo(f"{title}, {source}, {found.drift.batch.rows:,} customers: {verdict}")
+    for sentence in found.sentences:
+        click.echo(f"  {sentence}")
+    return verdict
+
+
+@click.command()
+@click.option("--data", required=True, help="New customers: CSV, Parquet or openml:<id>.")
+@click.option("--model-name", default=registry.MODEL_NAME, show_default=True)
+@click.option("--alias", default=registry.CHAMPION, show_default=True, help="Or a number.")
+@click.option("--out", default="", help="Also write the HTML report here.")
+def main(data: str, model_name: str, alias: str, out: str) -> None:
+    """Exit with 0 when all is well, 1 to watch, 2 to train again, 3 when it could not be said."""
+    quiet()
+    try:
+        verdict = run(data, model_name, alias, out)
+    except (SegmentationError, registry.RegistryError, MlflowException) as error:
+        click.echo(f"error: {error}", err=True)
+        sys.exit(FAILED)
+    sys.exit(EXIT_CODES[verdict])
+
+
+if __name__ == "__main__":
+    main()
