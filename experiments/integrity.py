@@ -5,17 +5,21 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import click
 import mlflow
 import yaml
 from mlflow import MlflowClient
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 
+from experiments.store import prepare_tracking, quiet
+from experiments.trail import CHAMPION, version_of
 from segmentation.digests import compare, digests
 from segmentation.errors import ModelFileError
 
@@ -93,6 +97,25 @@ def _check_loader(folder: Path, where: str) -> None:
         raise ModelFileError(f"{where}: MLmodel names the loader {loader!r}: expected {LOADER!r}")
 
 
+@click.command()
+@click.option("--model-name", default="customer-segmentation", show_default=True)
+@click.option("--alias", default=CHAMPION, show_default=True, help="Or a number.")
+def main(model_name: str, alias: str) -> None:
+    """Check that every file of a version is as it was registered; do it before serving."""
+    quiet()
+    prepare_tracking()
+    client = MlflowClient()
+    try:
+        version = alias if alias.isdecimal() else version_of(client, model_name, alias)
+        if not version:
+            raise ModelFileError(f"{model_name} has no version with the alias {alias!r}")
+        with verified(client, model_name, version):
+            click.echo(f"{model_name} version {version}: every file is as it was registered.")
+    except (ModelFileError, MlflowException) as error:
+        click.echo(f"error: {error}", err=True)
+        sys.exit(2)
+
+
 @contextmanager
 def _copy(uri: str) -> Iterator[Path]:
     """Yield a copy of a model's files without what loading them leaves behind."""
@@ -104,3 +127,7 @@ def _copy(uri: str) -> Iterator[Path]:
             for path in list(folder.rglob(beside)):
                 shutil.rmtree(path) if path.is_dir() else path.unlink()
         yield folder
+
+
+if __name__ == "__main__":
+    main()

@@ -7,11 +7,12 @@ import json
 import os
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
 import mlflow
+import pandas as pd
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 
@@ -54,6 +55,8 @@ class ModelInfo:
         In UTC.
     schema
         The table it scores.
+    given_names
+        Names that people gave to segments, by number; newer than those a model answers with.
     profiles, book, evaluation, map
         As in :meth:`segmentation.model.SegmentationModel.description`.
     """
@@ -68,6 +71,7 @@ class ModelInfo:
     book: dict[str, Any]
     evaluation: dict[str, Any]
     map: dict[str, Any]
+    given_names: dict[int, str] = field(default_factory=dict)
 
 
 def register(
@@ -174,6 +178,7 @@ def describe(name: str = MODEL_NAME, alias: str = CHAMPION) -> ModelInfo:
         book=about["book"],
         evaluation=about["evaluation"],
         map=about["map"],
+        given_names=given,
     )
 
 
@@ -185,6 +190,15 @@ def given_names(client: MlflowClient, name: str) -> dict[int, str]:
         for key, value in tags.items()
         if key.startswith(NAME)
     }
+
+
+def put_given_names(answers: pd.DataFrame, given: Mapping[int, str]) -> None:
+    """Put the names that people gave into a table of answers, in place."""
+    if not given:
+        return
+    for number, name in (("segment", "segment_name"), ("runner_up", "runner_up_name")):
+        pairs = zip(answers[number], answers[name], strict=True)
+        answers[name] = [given.get(int(segment), own) for segment, own in pairs]
 
 
 def check_answers(model_uri: str) -> int:

@@ -19,7 +19,7 @@ from mlflow.exceptions import MlflowException
 from tqdm import tqdm
 
 from experiments.integrity import verified
-from experiments.registry import CHAMPION, MODEL_NAME, RegistryError, describe
+from experiments.registry import CHAMPION, MODEL_NAME, RegistryError, describe, put_given_names
 from experiments.scoring_model import VERSION_FILE
 from experiments.store import prepare_tracking, quiet
 from segmentation.errors import SegmentationError
@@ -87,7 +87,6 @@ def score_file(
     """
     known = describe(model_name, alias)
     model = _verified_model(model_name, known.version)
-    names = {int(p["number"]): str(p["name"]) for p in known.profiles}
     done = 0
     with _appearing_whole(target) as draft, tqdm(unit=" customers", disable=None) as bar:
         writer = Writer(draft, target.suffix.lower() in {".parquet", ".pq"})
@@ -98,8 +97,7 @@ def score_file(
                     said.add(kind)
                     bar.write(f"warning: {warning.without_values()}", file=sys.stderr)
             answer = model.predict(decode(piece.customers, known.schema))
-            answer["segment_name"] = answer["segment"].map(names)
-            answer["runner_up_name"] = answer["runner_up"].map(names)
+            put_given_names(answer, known.given_names)
             answer.index.name = piece.customers.index.name or "row"
             writer.write(answer.reset_index())
             done += len(answer)

@@ -81,13 +81,13 @@ def answer_view(answer: Answer, customer: pd.DataFrame, model: ModelInfo) -> Ans
     )
     rival = _medians(answer.runner_up, model)
     return AnswerView(
-        name=answer.segment_name,
+        name=_name(answer.segment, answer.segment_name, model),
         sentence=str(profile.get("sentence", "")),
         number=answer.segment,
         sure=sure(answer.confidence),
         percent=how_sure(answer.confidence),
         confidence=round(100 * answer.confidence, 1),
-        runner_up=answer.runner_up_name,
+        runner_up=_name(answer.runner_up, answer.runner_up_name, model),
         unlike_training=answer.unlike_training,
         reasons=tuple(
             _reason(model.schema.column(name), customer[name].iloc[0], medians, rival)
@@ -101,6 +101,11 @@ def answer_view(answer: Answer, customer: pd.DataFrame, model: ModelInfo) -> Ans
 
 def _profile(number: int, model: ModelInfo) -> dict[str, Any]:
     return next((p for p in model.profiles if p["number"] == number), {})
+
+
+def _name(number: int, answered: str, model: ModelInfo) -> str:
+    """Return what people call a segment: a person's own name is newer than the model's."""
+    return model.given_names.get(number, answered)
 
 
 def _comparison(

@@ -129,6 +129,7 @@ def _search(environment: dict[str, str]) -> None:
     steps = (
         (python, "-m", "experiments.store"),
         (mlflow, "run", ".", "--env-manager", "local", "--experiment-name", MODEL, *asked),
+        (python, "-m", "experiments.integrity"),
     )
     for step in steps:
         status = subprocess.run(step, env=environment, check=False).returncode  # noqa: S603

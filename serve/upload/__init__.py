@@ -11,10 +11,10 @@ import pandas as pd
 from flask import Blueprint, Response, abort, redirect, render_template, send_file, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
+from experiments.registry import ModelInfo, put_given_names
 from segmentation.errors import DataError, Problem
 from segmentation.levels import decode
 from segmentation.loading import read_table
-from segmentation.schema import TableSchema
 from segmentation.validation import Validated, validate
 from serve.app import knowledge, scoring, settings
 from serve.forms import UploadForm
@@ -64,7 +64,7 @@ def receive() -> str | tuple[str, int] | BaseResponse:
         except DataError as error:
             return _problems(upload, error, path)
     try:
-        scored = _score(validated, model.schema)
+        scored = _score(validated, model)
     except ScoringError as error:
         return _render(upload, failure=error), error.status
     token = results.keep(scored, [_note(warning) for warning in validated.warnings])
@@ -119,13 +119,14 @@ def _kept(token: str) -> Kept:
     return kept
 
 
-def _score(validated: Validated, schema: TableSchema) -> pd.DataFrame:
-    customers = decode(validated.customers, schema)
+def _score(validated: Validated, model: ModelInfo) -> pd.DataFrame:
+    customers = decode(validated.customers, model.schema)
     parts = [
         scoring().many(customers.iloc[start : start + CHUNK_ROWS])
         for start in range(0, len(customers), CHUNK_ROWS)
     ]
     answer = pd.concat(parts)
+    put_given_names(answer, model.given_names)
     answer["reasons"] = [", ".join(reasons) for reasons in answer["reasons"]]
     if customers.index.name is None:
         answer.index = pd.RangeIndex(1, len(answer) + 1, name="row")
