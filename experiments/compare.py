@@ -1,25 +1,38 @@
-"""Compare two versions on the same customers: the challenger with the champion, or any two."""
+"""Compare versions or runs on the same customers: challenger with champion, or any two."""
 
 from __future__ import annotations
 
 import json
+import re
 import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import click
+import mlflow
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
+from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
 
 from experiments import happening, lineage, registry
 from experiments.options import read_options
 from experiments.store import prepare_tracking, quiet
-from experiments.tables import load_described
+from experiments.tables import AUTO, load_described
+from segmentation.categories import Formed, form
 from segmentation.comparison import Comparison, compare_models
 from segmentation.errors import SegmentationError
+from segmentation.identity import Known, match
+from segmentation.judging import Judge
 from segmentation.model import SegmentationModel
 from segmentation.pages import flow_picture, page
+from segmentation.spec import SegmenterSpec
 
 REPORT = "compare.html"
+RUN_ID = re.compile("[0-9a-f]{32}")
+JUDGED_ROWS = 20_000
+WHICH = "Alias, number or run id."
 JUDGED = {
     "n_segments": "Segments",
     "score": "Score",
@@ -34,27 +47,47 @@ JUDGED = {
 }
 
 
+@dataclass(frozen=True)
+class Side:
+    """One of the two that are compared.
+
+    Parameters
+    ----------
+    title
+        ``version 3`` or ``run 1a2b3c4d``.
+    model
+        With lasting segment numbers.
+    judged
+        Its judgement's numbers, by name.
+    """
+
+    title: str
+    model: SegmentationModel
+    judged: Mapping[str, Any]
+
+
 def run(model_name: str, first: str, second: str, data: str, out: str) -> Comparison:
-    """Compare two versions, record and print what was found."""
+    """Compare two versions or runs, record and print what was found."""
     prepare_tracking()
     client = MlflowClient()
-    one, other = (registry.describe(model_name, alias) for alias in (first, second))
-    options = read_options(client.get_run(one.run_id).data.params)
-    source, schema = (data, "auto") if data else (options.data, options.schema)
-    customers = load_described(source, schema)[0].customers
-    before, after = (lineage.load(client, model_name, about.version) for about in (one, other))
-    found = compare_models(before, after, customers)
-    title = f"{model_name}: version {other.version} against {one.version}"
-    html = report(found, (one, other), (before, after), title, Path(source).name)
+    source, schema = (data, AUTO) if data else _data_of(client, model_name, first)
+    validated, table = load_described(source, schema)
+    formed = form(validated.customers, table)
+    one = _side(client, model_name, first, formed)
+    other = _side(client, model_name, second, formed)
+    if is_run(second):
+        other = _numbered_like(one, other, formed)
+    found = compare_models(one.model, other.model, formed.people)
+    title = f"{model_name}: {other.title} against {one.title}"
+    html = report(found, one, other, title, Path(source).name)
     metrics = found.metrics()
-    for suffix, about in (("first", one), ("second", other)):
-        judged = {key: about.evaluation[key] for key in JUDGED}
-        metrics |= {f"{key}_{suffix}": float(value) for key, value in judged.items()}
+    for suffix, side in (("first", one), ("second", other)):
+        metrics |= {f"{key}_{suffix}": float(side.judged[key]) for key in JUDGED}
     note = _note(found, title)
     happening.record(
         client,
         model_name,
-        f"version {other.version} against {one.version}",
+        f"{other.title} against {one.title}",
         kind="comparison",
         note=note,
         metrics=metrics,
@@ -66,28 +99,57 @@ def run(model_name: str, first: str, second: str, data: str, out: str) -> Compar
     return found
 
 
-def report(
-    found: Comparison,
-    abouts: tuple[registry.ModelInfo, registry.ModelInfo],
-    models: tuple[SegmentationModel, SegmentationModel],
-    title: str,
-    source: str,
-) -> str:
+def is_run(text: str) -> bool:
+    """Tell whether this is the id of an MLflow run and no alias or number."""
+    return RUN_ID.fullmatch(text) is not None
+
+
+def _data_of(client: MlflowClient, name: str, which: str) -> tuple[str, str]:
+    """Return source and schema of the data that a version or a trial's run learnt from."""
+    run = client.get_run(which if is_run(which) else registry.describe(name, which).run_id)
+    parent = run.data.tags.get(MLFLOW_PARENT_RUN_ID)
+    options = read_options((client.get_run(parent) if parent else run).data.params)
+    return options.data, options.schema
+
+
+def _side(client: MlflowClient, name: str, which: str, formed: Formed) -> Side:
+    if not is_run(which):
+        about = registry.describe(name, which)
+        model = lineage.load(client, name, about.version)
+        return Side(f"version {about.version}", model, about.evaluation)
+    spec = SegmenterSpec.from_json(mlflow.artifacts.load_text(f"runs:/{which}/spec.json"))
+    judge = Judge(formed.customers.iloc[:JUDGED_ROWS], formed.schema)
+    judged = judge.judge(spec)
+    model = SegmentationModel.build(
+        judged.segmenter, formed.customers, judged.evaluation, spec.seed, formed.table
+    )
+    return Side(f"run {which[:8]}", model, vars(judged.evaluation))
+
+
+def _numbered_like(one: Side, other: Side, formed: Formed) -> Side:
+    """Return the second side, a run's, with the first one's numbers where segments are the same."""
+    identity = one.model.identity
+    known = Known(identity.numbers, identity.names, identity.following)
+    before, after = (lineage.clusters(side.model, formed.people) for side in (one, other))
+    matched = match(known, before, after, other.model.identity.names)
+    return replace(other, model=other.model.identified(matched))
+
+
+def report(found: Comparison, one: Side, other: Side, title: str, source: str) -> str:
     """Return the comparison as an HTML page."""
-    one, other = abouts
     same = found.names[0].items() & found.names[1].items()
     return page(
         "compare.html",
         title=title,
         found=found,
-        first=f"version {one.version}",
-        second=f"version {other.version}",
+        first=one.title,
+        second=other.title,
         source=source,
         kept=len(same),
-        changes=models[1].identity.changes,
+        changes=other.model.identity.changes,
         picture=flow_picture(found),
         rows=[
-            (text, _number(one.evaluation[key]), _number(other.evaluation[key]))
+            (text, _number(one.judged[key]), _number(other.judged[key]))
             for key, text in JUDGED.items()
         ],
     )
@@ -115,8 +177,12 @@ def _note(found: Comparison, title: str) -> str:
 
 @click.command()
 @click.option("--model-name", default=registry.MODEL_NAME, show_default=True)
-@click.option("--first", default=registry.CHAMPION, show_default=True, help="Alias or number.")
-@click.option("--second", default=registry.CHALLENGER, show_default=True, help="Alias or number.")
+@click.option(
+    "--first", default=registry.CHAMPION, show_default=True, help="Alias, number or run id."
+)
+@click.option(
+    "--second", default=registry.CHALLENGER, show_default=True, help="Alias, number or run id."
+)
 @click.option("--data", default="", help="Customers; by default those the first learnt from.")
 @click.option("--out", default="", help="Also write the HTML report here.")
 def main(model_name: str, first: str, second: str, data: str, out: str) -> None:

@@ -113,11 +113,11 @@ def test_two_versions_are_compared(trained: Path, tmp_path: Path) -> None:
     """Without arguments the challenger with the champion; numbers in a run, a page beside."""
     code, said = invoke(compare.main, "--out", str(tmp_path / "report.html"))
     assert code == 0, said
-    assert "version 2 against 1, 1,500 customers: agreement" in said
+    assert "version 2 against version 1, 1,500 customers: agreement" in said
     client = MlflowClient()
     experiment = client.get_experiment_by_name(f"{NAME}-registry")
     assert experiment is not None
-    (found,) = client.search_runs([experiment.experiment_id], "tags.kind = 'comparison'")
+    found = client.search_runs([experiment.experiment_id], "tags.kind = 'comparison'")[0]
     metrics = found.data.metrics
     assert 0 < metrics["adjusted_rand"] <= 1
     assert {"stability_first", "stability_second", "score_first", "score_second"} <= set(metrics)
@@ -143,6 +143,17 @@ def test_a_version_agrees_with_itself(trained: Path) -> None:
     """Nobody moves between a model and the same model."""
     code, said = invoke(compare.main, "--second", "champion")
     assert (code, "agreement 1.000" in said, "0.0% move" in said) == (0, True, True)
+
+
+def test_a_trial_is_compared_with_the_champion(trained: Path) -> None:
+    """A run's recipe is fitted again; its segments get the champion's numbers."""
+    client = MlflowClient()
+    experiment = client.get_experiment_by_name(NAME)
+    assert experiment is not None
+    trials = client.search_runs([experiment.experiment_id], "params.algorithm = 'k_means'")
+    code, said = invoke(compare.main, "--second", trials[0].info.run_id)
+    assert code == 0, said
+    assert f"run {trials[0].info.run_id[:8]} against version 1" in said
 
 
 def test_monitoring_answers_with_its_exit_code(trained: Path, tmp_path: Path) -> None:
