@@ -26,6 +26,8 @@ from segmentation.errors import SegmentationError
 from segmentation.identity import Known, match
 from segmentation.judging import Judge
 from segmentation.model import SegmentationModel
+from segmentation.monitoring import Drift, compare_batches
+from segmentation.monitoring.observing import observe, reference_of
 from segmentation.pages import flow_picture, page
 from segmentation.spec import SegmenterSpec
 
@@ -79,10 +81,12 @@ def run(model_name: str, first: str, second: str, data: str, out: str) -> Compar
         other = _numbered_like(one, other, formed)
     found = compare_models(one.model, other.model, formed.people)
     title = f"{model_name}: {other.title} against {one.title}"
-    html = report(found, one, other, title, Path(source).name)
+    html = report(found, (one, other), formed, title, Path(source).name)
     metrics = found.metrics()
     for suffix, side in (("first", one), ("second", other)):
         metrics |= {f"{key}_{suffix}": float(side.judged[key]) for key in JUDGED}
+        if drift := drift_of(side.model, formed):
+            metrics |= {f"drifted_{suffix}": float(len(drift.drifted))}
     note = _note(found, title)
     happening.record(
         client,
@@ -135,8 +139,19 @@ def _numbered_like(one: Side, other: Side, formed: Formed) -> Side:
     return replace(other, model=other.model.identified(matched))
 
 
-def report(found: Comparison, one: Side, other: Side, title: str, source: str) -> str:
+def drift_of(model: SegmentationModel, formed: Formed) -> Drift | None:
+    """Return how these customers differ from those a model learnt from; None if unknown."""
+    reference = reference_of(model)
+    if reference is None:
+        return None
+    return compare_batches(reference, observe(model, formed.people, reference))
+
+
+def report(
+    found: Comparison, sides: tuple[Side, Side], formed: Formed, title: str, source: str
+) -> str:
     """Return the comparison as an HTML page."""
+    one, other = sides
     same = found.names[0].items() & found.names[1].items()
     return page(
         "compare.html",
@@ -151,8 +166,13 @@ def report(found: Comparison, one: Side, other: Side, title: str, source: str) -
         rows=[
             (text, _number(one.judged[key]), _number(other.judged[key]))
             for key, text in JUDGED.items()
-        ],
+        ]
+        + [("Drift of these customers", *(_drift_text(drift_of(s.model, formed)) for s in sides))],
     )
+
+
+def _drift_text(drift: Drift | None) -> str:
+    return f"{drift.verdict}, {len(drift.drifted)} findings" if drift else "not known"
 
 
 def _number(value: object) -> str:

@@ -27,8 +27,6 @@ from segmentation.spec import SegmenterSpec
 
 ROOT = Path(__file__).resolve().parents[1]
 DPI = 110
-# Drawing takes longer than judging: of what cannot win, the two pictures that show why.
-BRIEF = ("segment_sizes", "map")
 # One thread a process: threads of linear algebra would fight for the same cores.
 CAPPED = {f"{name}_NUM_THREADS": "1" for name in ("OMP", "OPENBLAS", "MKL")}
 
@@ -140,8 +138,7 @@ def outcome(judge: Judge, spec: SegmenterSpec, draw: bool) -> Outcome:
     pictures: dict[str, bytes] = {}
     if draw:
         data = FigureData.of(judge, judged)
-        names = FIGURES if judged.evaluation.feasible else BRIEF
-        pictures = {name: as_png(FIGURES[name](data)) for name in names}
+        pictures = {name: as_png(draw_figure(data)) for name, draw_figure in FIGURES.items()}
     seconds = {"judge": done - start, "draw": perf_counter() - done}
     return Outcome(judged.evaluation, as_text(judged.segment), pictures, seconds)
 

@@ -30,6 +30,8 @@ class ColumnSummary:
         Ascending values, at most a hundred; of a category the codes of its levels.
     below
         Share, in [0, 1], of the known values at or below each edge.
+    less
+        Share, in [0, 1], of the known values below the first edge.
     """
 
     column: str
@@ -37,6 +39,7 @@ class ColumnSummary:
     missing: int
     edges: tuple[float, ...]
     below: tuple[float, ...]
+    less: float = 0.0
 
     @classmethod
     def of(
@@ -49,12 +52,21 @@ class ColumnSummary:
             edges = np.unique(at).tolist()
         below = np.searchsorted(known, edges, side="right") / max(len(known), 1)
         missing = len(values) - len(known)
-        return cls(column, len(known), missing, tuple(map(float, edges)), tuple(below.tolist()))
+        less = float(np.mean(known < edges[0])) if len(known) and len(edges) else 0.0
+        return cls(
+            *(column, len(known), missing, tuple(map(float, edges)), tuple(below.tolist())), less
+        )
 
     @property
     def missing_share(self) -> float:
         """Share of customers without a value, in [0, 1]."""
         return self.missing / max(self.known + self.missing, 1)
+
+    @property
+    def outside(self) -> int:
+        """Known values below the first or above the last edge."""
+        beyond = 1 - self.below[-1] if self.below else 0.0
+        return round(self.known * (self.less + beyond))
 
     @property
     def median(self) -> float:
@@ -146,4 +158,5 @@ def _column(raw: Mapping[str, Any]) -> ColumnSummary:
         int(raw["missing"]),
         tuple(map(float, raw["edges"])),
         tuple(map(float, raw["below"])),
+        float(raw["less"]),
     )

@@ -21,6 +21,7 @@ LARGE_SHARE = 0.10
 BINS = 10
 FLOOR = 1e-4
 OK, WATCH, RETRAIN = "ok", "watch", "retrain"
+OF_COLUMNS = ("distribution", "missing", "range")
 EXIT_CODES = {OK: 0, WATCH: 1, RETRAIN: 2}
 
 
@@ -31,7 +32,8 @@ class Finding:
     Parameters
     ----------
     kind
-        ``distribution``, ``missing``, ``segment``, ``unlike``, ``confidence`` or ``new level``.
+        ``distribution``, ``missing``, ``range``, ``segment``, ``unlike``, ``confidence`` or
+        ``new level``. Range is about values beyond the training's lowest and highest half per cent.
     subject
         Column or segment number; empty where the whole batch is meant.
     before, after
@@ -82,7 +84,9 @@ class Drift:
     @property
     def verdict(self) -> str:
         """``ok``, ``watch``, or ``retrain``: a severe drift, or half of the columns drifted."""
-        columns = {f.subject for f in self.drifted if f.kind in {"distribution", "missing"}}
+        columns = {
+            f.subject for f in self.drifted if f.kind in {"distribution", "missing", "range"}
+        }
         if any(f.severe for f in self.drifted) or 2 * len(columns) > len(self.batch.columns):
             return RETRAIN
         return WATCH if self.drifted else OK
@@ -163,6 +167,7 @@ def _compared(reference: Batch, batch: Batch) -> Iterator[Finding]:
         own = new[old.column]
         if old.known and own.known:
             yield _distribution("distribution", old.column, old, own)
+            yield _share("range", old.column, (old.outside, old.known), (own.outside, own.known))
         yield _share(
             "missing", old.column, (old.missing, reference.rows), (own.missing, batch.rows)
         )
@@ -198,7 +203,7 @@ def _share(kind: str, subject: str, before: tuple[int, int], after: tuple[int, i
 
 def _judged(found: Finding, p: float) -> Finding:
     """Return the finding with its corrected p-value and what that means."""
-    of_shares = found.kind in {"missing", "segment", "unlike"}
+    of_shares = found.kind not in {"distribution", "confidence"}
     matters = abs(found.size) >= (SMALL_SHARE if of_shares else SMALL_DISTANCE)
     drifted = p < ALPHA and matters
     large = abs(found.size) >= LARGE_SHARE if of_shares else found.index >= LARGE_INDEX
@@ -218,28 +223,27 @@ def in_words(finding: Finding, labels: Mapping[str, str], names: Mapping[int, st
         Of segments, by number.
     """
     label = labels.get(finding.subject, finding.subject)
-    shares = f"{finding.before:.1%} before, {finding.after:.1%} now"
-    match finding.kind:
-        case "distribution":
-            return (
-                f"{label} is distributed differently: distance {finding.size:.2f}, stability "
-                f"index {finding.index:.2f}, median {finding.before:,.4g} before, "
-                f"{finding.after:,.4g} now."
-            )
-        case "missing":
-            return f"{label} is missing for {shares}."
-        case "segment":
-            name = names.get(int(finding.subject), "")
-            return f"Segment {finding.subject}, {name}: {shares}."
-        case "unlike":
-            return f"Customers unlike any seen in training: {shares}."
-        case "new level":
-            return f"{label} has levels never listed, for {finding.after:.1%} of customers."
-        case _:
-            return (
-                f"Answers are {'less' if finding.after < finding.before else 'more'} sure: median "
-                f"confidence {finding.before:.2f} before, {finding.after:.2f} now."
-            )
+    if finding.kind == "distribution":
+        return (
+            f"{label} is distributed differently: distance {finding.size:.2f}, stability "
+            f"index {finding.index:.2f}, median {finding.before:,.4g} before, "
+            f"{finding.after:,.4g} now."
+        )
+    if finding.kind == "confidence":
+        return (
+            f"Answers are {'less' if finding.after < finding.before else 'more'} sure: median "
+            f"confidence {finding.before:.2f} before, {finding.after:.2f} now."
+        )
+    if finding.kind == "new level":
+        return f"{label} has levels never listed, for {finding.after:.1%} of customers."
+    name = names.get(int(finding.subject), "") if finding.kind == "segment" else ""
+    start = {
+        "missing": f"{label} is missing for",
+        "range": f"{label} is beyond the training's usual range for",
+        "segment": f"Segment {finding.subject}, {name}:",
+        "unlike": "Customers unlike any seen in training:",
+    }[finding.kind]
+    return f"{start} {finding.before:.1%} before, {finding.after:.1%} now."
 
 
 def told(drift: Drift, labels: Mapping[str, str], names: Mapping[int, str]) -> Sequence[str]:

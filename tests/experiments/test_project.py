@@ -8,12 +8,13 @@ import click
 import pytest
 import yaml
 
-from experiments import compare, explore, monitor, promote, rollback, score, search
+from experiments import compare, explore, monitor, promote, rename, rollback, score, search
 
 ROOT = Path(__file__).resolve().parents[2]
 COMMANDS = {
     "compare": compare.main,
     "monitor": monitor.main,
+    "rename": rename.main,
     "rollback": rollback.main,
     "main": search.main,
     "promote": promote.main,
