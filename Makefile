@@ -9,7 +9,7 @@ unexport PYTHONDONTWRITEBYTECODE
 export MLFLOW_DISABLE_TELEMETRY := true
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint format lock screenshots clean
+.PHONY: help setup demo serve test lint format lock screenshots clean
 
 help: ## List the commands
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -26,6 +26,9 @@ $(VENV)/.ready: requirements.lock
 
 demo: setup ## Search the embedded data, register the best model, serve it (ONCE=1: check and exit)
 	@$(BIN)/python -m serve.demo $(if $(ONCE),--once)
+
+serve: setup ## Serve the champion and the pages; a promotion goes live by itself
+	@$(BIN)/python -m serve
 
 test: setup ## Run every test
 	$(BIN)/pytest

@@ -26,6 +26,8 @@ MODEL_NAME = "customer-segmentation"
 CHAMPION = trail.CHAMPION
 CHALLENGER = "challenger"
 TRIAL = "trial_run"
+# Written by MLflow beside a model: a body for `/invocations`.
+EXAMPLE = "serving_input_example.json"
 ABOUT = "Customer segments found without labels; the alias `champion` is the version served."
 
 
@@ -180,6 +182,40 @@ def describe(name: str = MODEL_NAME, alias: str = CHAMPION) -> ModelInfo:
         map=about["map"],
         given_names=given,
     )
+
+
+def champion_version(name: str = MODEL_NAME) -> str:
+    """Return the champion's version.
+
+    Raises
+    ------
+    RegistryError
+        When there is none, or the registry cannot be reached.
+    """
+    try:
+        found = trail.version_of(MlflowClient(), name, CHAMPION)
+    except (MlflowException, OSError) as error:
+        raise RegistryError("The registry cannot be reached.") from error
+    if not found:
+        raise RegistryError(f"{name} has no champion: run a search first.")
+    return found
+
+
+def servable(name: str, version: str) -> str:
+    """Check every file of a version; return a request for its scoring server, as JSON.
+
+    Raises
+    ------
+    ModelFileError
+        When a file is not as it was registered.
+    RegistryError
+        When there is no such version, or the registry cannot be reached.
+    """
+    try:
+        with integrity.verified(MlflowClient(), name, version) as folder:
+            return (folder / EXAMPLE).read_text(encoding="utf-8")
+    except (MlflowException, OSError) as error:
+        raise RegistryError(f"version {version} cannot be read: {error}") from error
 
 
 def given_names(client: MlflowClient, name: str) -> dict[int, str]:

@@ -74,27 +74,29 @@ def services(addresses: Addresses, tracking: str) -> tuple[Service, ...]:
     """Return the three servers: MLflow's UI, the scoring server, the pages."""
     mlflow = str(BIN / "mlflow")
     store = ("--backend-store-uri", tracking, "--workers", "1")
-    model = ("--model-uri", f"models:/{MODEL}@champion", "--env-manager", "local")
-    workers = ("--workers", "1", "--threads", "4", "--no-control-socket")
-    bind = ("--bind", addresses.pages.removeprefix("http://"))
-    app = "serve.app:create_app()"
     return (
         Service(
             "mlflow",
             (mlflow, "server", *store, *_listen(addresses.mlflow)),
             f"{addresses.mlflow}/health",
         ),
-        Service(
-            "scoring",
-            (mlflow, "models", "serve", *model, *_listen(addresses.scoring)),
-            f"{addresses.scoring}/ping",
-        ),
-        Service(
-            "pages",
-            (str(BIN / "gunicorn"), *workers, *bind, app),
-            f"{addresses.pages}/healthz",
-        ),
+        scoring_service(addresses),
+        pages_service(addresses),
     )
+
+
+def scoring_service(addresses: Addresses) -> Service:
+    """Return the scoring server that follows the champion."""
+    command = (sys.executable, "-m", "serve.live", *_listen(addresses.scoring))
+    return Service("scoring", command, f"{addresses.scoring}/ping")
+
+
+def pages_service(addresses: Addresses) -> Service:
+    """Return the pages under gunicorn."""
+    workers = ("--workers", "1", "--threads", "4", "--no-control-socket")
+    bind = ("--bind", addresses.pages.removeprefix("http://"))
+    command = (str(BIN / "gunicorn"), *workers, *bind, "serve.app:create_app()")
+    return Service("pages", command, f"{addresses.pages}/healthz")
 
 
 def sample_answer(pages: str) -> str:
@@ -129,7 +131,6 @@ def _search(environment: dict[str, str]) -> None:
     steps = (
         (python, "-m", "experiments.store"),
         (mlflow, "run", ".", "--env-manager", "local", "--experiment-name", MODEL, *asked),
-        (python, "-m", "experiments.integrity"),
     )
     for step in steps:
         status = subprocess.run(step, env=environment, check=False).returncode  # noqa: S603

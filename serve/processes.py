@@ -109,6 +109,10 @@ class ServiceGroup:
                 self._check_alive(service)
             time.sleep(POLL_SECONDS)
 
+    def alive(self) -> bool:
+        """Tell whether every server started still runs."""
+        return all(process.poll() is None for process in self._running.values())
+
     def stop(self) -> None:
         """Stop every server started here, politely first; safe to call twice."""
         for process in self._running.values():

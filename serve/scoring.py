@@ -109,6 +109,17 @@ class ScoringClient:
         except requests.RequestException:
             return False
 
+    def notice(self) -> str:
+        """Return what stands in the way of the champion being served; empty when nothing does.
+
+        Only the front of :mod:`serve.live` knows; any other scoring server has nothing to say.
+        """
+        try:
+            reply = self._send("GET", "/live", 1.0)
+            return str(reply.json().get("problem", "")) if reply.ok else ""
+        except (requests.RequestException, ValueError, AttributeError):
+            return ""
+
     def _send(self, method: str, path: str, seconds: float, **more: Any) -> requests.Response:
         with requests.Session() as session:
             # Customers go to the scoring server and nowhere else: no proxy, no redirect.

@@ -10,6 +10,7 @@ import click
 import optuna
 
 from experiments.benchmark.nulls import null_rows
+from experiments.benchmark.promotions import run_promotions
 from experiments.benchmark.quality import report, run_suite
 from experiments.benchmark.races import run_races
 from experiments.benchmark.report import draw_quality
@@ -132,6 +133,22 @@ def races(count: int) -> None:
     click.echo(
         f"{row.races} races: exactly one winner in {row.one_winner}, {row.losers_told} of "
         f"{row.losers} losers told, record and alias agree in {row.record_right}"
+    )
+
+
+@main.command()
+@click.option("--moves", default=20, show_default=True, type=click.IntRange(1))
+@click.option("--port", default=5051, show_default=True, type=click.IntRange(1024))
+@click.option("--logs", default=Path("var/log"), show_default=True, type=click.Path(path_type=Path))
+def promotions(moves: int, port: int, logs: Path) -> None:
+    """Promote under load, in the store of MLFLOW_TRACKING_URI; damage a version at the end."""
+    quiet()
+    prepare_tracking()
+    row = run_promotions(moves, port, logs)
+    click.echo(
+        f"{row.moves} moves, {row.requests:,} requests: {row.failed} failed; the new version "
+        f"answered within {row.slowest:.0f} s each time; a damaged version answered "
+        f"{row.broken_served} times: {row.problem}"
     )
 
 

@@ -22,7 +22,7 @@ pages = Blueprint("customer", __name__)
 @pages.get("/")
 def home() -> str:
     """Show the segments of the served model and the ways in."""
-    return render_template("home.html")
+    return render_template("home.html", notice=scoring().notice())
 
 
 @pages.get("/customer")

@@ -1,0 +1,39 @@
+"""Serve the champion at a fixed address and follow its alias: ``python -m serve.live``."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+from aiohttp import web
+
+from serve.config import Settings
+from serve.live.backend import Backend
+from serve.live.front import create_front
+from serve.live.supervisor import Supervisor
+
+BIN = Path(sys.executable).parent
+
+
+def main() -> None:
+    """Run until stopped; every scoring server started is stopped too."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--port", type=int, default=5001)
+    parser.add_argument("--model-name", default=Settings.from_environment().model_name)
+    parser.add_argument("--logs", type=Path, default=Path("var/log"))
+    asked = parser.parse_args()
+    # MLflow starts its server through the PATH.
+    environment = {"PATH": f"{BIN}{os.pathsep}{os.environ.get('PATH', '')}"}
+
+    def make(version: str) -> Backend:
+        return Backend(str(BIN / "mlflow"), asked.model_name, version, asked.logs, environment)
+
+    front = create_front(Supervisor(asked.model_name, make))
+    web.run_app(front, host=asked.host, port=asked.port, print=None, access_log=None)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,59 @@
+"""The champion moves, crashes and breaks while customers are scored; nobody notices."""
+
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import mlflow
+import psutil
+import pytest
+import requests
+
+from experiments.benchmark import promotions
+from experiments.benchmark.races import NAME, prepare
+from experiments.registry import servable
+from experiments.store import prepare_tracking
+from serve.processes import free_port
+
+
+@pytest.fixture
+def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Work with a fresh store, for this process and those it starts."""
+    before = dict(os.environ)
+    os.environ["MLFLOW_TRACKING_URI"] = f"sqlite:///{tmp_path / 'mlflow.db'}"
+    monkeypatch.chdir(tmp_path)
+    prepare_tracking()
+    yield tmp_path
+    os.environ.clear()
+    os.environ.update(before)
+    mlflow.set_tracking_uri(None)
+
+
+def test_promotions_under_load_fail_no_request(store: Path) -> None:
+    """Two moves on four connections; then a damaged version becomes champion and never serves."""
+    row = promotions.run_promotions(2, free_port(18400), store / "log")
+    assert (row.failed, row.broken_served) == (0, 0)
+    assert row.requests > 100
+    assert row.slowest < 30
+    assert "Version 3 did not come up" in row.problem
+    assert "arrays.npz" in row.problem
+    assert "keeps serving" in row.problem
+
+
+def test_a_crashed_scoring_server_is_started_again(store: Path) -> None:
+    """Killed in the middle of everything: those who ask meanwhile wait, and get their answer."""
+    prepare(mlflow.MlflowClient(), 1)
+    port = free_port(18400)
+    url = f"http://127.0.0.1:{port}"
+    body = servable(NAME, "1")
+    with promotions.serving(port, store / "log") as front, promotions.loading(url, body) as load:
+        promotions._until(lambda: len(load.answers) > 20, 60)
+        (server,) = psutil.Process(front.pid).children()
+        os.killpg(server.pid, signal.SIGKILL)
+        killed = len(load.answers)
+        promotions._until(lambda: len(load.answers) > killed + 50, 60)
+        assert psutil.Process(front.pid).children() != [server]
+    assert load.failures == []
+    with pytest.raises(requests.ConnectionError):
+        requests.get(f"{url}/ping", timeout=2)
