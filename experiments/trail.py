@@ -16,12 +16,14 @@ from mlflow import MlflowClient
 from mlflow.entities import RunStatus
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
+from mlflow.utils.mlflow_tags import MLFLOW_RUN_NOTE
 
 CHAMPION = "champion"
 RUN = "promotions_run"
 BY_HAND = "by hand, past this project"
 # A move that was claimed so long ago and is not done was interrupted.
 PATIENCE_SECONDS = 30.0
+MOST_TOLD, LONGEST_NOTE = 50, 8_000
 
 
 class LostRaceError(Exception):
@@ -156,6 +158,10 @@ class Trail:
 
     def _finish(self, move: Move) -> None:
         self.client.set_tag(self.run_id, f"done_{move.number:06d}", move.claim)
+        # For people; the record itself is the parameters, which nobody can change.
+        lines = "\n".join(f"1. {told}" for told in self.moves()[-MOST_TOLD:])
+        note = f"Who made which version of {self.name} the champion:\n\n{lines}"
+        self.client.set_tag(self.run_id, MLFLOW_RUN_NOTE, note[:LONGEST_NOTE])
         if move.to_version:
             note = f"{move.kind} {move.when} by {move.who}" + (f": {move.why}" if move.why else "")
             self.client.set_model_version_tag(

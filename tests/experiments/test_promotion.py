@@ -45,6 +45,8 @@ def test_every_gate_is_printed_with_its_number(versions: list[str], client: Mlfl
     last = promotion.history(NAME)[-1]
     assert (last.from_version, last.to_version) == (versions[0], versions[1])
     assert (last.kind, last.why, last.who) == ("promote", "new quarter", registry.user())
+    record = client.get_run(trail.Trail(client, NAME).run_id)
+    assert "new quarter" in record.data.tags["mlflow.note.content"]
     tags = client.get_model_version(NAME, versions[1]).tags
     assert any("new quarter" in value for value in tags.values())
 
