@@ -11,9 +11,10 @@ import mlflow
 import pandas as pd
 from mlflow import MlflowClient
 from mlflow.models import ModelSignature
-from mlflow.types import ColSpec, DataType, Schema, TensorSpec
+from mlflow.types import ColSpec, DataType, ParamSchema, ParamSpec, Schema, TensorSpec
 from mlflow.types.schema import Array
 
+from experiments.scoring_model import DETAIL, FULL
 from segmentation.model import SegmentationModel
 from segmentation.schema import Column
 
@@ -59,7 +60,10 @@ def log_model(client: MlflowClient, run_id: str, model: SegmentationModel) -> st
     inputs: list[ColSpec | TensorSpec] = [
         ColSpec(_kind(column), column.name) for column in model.schema.columns
     ]
-    signature = ModelSignature(Schema(inputs), OUTPUTS)
+    if DETAIL not in model.schema.column_names:
+        inputs.append(ColSpec(DataType.string, DETAIL, required=False))
+    detail = ParamSchema([ParamSpec(DETAIL, DataType.string, FULL)])
+    signature = ModelSignature(Schema(inputs), OUTPUTS, detail)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         model.save(folder / DATA)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import yaml
+from mlflow.exceptions import MlflowException
 
 from segmentation.model import SegmentationModel
 
 VERSION_FILE = "registered_model_meta"
+DETAIL, FULL, BASIC = "detail", "full", "basic"
 
 
 class ScoringModel:
@@ -29,14 +32,49 @@ class ScoringModel:
         self.version = version
 
     def predict(
-        self,
-        model_input: pd.DataFrame,
-        params: dict[str, Any] | None = None,  # noqa: ARG002 - MLflow passes it
-    ) -> pd.DataFrame:
-        """Return one row per customer; see :meth:`SegmentationModel.score` for the columns."""
-        answer = self.model.score(model_input)
-        answer["model_version"] = self.version
-        return answer
+        self, model_input: pd.DataFrame, params: Mapping[str, Any] | None = None
+    ) -> pd.DataFrame | dict[str, list[Any]]:
+        """Return the answer for customers.
+
+        Parameters
+        ----------
+        model_input
+            Shape (n, d), the schema's columns. CSV and Parquet carry no parameters: there a
+            column ``detail`` asks, with the same text in every row.
+        params
+            ``detail``: ``full``, the default, or ``basic``.
+
+        Returns
+        -------
+        DataFrame or dict
+            ``full``: a row per customer, the columns of :meth:`SegmentationModel.score` and
+            ``model_version``. ``basic``: lists of segment, name, confidence and version by
+            column, which are written as JSON in a tenth of the time of rows.
+
+        Raises
+        ------
+        MlflowException
+            When `detail` is neither.
+        """
+        if self._detail(model_input, params or {}) == BASIC:
+            answer = {name: a.tolist() for name, a in self.model.segments(model_input).items()}
+            return {**answer, "model_version": [self.version] * len(model_input)}
+        rows = self.model.score(model_input)
+        rows["model_version"] = self.version
+        return rows
+
+    def _detail(self, customers: pd.DataFrame, params: Mapping[str, Any]) -> str:
+        asked = str(params.get(DETAIL, FULL))
+        if DETAIL in customers and DETAIL not in self.model.schema.column_names:
+            found = customers[DETAIL].dropna().unique()
+            asked = str(found[0]) if len(found) == 1 else asked if not len(found) else "several"
+        if asked not in {FULL, BASIC}:
+            # What was found may be a customer's value in the wrong column: it is not repeated.
+            raise MlflowException.invalid_parameter_value(
+                f"{DETAIL}: expected {FULL!r} or {BASIC!r}, the same for every customer; "
+                "found something else. Leave it out for the full answer."
+            )
+        return asked
 
 
 def _load_pyfunc(path: str) -> ScoringModel:

@@ -126,10 +126,12 @@ def expand(
     return pd.DataFrame(result, columns=list(expanded.column_names), index=index)
 
 
-def base_names(names: list[str], expanded: TableSchema) -> list[str]:
-    """Return the columns behind names of an expanded schema, each once, in order."""
+def base_names(rows: list[list[str]], expanded: TableSchema) -> list[list[str]]:
+    """Return the columns behind names of an expanded schema, each once a row, in order."""
+    if not any(column.of for column in expanded.columns):
+        return rows
     of = {column.name: column.of or column.name for column in expanded.columns}
-    return list(dict.fromkeys(of.get(name, name) for name in names))
+    return [list(dict.fromkeys(of.get(name, name) for name in names)) for names in rows]
 
 
 def commonest(codes: FloatArray) -> float:

@@ -61,8 +61,10 @@ class Novelty:
     def unlike(self, coordinates: FloatArray) -> NDArray[np.bool_]:
         """Say for each row of the reference space whether it is unlike the training data."""
         outside = ((coordinates < self.low) | (coordinates > self.high)).any(axis=1)
-        distance = self.tree.query(coordinates)[0]
-        return np.asarray(outside | (distance > self.threshold))
+        # The search stops at the threshold: nobody asks how far beyond it a landmark is.
+        beyond = np.nextafter(self.threshold, np.inf)
+        distance = self.tree.query(coordinates, distance_upper_bound=beyond)[0]
+        return np.asarray(outside | np.isinf(distance))
 
     def to_arrays(self) -> dict[str, NDArray[Any]]:
         """Return everything as arrays."""

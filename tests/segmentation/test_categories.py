@@ -195,7 +195,7 @@ def _level(code: float, column: str = "MARITAL_STATUS") -> str:
 def test_names_lead_back_to_columns(small: pd.DataFrame) -> None:
     """Indicators are named by their column, once."""
     expanded = expanded_schema(small, SMALL)
-    found = base_names(["city=Ulm", "size", "city=Bonn", "member=yes"], expanded)
+    found = base_names([["city=Ulm", "size", "city=Bonn", "member=yes"]], expanded)
     assert found == ["city", "size", "member"]
 
 
