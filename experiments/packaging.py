@@ -39,6 +39,8 @@ OUTPUTS = Schema(
         ColSpec(DataType.long, "runner_up"),
         ColSpec(DataType.string, "runner_up_name"),
         ColSpec(DataType.boolean, "unlike_training"),
+        ColSpec(DataType.double, "map_x"),
+        ColSpec(DataType.double, "map_y"),
         ColSpec(Array(DataType.string), "reasons"),
         ColSpec(DataType.string, "model_version"),
     ]

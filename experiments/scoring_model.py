@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gc
+import os
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,6 +13,7 @@ import pandas as pd
 import yaml
 from mlflow.exceptions import MlflowException
 
+from segmentation.errors import SegmentationError
 from segmentation.model import SegmentationModel
 
 VERSION_FILE = "registered_model_meta"
@@ -54,13 +58,18 @@ class ScoringModel:
         Raises
         ------
         MlflowException
-            When `detail` is neither.
+            When `detail` is neither, or the customers cannot be scored.
         """
-        if self._detail(model_input, params or {}) == BASIC:
-            answer = {name: a.tolist() for name, a in self.model.segments(model_input).items()}
-            return {**answer, "model_version": [self.version] * len(model_input)}
-        rows = self.model.score(model_input)
-        rows["model_version"] = self.version
+        basic = self._detail(model_input, params or {}) == BASIC
+        try:
+            if basic:
+                answer = {name: a.tolist() for name, a in self.model.segments(model_input).items()}
+                return {**answer, "model_version": [self.version] * len(model_input)}
+            rows = self.model.score(model_input)
+        except SegmentationError as error:
+            # Anything else becomes a stack trace in MLflow's answer.
+            raise MlflowException.invalid_parameter_value(str(error)) from error
+        rows["model_version"] = pd.Series(self.version, index=rows.index, dtype=object)
         return rows
 
     def _detail(self, customers: pd.DataFrame, params: Mapping[str, Any]) -> str:
@@ -79,7 +88,23 @@ class ScoringModel:
 
 def _load_pyfunc(path: str) -> ScoringModel:
     """Load the model from its data folder; MLflow calls this."""
-    return ScoringModel(SegmentationModel.load(Path(path)), _version(Path(path)))
+    model = ScoringModel(SegmentationModel.load(Path(path)), _version(Path(path)))
+    if "mlflow.pyfunc.scoring_server.app" in sys.modules:
+        _settle()
+    return model
+
+
+def _settle() -> None:
+    """Make a scoring server's process faster; ``experiments.benchmark serving`` measures it."""
+    # What a server has loaded stays as long as it does. Without another look at it in every
+    # collection, a body of 50,000 customers is read in half the time.
+    gc.collect()
+    gc.freeze()
+    # One lock lets one thread compute at a time. Handed from core to core it costs a fifth of
+    # the requests at four connections; worker processes spread over the cores by their numbers.
+    if sys.platform == "linux":
+        cores = sorted(os.sched_getaffinity(0))
+        os.sched_setaffinity(0, {cores[os.getpid() % len(cores)]})
 
 
 def _version(data: Path) -> str:

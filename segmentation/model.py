@@ -23,7 +23,7 @@ from segmentation.novelty import Novelty
 from segmentation.reasons import Reasons, segment_medians
 from segmentation.reference import ReferenceSpace
 from segmentation.schema import TableSchema
-from segmentation.segment_map import segment_map
+from segmentation.segment_map import Plane, segment_map
 from segmentation.segmenter import Customers, Segmenter
 from segmentation.storage import (
     Stored,
@@ -34,6 +34,7 @@ from segmentation.storage import (
     segmenter_recipe,
 )
 
+MAP_DIGITS = 3
 MISFITS = (KeyError, IndexError, TypeError, ValueError, AttributeError, SegmentationError)
 
 
@@ -52,7 +53,7 @@ class SegmentationModel:
         Number and name of each segment, by cluster.
     reference
         The space in which novelty and reasons are measured.
-    reasons, novelty, calibration
+    reasons, novelty, calibration, plane
         See their classes.
     about
         What :meth:`description` returns.
@@ -65,6 +66,7 @@ class SegmentationModel:
     reasons: Reasons
     novelty: Novelty
     calibration: Calibration
+    plane: Plane
     about: Mapping[str, Any]
 
     @classmethod
@@ -98,7 +100,8 @@ class SegmentationModel:
         medians = segment_medians(coordinates, segment, segmenter.n_segments_)
         table = table or schema
         about = described(segmenter, customers, segment, table, evaluation)
-        about["map"] = segment_map(coordinates, segment, seed)
+        plane = Plane.learn(coordinates)
+        about["map"] = segment_map(coordinates, segment, plane, seed)
         return cls(
             segmenter,
             table,
@@ -107,6 +110,7 @@ class SegmentationModel:
             Reasons(schema.column_names, medians),
             Novelty.learn(coordinates, seed),
             Calibration.learn(segmenter, customers, seed),
+            plane,
             about,
         )
 
@@ -160,7 +164,8 @@ class SegmentationModel:
             With the index of `customers` and the columns ``segment`` (its lasting number),
             ``segment_name``, ``confidence`` (in [0, 1]: the share of such customers that keep
             their segment when the model is refitted), ``runner_up``, ``runner_up_name``,
-            ``unlike_training`` and ``reasons`` (at most five column names, those that decided
+            ``unlike_training``, ``map_x`` and ``map_y`` (where the customer lies on the map of
+            :meth:`description`) and ``reasons`` (at most five column names, those that decided
             for the segment over the runner-up, most important first).
 
         Raises
@@ -175,15 +180,18 @@ class SegmentationModel:
         segment, runner_up = assignment.segment, assignment.runner_up
         coordinates = self.reference.transform(matrix)
         reasons = self.reasons.decisive(coordinates, segment, runner_up, ~np.isnan(matrix))
-        index, names = _index(customers), np.array(self.identity.names)
+        index, names = _index(customers), np.array(self.identity.names, dtype=object)
         numbers = np.array(self.identity.numbers)
+        place = self.plane.place(coordinates).round(MAP_DIGITS)
         columns = {
             "segment": numbers[segment],
-            "segment_name": names[segment],
+            "segment_name": pd.Series(names[segment], index=index, dtype=object),
             "confidence": self.calibration.apply(assignment.confidence),
             "runner_up": numbers[runner_up],
-            "runner_up_name": names[runner_up],
+            "runner_up_name": pd.Series(names[runner_up], index=index, dtype=object),
             "unlike_training": self.novelty.unlike(coordinates),
+            "map_x": place[:, 0],
+            "map_y": place[:, 1],
             "reasons": pd.Series(
                 base_names(reasons, self.segmenter.schema), index=index, dtype=object
             ),
@@ -193,22 +201,8 @@ class SegmentationModel:
     def segments(self, customers: Customers) -> dict[str, NDArray[Any]]:
         """Return ``segment``, ``segment_name`` and ``confidence`` of :meth:`score` as arrays.
 
-        For many customers at once: a fraction of the time of everything.
-
-        Parameters
-        ----------
-        customers
-            Shape (n, d), the schema's columns; others are ignored.
-
-        Returns
-        -------
-        dict
-            Arrays of shape (n,), by column.
-
-        Raises
-        ------
-        DataError
-            When a column is missing.
+        For many customers at once: a fraction of the time of everything. Takes and raises what
+        :meth:`score` does.
         """
         matrix = self._matrix(customers)
         cluster, confidence = np.empty(0, dtype=np.int64), np.empty(0)
@@ -241,6 +235,7 @@ class SegmentationModel:
             **named("reference", self.reference.to_arrays()),
             **named("novelty", self.novelty.to_arrays()),
             **named("calibration", self.calibration.to_arrays()),
+            **named("plane", self.plane.to_arrays()),
             "medians": self.reasons.medians,
         }
         Stored(recipe, arrays, self.about).write(directory)
@@ -284,6 +279,7 @@ class SegmentationModel:
             Reasons(segmenter.schema.column_names, medians),
             Novelty.from_arrays(part("novelty", arrays)),
             Calibration.from_arrays(part("calibration", arrays)),
+            Plane.from_arrays(part("plane", arrays)),
             stored.description,
         )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from math import isnan
 from typing import Any
@@ -16,7 +17,8 @@ from segmentation.naming import segment_names, typical_sentence
 from segmentation.schema import TableSchema
 from segmentation.tree_rules import segment_rules
 
-QUANTILES = {"median": 0.5, "q05": 0.05, "q25": 0.25, "q75": 0.75, "q95": 0.95}
+SPREAD = {"q05": 0.05, "q25": 0.25, "q75": 0.75, "q95": 0.95}
+QUANTILES = {"median": 0.5, **SPREAD}
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,8 @@ class ColumnProfile:
     effect
         In [-1, 1]: how much more often a customer of the segment has the larger value than one
         of the others, see :func:`rank_effects`.
+    quantiles
+        ``q05``, ``q25``, ``q75`` and ``q95`` of the segment; None where it has no value.
     """
 
     column: str
@@ -40,6 +44,7 @@ class ColumnProfile:
     median: float
     book_median: float
     effect: float
+    quantiles: Mapping[str, float | None]
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data that is valid JSON: None stands for NaN."""
@@ -104,7 +109,9 @@ def profile_segments(
     sizes = np.bincount(segment)
     effects = rank_effects(matrix, segment)
     book = typical(matrix, schema)
-    own = np.stack([typical(matrix[segment == i], schema) for i in range(len(sizes))])
+    members = [matrix[segment == i] for i in range(len(sizes))]
+    own = np.stack([typical(rows, schema) for rows in members])
+    spread = [quantiles(rows, list(SPREAD.values())) for rows in members]
     names = segment_names(effects, schema)
     rules = segment_rules(matrix, segment)
     return tuple(
@@ -114,7 +121,7 @@ def profile_segments(
             sentence=_sentence(effects[number], own[number], book, schema),
             size=int(size),
             share=float(size / len(matrix)),
-            columns=_columns(effects[number], own[number], book, schema),
+            columns=_columns(effects[number], own[number], book, spread[number], schema),
             rules=tuple(rule.in_words(schema) for rule in rules[number]),
         )
         for number, size in enumerate(sizes)
@@ -209,7 +216,7 @@ def book_summary(
 
 
 def _columns(
-    effects: FloatArray, own: FloatArray, book: FloatArray, schema: TableSchema
+    effects: FloatArray, own: FloatArray, book: FloatArray, spread: FloatArray, schema: TableSchema
 ) -> tuple[ColumnProfile, ...]:
     return tuple(
         ColumnProfile(
@@ -219,6 +226,10 @@ def _columns(
             median=float(own[j]),
             book_median=float(book[j]),
             effect=float(effects[j]),
+            quantiles={
+                name: None if isnan(value) else value
+                for name, value in zip(SPREAD, spread[:, j].tolist(), strict=True)
+            },
         )
         for j in strongest_first(effects)
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from pathlib import Path
@@ -16,6 +17,7 @@ from experiments.benchmark.races import run_races
 from experiments.benchmark.report import draw_quality
 from experiments.benchmark.retrains import retrain_rows
 from experiments.benchmark.segments import ladder_of, planted_rows, repeat_rows, summary
+from experiments.benchmark.serving import run_serving, serving_table
 from experiments.benchmark.tracking import print_costs
 from experiments.options import MODEL_NAME
 from experiments.store import prepare_tracking, quiet
@@ -150,6 +152,21 @@ def promotions(moves: int, port: int, logs: Path) -> None:
         f"answered within {row.slowest:.0f} s each time; a damaged version answered "
         f"{row.broken_served} times: {row.problem}"
     )
+
+
+@main.command()
+@click.option("--rounds", default=5, show_default=True, type=click.IntRange(1))
+@click.option("--seconds", default=3.0, show_default=True, type=click.FloatRange(0.1))
+@click.option("--logs", default=Path("var/log"), show_default=True, type=click.Path(path_type=Path))
+@click.option("--out", type=click.Path(path_type=Path), help="JSON report.")
+def serving(rounds: int, seconds: float, logs: Path, out: Path | None) -> None:
+    """Serve our model and a stock pipeline side by side; print requests per second of both."""
+    quiet()
+    prepare_tracking()
+    rows, found = run_serving(rounds, seconds, logs)
+    if out:
+        out.write_text(json.dumps(found, indent=2), encoding="utf-8")
+    click.echo(serving_table(rows, found))
 
 
 if __name__ == "__main__":

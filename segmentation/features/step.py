@@ -36,6 +36,10 @@ class ArrayStep(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):  # type:
         check_is_fitted(self)
         return self._apply(self._validated(X, reset=False))
 
+    def apply(self, matrix: FloatArray) -> FloatArray:
+        """Return :meth:`transform` of a float matrix that was checked before, without a look."""
+        return self._apply(matrix)
+
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.input_tags.allow_nan = self.accepts_nulls

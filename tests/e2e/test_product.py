@@ -163,6 +163,8 @@ def test_the_scoring_server_takes_nulls_and_whole_numbers(product: Product) -> N
             "runner_up",
             "runner_up_name",
             "unlike_training",
+            "map_x",
+            "map_y",
             "reasons",
             "model_version",
         }

@@ -196,7 +196,7 @@ def test_names_lead_back_to_columns(small: pd.DataFrame) -> None:
     """Indicators are named by their column, once."""
     expanded = expanded_schema(small, SMALL)
     found = base_names([["city=Ulm", "size", "city=Bonn", "member=yes"]], expanded)
-    assert found == ["city", "size", "member"]
+    assert found == [["city", "size", "member"]]
 
 
 def test_the_audit_finds_what_segments_are_made_of(small: pd.DataFrame) -> None:

@@ -14,17 +14,19 @@ from segmentation.generator import generate
 from segmentation.model import SegmentationModel
 from segmentation.reasons import Reasons
 from segmentation.schema import load_schema
-from segmentation.segment_map import segment_map
+from segmentation.segment_map import Plane, segment_map
 from segmentation.segmenter import Segmenter
 from segmentation.spec import Preprocessing, SegmenterSpec
 from tests.segmentation.planted import SCHEMA, TYPICAL, planted, spec
 
 COLUMNS = {
     "segment": "int64",
-    "segment_name": "str",
+    "segment_name": "object",
     "confidence": "float64",
     "runner_up": "int64",
-    "runner_up_name": "str",
+    "runner_up_name": "object",
+    "map_x": "float64",
+    "map_y": "float64",
     "unlike_training": "bool",
     "reasons": "object",
 }
@@ -294,7 +296,7 @@ def test_map_points_lie_with_their_segment_and_are_nobody() -> None:
     rng = np.random.default_rng(1)
     segment = np.repeat([0, 1], 200)
     coordinates = rng.normal(size=(400, 3)) + 10.0 * segment[:, None]
-    drawn = segment_map(coordinates, segment, seed=0)
+    drawn = segment_map(coordinates, segment, Plane.learn(coordinates), seed=0)
     points = np.array(drawn["points"])
     assert len(points) == 400
     ends = np.array(drawn["prototypes"])[:, :2]
