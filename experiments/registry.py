@@ -36,7 +36,7 @@ HAPPENINGS = (
     "versions, and the monitoring of new customers."
 )
 # On the registered model: a name that a person gave to a segment.
-NAME = "segment_name."
+NAME, NOTE = "segment_name.", "segment_note."
 
 
 class RegistryError(Exception):
@@ -59,6 +59,8 @@ class ModelInfo:
         The table it scores.
     given_names
         Names that people gave to segments, by number; newer than those a model answers with.
+    notes
+        What people wrote down to do for segments, by number.
     profiles, book, evaluation, map
         As in :meth:`segmentation.model.SegmentationModel.description`.
     """
@@ -74,6 +76,7 @@ class ModelInfo:
     evaluation: dict[str, Any]
     map: dict[str, Any]
     given_names: dict[int, str] = field(default_factory=dict)
+    notes: dict[int, str] = field(default_factory=dict)
 
 
 def register(
@@ -163,7 +166,8 @@ def describe(name: str = MODEL_NAME, alias: str = CHAMPION) -> ModelInfo:
         uri = f"models:/{name}/{found.version}/data/{DATA}/description.json"
         about = json.loads(mlflow.artifacts.load_text(uri))
         run = client.get_run(str(found.run_id))
-        given = given_names(client, name)
+        tags = client.get_registered_model(name).tags
+        given = _by_segment(tags, NAME)
     except (MlflowException, OSError, ValueError) as error:
         raise RegistryError(
             f"no description of {name}@{alias} in the registry at {mlflow.get_tracking_uri()}: "
@@ -181,6 +185,7 @@ def describe(name: str = MODEL_NAME, alias: str = CHAMPION) -> ModelInfo:
         evaluation=about["evaluation"],
         map=about["map"],
         given_names=given,
+        notes=_by_segment(tags, NOTE),
     )
 
 
@@ -220,11 +225,33 @@ def servable(name: str, version: str) -> str:
 
 def given_names(client: MlflowClient, name: str) -> dict[int, str]:
     """Return the names that people gave to segments, by number."""
-    tags = client.get_registered_model(name).tags
+    return _by_segment(client.get_registered_model(name).tags, NAME)
+
+
+def write_note(name: str, segment: int, text: str) -> None:
+    """Keep what people want to do for a segment, for every version; empty removes it.
+
+    Raises
+    ------
+    RegistryError
+        When the registry cannot be reached.
+    """
+    client = MlflowClient()
+    try:
+        if text:
+            client.set_registered_model_tag(name, f"{NOTE}{segment}", text)
+        elif f"{NOTE}{segment}" in client.get_registered_model(name).tags:
+            client.delete_registered_model_tag(name, f"{NOTE}{segment}")
+    except (MlflowException, OSError) as error:
+        raise RegistryError(f"the note was not kept: {error}") from error
+
+
+def _by_segment(tags: Mapping[str, str], kind: str) -> dict[int, str]:
+    """Return the tags of a kind, by the number of the segment they are about."""
     return {
-        int(key.removeprefix(NAME)): str(value)
+        int(key.removeprefix(kind)): str(value)
         for key, value in tags.items()
-        if key.startswith(NAME)
+        if key.startswith(kind)
     }
 
 

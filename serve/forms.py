@@ -10,8 +10,8 @@ from typing import Any
 import pandas as pd
 from flask_wtf import FlaskForm
 from flask_wtf.file import FileField, FileRequired
-from wtforms import SelectField, StringField
-from wtforms.validators import ValidationError
+from wtforms import SelectField, StringField, TextAreaField
+from wtforms.validators import Length, ValidationError
 
 from segmentation.schema import Column, TableSchema
 from serve.wording import plain, quantity
@@ -24,6 +24,7 @@ NUMBER = re.compile(
 
 
 UNKNOWN = "Unknown"
+MOST_NOTE = 2_000
 
 
 class NumberField(StringField):  # type: ignore[misc]
@@ -112,6 +113,17 @@ class LevelField(SelectField):  # type: ignore[misc]
             raise ValidationError(
                 f"This level is not known. Choose one of {levels}, or leave it unknown."
             ) from None
+
+
+class NoteForm(FlaskForm):  # type: ignore[misc]
+    """What people want to do for a segment."""
+
+    text = TextAreaField(
+        "Ideas for action",
+        validators=[
+            Length(max=MOST_NOTE, message=f"At most {MOST_NOTE:,} characters; shorten it a little.")
+        ],
+    )
 
 
 class UploadForm(FlaskForm):  # type: ignore[misc]

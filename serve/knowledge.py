@@ -57,6 +57,14 @@ class Knowledge:
             self._ask(number)
         return self._answer(number)
 
+    def refresh(self) -> None:
+        """Ask for the champion now, and wait for the answer a while."""
+        self._asked = time.monotonic()
+        self._ask(CHAMPION)
+        asking = self._asking.get(CHAMPION)
+        if asking is not None:
+            asking.join(self.patience)
+
     def reachable(self) -> bool:
         """Tell whether the registry described the champion when it was last asked, in time."""
         self.model()

@@ -13,6 +13,8 @@ import pandas as pd
 import requests
 
 CONNECT_SECONDS = 1.0
+# Read 25 times faster than JSON, and without a doubt about types.
+PARQUET = "application/vnd.apache.parquet"
 # The columns of an answer, and what each of their values looks like.
 COLUMNS: Mapping[str, Callable[[Any], bool]] = MappingProxyType(
     {
@@ -22,6 +24,8 @@ COLUMNS: Mapping[str, Callable[[Any], bool]] = MappingProxyType(
         "runner_up": lambda value: type(value) is int,
         "runner_up_name": lambda value: isinstance(value, str),
         "unlike_training": lambda value: isinstance(value, bool),
+        "map_x": lambda value: type(value) in {int, float},
+        "map_y": lambda value: type(value) in {int, float},
         "reasons": lambda value: (
             isinstance(value, list) and all(isinstance(name, str) for name in value)
         ),
@@ -66,6 +70,8 @@ class Answer:
     runner_up: int
     runner_up_name: str
     unlike_training: bool
+    map_x: float
+    map_y: float
     reasons: tuple[str, ...]
     model_version: str
 
@@ -102,6 +108,17 @@ class ScoringClient:
         rows = self._predictions(customers, self.file_timeout)
         return pd.DataFrame(rows, columns=list(COLUMNS)).set_axis(customers.index)
 
+    def segments(self, customers: pd.DataFrame) -> list[int]:
+        """Return the segment of each customer and nothing else, for many tries at once."""
+        reply = self._invoke(customers.assign(detail="basic"), self.timeout)
+        try:
+            found = json.loads(reply)["predictions"]["segment"]
+        except (json.JSONDecodeError, KeyError, TypeError) as error:
+            raise ScoringRefusedError("The scoring server's answer is not readable.") from error
+        if len(found) != len(customers) or not all(type(number) is int for number in found):
+            raise ScoringRefusedError("The scoring server's answer is incomplete.")
+        return list(found)
+
     def alive(self) -> bool:
         """Tell whether the scoring server answers."""
         try:
@@ -133,15 +150,18 @@ class ScoringClient:
             )
 
     def _predictions(self, customers: pd.DataFrame, seconds: float) -> list[dict[str, Any]]:
-        body = io.StringIO()
-        customers.to_csv(body, index=False)
+        return _rows(self._invoke(customers, seconds), len(customers))
+
+    def _invoke(self, customers: pd.DataFrame, seconds: float) -> str:
+        body = io.BytesIO()
+        customers.to_parquet(body, index=False)
         try:
             reply = self._send(
                 "POST",
                 "/invocations",
                 seconds,
-                data=body.getvalue().encode(),
-                headers={"Content-Type": "text/csv"},
+                data=body.getvalue(),
+                headers={"Content-Type": PARQUET},
             )
         except requests.RequestException as error:
             raise ScoringAwayError("The scoring server does not answer right now.") from error
@@ -150,7 +170,7 @@ class ScoringClient:
             raise ScoringRefusedError(
                 f"The scoring server refused the request ({reply.status_code})."
             )
-        return _rows(reply.text, len(customers))
+        return str(reply.text)
 
 
 def _rows(text: str, expected: int) -> list[dict[str, Any]]:

@@ -5,15 +5,19 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
+import pandas as pd
 from flask import Blueprint, abort, render_template, request
+from flask_wtf import FlaskForm
 
 from experiments.registry import ModelInfo
 from segmentation.levels import decode
 from segmentation.schema import Example
 from serve.answers import answer_view
 from serve.app import knowledge, scoring
+from serve.customer.moves import Move, smallest_moves
 from serve.forms import customer_form, doubts, groups, typed_customer
-from serve.scoring import ScoringError
+from serve.portraits import customer_map, figures
+from serve.scoring import Answer, ScoringError
 from serve.wording import plain
 
 pages = Blueprint("customer", __name__)
@@ -22,7 +26,10 @@ pages = Blueprint("customer", __name__)
 @pages.get("/")
 def home() -> str:
     """Show the segments of the served model and the ways in."""
-    return render_template("home.html", notice=scoring().notice())
+    model = knowledge().model()
+    cards = [(p, figures(p, model)) for p in model.profiles] if model else []
+    picture = customer_map(model) if model else None
+    return render_template("home.html", notice=scoring().notice(), cards=cards, map=picture)
 
 
 @pages.get("/customer")
@@ -38,6 +45,8 @@ def form() -> str | tuple[str, int]:
             abort(404)
         for column, value in chosen.values.items():
             filled[column].data = plain(value)
+    elif number := request.args.get("like", type=int):
+        _fill_like(filled, number, model)
     return _render(filled, model)
 
 
@@ -58,7 +67,56 @@ def ask() -> str | tuple[str, int]:
     # Another version's profiles would be wrong: rather none.
     served = knowledge().version(answer.model_version) or replace(model, profiles=[], book={})
     view = answer_view(answer, customer, served)
-    return _render(filled, model, answer=view, doubts=doubts(customer, model.schema))
+    picture = customer_map(served, (answer.map_x, answer.map_y, answer.segment))
+    return _render(
+        filled,
+        model,
+        answer=view,
+        doubts=doubts(customer, model.schema),
+        moves=_moves(customer, answer, served) if served.book else [],
+        map=picture,
+        profiles=served.profiles,
+    )
+
+
+@pages.post("/customer/what-if")
+def what_if() -> tuple[str, int]:
+    """Answer in one sentence while somebody changes a value; for the page's own script."""
+    model = knowledge().model()
+    if model is None:
+        abort(503)
+    filled = customer_form(model.schema)
+    if not filled.validate_on_submit():
+        return render_template("customer/what_if.html", mistakes=len(filled.errors)), 200
+    customer = typed_customer(filled, model.schema)
+    try:
+        answer = scoring().one(decode(customer, model.schema))
+    except ScoringError as error:
+        return render_template("customer/what_if.html", failure=error), 200
+    served = knowledge().version(answer.model_version) or replace(model, profiles=[], book={})
+    view = answer_view(answer, customer, served)
+    before = request.args.get("before", type=int)
+    return render_template("customer/what_if.html", answer=view, before=before), 200
+
+
+def _moves(customer: pd.DataFrame, answer: Answer, model: ModelInfo) -> list[Move]:
+    """Return what would move the customer; nothing where the scoring server has no time."""
+    try:
+        return smallest_moves(customer, answer.segment, model, scoring())
+    except ScoringError:
+        return []
+
+
+def _fill_like(filled: FlaskForm, number: int, model: ModelInfo) -> None:
+    """Put the medians of a segment into the form."""
+    profile = next((p for p in model.profiles if p["number"] == number), None)
+    if profile is None:
+        abort(404)
+    for entry in profile["columns"]:
+        if entry["column"] in model.schema.column_names:
+            column, value = model.schema.column(entry["column"]), entry["median"]
+            known = value is not None and column.categorical
+            filled[column.name].data = column.levels[round(value)] if known else plain(value)
 
 
 def slug(example: Example) -> str:

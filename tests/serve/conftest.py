@@ -49,7 +49,9 @@ class _Handler(BaseHTTPRequestHandler):
         self._reply(200, "")
 
     def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers["Content-Length"])).decode()
+        sent = self.rfile.read(int(self.headers["Content-Length"]))
+        table = pd.read_parquet(io.BytesIO(sent))
+        body = table.to_csv(index=False)
         self.server.bodies.append(body)
         mode = self.server.mode
         if mode == "slow":
@@ -82,7 +84,7 @@ class _Handler(BaseHTTPRequestHandler):
 
 def answers(body: str) -> str:
     """Return a contract answer: heavy cash users are segment 2, all others segment 1."""
-    rows = []
+    rows: list[dict[str, Any]] = []
     for row in csv.DictReader(io.StringIO(body)):
         heavy = float(row["CASH_ADVANCE"] or 0) > 500
         rows.append(
@@ -93,10 +95,14 @@ def answers(body: str) -> str:
                 "runner_up": 2 - heavy,
                 "runner_up_name": "Full payers" if heavy else "Cash-advance users",
                 "unlike_training": float(row["BALANCE"] or 0) > 1e6,
+                "map_x": 0.5,
+                "map_y": -0.25,
                 "reasons": ["CASH_ADVANCE", "BALANCE"],
                 "model_version": "7",
             }
         )
+    if rows and row.get("detail") == "basic":
+        return json.dumps({"predictions": {"segment": [one["segment"] for one in rows]}})
     return json.dumps({"predictions": rows})
 
 
@@ -128,7 +134,10 @@ def model() -> ModelInfo:
         profiles=profiles,
         book=book_summary(customers, SCHEMA),
         evaluation={"notes": ["A note for people."]},
-        map={},
+        map={
+            "points": [[0.0, 0.0, 1], [1.0, -1.0, 2]],
+            "prototypes": [[0.1, 0.0, 1], [0.9, -0.9, 2]],
+        },
     )
 
 
