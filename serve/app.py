@@ -96,9 +96,9 @@ def scoring() -> ScoringClient:
 
 
 def _register(app: Flask) -> None:
-    from serve import customer, health, segments, upload  # noqa: PLC0415 - they use what is above
+    from serve import customer, engineers, health, segments, upload  # noqa: PLC0415 - they use what is above
 
-    for blueprint in (customer.pages, segments.pages, upload.pages, health.pages):
+    for blueprint in (customer.pages, segments.pages, upload.pages, engineers.pages, health.pages):
         app.register_blueprint(blueprint)
     app.context_processor(_for_every_page)
     app.after_request(_secure)

@@ -73,7 +73,7 @@ def ask() -> str | tuple[str, int]:
         model,
         answer=view,
         doubts=doubts(customer, model.schema),
-        moves=_moves(customer, answer, served) if served.book else [],
+        moves=_moves(customer, answer, served),
         map=picture,
         profiles=served.profiles,
     )
@@ -99,12 +99,14 @@ def what_if() -> tuple[str, int]:
     return render_template("customer/what_if.html", answer=view, before=before), 200
 
 
-def _moves(customer: pd.DataFrame, answer: Answer, model: ModelInfo) -> list[Move]:
-    """Return what would move the customer; nothing where the scoring server has no time."""
+def _moves(customer: pd.DataFrame, answer: Answer, model: ModelInfo) -> list[Move] | None:
+    """Return what would move the customer; None where nobody knows."""
+    if not model.book:
+        return None
     try:
         return smallest_moves(customer, answer.segment, model, scoring())
     except ScoringError:
-        return []
+        return None
 
 
 def _fill_like(filled: FlaskForm, number: int, model: ModelInfo) -> None:
