@@ -11,9 +11,6 @@ from typing import Any
 
 import click
 import mlflow
-import pandas as pd
-import pyarrow as pa
-import pyarrow.parquet as pq
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 from tqdm import tqdm
@@ -25,43 +22,9 @@ from experiments.store import prepare_tracking, quiet
 from segmentation.errors import SegmentationError
 from segmentation.levels import decode
 from segmentation.loading import iter_chunks
-from segmentation.safe_csv import harmless
+from segmentation.writing import ScoredWriter
 
 CHUNK_ROWS = 50_000
-
-
-class Writer:
-    """Writes scored customers piece by piece as CSV or Parquet, by the ending of the path.
-
-    Parameters
-    ----------
-    path
-        Of the file to write.
-    """
-
-    def __init__(self, path: Path, parquet: bool) -> None:
-        self.path = path
-        self.parquet = parquet
-        self._open: pq.ParquetWriter | None = None
-        self._rows = 0
-
-    def write(self, scored: pd.DataFrame) -> None:
-        """Append the rows of one piece."""
-        if self.parquet:
-            table = pa.Table.from_pandas(scored, preserve_index=False)
-            self._open = self._open or pq.ParquetWriter(self.path, table.schema)
-            self._open.write_table(table)
-        else:
-            text = scored.assign(reasons=scored["reasons"].map(", ".join))
-            first = text.columns[0]
-            text[first] = text[first].map(harmless)
-            text.to_csv(self.path, mode="a", header=self._rows == 0, index=False)
-        self._rows += len(scored)
-
-    def close(self) -> None:
-        """Finish the file."""
-        if self._open is not None:
-            self._open.close()
 
 
 def score_file(
@@ -89,20 +52,19 @@ def score_file(
     model = _verified_model(model_name, known.version)
     done = 0
     with _appearing_whole(target) as draft, tqdm(unit=" customers", disable=None) as bar:
-        writer = Writer(draft, target.suffix.lower() in {".parquet", ".pq"})
         said: set[str] = set()
-        for piece in iter_chunks(str(source), known.schema, chunk_rows):
-            for warning in piece.warnings:
-                if (kind := f"{warning.check} {warning.column}") not in said:
-                    said.add(kind)
-                    bar.write(f"warning: {warning.without_values()}", file=sys.stderr)
-            answer = model.predict(decode(piece.customers, known.schema))
-            put_given_names(answer, known.given_names)
-            answer.index.name = piece.customers.index.name or "row"
-            writer.write(answer.reset_index())
-            done += len(answer)
-            bar.update(len(answer))
-        writer.close()
+        with ScoredWriter(draft, target.suffix) as writer:
+            for piece in iter_chunks(str(source), known.schema, chunk_rows):
+                for warning in piece.warnings:
+                    if (kind := f"{warning.check} {warning.column}") not in said:
+                        said.add(kind)
+                        bar.write(f"warning: {warning.without_values()}", file=sys.stderr)
+                answer = model.predict(decode(piece.customers, known.schema))
+                put_given_names(answer, known.given_names)
+                answer.index.name = piece.customers.index.name or "row"
+                writer.write(answer.reset_index())
+                done += len(answer)
+                bar.update(len(answer))
     return done
 
 

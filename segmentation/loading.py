@@ -99,8 +99,8 @@ def iter_chunks(path: str, schema: TableSchema, rows: int = 50_000) -> Iterator[
         When the file is not a table, or a piece breaks the contract.
     """
     start = 0
-    with closing(_pieces(Path(path), rows)) as pieces:
-        for piece in pieces:
+    with closing(read_pieces(Path(path), rows)) as found_pieces:
+        for piece in found_pieces:
             read = f"{path}, rows {start + 1:,} to {start + len(piece):,}"
             try:
                 found = validate(piece, schema, read)
@@ -110,7 +110,14 @@ def iter_chunks(path: str, schema: TableSchema, rows: int = 50_000) -> Iterator[
             start += len(piece)
 
 
-def _pieces(file: Path, rows: int) -> Generator[pd.DataFrame, None, None]:
+def read_pieces(file: Path, rows: int = 50_000) -> Generator[pd.DataFrame, None, None]:
+    """Yield the rows of a CSV or Parquet file in pieces, as they are, unchecked.
+
+    Raises
+    ------
+    DataError
+        When the file is not a table.
+    """
     if file.suffix.lower() in PARQUET:
         with _parquet(file) as table:
             for batch in table.iter_batches(batch_size=rows):

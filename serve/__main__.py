@@ -8,7 +8,7 @@ import signal
 import sys
 from pathlib import Path
 
-from serve.demo import Addresses, pages_service, scoring_service
+from serve.demo import Addresses, pages_service, scoring_service, worker_service
 from serve.processes import ServiceError, ServiceGroup
 
 START_SECONDS = 150.0
@@ -26,7 +26,8 @@ def main() -> int:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         with ServiceGroup(Path("var/log"), environment) as group:
-            for service in (scoring_service(addresses), pages_service(addresses)):
+            pages = pages_service(addresses)
+            for service in (scoring_service(addresses), pages, worker_service()):
                 group.start(service)
             print("Starting the scoring server and the pages …", flush=True)
             group.wait_until_ready(START_SECONDS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,8 +14,8 @@ from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException
 
 from serve.config import Settings, secret_key
+from serve.files.queue import file_queue
 from serve.knowledge import Knowledge
-from serve.results import Results
 from serve.scoring import ScoringClient, ScoringError
 from serve.wording import unbroken, usual
 
@@ -50,7 +51,8 @@ def create_app(config: Mapping[str, Any] | None = None) -> Flask:
         from the environment; ``INSTANCE`` the folder for uploads and the secret key.
     """
     given = dict(config or {})
-    instance = Path(given.pop("INSTANCE", "var/instance")).resolve()
+    default = os.environ.get("SEGMENTATION_INSTANCE", "var/instance")
+    instance = Path(given.pop("INSTANCE", default)).resolve()
     settings = given.pop("SETTINGS", None) or Settings.from_environment()
     app = Flask(__name__, instance_path=str(instance))
     app.config.update(
@@ -72,8 +74,8 @@ def create_app(config: Mapping[str, Any] | None = None) -> Flask:
     Bootstrap5(app)
     CSRFProtect(app)
     _register(app)
-    with app.app_context():
-        Results.open(settings.keep_seconds)  # deletes what an earlier process left
+    at_once = bool(given.get("FILES_AT_ONCE"))
+    _, app.extensions["put_file"] = file_queue(instance, settings, at_once=at_once)
     return app
 
 

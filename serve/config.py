@@ -43,7 +43,7 @@ class Settings:
     mlflow_url: str = ""
     timeout: float = 1.5
     file_timeout: float = 60.0
-    upload_megabytes: float = 50.0
+    upload_megabytes: float = 200.0
     keep_seconds: float = 3600.0
     https: bool = False
 

@@ -82,6 +82,7 @@ def services(addresses: Addresses, tracking: str) -> tuple[Service, ...]:
         ),
         scoring_service(addresses),
         pages_service(addresses),
+        worker_service(),
     )
 
 
@@ -97,6 +98,11 @@ def pages_service(addresses: Addresses) -> Service:
     bind = ("--bind", addresses.pages.removeprefix("http://"))
     command = (str(BIN / "gunicorn"), *workers, *bind, "serve.app:create_app()")
     return Service("pages", command, f"{addresses.pages}/healthz")
+
+
+def worker_service() -> Service:
+    """Return the process that scores uploaded files; nobody asks it."""
+    return Service("worker", (sys.executable, "-m", "serve.worker"), "")
 
 
 def sample_answer(pages: str) -> str:

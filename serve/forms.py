@@ -129,7 +129,7 @@ class NoteForm(FlaskForm):  # type: ignore[misc]
 class UploadForm(FlaskForm):  # type: ignore[misc]
     """A file of customers."""
 
-    file = FileField("Customer file (CSV)", validators=[FileRequired("Choose a CSV file first.")])
+    file = FileField("Customer file", validators=[FileRequired("Choose a file first.")])
 
 
 def customer_form(schema: TableSchema) -> FlaskForm:

@@ -35,7 +35,8 @@ class Service:
     command
         Program and arguments; no shell is involved.
     ready_url
-        Answers with a status below 400 once the server can be used.
+        Answers with a status below 400 once the server can be used; empty for a process that
+        nobody asks.
     """
 
     name: str
@@ -87,7 +88,7 @@ class ServiceGroup:
         """
         deadline = time.monotonic() + seconds
         for service in self._running:
-            while not _answers(service.ready_url):
+            while service.ready_url and not _answers(service.ready_url):
                 self._check_alive(service)
                 if time.monotonic() > deadline:
                     raise ServiceError(

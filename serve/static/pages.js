@@ -20,4 +20,46 @@
       waiting = setTimeout(ask, 150);
     });
   }
+
+  // A file: drop it anywhere on the field, see how far the upload and the scoring are.
+  const upload = document.querySelector("form[data-upload]");
+  if (upload) {
+    const drop = upload.querySelector(".drop");
+    const field = document.getElementById("file");
+    for (const name of ["dragenter", "dragover"]) {
+      drop.addEventListener(name, (event) => { event.preventDefault(); drop.classList.add("over"); });
+    }
+    for (const name of ["dragleave", "drop"]) {
+      drop.addEventListener(name, () => drop.classList.remove("over"));
+    }
+    drop.addEventListener("drop", (event) => {
+      event.preventDefault();
+      if (event.dataTransfer.files.length) field.files = event.dataTransfer.files;
+    });
+    upload.addEventListener("submit", () => {
+      document.getElementById("sending").textContent = field.files.length ? "The file is being sent …" : "";
+    });
+  }
+  const far = document.querySelector("[data-state]");
+  if (far) {
+    const bar = far.querySelector("progress");
+    const words = document.getElementById("how-far");
+    const look = async () => {
+      try {
+        const reply = await fetch(far.dataset.state);
+        if (!reply.ok) return location.reload();
+        const now = await reply.json();
+        if (now.finished) return location.reload();
+        if (now.total) {
+          bar.max = now.total;
+          bar.value = now.done;
+          words.textContent = `${now.done.toLocaleString("en")} of about ${now.total.toLocaleString("en")} customers`;
+        }
+      } catch {
+        words.textContent = "The pages do not answer right now; the file is safe.";
+      }
+      setTimeout(look, 700);
+    };
+    setTimeout(look, 300);
+  }
 })();

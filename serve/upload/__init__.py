@@ -1,164 +1,160 @@
-"""A file of customers: problems by row, a scored file to download."""
+"""A file of customers: sent, scored in the background, fetched."""
 
 from __future__ import annotations
 
-import heapq
-from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
-import pandas as pd
-from flask import Blueprint, Response, abort, redirect, render_template, send_file, url_for
+from flask import (
+    Blueprint,
+    Response,
+    abort,
+    current_app,
+    jsonify,
+    redirect,
+    render_template,
+    send_file,
+    session,
+    url_for,
+)
+from werkzeug.utils import secure_filename
 from werkzeug.wrappers import Response as BaseResponse
 
-from experiments.registry import ModelInfo, put_given_names
-from segmentation.errors import DataError, Problem
-from segmentation.levels import decode
-from segmentation.loading import read_table
-from segmentation.validation import Validated, validate
-from serve.app import knowledge, scoring, settings
+from serve.app import knowledge, settings
+from serve.files.jobs import DONE, FAILED, MENDING, WAITING, Job, Jobs
+from serve.files.queue import FOLDER
 from serve.forms import UploadForm
-from serve.results import Kept, Results
-from serve.scoring import ScoringError
-from serve.upload.lines import line_numbers
 from serve.wording import how_sure, sure
 
 pages = Blueprint("upload", __name__)
 
-CHUNK_ROWS = 10_000
-MOST_SHOWN = 50
-PREVIEW_ROWS = 20
-
-
-@dataclass(frozen=True)
-class RowProblem:
-    """One cell to mend: its line in the file, column, value and what was expected."""
-
-    line: int
-    column: str
-    found: str
-    expected: str
+SESSION_KEY = "files"
+MOST_REMEMBERED = 10
+STARTS = {b"PK\x03\x04": ".xlsx", b"PAR1": ".parquet"}
+TYPES = {
+    ".csv": "text/csv",
+    ".parquet": "application/vnd.apache.parquet",
+    ".xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+}
 
 
 @pages.get("/file")
 def form() -> str:
-    """Show the upload form."""
-    return _render(UploadForm())
+    """Show the upload form and the files of this session."""
+    return _form(UploadForm())
 
 
 @pages.post("/file")
 def receive() -> str | tuple[str, int] | BaseResponse:
-    """Score an uploaded file, or say by row what has to be mended first."""
+    """Take a file and put it into the queue."""
     upload = UploadForm()
     model = knowledge().model()
     if model is None:
         abort(503)
     if not upload.validate_on_submit():
-        return _render(upload), 422
-    results = Results.open(settings().keep_seconds)
-    with results.incoming() as path:
-        upload.file.data.save(path)
-        try:
-            frame = read_table(str(path))
-            validated = validate(frame, model.schema, upload.file.data.filename or "the file")
-        except DataError as error:
-            return _problems(upload, error, path)
-    try:
-        scored = _score(validated, model)
-    except ScoringError as error:
-        return _render(upload, failure=error), error.status
-    token = results.keep(scored, [_note(warning) for warning in validated.warnings])
-    return redirect(url_for("upload.result", token=token), code=303)
+        return _form(upload), 422
+    jobs, sent = _jobs(), upload.file.data
+    jobs.sweep()
+    ending = STARTS.get(sent.stream.read(4), ".csv")
+    sent.stream.seek(0)
+    title = secure_filename(sent.filename or "")[:80] or "customers"
+    job = jobs.new(ending, title, model.schema, model.given_names)
+    sent.save(jobs.upload(job))
+    sent.close()
+    jobs.save(job)
+    session[SESSION_KEY] = [*session.get(SESSION_KEY, []), job.token][-MOST_REMEMBERED:]
+    current_app.extensions["put_file"](job.token)
+    return redirect(url_for("upload.result", token=job.token), code=303)
 
 
 @pages.get("/file/<token>")
-def result(token: str) -> str:
-    """Show counts by segment and the first rows of a scored file."""
-    kept = _kept(token)
-    scored = pd.read_csv(kept.table, keep_default_na=False)
-    counts = scored.groupby(["segment", "segment_name"]).size().sort_values(ascending=False)
-    rows = [
-        (number, name, count, 100 * count / len(scored))
-        for (number, name), count in zip(counts.index.to_list(), counts.to_list(), strict=True)
-    ]
-    preview = scored.head(PREVIEW_ROWS).to_dict("records")
-    model = knowledge().model()
-    labels = {c.name: c.label for c in model.schema.columns} if model else {}
+def result(token: str) -> str | tuple[str, int]:
+    """Show how far a file is, what has to be mended, or its result."""
+    job = _job(token)
+    if job.state == DONE:
+        return _result(job)
+    if job.state == MENDING:
+        return render_template("upload/mend.html", job=job, form=UploadForm()), 422
+    if job.state == FAILED:
+        return render_template("upload/failed.html", job=job, form=UploadForm()), 503
+    return render_template("upload/progress.html", job=job)
+
+
+@pages.get("/file/<token>/state")
+def state(token: str) -> Response:
+    """Tell how far a file is; for the page's own script."""
+    job = _job(token)
+    return jsonify(state=job.state, done=job.done, total=job.total, finished=job.finished)
+
+
+@pages.post("/file/<token>/anyway")
+def anyway(token: str) -> BaseResponse:
+    """Score the good rows of a file in which others cannot be."""
+    job = _job(token)
+    if job.state == MENDING and job.cells:
+        job.anyway, job.state, job.attempts, job.skipped = True, WAITING, 0, 0
+        _jobs().save(job)
+        current_app.extensions["put_file"](job.token)
+    return redirect(url_for("upload.result", token=token), code=303)
+
+
+@pages.post("/file/<token>/again")
+def again(token: str) -> BaseResponse:
+    """Try once more to score a file that is still here."""
+    job = _job(token)
+    if job.state == FAILED:
+        job.state, job.attempts = WAITING, 0
+        _jobs().save(job)
+        current_app.extensions["put_file"](job.token)
+    return redirect(url_for("upload.result", token=token), code=303)
+
+
+@pages.get("/file/<token>/download")
+def download(token: str) -> Response:
+    """Send the scored file, in the format it came in."""
+    job = _job(token)
+    if job.state != DONE:
+        abort(404)
+    return send_file(
+        _jobs().result(job),
+        mimetype=TYPES[job.ending],
+        as_attachment=True,
+        download_name=f"scored{job.ending}",
+    )
+
+
+def _form(upload: UploadForm) -> str:
+    found = [_jobs().find(token) for token in reversed(session.get(SESSION_KEY, []))]
+    return render_template(
+        "upload/form.html",
+        form=upload,
+        limit=settings().upload_megabytes,
+        files=[job for job in found if job is not None],
+    )
+
+
+def _result(job: Job) -> str:
+    total = sum(job.counts.values())
+    order = sorted(job.counts.items(), key=lambda item: -item[1])
+    schema = job.table
     return render_template(
         "upload/result.html",
-        token=token,
-        rows=rows,
-        total=len(scored),
-        unlike=int((scored["unlike_training"].astype(str) == "True").sum()),
-        preview=preview,
-        identifier=scored.columns[0],
-        labels=labels,
-        notes=kept.notes,
+        job=job,
+        rows=[(int(n), job.names[n], count, 100 * count / total) for n, count in order],
+        total=total,
+        identifier=next(iter(job.preview[0])),
+        labels={column.name: column.label for column in schema.columns},
         sure=sure,
         how_sure=how_sure,
     )
 
 
-@pages.get("/file/<token>/download")
-def download(token: str) -> Response:
-    """Send the scored file."""
-    return send_file(
-        _kept(token).table, mimetype="text/csv", as_attachment=True, download_name="scored.csv"
-    )
+def _jobs() -> Jobs:
+    return Jobs(Path(current_app.instance_path) / FOLDER, settings().keep_seconds)
 
 
-def _render(upload: UploadForm, **more: object) -> str:
-    limit = settings().upload_megabytes
-    return render_template("upload/form.html", form=upload, limit=limit, **more)
-
-
-def _kept(token: str) -> Kept:
-    kept = Results.open(settings().keep_seconds).find(token)
-    if kept is None:
+def _job(token: str) -> Job:
+    """Return a job of this session."""
+    job = _jobs().find(token) if token in session.get(SESSION_KEY, []) else None
+    if job is None:
         abort(410)
-    return kept
-
-
-def _score(validated: Validated, model: ModelInfo) -> pd.DataFrame:
-    customers = decode(validated.customers, model.schema)
-    parts = [
-        scoring().many(customers.iloc[start : start + CHUNK_ROWS])
-        for start in range(0, len(customers), CHUNK_ROWS)
-    ]
-    answer = pd.concat(parts)
-    put_given_names(answer, model.given_names)
-    answer["reasons"] = [", ".join(reasons) for reasons in answer["reasons"]]
-    if customers.index.name is None:
-        answer.index = pd.RangeIndex(1, len(answer) + 1, name="row")
-    return answer.reset_index()
-
-
-def _note(warning: Problem) -> str:
-    """Return a warning for the result's page, without a value of a customer."""
-    rows = f" in {warning.count:,} row{'' if warning.count == 1 else 's'}" if warning.count else ""
-    return f"{warning.column}: expected {warning.expected}{rows}. {warning.remedy}"
-
-
-def _problems(upload: UploadForm, error: DataError, path: Path) -> tuple[str, int]:
-    whole = [problem for problem in error.problems if not problem.rows]
-    page = _render(
-        upload,
-        whole=whole,
-        cells=list(_cells(error.problems, path)),
-        more=max(0, sum(len(p.rows) for p in error.problems) - MOST_SHOWN),
-    )
-    return page, 422
-
-
-def _cells(problems: tuple[Problem, ...], path: Path) -> Iterator[RowProblem]:
-    """Yield the first offending cells, by their line in the file."""
-    every = ((row, number) for number, p in enumerate(problems) for row in p.rows)
-    first = heapq.nsmallest(MOST_SHOWN, every)
-    if not first:
-        return
-    frame = read_table(str(path))
-    lines = line_numbers(path, first[-1][0] + 1)
-    for row, number in first:
-        problem = problems[number]
-        found = str(frame[problem.column].iloc[row])[:60]
-        yield RowProblem(lines[row], str(problem.column), found, problem.expected)
+    return job

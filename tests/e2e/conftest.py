@@ -47,6 +47,7 @@ def running(folder: Path, search: Sequence[str], ports: tuple[int, int, int]) ->
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
         "SEGMENTATION_SCORING_URL": addresses.scoring,
         "SEGMENTATION_MLFLOW_URL": addresses.mlflow,
+        "SEGMENTATION_INSTANCE": str(folder / "instance"),
         "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}",
     }
     everything = {**os.environ, **environment}

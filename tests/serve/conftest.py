@@ -148,7 +148,14 @@ def app(
     """Return pages that know the model and ask the scoring server."""
     monkeypatch.setattr("serve.knowledge.describe", lambda *_: model)
     settings = Settings(scoring_url=scoring.url, mlflow_url="http://127.0.0.1:5000")
-    return create_app({"INSTANCE": tmp_path, "SETTINGS": settings, "WTF_CSRF_ENABLED": False})
+    return create_app(
+        {
+            "INSTANCE": tmp_path,
+            "SETTINGS": settings,
+            "WTF_CSRF_ENABLED": False,
+            "FILES_AT_ONCE": True,
+        }
+    )
 
 
 @pytest.fixture

@@ -1,8 +1,6 @@
 """What a person sees: the form, the answer, the file, and what goes wrong."""
 
-import io
 import logging
-import os
 import re
 import threading
 import time
@@ -10,18 +8,15 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
-import pandas as pd
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
 from experiments.registry import ModelInfo, RegistryError
-from segmentation.generator import generate
 from serve.app import create_app
 from serve.config import SettingError, Settings, secret_key
 from serve.knowledge import Knowledge
-from serve.results import Results
-from tests.serve.conftest import SCHEMA, Scoring, scored, typed
+from tests.serve.conftest import SCHEMA, Scoring, typed
 
 PAGES = ("/", "/customer", "/file", "/nowhere")
 FAILURES = {
@@ -34,10 +29,6 @@ FAILURES = {
     "slow": 503,
     "dies": 503,
 }
-
-
-def upload(client: FlaskClient, content: bytes, name: str = "customers.csv"):
-    return client.post("/file", data={"file": (io.BytesIO(content), name)})
 
 
 def test_the_first_page_shows_the_segments(client: FlaskClient, model) -> None:
@@ -159,18 +150,6 @@ def test_a_failing_scoring_server_gives_a_human_page(
     assert len(scoring.bodies) == 1
 
 
-def test_a_failing_scoring_server_keeps_nothing_of_a_file(
-    client: FlaskClient, scoring: Scoring, customers_csv: bytes
-) -> None:
-    """The upload page says so; neither the file nor half a result stays behind."""
-    scoring.mode = "refuses"
-    reply = upload(client, customers_csv)
-    assert reply.status_code == 502
-    assert "choose it again" in reply.text
-    assert "canary" not in reply.text
-    assert not list((Path(client.application.instance_path) / "results").iterdir())
-
-
 def test_customers_go_past_a_proxy(
     client: FlaskClient, scoring: Scoring, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -280,156 +259,6 @@ def test_forms_from_elsewhere_are_refused(tmp_path: Path, app: Flask, scoring: S
     assert reply.status_code == 400
     assert "open for too long" in reply.text
     assert not scoring.bodies
-
-
-def test_a_file_is_scored_and_comes_back(client: FlaskClient, customers_csv: bytes) -> None:
-    """Counts by segment, a preview, and a download with every customer in order."""
-    reply = upload(client, customers_csv)
-    assert reply.status_code == 303
-    page = client.get(reply.location).text
-    assert "30 customers scored" in page
-    assert "Full payers" in page
-    with client.get(f"{reply.location}/download") as download:
-        frame = scored(download.data)
-    assert list(frame["CUST_ID"]) == list(scored(customers_csv)["CUST_ID"])
-    assert set(frame["segment_name"]) <= {"Full payers", "Cash-advance users"}
-    assert "CASH_ADVANCE, BALANCE" in set(frame["reasons"])
-    assert download.headers["Cache-Control"] == "no-store"
-
-
-def test_bad_cells_are_listed_by_line_and_nothing_is_scored(
-    client: FlaskClient, customers_csv: bytes, scoring: Scoring
-) -> None:
-    """Line as in a spreadsheet, column, what was found and what was expected."""
-    lines = customers_csv.decode().splitlines()
-    cells = lines[5].split(",")
-    cells[1] = "lots"
-    lines[5] = ",".join(cells)
-    reply = upload(client, "\n".join(lines).encode())
-    assert reply.status_code == 422
-    assert re.search(r"<td>6</td><td>BALANCE</td><td><code>lots</code></td>", reply.text)
-    assert not scoring.bodies
-
-
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
-def test_lines_are_counted_as_an_editor_counts_them(
-    client: FlaskClient, customers_csv: bytes, encoding: str
-) -> None:
-    """Blank lines and cells over several lines do not shift the numbers."""
-    lines = customers_csv.decode().splitlines()
-    lines[1] = '"two\nlines"' + lines[1][lines[1].index(",") :]
-    lines[4] = lines[4].replace(",", ",plenty", 1)
-    lines.insert(3, "")
-    text = "\n".join(lines)
-    line = next(n for n, found in enumerate(text.split("\n"), 1) if "plenty" in found)
-    assert line == 7
-    reply = upload(client, text.encode(encoding))
-    assert re.search(rf"<td>{line}</td><td>BALANCE</td><td><code>plenty", reply.text)
-
-
-def test_many_bad_cells_are_capped_in_the_order_of_the_file(client: FlaskClient) -> None:
-    """One bad column does not hide the next one; how many are left out is said."""
-    table = generate(60, seed=1).astype(object).assign(BALANCE="much", PAYMENTS="plenty")
-    page = upload(client, table.to_csv(index=False).encode()).text
-    assert re.findall(r"<td>(\d+)</td><td>(\w+)</td>", page)[:3] == [
-        ("2", "BALANCE"),
-        ("2", "PAYMENTS"),
-        ("3", "BALANCE"),
-    ]
-    assert "and 70 more" in page
-
-
-def test_what_stood_out_in_a_good_file_is_said(client: FlaskClient) -> None:
-    """Unusual values and a missing identifier are told, rows counted from 1."""
-    table = generate(4, seed=1).drop(columns="CUST_ID").assign(CASH_ADVANCE_FREQUENCY=1.5, AGE=4)
-    location = upload(client, table.to_csv(index=False).encode()).location
-    page = client.get(location).text
-    assert "CASH_ADVANCE_FREQUENCY: expected 0 to 1 share of months in 4 rows." in page
-    assert "AGE: expected only the columns of the schema" in page
-    assert "CUST_ID: expected a column that names customers" in page
-    with client.get(f"{location}/download") as download:
-        assert list(scored(download.data)["row"]) == [1, 2, 3, 4]
-
-
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [
-        (b"%PDF-1.7", "a PDF document"),
-        (b"", "empty file"),
-        (b"A;B\n1;2\n", "a column of exactly that name"),
-        (b"PK\x03\x04rest", "a zip archive or Excel workbook"),
-    ],
-)
-def test_what_is_no_table_is_explained(client: FlaskClient, content: bytes, message: str) -> None:
-    """The page says what was found instead; the server's paths stay its own."""
-    reply = upload(client, content)
-    assert reply.status_code == 422
-    assert message in reply.text
-    assert client.application.instance_path not in reply.text
-
-
-def test_no_file_is_a_mistake_too(client: FlaskClient) -> None:
-    """Sending the form without a file says what is missing."""
-    reply = client.post("/file", data={})
-    assert reply.status_code == 422
-    assert "Choose a CSV file first." in reply.text
-
-
-def test_a_file_too_large_is_refused(tmp_path: Path, app: Flask) -> None:
-    """The limit is kept with a page of its own."""
-    app.config["MAX_CONTENT_LENGTH"] = 2000
-    reply = upload(app.test_client(), b"x" * 5000)
-    assert reply.status_code == 413
-    assert "too large" in reply.text
-
-
-def test_a_result_belongs_to_its_session(
-    app: Flask, client: FlaskClient, customers_csv: bytes
-) -> None:
-    """Another browser, a changed token or a path trick finds nothing."""
-    location = upload(client, customers_csv).location
-    assert client.get(location).status_code == 200
-    assert app.test_client().get(location).status_code == 410
-    for trick in ("/file/../../secret_key", "/file/%2e%2e%2fsecret_key", location + "x"):
-        assert client.get(trick).status_code in {404, 410}
-
-
-def test_files_are_deleted(client: FlaskClient, customers_csv: bytes) -> None:
-    """The upload at once, the result after its time."""
-    location = upload(client, customers_csv).location
-    results = Path(client.application.instance_path) / "results"
-    old = time.time() - 4000
-    assert len(list(results.iterdir())) == 2
-    for kept in results.iterdir():
-        os.utime(kept, (old, old))
-    assert client.get(location).status_code == 410
-    assert not list(results.iterdir())
-
-
-def test_identifiers_that_are_formulas_come_back_harmless(
-    client: FlaskClient, customers_csv: bytes
-) -> None:
-    """A spreadsheet that opens the download runs nothing."""
-    lines = customers_csv.decode().splitlines()
-    for number, start in enumerate(["=1+1", "+1", "-1", "@x", "|x", " =1", "\t=1"], start=1):
-        lines[number] = ",".join([start, *lines[number].split(",")[1:]])
-    location = upload(client, "\n".join(lines).encode()).location
-    with client.get(f"{location}/download") as download:
-        text = download.text
-    for start in ("'=1+1", "'+1", "'-1", "'@x", "'|x", "' =1", "'\t=1"):
-        assert f"\n{start}," in text
-
-
-def test_results_go_though_nobody_comes_back(tmp_path: Path, app: Flask) -> None:
-    """The hour is kept by a clock of its own."""
-    with app.test_request_context():
-        results = Results(folder := tmp_path / "results", keep_seconds=-0.8)
-        token = results.keep(pd.DataFrame({"row": [1]}), [])
-        assert results.find(token)
-    deadline = time.monotonic() + 5
-    while list(folder.iterdir()) and time.monotonic() < deadline:
-        time.sleep(0.02)
-    assert not list(folder.iterdir())
 
 
 def test_workers_share_one_key(tmp_path: Path) -> None:

@@ -1,0 +1,1 @@
+"""Uploaded files: kept, queued, scored in the background; knows nothing of Flask."""

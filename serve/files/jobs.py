@@ -1,0 +1,160 @@
+"""Files that wait, are being scored or are ready: one folder each, deleted on time."""
+
+from __future__ import annotations
+
+import json
+import re
+import secrets
+import shutil
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from segmentation.schema import TableSchema
+
+TOKEN = re.compile(r"[A-Za-z0-9_-]{22}")
+WAITING, READING, SCORING = "waiting", "reading", "scoring"
+MENDING, DONE, FAILED = "mending", "done", "failed"
+UNFINISHED = frozenset({WAITING, READING, SCORING})
+
+
+@dataclass
+class Job:
+    """What is known about an uploaded file.
+
+    Parameters
+    ----------
+    token
+        Its name in addresses; a secret of the session that sent it.
+    ending
+        ``.csv``, ``.xlsx`` or ``.parquet``.
+    title
+        The file's name as the person sent it.
+    schema, given_names
+        Of the champion when the file came.
+    anyway
+        Whether good rows are scored though others cannot be.
+    state
+        One of the states above.
+    done, total
+        Rows; a total of 0 is not known yet.
+    attempts
+        How often somebody began.
+    counts
+        Customers by segment number; `names` their names.
+    skipped
+        Rows that were left out.
+    unlike
+        Customers unlike the training data.
+    notes
+        What stood out, a sentence each.
+    preview
+        The first scored rows.
+    whole, cells, more
+        What has to be mended: of the file, by cell, and how many cells more.
+    failure, remedy
+        Why there is no result, and what to do.
+    """
+
+    token: str
+    ending: str
+    title: str
+    schema: dict[str, Any]
+    given_names: dict[str, str] = field(default_factory=dict)
+    anyway: bool = False
+    state: str = WAITING
+    done: int = 0
+    total: int = 0
+    attempts: int = 0
+    counts: dict[str, int] = field(default_factory=dict)
+    names: dict[str, str] = field(default_factory=dict)
+    skipped: int = 0
+    unlike: int = 0
+    notes: list[str] = field(default_factory=list)
+    preview: list[dict[str, Any]] = field(default_factory=list)
+    whole: list[str] = field(default_factory=list)
+    cells: list[dict[str, Any]] = field(default_factory=list)
+    more: int = 0
+    failure: str = ""
+    remedy: str = ""
+
+    @property
+    def finished(self) -> bool:
+        """Whether nothing more happens by itself."""
+        return self.state not in UNFINISHED
+
+    @property
+    def table(self) -> TableSchema:
+        """The schema of the champion when the file came."""
+        return TableSchema.from_dict(self.schema)
+
+
+class Jobs:
+    """The folder of all files of these pages.
+
+    Parameters
+    ----------
+    folder
+        Made where it does not exist.
+    keep_seconds
+        How long a file is kept after its last change.
+    """
+
+    def __init__(self, folder: Path, keep_seconds: float) -> None:
+        self.folder = folder
+        self.keep_seconds = keep_seconds
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+    def new(self, ending: str, title: str, schema: TableSchema, names: dict[int, str]) -> Job:
+        """Return a job with a folder of its own, not yet written down."""
+        token = secrets.token_urlsafe(16)
+        self.place(token).mkdir(mode=0o700)
+        given = {str(number): name for number, name in names.items()}
+        return Job(token, ending, title, schema.to_dict(), given)
+
+    def place(self, token: str) -> Path:
+        """Return the folder of a job."""
+        return self.folder / token
+
+    def upload(self, job: Job) -> Path:
+        """Return where the file that was sent lies, until it is scored."""
+        return self.place(job.token) / f"upload{job.ending}"
+
+    def result(self, job: Job) -> Path:
+        """Return where the scored file lies."""
+        return self.place(job.token) / f"scored{job.ending}"
+
+    def save(self, job: Job) -> None:
+        """Write a job down, whole or not at all."""
+        file = self.place(job.token) / "job.json"
+        draft = file.with_suffix(f".{secrets.token_hex(4)}")
+        draft.write_text(json.dumps(asdict(job)), encoding="utf-8")
+        draft.replace(file)
+
+    def find(self, token: str) -> Job | None:
+        """Return a job; None where there is none (any more)."""
+        if not TOKEN.fullmatch(token):
+            return None
+        try:
+            found = json.loads((self.place(token) / "job.json").read_text(encoding="utf-8"))
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        known = {f.name for f in fields(Job)}
+        return Job(**{name: value for name, value in found.items() if name in known})
+
+    def unfinished(self) -> Iterator[str]:
+        """Yield the tokens of jobs that somebody still has to do."""
+        for place in self.folder.iterdir():
+            job = self.find(place.name)
+            if job is not None and not job.finished:
+                yield job.token
+
+    def sweep(self) -> None:
+        """Delete what is too old."""
+        oldest = time.time() - self.keep_seconds
+        for place in self.folder.iterdir():
+            changed = [file.stat().st_mtime for file in place.glob("*")]
+            if max(changed, default=place.stat().st_mtime) <= oldest:
+                shutil.rmtree(place, ignore_errors=True)

@@ -1,0 +1,41 @@
+"""The queue of files to score: huey on a file of its own, no server needed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from huey import SqliteHuey
+
+from serve.config import Settings
+from serve.files.jobs import Jobs
+from serve.files.work import score_job
+from serve.scoring import ScoringClient
+
+FOLDER = "files"
+
+
+def file_queue(
+    instance: Path, settings: Settings, *, at_once: bool = False
+) -> tuple[SqliteHuey, Callable[[str], object]]:
+    """Return the queue of an instance folder, and what puts a job's token into it.
+
+    Parameters
+    ----------
+    instance
+        Of the pages; pages and worker share it.
+    settings
+        Where the scoring server is, how long files are kept.
+    at_once
+        Whether files are scored in the process that puts them in, for tests.
+    """
+    instance.mkdir(parents=True, exist_ok=True)
+    queue = SqliteHuey("files", filename=str(instance / "queue.db"), immediate=at_once)
+    jobs = Jobs(instance / FOLDER, settings.keep_seconds)
+    scoring = ScoringClient(settings.scoring_url, settings.timeout, settings.file_timeout)
+
+    @queue.task(name="score_file")  # type: ignore[untyped-decorator]
+    def score_file(token: str) -> None:
+        score_job(token, jobs, scoring)
+
+    return queue, score_file

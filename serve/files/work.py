@@ -1,0 +1,284 @@
+"""Score one uploaded file, piece by piece, telling how far it is."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
+
+from segmentation.errors import DataError, Problem
+from segmentation.levels import decode
+from segmentation.loading import PARQUET, read_pieces
+from segmentation.schema import TableSchema
+from segmentation.validation import Validated, validate
+from segmentation.writing import ScoredWriter
+from serve.files.jobs import DONE, FAILED, MENDING, READING, SCORING, Job, Jobs
+from serve.files.lines import line_numbers
+from serve.files.workbook import sheet_to_csv
+from serve.scoring import COLUMNS, ScoringClient, ScoringError
+
+PIECE_ROWS = 20_000
+MOST_SHOWN = 50
+MOST_NOTES = 20
+PREVIEW_ROWS = 20
+MOST_ATTEMPTS = 3
+WORKBOOK = ".xlsx"
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One cell to mend: its line in the file, column, value and what was expected."""
+
+    line: int
+    column: str
+    found: str
+    expected: str
+
+
+def score_job(token: str, jobs: Jobs, scoring: ScoringClient) -> None:
+    """Score a file, or write down what has to be mended first.
+
+    Begun again after a crash it starts from the beginning; a file that is done stays done, and
+    one that crashed three times is given up.
+
+    Parameters
+    ----------
+    token
+        Of the job.
+    jobs
+        The folder.
+    scoring
+        The scoring server.
+    """
+    job = jobs.find(token)
+    if job is None or job.finished:
+        return
+    job.attempts += 1
+    if job.attempts > MOST_ATTEMPTS:
+        _fail(job, "The file could not be read to its end.", "Split it and try again.")
+    else:
+        _try(job, jobs, scoring)
+    if job.state == DONE:
+        jobs.upload(job).unlink(missing_ok=True)
+    jobs.save(job)
+
+
+def _try(job: Job, jobs: Jobs, scoring: ScoringClient) -> None:
+    job.state, job.done = READING, 0
+    jobs.save(job)
+    try:
+        _score(_Run(job, jobs, scoring), _table(job, jobs))
+    except DataError as error:
+        job.state, job.whole = MENDING, [str(problem) for problem in error.problems]
+    except ScoringError as error:
+        _fail(job, str(error), error.remedy)
+    except OSError as error:
+        # The reason only: a path is nobody's business.
+        _fail(job, f"The server could not keep the result: {error.strerror}.", "Try again later.")
+
+
+def _fail(job: Job, failure: str, remedy: str) -> None:
+    job.state, job.failure, job.remedy = FAILED, failure, remedy
+
+
+def _table(job: Job, jobs: Jobs) -> Path:
+    """Return a file that can be read in pieces."""
+    upload = jobs.upload(job)
+    if job.ending != WORKBOOK:
+        return upload
+    text = upload.with_suffix(".csv")
+    sheet_to_csv(upload, text)
+    return text
+
+
+class _Run:
+    """What one pass over a file gathers."""
+
+    def __init__(self, job: Job, jobs: Jobs, scoring: ScoringClient) -> None:
+        self.job, self.jobs, self.scoring = job, jobs, scoring
+        self.schema: TableSchema = job.table
+        self.given = {int(number): name for number, name in job.given_names.items()}
+        self.bad: list[Problem] = []
+        self.notes: dict[tuple[str | None, str], list[Problem]] = {}
+        self.counts: dict[int, int] = {}
+        self.names: dict[int, str] = {}
+
+
+def _score(run: _Run, table: Path) -> None:
+    job, start = run.job, 0
+    job.total, job.preview, job.unlike, job.skipped = _rows(table), [], 0, 0
+    result = run.jobs.result(job)
+    draft = result.with_suffix(".part")
+    draft.unlink(missing_ok=True)
+    try:
+        with (
+            closing(read_pieces(table, PIECE_ROWS)) as pieces,
+            ScoredWriter(draft, job.ending) as writer,
+        ):
+            for piece in pieces:
+                _piece(run, piece, start, writer)
+                start += len(piece)
+                job.done, job.total = start, max(job.total, start)
+                run.jobs.save(job)
+        if not start:
+            raise DataError([Problem(None, "no_rows", "at least one row", "Check the export.")])
+        if run.bad and not job.anyway:
+            job.cells = [asdict(cell) for cell in _cells(run.bad, table)]
+            job.more = sum(len(p.rows) for p in run.bad) - len(job.cells)
+            job.skipped = len({row for problem in run.bad for row in problem.rows})
+            job.state = MENDING
+            return
+        draft.replace(result)
+    finally:
+        draft.unlink(missing_ok=True)
+        if job.ending == WORKBOOK:
+            table.unlink(missing_ok=True)
+    job.counts = {str(number): count for number, count in run.counts.items()}
+    job.names = {str(number): name for number, name in run.names.items()}
+    job.notes = [_note(found) for found in run.notes.values()][:MOST_NOTES]
+    job.state = DONE
+
+
+def _piece(run: _Run, piece: pd.DataFrame, start: int, writer: ScoredWriter) -> None:
+    """Check a piece and score its good rows, unless others keep the file from being scored."""
+    job, schema = run.job, run.schema
+    piece = piece.reset_index(drop=True)
+    good, found = _good_rows(piece, schema, start, run.bad)
+    for warning in found.warnings if found else ():
+        run.notes.setdefault((warning.column, warning.check), []).append(warning)
+    if run.bad and not job.anyway:
+        return
+    job.state = SCORING
+    scored = _empty(piece, schema, start)
+    if found is not None:
+        customers = found.customers.set_axis(pd.RangeIndex(len(found.customers)))
+        answer = run.scoring.many(decode(customers, schema))
+        for number, name in (("segment", "segment_name"), ("runner_up", "runner_up_name")):
+            pairs = zip(answer[number].tolist(), answer[name].tolist(), strict=True)
+            answer[name] = [run.given.get(own, text) for own, text in pairs]
+        for own, text in zip(answer["segment"], answer["segment_name"], strict=True):
+            run.counts[own] = run.counts.get(own, 0) + 1
+            run.names[own] = text
+        job.unlike += int(answer["unlike_training"].sum())
+        scored = _merged(scored, good, answer, whole=len(good) == len(piece))
+    job.skipped += len(piece) - len(good)
+    if job.anyway:
+        scored["problem"] = _problems_of(piece, good)
+    writer.write(scored)
+    if len(job.preview) < PREVIEW_ROWS:
+        rows = scored.head(PREVIEW_ROWS - len(job.preview))
+        rows = rows.astype(object).where(rows.notna(), None)
+        job.preview += [{str(k): _plain(v) for k, v in r.items()} for r in rows.to_dict("records")]
+
+
+def _good_rows(
+    piece: pd.DataFrame, schema: TableSchema, start: int, bad: list[Problem]
+) -> tuple[np.ndarray[tuple[int], np.dtype[np.int64]], Validated | None]:
+    """Return the positions of good rows and their customers; add what is wrong to `bad`.
+
+    Raises
+    ------
+    DataError
+        When the file as a whole is no such table.
+    """
+    every = np.arange(len(piece))
+    try:
+        return every, validate(piece, schema, "the file")
+    except DataError as error:
+        if whole := [problem for problem in error.problems if not problem.rows]:
+            raise DataError(whole, "the file") from None
+        wrong = sorted({row for problem in error.problems for row in problem.rows})
+        for problem in error.problems:
+            rows = tuple(row + start for row in problem.rows)
+            bad.append(Problem(problem.column, problem.check, problem.expected, "", rows=rows))
+    good = np.setdiff1d(every, wrong)
+    found = validate(piece.iloc[good].reset_index(drop=True), schema) if len(good) else None
+    return good, found
+
+
+def _empty(piece: pd.DataFrame, schema: TableSchema, start: int) -> pd.DataFrame:
+    """Return the first column of the result: who the customers are."""
+    if schema.identifier and schema.identifier in piece:
+        return pd.DataFrame({schema.identifier: piece[schema.identifier].astype(str)})
+    return pd.DataFrame({"row": range(start + 1, start + len(piece) + 1)})
+
+
+def _merged(
+    scored: pd.DataFrame,
+    good: np.ndarray[tuple[int], np.dtype[np.int64]],
+    answer: pd.DataFrame,
+    *,
+    whole: bool,
+) -> pd.DataFrame:
+    kept = answer[[name for name in COLUMNS if name not in {"map_x", "map_y"}]]
+    if whole:
+        return pd.concat([scored, kept.set_axis(scored.index)], axis=1)
+    merged = scored.join(kept.set_axis(good))
+    return merged.astype({"segment": "Int64", "runner_up": "Int64"})
+
+
+def _problems_of(
+    piece: pd.DataFrame, good: np.ndarray[tuple[int], np.dtype[np.int64]]
+) -> list[str]:
+    told = np.full(len(piece), "not scored: a value cannot be read", dtype=object)
+    told[good] = ""
+    return [str(text) for text in told]
+
+
+def _plain(value: object) -> object:
+    return ", ".join(value) if isinstance(value, list) else getattr(value, "item", lambda: value)()
+
+
+def _rows(table: Path) -> int:
+    """Return about how many rows a file has, quickly."""
+    if table.suffix.lower() in PARQUET:
+        try:
+            return int(pq.ParquetFile(table).metadata.num_rows)
+        except (OSError, ValueError):
+            return 0
+    with table.open("rb") as stream:
+        return max(
+            0, sum(block.count(b"\n") for block in iter(lambda: stream.read(1 << 20), b"")) - 1
+        )
+
+
+def _note(found: list[Problem]) -> str:
+    """Return warnings of one kind as a sentence for people, without a value of a customer."""
+    first, count = found[0], sum(problem.count for problem in found)
+    rows = f" in {count:,} row{'' if count == 1 else 's'}" if count else ""
+    return f"{first.column}: expected {first.expected}{rows}. {first.remedy}"
+
+
+def _cells(problems: list[Problem], table: Path) -> Iterator[Cell]:
+    """Yield the first offending cells, by their line in the file."""
+    every = ((row, number) for number, p in enumerate(problems) for row in p.rows)
+    first = heapq.nsmallest(MOST_SHOWN, every)
+    if table.suffix.lower() in PARQUET:
+        lines = list(range(1, first[-1][0] + 2))
+    else:
+        lines = line_numbers(table, first[-1][0] + 1)
+    wanted = sorted({row for row, _ in first})
+    values = _values(table, wanted)
+    for row, number in first:
+        problem = problems[number]
+        found = str(values.loc[row, str(problem.column)])[:60]
+        yield Cell(lines[row], str(problem.column), found, problem.expected)
+
+
+def _values(table: Path, rows: list[int]) -> pd.DataFrame:
+    """Return some rows of a file, by their position."""
+    kept, start = [], 0
+    with closing(read_pieces(table, PIECE_ROWS)) as pieces:
+        for piece in pieces:
+            here = [row for row in rows if start <= row < start + len(piece)]
+            kept.append(piece.iloc[[row - start for row in here]].set_axis(here).astype(object))
+            start += len(piece)
+            if rows[-1] < start:
+                break
+    return pd.concat(kept)

@@ -1,0 +1,41 @@
+"""Score uploaded files in the background: ``python -m serve.worker``."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from pathlib import Path
+
+from huey.consumer import Consumer
+
+from serve.config import Settings
+from serve.files.jobs import Jobs
+from serve.files.queue import FOLDER, file_queue
+
+SWEEP_SECONDS = 30.0
+
+
+def main() -> None:
+    """Run until stopped; what an earlier worker left unfinished is begun again."""
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s")
+    instance = Path(os.environ.get("SEGMENTATION_INSTANCE", "var/instance")).resolve()
+    settings = Settings.from_environment()
+    queue, put = file_queue(instance, settings)
+    jobs = Jobs(instance / FOLDER, settings.keep_seconds)
+    jobs.sweep()
+    for token in jobs.unfinished():
+        put(token)
+    threading.Thread(target=_keep_time, args=(jobs,), daemon=True).start()
+    Consumer(queue, workers=1, periodic=False, initial_delay=0.1, max_delay=0.5).run()
+
+
+def _keep_time(jobs: Jobs) -> None:
+    """Delete files on time, also where nobody comes back."""
+    waiting = threading.Event()
+    while not waiting.wait(min(SWEEP_SECONDS, max(jobs.keep_seconds, 1.0))):
+        jobs.sweep()
+
+
+if __name__ == "__main__":
+    main()
