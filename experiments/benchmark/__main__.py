@@ -19,6 +19,7 @@ from experiments.benchmark.retrains import retrain_rows
 from experiments.benchmark.segments import ladder_of, planted_rows, repeat_rows, summary
 from experiments.benchmark.serving import run_serving, serving_table
 from experiments.benchmark.tracking import print_costs
+from experiments.benchmark.uploads import run_upload
 from experiments.options import MODEL_NAME
 from experiments.store import prepare_tracking, quiet
 
@@ -157,16 +158,33 @@ def promotions(moves: int, port: int, logs: Path) -> None:
 @main.command()
 @click.option("--rounds", default=5, show_default=True, type=click.IntRange(1))
 @click.option("--seconds", default=3.0, show_default=True, type=click.FloatRange(0.1))
+@click.option("--port", default=5061, show_default=True, type=click.IntRange(1024))
 @click.option("--logs", default=Path("var/log"), show_default=True, type=click.Path(path_type=Path))
 @click.option("--out", type=click.Path(path_type=Path), help="JSON report.")
-def serving(rounds: int, seconds: float, logs: Path, out: Path | None) -> None:
+def serving(rounds: int, seconds: float, port: int, logs: Path, out: Path | None) -> None:
     """Serve our model and a stock pipeline side by side; print requests per second of both."""
     quiet()
     prepare_tracking()
-    rows, found = run_serving(rounds, seconds, logs)
+    rows, found = run_serving(rounds, seconds, port, logs)
     if out:
         out.write_text(json.dumps(found, indent=2), encoding="utf-8")
     click.echo(serving_table(rows, found))
+
+
+@main.command()
+@click.option("--rows", default=1_000_000, show_default=True, type=click.IntRange(1))
+@click.option("--port", default=5071, show_default=True, type=click.IntRange(1024))
+@click.option("--logs", default=Path("var/log"), show_default=True, type=click.Path(path_type=Path))
+def upload(rows: int, port: int, logs: Path) -> None:
+    """Send a large file through the pages; print time and memory."""
+    quiet()
+    prepare_tracking()
+    row = run_upload(rows, (port, port + 1), logs)
+    click.echo(
+        f"{row.rows:,} customers, {row.megabytes:.0f} MB of CSV: scored in {row.seconds:.0f} s, "
+        f"at most {row.peak_megabytes:,.0f} MB for all processes together; the page told how far "
+        f"it was {row.looks} times, each within {row.slowest_look:.2f} s"
+    )
 
 
 if __name__ == "__main__":

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
 import mlflow
+import psutil
 import requests
 from mlflow import MlflowClient
 
 from experiments.benchmark.races import NAME, prepare
+from experiments.benchmark.servers import Server, running, until
 from experiments.promotion import promote
 from experiments.registry import servable
 from experiments.trail import champion_of
@@ -86,14 +87,14 @@ def run_promotions(moves: int, port: int, logs: Path) -> PromotionRow:
     url = f"http://127.0.0.1:{port}"
     body = servable(NAME, versions[0])
     with serving(port, logs), loading(url, body) as load:
-        _until(lambda: bool(load.answers), READY_SECONDS)
+        until(lambda: bool(load.answers), READY_SECONDS)
         slowest = 0.0
         for _ in range(moves):
             champion = champion_of(client, NAME)
             other = versions[1] if champion == versions[0] else versions[0]
             promote(NAME, other, reason="benchmark")
             start = time.monotonic()
-            _until(partial(_answered, load, other, start), LATEST_SECONDS)
+            until(partial(_answered, load, other, start), LATEST_SECONDS)
             slowest = max(slowest, time.monotonic() - start)
         problem = _break(client, versions[2], url)
     broken = sum(version == versions[2] for _, version in load.answers)
@@ -102,17 +103,12 @@ def run_promotions(moves: int, port: int, logs: Path) -> PromotionRow:
 
 
 @contextmanager
-def serving(port: int, logs: Path) -> Iterator[subprocess.Popen[bytes]]:
+def serving(port: int, logs: Path) -> Iterator[psutil.Popen]:
     """Run the front as people do."""
-    command = [sys.executable, "-m", "serve.live", "--port", str(port), "--model-name", NAME]
-    command += ["--logs", str(logs)]
-    process = subprocess.Popen(command, cwd=Path(__file__).parents[2])  # noqa: S603 - our own
-    try:
-        _until(lambda: _up(f"http://127.0.0.1:{port}/ping"), READY_SECONDS)
-        yield process
-    finally:
-        process.terminate()
-        process.wait(30)
+    command = (sys.executable, "-m", "serve.live", "--port", str(port), "--model-name", NAME)
+    front = Server((*command, "--logs", str(logs)), f"http://127.0.0.1:{port}/ping")
+    with running({"front": front}, logs, {}) as processes:
+        yield processes["front"]
 
 
 @contextmanager
@@ -159,31 +155,9 @@ def _break(client: MlflowClient, version: str, url: str) -> str:
     (arrays,) = folder.rglob("arrays.npz")
     arrays.write_bytes(arrays.read_bytes()[:-1])
     client.set_registered_model_alias(NAME, "champion", version)
-    _until(lambda: _problem(url) != "", LATEST_SECONDS)
+    until(lambda: _problem(url) != "", LATEST_SECONDS)
     return _problem(url)
 
 
 def _problem(url: str) -> str:
     return str(requests.get(f"{url}/live", timeout=10).json()["problem"])
-
-
-def _up(url: str) -> bool:
-    try:
-        return requests.get(url, timeout=2).ok
-    except requests.RequestException:
-        return False
-
-
-def _until(happened: Callable[[], bool], seconds: float) -> None:
-    """Wait for something to happen.
-
-    Raises
-    ------
-    TimeoutError
-        When it does not in time.
-    """
-    deadline = time.monotonic() + seconds
-    while not happened():
-        if time.monotonic() > deadline:
-            raise TimeoutError(f"nothing happened within {seconds:.0f} s")
-        time.sleep(0.1)

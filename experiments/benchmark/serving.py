@@ -5,10 +5,8 @@ from __future__ import annotations
 import asyncio
 import io
 import json
-import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +15,6 @@ import aiohttp
 import mlflow
 import numpy as np
 import pandas as pd
-import psutil
 from mlflow import MlflowClient
 from sklearn.cluster import KMeans
 from sklearn.impute import SimpleImputer
@@ -25,19 +22,17 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from experiments import packaging, registry
+from experiments.benchmark.servers import BIN, Server, megabytes, running
 from segmentation.generator import generate
 from segmentation.judging import Judge
 from segmentation.model import SegmentationModel
 from segmentation.schema import load_schema
 from segmentation.spec import Preprocessing, SegmenterSpec
-from serve.processes import Service, ServiceGroup, free_port
 
 NAME = "serving-benchmark"
 CARDS = "cc_general"
 SEGMENTS = 6
 TRAINED_ON, LARGEST = 9_000, 50_000
-FIRST_PORT = 5061
-START_SECONDS = 120.0
 OURS, STOCK = "ours", "stock"
 JSON, CSV, PARQUET = "application/json", "text/csv", "application/vnd.apache.parquet"
 FORMATS = {JSON: "JSON", CSV: "CSV", PARQUET: "Parquet"}
@@ -104,7 +99,9 @@ class ServingRow:
     ratio: float
 
 
-def run_serving(rounds: int, seconds: float, logs: Path) -> tuple[list[ServingRow], dict[str, Any]]:
+def run_serving(
+    rounds: int, seconds: float, port: int, logs: Path
+) -> tuple[list[ServingRow], dict[str, Any]]:
     """Measure both servers in turn; return a row per kind of work, and the report.
 
     Parameters
@@ -113,14 +110,17 @@ def run_serving(rounds: int, seconds: float, logs: Path) -> tuple[list[ServingRo
         Each server is asked so often, in turn; a ratio is the median over rounds.
     seconds
         Each time; at least two requests are made.
+    port
+        Of the first server; the other takes the next one.
     logs
         Folder for the servers' logs.
     """
     customers = generate(LARGEST, seed=3)[list(load_schema(CARDS).column_names)].astype(float)
     uris = {OURS: _our_model(), STOCK: _stock_model()}
-    with _served(uris, logs) as (urls, processes):
+    urls = {name: f"http://127.0.0.1:{port + i}" for i, name in enumerate(uris)}
+    with running(_servers(uris, urls), logs, {"OMP_NUM_THREADS": "1"}) as processes:
         rows = [_measure(work, urls, customers, rounds, seconds) for work in WORKS]
-        memory = {name: _megabytes(process) for name, process in processes.items()}
+        memory = {name: megabytes(process) for name, process in processes.items()}
     inside = {name: _in_process(uri, customers) for name, uri in uris.items()}
     return rows, {**_ratios(rows), "memory_mb": memory, "in_process_ms": inside}
 
@@ -194,25 +194,16 @@ def _stock_model() -> str:
     return str(logged.model_uri)
 
 
-@contextmanager
-def _served(
-    uris: dict[str, str], logs: Path
-) -> Iterator[tuple[dict[str, str], dict[str, psutil.Process]]]:
-    """Serve every model with ``mlflow models serve``; yield addresses and processes by name."""
-    mlflow_program = str(Path(sys.executable).parent / "mlflow")
-    path = f"{Path(sys.executable).parent}:/usr/bin:/bin"
-    urls = {}
-    environment = {"PATH": path, "OMP_NUM_THREADS": "1"}
-    with ServiceGroup(logs, environment) as group:
-        for number, (name, uri) in enumerate(uris.items()):
-            port = free_port(FIRST_PORT + number)
-            urls[name] = f"http://127.0.0.1:{port}"
-            asked = ("--model-uri", uri, "--env-manager", "local", "--port", str(port))
-            command = (mlflow_program, "models", "serve", *asked)
-            group.start(Service(f"benchmark-{name}", command, f"{urls[name]}/ping"))
-        group.wait_until_ready(START_SECONDS)
-        processes = map(psutil.Process, group.process_ids)
-        yield urls, dict(zip(uris, processes, strict=True))
+def _servers(uris: dict[str, str], urls: dict[str, str]) -> dict[str, Server]:
+    """Return ``mlflow models serve`` for every model, by name."""
+    program = (str(BIN / "mlflow"), "models", "serve", "--env-manager", "local")
+    return {
+        name: Server(
+            (*program, "--model-uri", uri, "--port", urls[name].rpartition(":")[2]),
+            f"{urls[name]}/ping",
+        )
+        for name, uri in uris.items()
+    }
 
 
 def _measure(
@@ -275,12 +266,6 @@ def _together(rounds: list[Measured]) -> Measured:
 
 def _ms(measured: Measured, percentile: float) -> float:
     return float(1_000 * np.percentile(measured.seconds, percentile))
-
-
-def _megabytes(process: psutil.Process) -> float:
-    """Return the resident memory of a server and its children."""
-    family = [process, *process.children(recursive=True)]
-    return float(sum(member.memory_info().rss for member in family) / 1024**2)
 
 
 def _in_process(uri: str, customers: pd.DataFrame) -> dict[str, float]:

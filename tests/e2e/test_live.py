@@ -12,6 +12,7 @@ import requests
 
 from experiments.benchmark import promotions
 from experiments.benchmark.races import NAME, prepare
+from experiments.benchmark.servers import until
 from experiments.registry import servable
 from experiments.store import prepare_tracking
 from serve.processes import free_port
@@ -48,11 +49,11 @@ def test_a_crashed_scoring_server_is_started_again(store: Path) -> None:
     url = f"http://127.0.0.1:{port}"
     body = servable(NAME, "1")
     with promotions.serving(port, store / "log") as front, promotions.loading(url, body) as load:
-        promotions._until(lambda: len(load.answers) > 20, 60)
+        until(lambda: len(load.answers) > 20, 60)
         (server,) = psutil.Process(front.pid).children()
         os.killpg(server.pid, signal.SIGKILL)
         killed = len(load.answers)
-        promotions._until(lambda: len(load.answers) > killed + 50, 60)
+        until(lambda: len(load.answers) > killed + 50, 60)
         assert psutil.Process(front.pid).children() != [server]
     assert load.failures == []
     with pytest.raises(requests.ConnectionError):
