@@ -189,8 +189,8 @@ def describe(name: str = MODEL_NAME, alias: str = CHAMPION) -> ModelInfo:
     )
 
 
-def champion_version(name: str = MODEL_NAME) -> str:
-    """Return the champion's version.
+def alias_version(name: str = MODEL_NAME, alias: str = CHAMPION) -> str:
+    """Return the version an alias names.
 
     Raises
     ------
@@ -198,11 +198,11 @@ def champion_version(name: str = MODEL_NAME) -> str:
         When there is none, or the registry cannot be reached.
     """
     try:
-        found = trail.version_of(MlflowClient(), name, CHAMPION)
+        found = trail.version_of(MlflowClient(), name, alias)
     except (MlflowException, OSError) as error:
         raise RegistryError("The registry cannot be reached.") from error
     if not found:
-        raise RegistryError(f"{name} has no champion: run a search first.")
+        raise RegistryError(f"{name} has no {alias}: run a search first.")
     return found
 
 

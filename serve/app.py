@@ -11,7 +11,7 @@ from flask import Flask, Response, current_app, render_template, request
 from flask_bootstrap import Bootstrap5
 from flask_wtf import CSRFProtect
 from flask_wtf.csrf import CSRFError
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import Forbidden, HTTPException
 
 from serve.config import Settings, secret_key
 from serve.files.queue import file_queue
@@ -35,6 +35,7 @@ WORDS = {
     403: ("Not allowed", "You may not see this page."),
     404: ("There is no such page", "Start again from the first page."),
     405: ("Not possible here", "Start again from the first page."),
+    429: ("Too many attempts", "Wait a minute, then try again."),
     410: ("No longer kept", "Results are deleted after an hour. Upload the file again."),
     413: ("The file is too large", "Split it, or score it with the score command."),
     500: ("Something went wrong on our side", "It was written down. Please try again."),
@@ -98,10 +99,19 @@ def scoring() -> ScoringClient:
 
 
 def _register(app: Flask) -> None:
-    from serve import customer, engineers, health, segments, upload  # noqa: PLC0415 - they use what is above
+    from serve import access, customer, engineers, health, segments, upload, versions  # noqa: PLC0415 - they use what is above
 
-    for blueprint in (customer.pages, segments.pages, upload.pages, engineers.pages, health.pages):
+    for blueprint in (
+        customer.pages,
+        segments.pages,
+        upload.pages,
+        versions.pages,
+        engineers.pages,
+        access.pages,
+        health.pages,
+    ):
         app.register_blueprint(blueprint)
+    access.guard(app, app.extensions["settings"].auth, Path(app.instance_path))
     app.context_processor(_for_every_page)
     app.after_request(_secure)
     app.register_error_handler(CSRFError, _stale)
@@ -132,6 +142,8 @@ def _stale(error: CSRFError) -> tuple[str, int]:  # noqa: ARG001 - Flask passes 
 def _http_error(error: HTTPException) -> tuple[str, int]:
     code = error.code or 500
     title, remedy = WORDS.get(code, (error.name, "Start again from the first page."))
+    if code == 403 and error.description != Forbidden.description:
+        remedy = error.description or remedy
     return _page(code, title, remedy)
 
 

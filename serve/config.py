@@ -34,6 +34,8 @@ class Settings:
         Largest upload.
     keep_seconds
         How long an uploaded file's answer is kept.
+    auth
+        File of people who may sign in; empty lets in everybody on this machine, nobody else.
     https
         Whether people reach the pages over HTTPS: then cookies travel over nothing else.
     """
@@ -46,6 +48,7 @@ class Settings:
     upload_megabytes: float = 200.0
     keep_seconds: float = 3600.0
     https: bool = False
+    auth: str = ""
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Settings:
@@ -62,6 +65,7 @@ class Settings:
             mlflow_url=environment.get("SEGMENTATION_MLFLOW_URL", "").rstrip("/"),
             timeout=_positive(environment, "SEGMENTATION_TIMEOUT", cls.timeout),
             upload_megabytes=_positive(environment, "SEGMENTATION_UPLOAD_MB", cls.upload_megabytes),
+            auth=environment.get("SEGMENTATION_AUTH", cls.auth),
             https=environment.get("SEGMENTATION_HTTPS", "0") not in {"", "0"},
         )
 

@@ -10,8 +10,16 @@ from typing import Any
 import pandas as pd
 from flask_wtf import FlaskForm
 from flask_wtf.file import FileField, FileRequired
-from wtforms import SelectField, StringField, TextAreaField
-from wtforms.validators import Length, ValidationError
+from wtforms import (
+    BooleanField,
+    IntegerField,
+    PasswordField,
+    SelectField,
+    StringField,
+    TextAreaField,
+)
+from wtforms.validators import DataRequired, Length, Optional, ValidationError
+from wtforms.widgets import HiddenInput
 
 from segmentation.schema import Column, TableSchema
 from serve.wording import plain, quantity
@@ -25,6 +33,8 @@ NUMBER = re.compile(
 
 UNKNOWN = "Unknown"
 MOST_NOTE = 2_000
+MOST_REASON = 1_000
+SHORTER = f"At most {MOST_REASON:,} characters; shorten it a little."
 
 
 class NumberField(StringField):  # type: ignore[misc]
@@ -124,6 +134,35 @@ class NoteForm(FlaskForm):  # type: ignore[misc]
             Length(max=MOST_NOTE, message=f"At most {MOST_NOTE:,} characters; shorten it a little.")
         ],
     )
+
+
+class SignInForm(FlaskForm):  # type: ignore[misc]
+    """Name and password."""
+
+    name = StringField("Name", validators=[DataRequired("Type your name."), Length(max=64)])
+    password = PasswordField(
+        "Password", validators=[DataRequired("Type your password."), Length(max=200)]
+    )
+
+
+class MoveForm(FlaskForm):  # type: ignore[misc]
+    """Why the champion moves."""
+
+    reason = TextAreaField("Why", validators=[Length(max=MOST_REASON, message=SHORTER)])
+    force = BooleanField("Even if a check of quality fails")
+    seen = IntegerField(widget=HiddenInput(), validators=[Optional()])
+
+    def validate_force(self, field: BooleanField) -> None:
+        """Ask for a reason where somebody forces.
+
+        Raises
+        ------
+        ValidationError
+            When there is none.
+        """
+        if field.data and not (self.reason.data or "").strip():
+            self.reason.errors = [*self.reason.errors, "Say why: it stays in the record."]
+            raise ValidationError("Say why.")
 
 
 class UploadForm(FlaskForm):  # type: ignore[misc]

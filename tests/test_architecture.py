@@ -23,6 +23,7 @@ SERVE_MAY = {
     "segmentation.writing",
     "experiments.registry",
     "experiments.promotion",
+    "experiments.versions",
 }
 MODULES = sorted(path for room in ROOMS for path in (ROOT / room).rglob("*.py"))
 SOURCES = [*MODULES, *sorted((ROOT / "tests").rglob("*.py"))]

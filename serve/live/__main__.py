@@ -9,11 +9,13 @@ from pathlib import Path
 
 from aiohttp import web
 
+from experiments.registry import CHALLENGER
 from serve.config import Settings
 from serve.live.backend import Backend
 from serve.live.front import create_front
 from serve.live.supervisor import Supervisor
 
+CHALLENGER_IDLE_SECONDS = 600.0
 BIN = Path(sys.executable).parent
 
 
@@ -31,7 +33,8 @@ def main() -> None:
     def make(version: str) -> Backend:
         return Backend(str(BIN / "mlflow"), asked.model_name, version, asked.logs, environment)
 
-    front = create_front(Supervisor(asked.model_name, make))
+    challenger = Supervisor(asked.model_name, make, CHALLENGER, CHALLENGER_IDLE_SECONDS)
+    front = create_front(Supervisor(asked.model_name, make), challenger)
     web.run_app(front, host=asked.host, port=asked.port, print=None, access_log=None)
 
 

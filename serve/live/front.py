@@ -22,16 +22,27 @@ STATE = "/live"
 HOP = frozenset({"connection", "keep-alive", "transfer-encoding", "te", "upgrade", "host"})
 ENCODED = frozenset({"content-length", "content-encoding", "date", "server"})
 SUPERVISOR = web.AppKey("supervisor", Supervisor)
+CHALLENGER = web.AppKey("challenger", Supervisor)
+CHALLENGER_PATH = "/challenger"
 SESSION = web.AppKey("session", ClientSession)
 
 
-def create_front(supervisor: Supervisor) -> web.Application:
-    """Return the front: everything but ``/live`` goes to the scoring server."""
+def create_front(supervisor: Supervisor, challenger: Supervisor) -> web.Application:
+    """Return the front: everything but ``/live`` goes to a scoring server.
+
+    Parameters
+    ----------
+    supervisor
+        Of the champion.
+    challenger
+        Of the challenger, which is asked below ``/challenger`` and runs only while it is.
+    """
     app = web.Application(client_max_size=MOST_BYTES)
-    app[SUPERVISOR] = supervisor
+    app[SUPERVISOR], app[CHALLENGER] = supervisor, challenger
     app.cleanup_ctx.append(_running)
     app.router.add_get(STATE, _state)
-    app.router.add_route("*", "/{path:.*}", _forward)
+    app.router.add_route("*", CHALLENGER_PATH + "/{path:.*}", _forward_challenger)
+    app.router.add_route("*", "/{path:.*}", _forward_champion)
     return app
 
 
@@ -40,23 +51,33 @@ async def _running(app: web.Application) -> AsyncIterator[None]:
     timeout = ClientTimeout(total=ANSWER_SECONDS)
     async with ClientSession(timeout=timeout, cookie_jar=DummyCookieJar()) as session:
         app[SESSION] = session
-        task = asyncio.create_task(app[SUPERVISOR].run())
+        tasks = [asyncio.create_task(app[key].run()) for key in (SUPERVISOR, CHALLENGER)]
         yield
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def _state(request: web.Request) -> web.Response:
     return web.json_response(asdict(request.app[SUPERVISOR].state))
 
 
-async def _forward(request: web.Request) -> web.Response:
+async def _forward_champion(request: web.Request) -> web.Response:
+    return await _forward(request, request.app[SUPERVISOR], request.raw_path)
+
+
+async def _forward_challenger(request: web.Request) -> web.Response:
+    path = request.raw_path.removeprefix(CHALLENGER_PATH)
+    return await _forward(request, request.app[CHALLENGER], path)
+
+
+async def _forward(request: web.Request, supervisor: Supervisor, path: str) -> web.Response:
     """Hand a request on; once more where its server died before it answered.
 
     Scoring changes nothing, so that asking twice is safe; a request that two servers died of is
     not given to a third.
     """
-    supervisor, body, deaths = request.app[SUPERVISOR], await request.read(), 0
+    body, deaths = await request.read(), 0
     try:
         async with asyncio.timeout(PATIENCE_SECONDS) as patience:
             while deaths < MOST_DEATHS:
@@ -64,7 +85,7 @@ async def _forward(request: web.Request) -> web.Response:
                 try:
                     # An answer may take longer than a server may stay away.
                     patience.reschedule(asyncio.get_running_loop().time() + ANSWER_SECONDS)
-                    return await _ask(request, body, backend)
+                    return await _ask(request, path, body, backend)
                 except ClientError:
                     deaths += supervisor.suspect(backend)
                     patience.reschedule(asyncio.get_running_loop().time() + PATIENCE_SECONDS)
@@ -75,13 +96,13 @@ async def _forward(request: web.Request) -> web.Response:
     return web.json_response({"error": problem}, status=503, headers={"Retry-After": "10"})
 
 
-async def _ask(request: web.Request, body: bytes, backend: Backend) -> web.Response:
+async def _ask(request: web.Request, path: str, body: bytes, backend: Backend) -> web.Response:
     headers = {k: v for k, v in request.headers.items() if k.lower() not in HOP}
     backend.in_flight += 1
     try:
         async with request.app[SESSION].request(
             request.method,
-            backend.url + request.raw_path,
+            backend.url + path,
             data=body,
             headers=headers,
             allow_redirects=False,

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 
-from experiments.registry import RegistryError, champion_version, servable
+from experiments.registry import CHAMPION, RegistryError, alias_version, servable
 from segmentation.errors import SegmentationError
 from serve.live.backend import Backend
 from serve.processes import ServiceError
@@ -40,7 +40,7 @@ class State:
 
 
 class Supervisor:
-    """Keeps one scoring server for the champion running.
+    """Keeps one scoring server for an alias running.
 
     Parameters
     ----------
@@ -48,11 +48,24 @@ class Supervisor:
         Of the registered model.
     make
         Makes the backend of a version.
+    alias
+        That is followed.
+    idle_seconds
+        Without a request for so long, the server is stopped until somebody asks; 0 for never.
     """
 
-    def __init__(self, name: str, make: Callable[[str], Backend]) -> None:
+    def __init__(
+        self,
+        name: str,
+        make: Callable[[str], Backend],
+        alias: str = CHAMPION,
+        idle_seconds: float = 0.0,
+    ) -> None:
         self.name = name
         self.make = make
+        self.alias = alias
+        self.idle_seconds = idle_seconds
+        self._asked = float("-inf")
         self.current: Backend | None = None
         self.champion = ""
         self.problem = ""
@@ -75,8 +88,14 @@ class Supervisor:
             self.current, self._crashed = None, backend
         return True
 
+    @property
+    def wanted(self) -> bool:
+        """Whether a scoring server should run now."""
+        return not self.idle_seconds or time.monotonic() - self._asked < self.idle_seconds
+
     async def some_backend(self) -> Backend:
         """Return the scoring server of the moment; wait for one where there is none."""
+        self._asked = time.monotonic()
         while self.current is None:
             await self.changed.wait()
         return self.current
@@ -85,7 +104,11 @@ class Supervisor:
         """Follow the alias until cancelled; then stop every scoring server."""
         try:
             while True:
-                await self._look()
+                if self.wanted:
+                    await self._look()
+                elif self.current is not None:
+                    idle, self.current = self.current, None
+                    await self._drain(idle)
                 await asyncio.sleep(POLL_SECONDS)
         finally:
             for task in self._draining:
@@ -96,7 +119,7 @@ class Supervisor:
 
     async def _look(self) -> None:
         try:
-            self.champion = await asyncio.to_thread(champion_version, self.name)
+            self.champion = await asyncio.to_thread(alias_version, self.name, self.alias)
         except RegistryError as error:
             self.problem = (
                 f"{str(error).rstrip('.')}. Version {self.state.serving or 'none'} keeps serving."
