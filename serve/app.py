@@ -16,7 +16,7 @@ from werkzeug.exceptions import Forbidden, HTTPException
 from serve.config import Settings, secret_key
 from serve.files.queue import file_queue
 from serve.knowledge import Knowledge
-from serve.scoring import ScoringClient, ScoringError
+from serve.scoring import CHALLENGER_PATH, ScoringClient, ScoringError
 from serve.wording import unbroken, usual
 
 POLICY = (
@@ -67,9 +67,9 @@ def create_app(config: Mapping[str, Any] | None = None) -> Flask:
     app.config.update(given)
     app.extensions["settings"] = settings
     app.extensions["knowledge"] = Knowledge(settings.model_name)
-    app.extensions["scoring"] = ScoringClient(
-        settings.scoring_url, settings.timeout, settings.file_timeout
-    )
+    for name, path in (("scoring", ""), ("challenger", CHALLENGER_PATH)):
+        url = settings.scoring_url + path
+        app.extensions[name] = ScoringClient(url, settings.timeout, settings.file_timeout)
     app.add_template_filter(unbroken)
     app.add_template_filter(usual)
     Bootstrap5(app)
@@ -92,6 +92,12 @@ def knowledge() -> Knowledge:
     return found
 
 
+def challenger() -> ScoringClient:
+    """Return the client of the challenger's scoring server, which runs while it is asked."""
+    found: ScoringClient = current_app.extensions["challenger"]
+    return found
+
+
 def scoring() -> ScoringClient:
     """Return the client of the scoring server."""
     found: ScoringClient = current_app.extensions["scoring"]
@@ -99,7 +105,15 @@ def scoring() -> ScoringClient:
 
 
 def _register(app: Flask) -> None:
-    from serve import access, customer, engineers, health, segments, upload, versions  # noqa: PLC0415 - they use what is above
+    from serve import (  # noqa: PLC0415 - they use what is above
+        access,
+        customer,
+        engineers,
+        health,
+        segments,
+        upload,
+        versions,
+    )
 
     for blueprint in (
         customer.pages,

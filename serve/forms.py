@@ -169,6 +169,7 @@ class UploadForm(FlaskForm):  # type: ignore[misc]
     """A file of customers."""
 
     file = FileField("Customer file", validators=[FileRequired("Choose a file first.")])
+    compare = BooleanField("Ask the challenger too, and show who would move")
 
 
 def customer_form(schema: TableSchema) -> FlaskForm:

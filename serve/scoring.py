@@ -13,6 +13,8 @@ import pandas as pd
 import requests
 
 CONNECT_SECONDS = 1.0
+# Where the front of :mod:`serve.live` answers for the challenger.
+CHALLENGER_PATH = "/challenger"
 # Read 25 times faster than JSON, and without a doubt about types.
 PARQUET = "application/vnd.apache.parquet"
 # The columns of an answer, and what each of their values looks like.

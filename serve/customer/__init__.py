@@ -12,12 +12,12 @@ from flask_wtf import FlaskForm
 from experiments.registry import ModelInfo
 from segmentation.levels import decode
 from segmentation.schema import Example
-from serve.answers import answer_view
-from serve.app import knowledge, scoring
+from serve.answers import AnswerView, answer_view
+from serve.app import challenger, knowledge, scoring
 from serve.customer.moves import Move, smallest_moves
 from serve.forms import customer_form, doubts, groups, typed_customer
 from serve.portraits import customer_map, figures
-from serve.scoring import Answer, ScoringError
+from serve.scoring import Answer, ScoringAwayError, ScoringError
 from serve.wording import plain
 
 pages = Blueprint("customer", __name__)
@@ -74,6 +74,7 @@ def ask() -> str | tuple[str, int]:
         answer=view,
         doubts=doubts(customer, model.schema),
         moves=_moves(customer, answer, served),
+        other=_challenger(customer, model) if "challenger" in request.args else None,
         map=picture,
         profiles=served.profiles,
     )
@@ -97,6 +98,18 @@ def what_if() -> tuple[str, int]:
     view = answer_view(answer, customer, served)
     before = request.args.get("before", type=int)
     return render_template("customer/what_if.html", answer=view, before=before), 200
+
+
+def _challenger(customer: pd.DataFrame, model: ModelInfo) -> AnswerView | str:
+    """Return what the challenger says, or a sentence on why it does not."""
+    try:
+        answer = challenger().one(decode(customer, model.schema))
+    except ScoringAwayError:
+        return "There is no challenger, or it is being started: ask again in a quarter of a minute."
+    except ScoringError as error:
+        return str(error)
+    known = knowledge().version(answer.model_version) or replace(model, profiles=[], book={})
+    return answer_view(answer, customer, known)
 
 
 def _moves(customer: pd.DataFrame, answer: Answer, model: ModelInfo) -> list[Move] | None:

@@ -34,6 +34,8 @@ class Job:
         The file's name as the person sent it.
     schema, given_names
         Of the champion when the file came.
+    compare
+        Whether the challenger is asked too.
     anyway
         Whether good rows are scored though others cannot be.
     state
@@ -44,6 +46,8 @@ class Job:
         How often somebody began.
     counts
         Customers by segment number; `names` their names.
+    flows, others
+        Customers by the champion's and the challenger's segment, as ``1>2``; names of the latter.
     skipped
         Rows that were left out.
     unlike
@@ -63,6 +67,7 @@ class Job:
     title: str
     schema: dict[str, Any]
     given_names: dict[str, str] = field(default_factory=dict)
+    compare: bool = False
     anyway: bool = False
     state: str = WAITING
     done: int = 0
@@ -70,6 +75,8 @@ class Job:
     attempts: int = 0
     counts: dict[str, int] = field(default_factory=dict)
     names: dict[str, str] = field(default_factory=dict)
+    flows: dict[str, int] = field(default_factory=dict)
+    others: dict[str, str] = field(default_factory=dict)
     skipped: int = 0
     unlike: int = 0
     notes: list[str] = field(default_factory=list)

@@ -10,7 +10,7 @@ from huey import SqliteHuey
 from serve.config import Settings
 from serve.files.jobs import Jobs
 from serve.files.work import score_job
-from serve.scoring import ScoringClient
+from serve.scoring import CHALLENGER_PATH, ScoringClient
 
 FOLDER = "files"
 
@@ -32,10 +32,13 @@ def file_queue(
     instance.mkdir(parents=True, exist_ok=True)
     queue = SqliteHuey("files", filename=str(instance / "queue.db"), immediate=at_once)
     jobs = Jobs(instance / FOLDER, settings.keep_seconds)
-    scoring = ScoringClient(settings.scoring_url, settings.timeout, settings.file_timeout)
+    scoring, challenger = (
+        ScoringClient(settings.scoring_url + path, settings.timeout, settings.file_timeout)
+        for path in ("", CHALLENGER_PATH)
+    )
 
     @queue.task(name="score_file")  # type: ignore[untyped-decorator]
     def score_file(token: str) -> None:
-        score_job(token, jobs, scoring)
+        score_job(token, jobs, scoring, challenger)
 
     return queue, score_file

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import heapq
-from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -19,29 +17,18 @@ from segmentation.schema import TableSchema
 from segmentation.validation import Validated, validate
 from segmentation.writing import ScoredWriter
 from serve.files.jobs import DONE, FAILED, MENDING, READING, SCORING, Job, Jobs
-from serve.files.lines import line_numbers
+from serve.files.mending import cells_to_mend
 from serve.files.workbook import sheet_to_csv
-from serve.scoring import COLUMNS, ScoringClient, ScoringError
+from serve.scoring import ScoringClient, ScoringError
 
 PIECE_ROWS = 20_000
-MOST_SHOWN = 50
 MOST_NOTES = 20
 PREVIEW_ROWS = 20
 MOST_ATTEMPTS = 3
 WORKBOOK = ".xlsx"
 
 
-@dataclass(frozen=True)
-class Cell:
-    """One cell to mend: its line in the file, column, value and what was expected."""
-
-    line: int
-    column: str
-    found: str
-    expected: str
-
-
-def score_job(token: str, jobs: Jobs, scoring: ScoringClient) -> None:
+def score_job(token: str, jobs: Jobs, scoring: ScoringClient, challenger: ScoringClient) -> None:
     """Score a file, or write down what has to be mended first.
 
     Begun again after a crash it starts from the beginning; a file that is done stays done, and
@@ -53,8 +40,8 @@ def score_job(token: str, jobs: Jobs, scoring: ScoringClient) -> None:
         Of the job.
     jobs
         The folder.
-    scoring
-        The scoring server.
+    scoring, challenger
+        The scoring servers.
     """
     job = jobs.find(token)
     if job is None or job.finished:
@@ -63,17 +50,18 @@ def score_job(token: str, jobs: Jobs, scoring: ScoringClient) -> None:
     if job.attempts > MOST_ATTEMPTS:
         _fail(job, "The file could not be read to its end.", "Split it and try again.")
     else:
-        _try(job, jobs, scoring)
+        _try(job, jobs, scoring, challenger)
     if job.state == DONE:
         jobs.upload(job).unlink(missing_ok=True)
     jobs.save(job)
 
 
-def _try(job: Job, jobs: Jobs, scoring: ScoringClient) -> None:
+def _try(job: Job, jobs: Jobs, scoring: ScoringClient, challenger: ScoringClient) -> None:
     job.state, job.done = READING, 0
     jobs.save(job)
     try:
-        _score(_Run(job, jobs, scoring), _table(job, jobs))
+        run = _Run(job, jobs, scoring, challenger if job.compare else None)
+        _score(run, _table(job, jobs))
     except DataError as error:
         job.state, job.whole = MENDING, [str(problem) for problem in error.problems]
     except ScoringError as error:
@@ -100,14 +88,19 @@ def _table(job: Job, jobs: Jobs) -> Path:
 class _Run:
     """What one pass over a file gathers."""
 
-    def __init__(self, job: Job, jobs: Jobs, scoring: ScoringClient) -> None:
-        self.job, self.jobs, self.scoring = job, jobs, scoring
+    def __init__(
+        self, job: Job, jobs: Jobs, scoring: ScoringClient, challenger: ScoringClient | None
+    ) -> None:
+        self.job, self.jobs = job, jobs
+        self.scoring, self.challenger = scoring, challenger
         self.schema: TableSchema = job.table
         self.given = {int(number): name for number, name in job.given_names.items()}
         self.bad: list[Problem] = []
         self.notes: dict[tuple[str | None, str], list[Problem]] = {}
         self.counts: dict[int, int] = {}
         self.names: dict[int, str] = {}
+        self.flows: dict[str, int] = {}
+        self.others: dict[int, str] = {}
 
 
 def _score(run: _Run, table: Path) -> None:
@@ -129,7 +122,7 @@ def _score(run: _Run, table: Path) -> None:
         if not start:
             raise DataError([Problem(None, "no_rows", "at least one row", "Check the export.")])
         if run.bad and not job.anyway:
-            job.cells = [asdict(cell) for cell in _cells(run.bad, table)]
+            job.cells = [asdict(cell) for cell in cells_to_mend(run.bad, table)]
             job.more = sum(len(p.rows) for p in run.bad) - len(job.cells)
             job.skipped = len({row for problem in run.bad for row in problem.rows})
             job.state = MENDING
@@ -141,6 +134,8 @@ def _score(run: _Run, table: Path) -> None:
             table.unlink(missing_ok=True)
     job.counts = {str(number): count for number, count in run.counts.items()}
     job.names = {str(number): name for number, name in run.names.items()}
+    job.flows = run.flows
+    job.others = {str(number): name for number, name in run.others.items()}
     job.notes = [_note(found) for found in run.notes.values()][:MOST_NOTES]
     job.state = DONE
 
@@ -165,6 +160,8 @@ def _piece(run: _Run, piece: pd.DataFrame, start: int, writer: ScoredWriter) -> 
         for own, text in zip(answer["segment"], answer["segment_name"], strict=True):
             run.counts[own] = run.counts.get(own, 0) + 1
             run.names[own] = text
+        if run.challenger is not None:
+            _ask_challenger(run, run.challenger, decode(customers, schema), answer)
         job.unlike += int(answer["unlike_training"].sum())
         scored = _merged(scored, good, answer, whole=len(good) == len(piece))
     job.skipped += len(piece) - len(good)
@@ -175,6 +172,22 @@ def _piece(run: _Run, piece: pd.DataFrame, start: int, writer: ScoredWriter) -> 
         rows = scored.head(PREVIEW_ROWS - len(job.preview))
         rows = rows.astype(object).where(rows.notna(), None)
         job.preview += [{str(k): _plain(v) for k, v in r.items()} for r in rows.to_dict("records")]
+
+
+def _ask_challenger(
+    run: _Run, challenger: ScoringClient, customers: pd.DataFrame, answer: pd.DataFrame
+) -> None:
+    """Add the challenger's segments to an answer, and count who would move."""
+    other = challenger.many(customers)
+    names = [
+        run.given.get(number, name)
+        for number, name in zip(other["segment"], other["segment_name"], strict=True)
+    ]
+    answer["challenger_segment"] = other["segment"].to_numpy()
+    answer["challenger_name"] = names
+    for own, theirs, name in zip(answer["segment"], other["segment"], names, strict=True):
+        run.flows[f"{own}>{theirs}"] = run.flows.get(f"{own}>{theirs}", 0) + 1
+        run.others[theirs] = name
 
 
 def _good_rows(
@@ -216,7 +229,7 @@ def _merged(
     *,
     whole: bool,
 ) -> pd.DataFrame:
-    kept = answer[[name for name in COLUMNS if name not in {"map_x", "map_y"}]]
+    kept = answer.drop(columns=["map_x", "map_y"])
     if whole:
         return pd.concat([scored, kept.set_axis(scored.index)], axis=1)
     merged = scored.join(kept.set_axis(good))
@@ -253,32 +266,3 @@ def _note(found: list[Problem]) -> str:
     first, count = found[0], sum(problem.count for problem in found)
     rows = f" in {count:,} row{'' if count == 1 else 's'}" if count else ""
     return f"{first.column}: expected {first.expected}{rows}. {first.remedy}"
-
-
-def _cells(problems: list[Problem], table: Path) -> Iterator[Cell]:
-    """Yield the first offending cells, by their line in the file."""
-    every = ((row, number) for number, p in enumerate(problems) for row in p.rows)
-    first = heapq.nsmallest(MOST_SHOWN, every)
-    if table.suffix.lower() in PARQUET:
-        lines = list(range(1, first[-1][0] + 2))
-    else:
-        lines = line_numbers(table, first[-1][0] + 1)
-    wanted = sorted({row for row, _ in first})
-    values = _values(table, wanted)
-    for row, number in first:
-        problem = problems[number]
-        found = str(values.loc[row, str(problem.column)])[:60]
-        yield Cell(lines[row], str(problem.column), found, problem.expected)
-
-
-def _values(table: Path, rows: list[int]) -> pd.DataFrame:
-    """Return some rows of a file, by their position."""
-    kept, start = [], 0
-    with closing(read_pieces(table, PIECE_ROWS)) as pieces:
-        for piece in pieces:
-            here = [row for row in rows if start <= row < start + len(piece)]
-            kept.append(piece.iloc[[row - start for row in here]].set_axis(here).astype(object))
-            start += len(piece)
-            if rows[-1] < start:
-                break
-    return pd.concat(kept)

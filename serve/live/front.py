@@ -10,6 +10,7 @@ from aiohttp import ClientError, ClientSession, ClientTimeout, DummyCookieJar, w
 
 from serve.live.backend import Backend
 from serve.live.supervisor import Supervisor
+from serve.scoring import CHALLENGER_PATH
 
 # How long a request waits where no scoring server is up, for example after a crash.
 PATIENCE_SECONDS = 30.0
@@ -23,7 +24,6 @@ HOP = frozenset({"connection", "keep-alive", "transfer-encoding", "te", "upgrade
 ENCODED = frozenset({"content-length", "content-encoding", "date", "server"})
 SUPERVISOR = web.AppKey("supervisor", Supervisor)
 CHALLENGER = web.AppKey("challenger", Supervisor)
-CHALLENGER_PATH = "/challenger"
 SESSION = web.AppKey("session", ClientSession)
 
 

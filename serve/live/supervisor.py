@@ -66,6 +66,7 @@ class Supervisor:
         self.alias = alias
         self.idle_seconds = idle_seconds
         self._asked = float("-inf")
+        self.missing = False
         self.current: Backend | None = None
         self.champion = ""
         self.problem = ""
@@ -94,11 +95,24 @@ class Supervisor:
         return not self.idle_seconds or time.monotonic() - self._asked < self.idle_seconds
 
     async def some_backend(self) -> Backend:
-        """Return the scoring server of the moment; wait for one where there is none."""
+        """Return the scoring server of the moment; wait for one where there is none.
+
+        Raises
+        ------
+        TimeoutError
+            When an alias that need not exist does not.
+        """
         self._asked = time.monotonic()
         while self.current is None:
+            if self.missing:
+                raise TimeoutError(self.problem)
             await self.changed.wait()
         return self.current
+
+    def _tell(self) -> None:
+        """Wake whoever waits for a scoring server."""
+        self.changed.set()
+        self.changed = asyncio.Event()
 
     async def run(self) -> None:
         """Follow the alias until cancelled; then stop every scoring server."""
@@ -120,7 +134,10 @@ class Supervisor:
     async def _look(self) -> None:
         try:
             self.champion = await asyncio.to_thread(alias_version, self.name, self.alias)
+            self.missing = False
         except RegistryError as error:
+            self.missing = bool(self.idle_seconds)
+            self._tell()
             self.problem = (
                 f"{str(error).rstrip('.')}. Version {self.state.serving or 'none'} keeps serving."
             )
@@ -162,8 +179,7 @@ class Supervisor:
             return
         old, self.current = self.current, fresh
         self.problem = ""
-        self.changed.set()
-        self.changed = asyncio.Event()
+        self._tell()
         if old is not None:
             task = asyncio.create_task(self._drain(old))
             self._draining.add(task)

@@ -58,6 +58,7 @@ def receive() -> str | tuple[str, int] | BaseResponse:
     sent.stream.seek(0)
     title = secure_filename(sent.filename or "")[:80] or "customers"
     job = jobs.new(ending, title, model.schema, model.given_names)
+    job.compare = bool(upload.compare.data)
     sent.save(jobs.upload(job))
     sent.close()
     jobs.save(job)
@@ -141,11 +142,25 @@ def _result(job: Job) -> str:
         job=job,
         rows=[(int(n), job.names[n], count, 100 * count / total) for n, count in order],
         total=total,
+        flow=_flow(job),
+        others=[name for _, name in sorted(job.others.items(), key=lambda item: int(item[0]))],
         identifier=next(iter(job.preview[0])),
         labels={column.name: column.label for column in schema.columns},
         sure=sure,
         how_sure=how_sure,
     )
+
+
+def _flow(job: Job) -> list[tuple[str, list[tuple[int, float, bool]]]]:
+    """Return a row per segment: its name, and for each of the challenger's the customers there."""
+    rows = []
+    for own in sorted(job.counts, key=int):
+        cells = []
+        for other in sorted(job.others, key=int):
+            count = job.flows.get(f"{own}>{other}", 0)
+            cells.append((count, 100 * count / job.counts[own], own == other))
+        rows.append((job.names[own], cells))
+    return rows
 
 
 def _jobs() -> Jobs:

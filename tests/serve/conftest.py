@@ -49,6 +49,7 @@ class _Handler(BaseHTTPRequestHandler):
         self._reply(200, "")
 
     def do_POST(self) -> None:
+        version = "8" if self.path.startswith("/challenger/") else "7"
         sent = self.rfile.read(int(self.headers["Content-Length"]))
         table = pd.read_parquet(io.BytesIO(sent))
         body = table.to_csv(index=False)
@@ -65,10 +66,10 @@ class _Handler(BaseHTTPRequestHandler):
             "breaks": (500, TRACE),
             "babbles": (200, "<p>not json"),
             "short": (200, json.dumps({"predictions": []})),
-            "mistypes": (200, answers(body).replace("0.91", "NaN")),
+            "mistypes": (200, answers(body, version).replace("0.91", "NaN")),
             "redirects": (307, "elsewhere"),
         }
-        self._reply(*replies.get(mode, (200, answers(body))))
+        self._reply(*replies.get(mode, (200, answers(body, version))))
 
     def _reply(self, status: int, text: str) -> None:
         self.send_response(status)
@@ -82,11 +83,14 @@ class _Handler(BaseHTTPRequestHandler):
         """Stay silent."""
 
 
-def answers(body: str) -> str:
-    """Return a contract answer: heavy cash users are segment 2, all others segment 1."""
+def answers(body: str, version: str) -> str:
+    """Return a contract answer: heavy cash users are segment 2, all others segment 1.
+
+    Version 8, the challenger, calls others heavy.
+    """
     rows: list[dict[str, Any]] = []
     for row in csv.DictReader(io.StringIO(body)):
-        heavy = float(row["CASH_ADVANCE"] or 0) > 500
+        heavy = float(row["CASH_ADVANCE"] or 0) > (500 if version == "7" else 0)
         rows.append(
             {
                 "segment": 1 + heavy,
@@ -98,7 +102,7 @@ def answers(body: str) -> str:
                 "map_x": 0.5,
                 "map_y": -0.25,
                 "reasons": ["CASH_ADVANCE", "BALANCE"],
-                "model_version": "7",
+                "model_version": version,
             }
         )
     if rows and row.get("detail") == "basic":

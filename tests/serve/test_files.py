@@ -272,6 +272,20 @@ def test_an_unfinished_file_is_done_after_a_restart(
     assert not list(jobs.unfinished())
 
 
+def test_who_would_move_with_the_challenger_is_shown(client: FlaskClient) -> None:
+    """Both versions score the file; counts, shares and columns say who goes where."""
+    table = generate(6, seed=4).assign(CASH_ADVANCE=[0.0, 0.0, 100.0, 100.0, 100.0, 900.0])
+    content = {"file": (io.BytesIO(table.to_csv(index=False).encode()), "c.csv"), "compare": "y"}
+    reply = client.post("/file", data=content)
+    page = client.get(reply.location).text
+    assert "Who would move with the challenger" in page
+    cells = re.findall(r'<td class="text-end(?: stays)?">(\d+|<span)', page)
+    assert cells == ["2", "3", "<span", "1"]
+    frame = scored(fetched(client, reply.location))
+    assert frame["segment"].tolist() == [1, 1, 1, 1, 1, 2]
+    assert frame["challenger_segment"].tolist() == [1, 1, 2, 2, 2, 2]
+
+
 def test_progress_is_told(client: FlaskClient, customers_csv: bytes) -> None:
     """The page's script learns the state and the number of rows."""
     address = send(client, customers_csv).address

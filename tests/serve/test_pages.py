@@ -288,3 +288,68 @@ def test_a_wrong_setting_is_named(text: str) -> None:
     """The variable, what was found, what was expected."""
     with pytest.raises(SettingError, match=f"SEGMENTATION_UPLOAD_MB='{text}': expected a number"):
         Settings.from_environment({"SEGMENTATION_UPLOAD_MB": text})
+
+
+def test_the_challenger_answers_for_the_same_customer(client: FlaskClient) -> None:
+    """On request only, beside the champion's answer."""
+    asked = typed(CASH_ADVANCE="100")
+    assert "challenger's answer" not in client.post("/customer", data=asked).text.split("<form")[0]
+    page = client.post("/customer?challenger=1", data=asked).text
+    assert re.search(r"Version 8 says: <strong>Cash-advance users</strong>", page)
+
+
+def test_what_if_answers_in_one_sentence(client: FlaskClient, scoring: Scoring) -> None:
+    """Stays, would move, cannot be read, no answer: each is a sentence and never an error."""
+    path = "/customer/what-if?before=1"
+    assert "Stays <strong>Full payers" in client.post(path, data=typed()).text
+    moved = client.post(path, data=typed(CASH_ADVANCE="900")).text
+    assert "Would move to <strong>Cash-advance users" in moved
+    assert "1 field cannot be read yet" in client.post(path, data=typed(BALANCE="x")).text
+    scoring.mode = "breaks"
+    assert "refused" in client.post(path, data=typed()).text
+
+
+def test_the_smallest_change_that_moves_a_customer_is_named(client: FlaskClient) -> None:
+    """Found among the usual values of every column, close to where it tips."""
+    page = client.post("/customer", data=typed(CASH_ADVANCE="0")).text
+    found = re.search(r"<strong>Cash advances</strong> from \$0 to \$([\d,.]+)", page)
+    assert found is not None
+    assert 500 < float(found[1].replace(",", "")) < 700
+
+
+def test_every_segment_has_a_page(client: FlaskClient, model) -> None:
+    """Name, figures, every column beside the book, a map, a typical customer to start from."""
+    page = client.get("/segments/2").text
+    assert model.profiles[1]["name"] in page
+    assert page.count('data-label="Whole book"') == len(SCHEMA.column_names)
+    assert page.count('class="point') == 2
+    assert 'href="/customer?like=2"' in page
+    assert client.get("/segments/9").status_code == 404
+    typical = client.get("/customer?like=2").text
+    median = next(c["median"] for c in model.profiles[1]["columns"] if c["column"] == "BALANCE")
+    assert f'value="{median:.10f}'.rstrip("0")[:12] in typical
+
+
+def test_a_note_is_kept_for_everybody(client: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Written to the registry; too long is a mistake beside the field; away loses nothing."""
+    kept: list[tuple[str, int, str]] = []
+    monkeypatch.setattr("serve.segments.write_note", lambda *note: kept.append(note))
+    reply = client.post("/segments/2/note", data={"text": " Offer instalments. "})
+    assert reply.status_code == 303
+    assert kept == [("customer-segmentation", 2, "Offer instalments.")]
+    assert client.post("/segments/2/note", data={"text": "x" * 2001}).status_code == 422
+
+    def away(*note: object) -> None:
+        raise RegistryError("down")
+
+    monkeypatch.setattr("serve.segments.write_note", away)
+    lost = client.post("/segments/2/note", data={"text": "Offer it."})
+    assert lost.status_code == 503
+    assert "Offer it." in lost.text
+
+
+def test_engineers_get_calls_that_work(client: FlaskClient, scoring: Scoring) -> None:
+    """The page names the address and every column."""
+    page = client.get("/engineers").text
+    assert f"curl {scoring.url}/invocations" in page
+    assert all(f"<code>{name}</code>" in page for name in SCHEMA.column_names)
