@@ -131,7 +131,11 @@ def _fill_like(filled: FlaskForm, number: int, model: ModelInfo) -> None:
         if entry["column"] in model.schema.column_names:
             column, value = model.schema.column(entry["column"]), entry["median"]
             known = value is not None and column.categorical
-            filled[column.name].data = column.levels[round(value)] if known else plain(value)
+            filled[column.name].data = column.levels[round(value)] if known else _short(value)
+
+
+def _short(value: float | None) -> str:
+    return plain(None if value is None else round(value, 2))
 
 
 def slug(example: Example) -> str:
