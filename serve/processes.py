@@ -66,7 +66,9 @@ class ServiceGroup:
         return tuple(process.pid for process in self._running.values())
 
     def start(self, service: Service) -> None:
-        """Start `service` in a process group of its own, without waiting for it."""
+        """Start `service`, or start it again after it ended, in a process group of its own."""
+        if service in self._running:
+            self._running[service].wait()
         self.log_folder.mkdir(parents=True, exist_ok=True)
         with self._log(service).open("wb") as log:
             self._running[service] = subprocess.Popen(  # noqa: S603 - fixed programs, no shell

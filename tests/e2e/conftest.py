@@ -34,6 +34,7 @@ class Product:
     tracking_uri: str
     logs: Path
     search_output: str
+    group: ServiceGroup
 
 
 @contextmanager
@@ -62,7 +63,7 @@ def running(folder: Path, search: Sequence[str], ports: tuple[int, int, int]) ->
         for service in services(addresses, tracking):
             group.start(service)
         group.wait_until_ready(120)
-        yield Product(addresses, tracking, folder / "log", done.stdout + done.stderr)
+        yield Product(addresses, tracking, folder / "log", done.stdout + done.stderr, group)
 
 
 @pytest.fixture(scope="session")

@@ -13,14 +13,37 @@ WIDTHS = {"desktop": 1440, "phone": 390}
 THEMES = ("light", "dark")
 
 
-def walk(page: Page, url: str, name: str, out: Path, sample: Path) -> None:
+def samples(folder: Path) -> tuple[Path, Path, Path]:
+    """Write a file that is good, one that needs mending, one that takes a while."""
+    table = generate(500, seed=7)
+    bad = table.astype(object)
+    bad.loc[[3, 41, 77], "PAYMENTS"] = ["plenty", "n. a. yet", "1.2.3"]
+    files = {"customers.csv": table, "march.csv": bad, "year.csv": generate(60_000, seed=7)}
+    for name, content in files.items():
+        content.to_csv(folder / name, index=False)
+    good, mend, large = (folder / name for name in files)
+    return good, mend, large
+
+
+def send(page: Page, file: Path) -> None:
+    """Send a file through the form."""
+    page.get_by_label("Customer file").set_input_files(file)
+    page.get_by_role("button", name="Score the file").click()
+
+
+def walk(page: Page, url: str, name: str, out: Path, files: tuple[Path, Path, Path]) -> None:
     """Visit every page as a person would and take its picture."""
+    good, bad, large = files
+    page.goto(f"{url}/versions")
+    challenger = page.get_by_text("challenger", exact=True).count() > 0
 
     def shot(what: str) -> None:
         page.screenshot(path=out / f"{what}-{name}.png", full_page=True)
 
     page.goto(url)
     shot("home")
+    page.goto(f"{url}/segments/1")
+    shot("segment")
     page.goto(f"{url}/customer")
     shot("form")
     page.locator('a[href*="example="]').first.click()
@@ -33,10 +56,25 @@ def walk(page: Page, url: str, name: str, out: Path, sample: Path) -> None:
     shot("mistake")
     page.goto(f"{url}/file")
     shot("file")
-    page.get_by_label("Customer file").set_input_files(sample)
-    page.get_by_role("button", name="Score the file").click()
-    page.get_by_role("link", name="Download the scored file").wait_for()
+    send(page, bad)
+    page.get_by_role("alert").wait_for()
+    shot("mend")
+    page.goto(f"{url}/file")
+    send(page, large)
+    page.locator("#how-far").wait_for()
+    shot("progress")
+    page.get_by_role("link", name="Download the scored file").wait_for(timeout=120_000)
+    page.goto(f"{url}/file")
+    page.get_by_label("Ask the challenger too").set_checked(challenger)
+    send(page, good)
+    page.get_by_role("link", name="Download the scored file").wait_for(timeout=120_000)
     shot("result")
+    page.goto(f"{url}/versions")
+    shot("versions")
+    page.goto(f"{url}/versions/1/promote")
+    shot("promote")
+    page.goto(f"{url}/engineers")
+    shot("engineers")
     page.goto(f"{url}/nowhere")
     shot("missing")
 
@@ -49,8 +87,7 @@ def main() -> None:
     arguments = parser.parse_args()
     arguments.out.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory() as folder, sync_playwright() as playwright:
-        sample = Path(folder) / "customers.csv"
-        generate(500, seed=7).to_csv(sample, index=False)
+        files = samples(Path(folder))
         browser = playwright.chromium.launch(
             executable_path=shutil.which("chromium"), args=["--no-sandbox", "--disable-gpu"]
         )
@@ -60,7 +97,7 @@ def main() -> None:
                     viewport={"width": width, "height": 900}, color_scheme=theme
                 )
                 name = f"{device}-{theme}"
-                walk(context.new_page(), arguments.url, name, arguments.out, sample)
+                walk(context.new_page(), arguments.url, name, arguments.out, files)
                 context.close()
         browser.close()
 

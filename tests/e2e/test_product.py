@@ -6,15 +6,16 @@ import sqlite3
 from pathlib import Path
 
 import mlflow
+import psutil
 import pytest
 import requests
 from axe_playwright_python.sync_playwright import Axe
 from mlflow import MlflowClient
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
-from segmentation.generator import generate
+from segmentation.generator import generate, iter_generate
 from segmentation.schema import load_schema
-from serve.demo import MODEL, sample_answer
+from serve.demo import MODEL, sample_answer, worker_service
 from tests.e2e.conftest import Product
 
 pytestmark = pytest.mark.e2e
@@ -34,7 +35,7 @@ def visit(request: pytest.FixtureRequest, browser: Browser, product: Product):
     )
     page = context.new_page()
     complaints: list[str] = []
-    expected = re.compile(r"status of (422|404)")
+    expected = re.compile(r"status of (422|404|409|503)")
     page.on(
         "console",
         lambda message: (
@@ -67,12 +68,33 @@ def accessible(page: Page) -> None:
 
 
 def test_a_person_walks_through_every_page(visit: Page, product: Product, tmp_path: Path) -> None:
-    """Segments, a mistake, an answer, a file: each page works and is accessible."""
+    """Segments, a mistake, an answer, a file, versions: each page and state is accessible."""
     page = visit
     page.goto(product.addresses.pages)
     expect(page.get_by_role("heading", level=1)).to_contain_text("segments")
+    expect(page.get_by_role("img", name="Map of the customer base")).to_be_visible()
     accessible(page)
-    page.get_by_role("link", name="Look up one customer").click()
+    segment(page)
+    customer(page)
+    upload(page, product, tmp_path)
+    versions(page, product)
+
+
+def segment(page: Page) -> None:
+    page.locator("article a").first.click()
+    expect(page.get_by_role("heading", name="Beside the whole book")).to_be_visible()
+    accessible(page)
+    page.get_by_label("What to offer").fill("Offer instalments.")
+    page.get_by_role("button", name="Keep the note").click()
+    expect(page.get_by_role("status")).to_contain_text("kept for everybody")
+    expect(page.get_by_label("What to offer")).to_have_value("Offer instalments.")
+    accessible(page)
+    page.get_by_role("link", name="See a typical customer").click()
+    expect(page.get_by_label("Balance", exact=True)).not_to_have_value("")
+
+
+def customer(page: Page) -> None:
+    page.get_by_role("link", name="One customer").click()
     accessible(page)
     page.get_by_role("link", name="Lives on cash advances").click()
     page.get_by_label("Balance", exact=True).fill("a lot")
@@ -83,18 +105,34 @@ def test_a_person_walks_through_every_page(visit: Page, product: Product, tmp_pa
     page.get_by_role("button", name="Find the segment").click()
     expect(page.locator("#answer-title")).not_to_be_empty()
     expect(page.locator("#answer")).to_contain_text("Runner-up")
+    expect(page.locator("#answer")).to_contain_text("You are here")
+    page.get_by_label("Cash advances", exact=True).fill("0")
+    expect(page.locator(".what-if")).to_contain_text(re.compile("Stays|Would move to"))
     accessible(page)
-    upload(page, product, tmp_path)
+    page.get_by_role("button", name="Ask the challenger too").click()
+    expect(page.locator("#other-title")).to_be_visible()
+    accessible(page)
 
 
 def upload(page: Page, product: Product, folder: Path) -> None:
     table = generate(200, seed=8)
     table.to_csv(folder / "good.csv", index=False)
-    table.astype(object).assign(PAYMENTS="plenty").to_csv(folder / "bad.csv", index=False)
+    bad = table.astype(object)
+    bad.loc[[3, 7], "PAYMENTS"] = "plenty"
+    bad.to_csv(folder / "bad.csv", index=False)
     page.get_by_role("link", name="A file").click()
+    page.get_by_role("button", name="Score the file").click()
+    expect(page.locator("#file-error")).to_contain_text("Choose a file first")
+    accessible(page)
     page.get_by_label("Customer file").set_input_files(folder / "bad.csv")
     page.get_by_role("button", name="Score the file").click()
     expect(page.get_by_role("alert")).to_contain_text("nothing was scored")
+    accessible(page)
+    page.get_by_role("button", name="Score the other 198 customers anyway").click()
+    expect(page.get_by_role("heading", level=1)).to_contain_text("198 customers scored")
+    accessible(page)
+    page.get_by_role("link", name="Score another file").click()
+    expect(page.get_by_role("link", name="bad.csv")).to_be_visible()
     accessible(page)
     page.get_by_label("Customer file").set_input_files(folder / "good.csv")
     page.get_by_role("button", name="Score the file").click()
@@ -105,18 +143,83 @@ def upload(page: Page, product: Product, folder: Path) -> None:
     lines = Path(download.value.path()).read_text(encoding="utf-8").splitlines()
     assert len(lines) == 201
     assert lines[1].startswith("D00000001,")
+
+
+def versions(page: Page, product: Product) -> None:
+    page.get_by_role("link", name="Versions", exact=True).click()
+    expect(page.get_by_role("heading", name="All versions")).to_be_visible()
+    accessible(page)
+    page.goto(f"{product.addresses.pages}/versions/1/promote")
+    page.get_by_role("button", name="Promote version 1").click()
+    expect(page.get_by_role("alert")).to_contain_text("is the champion already")
+    accessible(page)
+    page.get_by_role("link", name="For engineers").click()
+    expect(page.get_by_role("heading", name="From Python")).to_be_visible()
+    accessible(page)
     page.goto(f"{product.addresses.pages}/nowhere")
     accessible(page)
+
+
+def test_a_file_works_by_keyboard_alone(browser: Browser, product: Product, tmp_path: Path) -> None:
+    """From the file field to the scored file with Tab and Enter; the browser asks for the file."""
+    generate(20, seed=8).to_csv(tmp_path / "few.csv", index=False)
+    page = browser.new_page()
+    page.goto(f"{product.addresses.pages}/file")
+    tab_to(page, "file")
+    with page.expect_file_chooser() as chooser:
+        page.keyboard.press("Enter")
+    chooser.value.set_files(tmp_path / "few.csv")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", level=1)).to_contain_text("20 customers scored")
+    page.keyboard.press("Tab")
+    for _ in range(30):
+        if page.evaluate("document.activeElement.textContent").startswith("Download"):
+            break
+        page.keyboard.press("Tab")
+    with page.expect_download():
+        page.keyboard.press("Enter")
+    page.close()
+
+
+def tab_to(page: Page, identifier: str) -> None:
+    for _ in range(60):
+        page.keyboard.press("Tab")
+        if page.evaluate("document.activeElement.id") == identifier:
+            return
+    raise AssertionError(f"Tab never reaches {identifier}")
+
+
+def test_a_file_goes_on_while_the_worker_is_away(
+    browser: Browser, product: Product, tmp_path: Path
+) -> None:
+    """The worker is killed in the middle: the page waits, the next worker finishes the file."""
+    for number, piece in enumerate(iter_generate(150_000, seed=3)):
+        with (tmp_path / "many.csv").open("a") as stream:
+            piece.to_csv(stream, header=not number, index=False)
+    page = browser.new_page()
+    page.goto(f"{product.addresses.pages}/file")
+    page.get_by_label("Customer file").set_input_files(tmp_path / "many.csv")
+    page.get_by_role("button", name="Score the file").click()
+    expect(page.locator("#how-far")).to_contain_text("of about 150,000", timeout=30_000)
+    worker = psutil.Process(product.group.process_ids[-1])
+    worker.kill()
+    psutil.wait_procs([worker], timeout=30)
+    page.reload()
+    expect(page.locator("#how-far")).to_contain_text("of about 150,000")
+    product.group.start(worker_service())
+    expect(page.get_by_role("heading", level=1)).to_contain_text(
+        "150,000 customers scored", timeout=60_000
+    )
+    page.close()
 
 
 def test_one_customer_works_by_keyboard_alone(browser: Browser, product: Product) -> None:
     """From the first field to the answer with Tab and Enter only."""
     page = browser.new_page()
     page.goto(f"{product.addresses.pages}/customer")
-    for _ in range(60):
-        page.keyboard.press("Tab")
-        if page.evaluate("document.activeElement.id") == "BALANCE":
-            break
+    tab_to(page, "BALANCE")
     page.keyboard.press("Control+a")
     page.keyboard.type("1500")
     page.keyboard.press("Enter")
