@@ -33,6 +33,9 @@ serve: setup ## Serve the champion and the pages; a promotion goes live by itsel
 test: setup ## Run every test
 	$(BIN)/pytest
 
+screenshots: setup ## Take pictures of every page, both widths and themes, into ./pictures
+	$(BIN)/python -m tests.e2e.screenshots --out pictures
+
 lint: setup ## Check style and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .

@@ -37,8 +37,24 @@ class Product:
     group: ServiceGroup
 
 
+def search(tracking: str, folder: Path, asked: Sequence[str]) -> str:
+    """Run a search through MLproject; return what it printed."""
+    environment = {
+        **os.environ,
+        "MLFLOW_TRACKING_URI": tracking,
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+        "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}",
+    }
+    command = [BIN / "mlflow", "run", ROOT, "--env-manager", "local", "--experiment-name", MODEL]
+    done = subprocess.run(
+        [*command, *asked], env=environment, cwd=folder, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    return done.stdout + done.stderr
+
+
 @contextmanager
-def running(folder: Path, search: Sequence[str], ports: tuple[int, int, int]) -> Iterator[Product]:
+def running(folder: Path, asked: Sequence[str], ports: tuple[int, int, int]) -> Iterator[Product]:
     """Run a search through MLproject, then serve its champion."""
     tracking = f"sqlite:///{folder / 'mlflow.db'}"
     addresses = Addresses(*(f"http://127.0.0.1:{free_port(port)}" for port in ports))
@@ -54,16 +70,12 @@ def running(folder: Path, search: Sequence[str], ports: tuple[int, int, int]) ->
     everything = {**os.environ, **environment}
     prepare = [sys.executable, "-m", "experiments.store"]
     subprocess.run(prepare, env=everything, check=True, cwd=ROOT)
-    command = [BIN / "mlflow", "run", ROOT, "--env-manager", "local", "--experiment-name", MODEL]
-    done = subprocess.run(
-        [*command, *search], env=everything, cwd=folder, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr[-3000:]
+    output = search(tracking, folder, asked)
     with ServiceGroup(folder / "log", environment) as group:
         for service in services(addresses, tracking):
             group.start(service)
         group.wait_until_ready(120)
-        yield Product(addresses, tracking, folder / "log", done.stdout + done.stderr, group)
+        yield Product(addresses, tracking, folder / "log", output, group)
 
 
 @pytest.fixture(scope="session")

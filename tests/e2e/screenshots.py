@@ -8,7 +8,11 @@ from tempfile import TemporaryDirectory
 from playwright.sync_api import Page, sync_playwright
 
 from segmentation.generator import generate
+from tests.e2e.conftest import running, search
 
+SEARCH = ("-P", "data=embedded:5000", "-P", "n_trials=24")
+CHALLENGER = ("-P", "data=embedded:4000:5", "-P", "n_trials=16", "-P", "seed=3")
+PORTS = (18500, 15500, 15501)
 WIDTHS = {"desktop": 1440, "phone": 390}
 THEMES = ("light", "dark")
 
@@ -82,12 +86,23 @@ def walk(page: Page, url: str, name: str, out: Path, files: tuple[Path, Path, Pa
 def main() -> None:
     """Take the pictures."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--url", default="http://127.0.0.1:8000")
+    parser.add_argument("--url", help="of running pages; by default a product of its own")
     parser.add_argument("--out", type=Path, required=True)
     arguments = parser.parse_args()
     arguments.out.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory() as folder, sync_playwright() as playwright:
-        files = samples(Path(folder))
+    with TemporaryDirectory() as folder:
+        if arguments.url:
+            take(arguments.url, Path(folder), arguments.out)
+            return
+        with running(Path(folder), SEARCH, PORTS) as product:
+            search(product.tracking_uri, Path(folder), CHALLENGER)
+            take(product.addresses.pages, Path(folder), arguments.out)
+
+
+def take(url: str, folder: Path, out: Path) -> None:
+    """Take the pictures of running pages."""
+    with sync_playwright() as playwright:
+        files = samples(folder)
         browser = playwright.chromium.launch(
             executable_path=shutil.which("chromium"), args=["--no-sandbox", "--disable-gpu"]
         )
@@ -97,7 +112,7 @@ def main() -> None:
                     viewport={"width": width, "height": 900}, color_scheme=theme
                 )
                 name = f"{device}-{theme}"
-                walk(context.new_page(), arguments.url, name, arguments.out, files)
+                walk(context.new_page(), url, name, out, files)
                 context.close()
         browser.close()
 
