@@ -9,12 +9,11 @@ from playwright.sync_api import Page, sync_playwright
 
 from segmentation.generator import generate
 from tests.e2e.conftest import running, search
+from tests.e2e.walking import THEMES, WIDTHS
 
 SEARCH = ("-P", "data=embedded:5000", "-P", "n_trials=24")
 CHALLENGER = ("-P", "data=embedded:4000:5", "-P", "n_trials=16", "-P", "seed=3")
 PORTS = (18500, 15500, 15501)
-WIDTHS = {"desktop": 1440, "phone": 390}
-THEMES = ("light", "dark")
 
 
 def samples(folder: Path) -> tuple[Path, Path, Path]:

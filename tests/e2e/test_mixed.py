@@ -6,13 +6,13 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import requests
-from axe_playwright_python.sync_playwright import Axe
 from mlflow import MlflowClient
 from playwright.sync_api import Browser, Page, expect
 
 from segmentation.schema import load_schema
 from serve.demo import MODEL
 from tests.e2e.conftest import Product, running
+from tests.e2e.walking import accessible
 
 pytestmark = [pytest.mark.e2e, pytest.mark.data]
 
@@ -24,7 +24,6 @@ SEARCH = {
     "k_max": "5",
     "algorithms": "k_means",
 }
-STANDARDS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 
 
 @pytest.fixture(scope="module")
@@ -48,14 +47,6 @@ def page(request: pytest.FixtureRequest, browser: Browser, people: Product) -> I
             break
     yield opened
     context.close()
-
-
-def accessible(page: Page) -> None:
-    found = Axe().run(page, options={"runOnly": {"type": "tag", "values": STANDARDS}})
-    assert found.violations_count == 0, found.generate_report()
-    widths = "[document.documentElement.scrollWidth, document.documentElement.clientWidth]"
-    scroll, client = page.evaluate(widths)
-    assert scroll <= client
 
 
 def test_the_form_is_built_from_the_schema(page: Page) -> None:

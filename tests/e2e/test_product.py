@@ -9,62 +9,26 @@ import mlflow
 import psutil
 import pytest
 import requests
-from axe_playwright_python.sync_playwright import Axe
 from mlflow import MlflowClient
-from playwright.sync_api import Browser, BrowserContext, Page, expect
+from playwright.sync_api import Browser, Page, expect
 
 from segmentation.generator import generate, iter_generate
 from segmentation.schema import load_schema
 from serve.demo import MODEL, sample_answer, worker_service
 from tests.e2e.conftest import Product
+from tests.e2e.walking import DEVICES, accessible, watched
 
 pytestmark = pytest.mark.e2e
 
 SCHEMA = load_schema("cc_general")
-STANDARDS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
-DEVICES = {"desktop": 1440, "phone": 390}
 EXAMPLE = dict(SCHEMA.examples[1].values)
 
 
-@pytest.fixture(params=[(d, t) for d in DEVICES for t in ("light", "dark")], ids="-".join)
+@pytest.fixture(params=DEVICES, ids="-".join)
 def visit(request: pytest.FixtureRequest, browser: Browser, product: Product):
     """Open the pages on a device in a theme; fail on console errors and foreign requests."""
-    device, theme = request.param
-    context: BrowserContext = browser.new_context(
-        viewport={"width": DEVICES[device], "height": 900}, color_scheme=theme
-    )
-    page = context.new_page()
-    complaints: list[str] = []
-    expected = re.compile(r"status of (422|404|409|503)")
-    page.on(
-        "console",
-        lambda message: (
-            complaints.append(message.text)
-            if message.type == "error" and not expected.search(message.text)
-            else None
-        ),
-    )
-    page.on("pageerror", lambda error: complaints.append(str(error)))
-    page.on(
-        "request",
-        lambda sent: (
-            complaints.append(sent.url)
-            if not sent.url.startswith((product.addresses.pages, "data:"))
-            else None
-        ),
-    )
-    yield page
-    context.close()
-    assert not complaints
-
-
-def accessible(page: Page) -> None:
-    """Assert that axe finds nothing and that the page does not scroll sideways."""
-    found = Axe().run(page, options={"runOnly": {"type": "tag", "values": STANDARDS}})
-    assert found.violations_count == 0, found.generate_report()
-    widths = "[document.documentElement.scrollWidth, document.documentElement.clientWidth]"
-    scroll, client = page.evaluate(widths)
-    assert scroll <= client
+    with watched(browser, *request.param, product.addresses.pages) as page:
+        yield page
 
 
 def test_a_person_walks_through_every_page(visit: Page, product: Product, tmp_path: Path) -> None:
@@ -208,6 +172,7 @@ def test_a_file_goes_on_while_the_worker_is_away(
     psutil.wait_procs([worker], timeout=30)
     page.reload()
     expect(page.locator("#how-far")).to_contain_text("of about 150,000")
+    accessible(page)
     product.group.start(worker_service())
     expect(page.get_by_role("heading", level=1)).to_contain_text(
         "150,000 customers scored", timeout=60_000

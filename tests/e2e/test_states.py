@@ -1,0 +1,99 @@
+"""The states nobody likes to see, and the sign-in: as accessible as every other page."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from playwright.sync_api import Browser, expect
+from werkzeug.serving import make_server
+
+from experiments.registry import ModelInfo
+from segmentation.generator import generate
+from serve.access import limiter
+from serve.access.people import People
+from serve.app import create_app
+from serve.config import Settings
+from tests.e2e.walking import DEVICES, accessible, watched
+from tests.serve.conftest import Scoring, app, model, scoring
+
+pytestmark = pytest.mark.e2e
+
+__all__ = ["app", "model", "scoring"]
+PASSWORD = "correct horse battery"
+
+
+@contextmanager
+def served(pages: Flask) -> Iterator[str]:
+    """Serve an application; yield its address."""
+    server = make_server("127.0.0.1", 0, pages, threaded=True)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+@pytest.mark.parametrize("screen", DEVICES, ids="-".join)
+def test_failures_are_pages_too(
+    browser: Browser, app: Flask, scoring: Scoring, tmp_path: Path, screen: tuple[str, str]
+) -> None:
+    """No answer for a customer, none for a file, a result that is gone: said in words."""
+    generate(5, seed=1).to_csv(tmp_path / "few.csv", index=False)
+    scoring.mode = "breaks"
+    with served(app) as url, watched(browser, *screen, url) as page:
+        page.goto(f"{url}/customer")
+        page.get_by_role("button", name="Find the segment").click()
+        expect(page.locator("#failure")).to_contain_text("What you typed is still here")
+        accessible(page)
+        page.goto(f"{url}/file")
+        page.get_by_label("Customer file").set_input_files(tmp_path / "few.csv")
+        page.get_by_role("button", name="Score the file").click()
+        expect(page.get_by_role("heading", level=1)).to_contain_text("was not scored")
+        accessible(page)
+        scoring.mode = "answer"
+        page.get_by_role("button", name="Try again").click()
+        expect(page.get_by_role("heading", level=1)).to_contain_text("5 customers scored")
+        page.goto(f"{url}/file/nothing")
+        expect(page.get_by_role("heading", level=1)).to_contain_text("No longer kept")
+        accessible(page)
+
+
+@pytest.fixture
+def guarded(
+    scoring: Scoring, model: ModelInfo, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> Flask:
+    """Return pages that a viewer, Vera, may sign in to."""
+    monkeypatch.setattr("serve.knowledge.describe", lambda *_: model)
+    people = tmp_path / "people.txt"
+    People(people).add("vera", "viewer", PASSWORD)
+    limiter.reset()
+    settings = Settings(scoring_url=scoring.url, auth=str(people))
+    return create_app({"INSTANCE": tmp_path / "instance", "SETTINGS": settings})
+
+
+@pytest.mark.parametrize("screen", DEVICES, ids="-".join)
+def test_people_sign_in_and_out(browser: Browser, guarded: Flask, screen: tuple[str, str]) -> None:
+    """What is missing, what is wrong, the pages as a viewer sees them, and out again."""
+    with served(guarded) as url, watched(browser, *screen, url) as page:
+        page.goto(f"{url}/customer")
+        accessible(page)
+        page.get_by_role("button", name="Sign in").click()
+        expect(page.locator("#name-error")).to_contain_text("Type your name")
+        accessible(page)
+        page.get_by_label("Name").fill("vera")
+        page.get_by_label("Password").fill("not this one")
+        page.get_by_role("button", name="Sign in").click()
+        expect(page.get_by_role("alert")).to_contain_text("Name or password is wrong")
+        accessible(page)
+        page.get_by_label("Password").fill(PASSWORD)
+        page.keyboard.press("Enter")
+        expect(page.get_by_role("heading", level=1)).to_have_text("One customer")
+        accessible(page)
+        page.get_by_role("button", name="Sign out vera").click()
+        expect(page.get_by_role("heading", level=1)).to_have_text("Sign in")
