@@ -74,7 +74,7 @@ def read_table(source: str) -> pd.DataFrame:
         with _parquet(path) as file:
             table: pd.DataFrame = file.read().to_pandas()
         return table
-    encoding, delimiter = _csv_dialect(path)
+    encoding, delimiter = csv_dialect(path)
     try:
         return pd.read_csv(path, sep=delimiter, encoding=encoding, header=0, low_memory=False)
     except (pd.errors.ParserError, pd.errors.EmptyDataError) as error:
@@ -123,7 +123,7 @@ def read_pieces(file: Path, rows: int = 50_000) -> Generator[pd.DataFrame, None,
             for batch in table.iter_batches(batch_size=rows):
                 yield batch.to_pandas()
         return
-    encoding, delimiter = _csv_dialect(file)
+    encoding, delimiter = csv_dialect(file)
     with pd.read_csv(
         file, sep=delimiter, encoding=encoding, chunksize=rows, low_memory=False
     ) as reader:
@@ -172,8 +172,14 @@ def _parquet(path: Path) -> pyarrow.parquet.ParquetFile:
         ) from error
 
 
-def _csv_dialect(path: Path) -> tuple[str, str]:
-    """Return encoding and delimiter of a CSV file after a look at what it is."""
+def csv_dialect(path: Path) -> tuple[str, str]:
+    """Return encoding and delimiter of a CSV file after a look at what it is.
+
+    Raises
+    ------
+    DataError
+        When it is no such file.
+    """
     _must_be_file(path)
     with path.open("rb") as stream:
         head = stream.read(HEAD_BYTES)
@@ -207,19 +213,30 @@ def _encoding(path: Path, head: bytes) -> str:
         raise _not_a_table(
             path, "a CSV or Parquet table, found binary data", "Export the table as CSV UTF-8."
         )
-    decoder = codecs.getincrementaldecoder("utf-8")()
+    wrong = _undecodable(path, "utf-8")
+    if wrong is None:
+        return "utf-8-sig"
+    # What spreadsheets in Western Europe write when nobody asks for UTF-8.
+    if _undecodable(path, "cp1252") is None:
+        return "cp1252"
+    raise _not_a_table(
+        path,
+        f"UTF-8, UTF-16 or Windows-1252 text, found the byte 0x{wrong:02x}",
+        "Save it as CSV UTF-8.",
+    )
+
+
+def _undecodable(path: Path, encoding: str) -> int | None:
+    """Return the first byte of a file that an encoding does not know, None for none."""
+    decoder = codecs.getincrementaldecoder(encoding)()
     with path.open("rb") as stream:
         try:
             for block in iter(lambda: stream.read(1 << 20), b""):
                 decoder.decode(block)
             decoder.decode(b"", final=True)
         except UnicodeDecodeError as error:
-            raise _not_a_table(
-                path,
-                f"UTF-8 or UTF-16 text, found the byte 0x{error.object[error.start]:02x}",
-                "Save it as CSV UTF-8; it may be Latin-1 or Windows-1252 now.",
-            ) from error
-    return "utf-8-sig"
+            return error.object[error.start]
+    return None
 
 
 def _must_be_file(path: Path) -> None:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import codecs
 import csv
 from pathlib import Path
 
-DELIMITERS = ",;\t|"
+from segmentation.loading import csv_dialect
 
 
 def line_numbers(path: Path, rows: int) -> list[int]:
@@ -22,13 +21,10 @@ def line_numbers(path: Path, rows: int) -> list[int]:
     rows
         How many data rows to find.
     """
-    with path.open("rb") as stream:
-        wide = stream.read(2) in {codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE}
+    encoding, delimiter = csv_dialect(path)
     begins: list[int] = []
-    with path.open(encoding="utf-16" if wide else "utf-8-sig", newline="") as text:
-        header = text.readline()
-        text.seek(0)
-        reader = csv.reader(text, delimiter=max(DELIMITERS, key=header.count))
+    with path.open(encoding=encoding, newline="") as text:
+        reader = csv.reader(text, delimiter=delimiter)
         line = 1
         for cells in reader:
             if any(cell.strip() for cell in cells[:1]) or len(cells) > 1:

@@ -54,7 +54,7 @@ WRONG = {
     "gzip": (lambda p: p.write_bytes(gzip.compress(b"A,B\n1,2\n")), "a gzip archive"),
     "json": (lambda p: p.write_bytes(b'{"A": [1]}'), "JSON"),
     "binary": (lambda p: p.write_bytes(bytes(range(256)) * 4), "binary data"),
-    "latin": (lambda p: p.write_bytes("A,B\nMüller,2\n".encode("latin-1")), "byte 0xfc"),
+    "no encoding": (lambda p: p.write_bytes(b"A,B\nM\x81ller \xfc,2\n"), "byte 0x81"),
     "ragged": (lambda p: p.write_bytes(b"A,B\n1,2\n1,2,3,4\n"), "rows of equal length"),
     "doubled": (lambda p: p.write_bytes(b"A,B,A\n1,2,3\n"), "column A: expected one column"),
     "folder": (lambda p: p.mkdir(), "a file, found a folder"),
@@ -78,6 +78,13 @@ def test_another_delimiter_names_the_missing_columns(tmp_path: Path) -> None:
     TABLE.to_csv(file, sep="^", index=False)
     with pytest.raises(DataError, match="17 problems"):
         load_customers(str(file), SCHEMA)
+
+
+def test_what_spreadsheets_in_western_europe_write_is_read(tmp_path: Path) -> None:
+    """Windows-1252 without a word about it: umlauts and the euro sign arrive."""
+    file = tmp_path / "table.csv"
+    file.write_bytes("NAME;GRÖSSE\nMüller €;2\n".encode("cp1252"))
+    assert read_table(str(file)).to_dict("records") == [{"NAME": "Müller €", "GRÖSSE": 2}]
 
 
 def test_a_damaged_parquet_file_is_named(tmp_path: Path) -> None:
