@@ -1,5 +1,6 @@
 """Promoting and rolling back from the pages, in a real registry."""
 
+import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,7 +22,7 @@ from tests.serve.conftest import Scoring
 @pytest.fixture(scope="module")
 def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MlflowClient]:
     """Return a registry with three equal versions, the first one champion."""
-    folder = tmp_path_factory.mktemp("registry")
+    folder, before = tmp_path_factory.mktemp("registry"), dict(os.environ)
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         patch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{folder / 'mlflow.db'}")
@@ -30,6 +31,9 @@ def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MlflowClient]
         prepare(client, 3)
         yield client
     mlflow.set_tracking_uri(None)
+    # MLflow writes the experiment of a process into its environment.
+    os.environ.clear()
+    os.environ.update(before)
 
 
 @pytest.fixture
