@@ -9,7 +9,7 @@ unexport PYTHONDONTWRITEBYTECODE
 export MLFLOW_DISABLE_TELEMETRY := true
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo serve test lint format lock screenshots clean
+.PHONY: help setup demo serve test soak lint format lock screenshots clean
 
 help: ## List the commands
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -32,6 +32,9 @@ serve: setup ## Serve the champion and the pages; a promotion goes live by itsel
 
 test: setup ## Run every test
 	$(BIN)/pytest
+
+soak: setup ## Do what goes wrong many times on purpose; print what held (about 40 minutes)
+	$(BIN)/pytest tests/soak --soak
 
 screenshots: setup ## Take pictures of every page, both widths and themes, into ./pictures
 	$(BIN)/python -m tests.e2e.screenshots --out pictures

@@ -1,11 +1,34 @@
-"""Fixtures for every room: the public tables, where they are at hand."""
+"""Fixtures for every room: the public tables, where they are at hand; the figures of a soak."""
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
+ROW, FIGURE = "row", "figure"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let `make soak` ask for the full counts."""
+    text = "repeat what tests/soak injects as often as SECURITY.md promises, and print the table"
+    parser.addoption("--soak", action="store_true", help=text)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print what held, with its figures, as the table of SECURITY.md."""
+    if not terminalreporter.config.getoption("--soak"):
+        return
+    terminalreporter.section("what held")
+    terminalreporter.write_line("| what happens | figure | held |\n|---|---|---|")
+    for outcome, held in (("passed", "yes"), ("failed", "**no**"), ("error", "**no**")):
+        for report in terminalreporter.stats.get(outcome, []):
+            told = dict(report.user_properties)
+            if ROW in told:
+                figure = told.get(FIGURE, "none: it ended before")
+                terminalreporter.write_line(f"| {told[ROW]} | {figure} | {held} |")
 
 
 @pytest.fixture(scope="session")
@@ -15,3 +38,23 @@ def data_folder() -> Path:
     if not (folder / "CC GENERAL.csv").is_file():
         pytest.skip(f"CC GENERAL.csv is not in {folder}: name its folder in SEGMENTATION_DATA_DIR")
     return folder
+
+
+@pytest.fixture
+def times(request: pytest.FixtureRequest) -> Callable[[int, int], int]:
+    """Return what chooses a count: few in every run, many in a soak."""
+    soak = request.config.getoption("--soak")
+    return lambda few, many: many if soak else few
+
+
+@pytest.fixture
+def figure(request: pytest.FixtureRequest) -> Callable[[str], None]:
+    """Return what keeps a test's figure for the table; its row is the test's own marker."""
+    marker = request.node.get_closest_marker("row")
+    request.node.user_properties.append((ROW, marker.args[0]))
+
+    def keep(text: str) -> None:
+        print(f"{marker.args[0]}: {text}")
+        request.node.user_properties.append((FIGURE, text))
+
+    return keep
