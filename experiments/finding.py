@@ -47,12 +47,25 @@ def find(
     workers: Workers,
     *,
     n_trials: int,
-    k: int = 0,
+    tracker: Tracker | None = None,
+) -> Found:
+    """Try all, then choose: see :func:`try_all` and :func:`choose`."""
+    try_all(study, space, ladder, workers, n_trials=n_trials, tracker=tracker)
+    return choose(study, ladder, workers, tracker=tracker)
+
+
+def try_all(
+    study: optuna.Study,
+    space: Space,
+    ladder: Ladder,
+    workers: Workers,
+    *,
+    n_trials: int,
     timeout: float = 0.0,
     tracker: Tracker | None = None,
     progress: Progress | None = None,
-) -> Found:
-    """Run the trials that are still wanted, then judge the promising ones on more customers.
+) -> None:
+    """Run the trials that are still wanted, on the ladder's lowest rung.
 
     Parameters
     ----------
@@ -66,8 +79,6 @@ def find(
         Processes that judge.
     n_trials
         Wanted in all.
-    k
-        Number of segments to pick; 0 for the best.
     timeout
         Seconds after which no new trial starts; 0 for no limit.
     tracker
@@ -92,6 +103,26 @@ def find(
 
     jobs = min(workers.jobs, n_trials)
     optimise(study, objective, Plan(space), n_trials=n_trials, jobs=jobs, deadline=deadline)
+
+
+def choose(
+    study: optuna.Study,
+    ladder: Ladder,
+    workers: Workers,
+    *,
+    k: int = 0,
+    tracker: Tracker | None = None,
+    progress: Progress | None = None,
+) -> Found:
+    """Judge the promising trials on more customers, and pick.
+
+    Parameters
+    ----------
+    study, ladder, workers, tracker, progress
+        See :func:`try_all`.
+    k
+        Number of segments to pick; 0 for the best.
+    """
     latest = {c.number: c for c in recall(settled(study))}
     for candidate in ladder.climb(study, list(latest.values()), workers):
         latest[candidate.number] = candidate

@@ -43,6 +43,8 @@ class SearchOptions:
         Choices not to search, as :meth:`experiments.fixed.Fixed.parse` reads them.
     n_jobs
         Trials judged at the same time; 0 for one a core.
+    trial_seconds, trial_gigabytes
+        What judging one recipe may take, see :class:`experiments.workers.Limits`; 0 for no limit.
     experiment_name, model_name
         MLflow experiment, and registered model.
     sensitive
@@ -64,6 +66,8 @@ class SearchOptions:
     algorithms: str
     fix: str
     n_jobs: int
+    trial_seconds: float
+    trial_gigabytes: float
     experiment_name: str
     model_name: str
     sensitive: bool
@@ -98,6 +102,13 @@ OPTIONS: tuple[tuple[str, Any, Any, str], ...] = (
         "Choices not to search, as `explore` advises: skew=log1p,excluded=COLUMN,…",
     ),
     ("n_jobs", click.IntRange(0), 0, "Trials at the same time; 0: one a core."),
+    ("trial_seconds", click.FloatRange(0), 600.0, "A trial that takes longer fails; 0: no limit."),
+    (
+        "trial_gigabytes",
+        click.FloatRange(0),
+        8.0,
+        "A trial that takes more memory fails; 0: no limit.",
+    ),
     ("experiment_name", str, MODEL_NAME, "MLflow experiment."),
     ("model_name", str, MODEL_NAME, "Registered model."),
     ("sensitive", bool, False, "Let sensitive columns form segments."),

@@ -10,9 +10,8 @@ import pandas as pd
 
 from experiments.candidates import Candidate, recall_rung, remember_rung
 from experiments.ranking import promising, settle
-from experiments.workers import Workers
+from experiments.workers import JudgingError, Workers
 from segmentation.assignment import FloatArray, IntArray
-from segmentation.errors import TooLargeError
 from segmentation.evaluation import Guards
 from segmentation.features.columns import customer_matrix
 from segmentation.judging import Judge
@@ -125,7 +124,7 @@ class Ladder:
                 evaluation, partition = found
             else:
                 outcome = next(outcomes)
-                if isinstance(outcome, TooLargeError):
+                if isinstance(outcome, JudgingError):
                     continue  # what cannot be fitted on that many cannot be served for them
                 evaluation, partition = outcome.evaluation, outcome.partition
             raised = replace(candidate, evaluation=evaluation, partition=partition, rung=number)

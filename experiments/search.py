@@ -4,34 +4,37 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import asdict, replace
+from functools import partial
 from typing import Any
 
 import click
+import optuna
 import pandas as pd
-from mlflow import MlflowClient
 from mlflow.data.code_dataset_source import CodeDatasetSource
 from mlflow.data.pandas_dataset import from_pandas
 from mlflow.entities import DatasetInput
-from optuna.trial import FrozenTrial, TrialState
 from threadpoolctl import threadpool_limits
 
 from experiments import card, lineage, packaging, registry
-from experiments.candidates import RUN, Candidate
-from experiments.finding import Found, find
+from experiments.candidates import Candidate
+from experiments.finding import Found, choose, try_all
 from experiments.fixed import Fixed
 from experiments.options import SearchOptions, checked, search_options
+from experiments.orphans import close_orphans
+from experiments.patience import StoreError, patient_client
 from experiments.progress import Progress
 from experiments.rungs import Ladder
 from experiments.space import ALGORITHMS, Space
-from experiments.store import prepare_tracking, quiet
+from experiments.store import one_at_a_time, prepare_tracking, quiet
 from experiments.study import default_storage, open_storage, open_study, settled, study_name
 from experiments.study_run import open_experiment, open_parent
 from experiments.summary import Summary, console, record_study
 from experiments.tables import load_described
 from experiments.tracking import Tracker
-from experiments.workers import Workers
+from experiments.workers import Limits, Workers
 from segmentation.categories import Formed, form
 from segmentation.errors import SegmentationError
 from segmentation.evaluation import Guards
@@ -45,10 +48,13 @@ from segmentation.schema import TableSchema
 from segmentation.segmenter import Segmenter
 from segmentation.tendency import tendency
 
+Turn = Callable[[], AbstractContextManager[None]]
+
 
 def run(options: SearchOptions) -> int:
     """Run a whole search as the command line does; return the exit status."""
-    with Workers(options.n_jobs or os.cpu_count() or 1) as workers:
+    limits = Limits(options.trial_seconds, options.trial_gigabytes)
+    with Workers(options.n_jobs or os.cpu_count() or 1, limits) as workers:
         return _run(options, workers)
 
 
@@ -59,49 +65,70 @@ def _run(options: SearchOptions, workers: Workers) -> int:
         click.echo(f"warning: {warning.without_values()}", err=True)
     fixed = Fixed.parse(options.fix)
     formed = form(validated.customers, table, sensitive=options.sensitive, excluded=fixed.excluded)
-    customers, schema = formed.customers, formed.schema
-    client = MlflowClient()
-    experiment_id = open_experiment(client, options.experiment_name)
-    dataset, digest = describe_data(customers, options.data)
+    client = patient_client(uri)
+    dataset, digest = describe_data(formed.customers, options.data)
     space = space_for(
-        *(customers, schema, options.k_min, options.k_max, options.seed),
+        *(formed.customers, formed.schema, options.k_min, options.k_max, options.seed),
         algorithms=options.chosen_algorithms,
         fixed=fixed,
     )
-    storage = open_storage(options.storage or default_storage(uri))
+    url = options.storage or default_storage(uri)
+    storage = open_storage(url)
     name = study_name(options.experiment_name, digest, space)
-    study = open_study(storage, name, new=options.new_study)
-    parent = open_parent(client, experiment_id, study.study_name, asdict(options))
-    tracker = Tracker(client, experiment_id, parent, dataset)
-    before = settled(study)
-    running = study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
-    tracker.close_orphans(run_ids(before), run_ids(running))
-    client.log_inputs(parent, [dataset])
-    progress = Progress(options.n_trials, len(before), study.study_name)
-    guards = Guards(k_min=options.k_min, k_max=options.k_max)
-    ladder = Ladder(customers, schema, guards, options.seed)
+    turn = partial(one_at_a_time, url, name)
+    with turn():
+        experiment_id = open_experiment(client, options.experiment_name)
+        study = open_study(storage, name, new=options.new_study)
+        parent = open_parent(client, experiment_id, study.study_name, asdict(options))
+        tracker = Tracker(client, experiment_id, parent, dataset)
+        close_orphans(tracker, study)
+        client.log_inputs(parent, [dataset])
     try:
-        found = find(
+        summary = _searched(
+            study, space, workers, tracker, formed=formed, options=options, turn=turn
+        )
+    except StoreError:
+        raise  # nothing more can be recorded; the next start sees to it
+    except BaseException:
+        close_orphans(tracker, study)
+        tracker.finish(failed=True)
+        raise
+    tracker.finish()
+    click.echo(console(summary))
+    return 0 if summary.model else 1
+
+
+def _searched(
+    study: optuna.Study,
+    space: Space,
+    workers: Workers,
+    tracker: Tracker,
+    *,
+    formed: Formed,
+    options: SearchOptions,
+    turn: Turn,
+) -> Summary:
+    """Try, choose, register; of several processes at one study one registers for all."""
+    guards = Guards(k_min=options.k_min, k_max=options.k_max)
+    ladder = Ladder(formed.customers, formed.schema, guards, options.seed)
+    with Progress(options.n_trials, len(settled(study)), study.study_name) as progress:
+        try_all(
             study,
             space,
             ladder,
             workers,
             n_trials=options.n_trials,
-            k=options.k,
             timeout=options.timeout,
             tracker=tracker,
             progress=progress,
         )
-        summary = summed_up(tracker, found, formed, options)
-        record_study(tracker, study, summary)
-    except BaseException:
-        tracker.finish(failed=True)
-        raise
-    finally:
-        progress.close()
-    tracker.finish()
-    click.echo(console(summary))
-    return 0 if summary.model else 1
+        # The first to come here does the work; the others find it done.
+        with turn():
+            found = choose(study, ladder, workers, k=options.k, tracker=tracker, progress=progress)
+            summary = summed_up(tracker, found, formed, options)
+            record_study(tracker, study, summary)
+            close_orphans(tracker, study)
+    return summary
 
 
 def summed_up(tracker: Tracker, found: Found, formed: Formed, options: SearchOptions) -> Summary:
@@ -196,11 +223,6 @@ def build(candidate: Candidate, formed: Formed) -> SegmentationModel:
         return SegmentationModel.build(
             segmenter, formed.customers, candidate.evaluation, seed, formed.table
         )
-
-
-def run_ids(trials: Sequence[FrozenTrial]) -> set[str]:
-    """Return the MLflow runs of trials."""
-    return {str(trial.user_attrs[RUN]) for trial in trials if RUN in trial.user_attrs}
 
 
 def describe_data(customers: pd.DataFrame, source: str) -> tuple[DatasetInput, str]:

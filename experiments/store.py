@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import os
 import sqlite3
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import mlflow
 import optuna
+from filelock import FileLock
 from mlflow import MlflowClient
+from sqlalchemy import NullPool, create_engine, text
 
 DEFAULT_TRACKING_URI = "sqlite:///mlflow.db"
 SQLITE = "sqlite:///"
@@ -67,6 +71,29 @@ def create_whole(path: Path, create: Callable[[Path], None]) -> None:
             except FileExistsError:
                 return  # another process was first; its database is as good
     write_ahead(path)
+
+
+@contextmanager
+def one_at_a_time(url: str, name: str) -> Iterator[None]:
+    """Let one process in at a time, on whatever machine; one that dies lets the next one in.
+
+    Parameters
+    ----------
+    url
+        Of a database that all of them reach, SQLite or PostgreSQL.
+    name
+        What is done one at a time.
+    """
+    if path := sqlite_path(url):
+        with FileLock(f"{path}.lock"):
+            yield
+        return
+    key = int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], signed=True)
+    engine = create_engine(url, poolclass=NullPool, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        # PostgreSQL lets go of it when the connection ends, however it ends.
+        connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": key})
+        yield
 
 
 def write_ahead(path: Path) -> None:

@@ -9,23 +9,28 @@ import time
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import optuna
+import psutil
 from optuna.storages import BaseStorage, RDBStorage
 from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy import Connection, event
 
+from experiments.patience import make_patient, patient, without_password
 from experiments.plan import Plan
 from experiments.space import Space
 from experiments.store import SQLITE, create_whole, sqlite_path
+from experiments.workers import JudgingError
 
 HEARTBEAT_SECONDS = 20
 ERROR = "error"
 WORKER = "worker"
 PLACE = "place"
 POLL_SECONDS = 0.2
+UNSIGNED = timedelta(seconds=3 * HEARTBEAT_SECONDS)
 UNSETTLED = (TrialState.WAITING, TrialState.RUNNING)
 
 Objective = Callable[[optuna.Trial], float]
@@ -39,15 +44,28 @@ def default_storage(tracking_uri: str) -> str:
 
 
 def open_storage(url: str) -> BaseStorage:
-    """Open the study's database, creating it whole if it is a missing SQLite file."""
+    """Open the study's database, creating it whole if it is a missing SQLite file.
+
+    Parameters
+    ----------
+    url
+        ``sqlite:///<file>`` or ``postgresql://…``.
+
+    Raises
+    ------
+    StoreError
+        When it does not answer; later calls wait for it and raise the same.
+    """
+    place = f"the study's database {without_password(url)}"
     if path := sqlite_path(url):
         create_whole(path, lambda draft: RDBStorage(f"{SQLITE}{draft}").remove_session())
-    arguments = {"connect_args": {"timeout": 60}} if sqlite_path(url) else {}
+    wait = {"connect_args": {"timeout": 60}} if sqlite_path(url) else {"pool_pre_ping": True}
     with _experimental():
-        storage = RDBStorage(url, heartbeat_interval=HEARTBEAT_SECONDS, engine_kwargs=arguments)
+        opened = patient(RDBStorage, place)
+        storage = opened(url, heartbeat_interval=HEARTBEAT_SECONDS, engine_kwargs=wait)
     if sqlite_path(url):
         _lock_first(storage)
-    return storage
+    return make_patient(storage, place)
 
 
 def _lock_first(storage: RDBStorage) -> None:
@@ -112,7 +130,7 @@ def settled(study: optuna.Study) -> list[FrozenTrial]:
     A trial whose process was killed failed too, but left no reason; it does not count.
     """
     states = (TrialState.COMPLETE, TrialState.FAIL)
-    return [t for t in study.get_trials(deepcopy=False, states=states) if _is_settled(t)]
+    return [t for t in study.get_trials(deepcopy=False, states=states) if is_settled(t)]
 
 
 def optimise(
@@ -135,7 +153,8 @@ def optimise(
     study
         From :func:`open_study`.
     objective
-        Judges one trial; an exception fails that trial and the study goes on.
+        Judges one trial; a :class:`JudgingError` fails that trial and the study goes on. Any
+        other exception ends the search, and the trial is tried again when it goes on.
     plan
         What to try.
     n_trials
@@ -159,7 +178,7 @@ def optimise(
                     n_trials=len(waiting),
                     timeout=left if left < float("inf") else None,
                     n_jobs=jobs,
-                    catch=(Exception,),
+                    catch=(JudgingError,),
                 )
             else:
                 _await_others(study)
@@ -197,8 +216,13 @@ def _await_others(study: optuna.Study) -> None:
 def fail_interrupted(study: optuna.Study) -> None:
     """Fail trials whose process is gone; those of other machines fail by their heartbeat."""
     for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
-        host, _, process = str(trial.user_attrs.get(WORKER, "")).rpartition(":")
-        if host == socket.gethostname() and not _alive(int(process)):
+        if WORKER in trial.user_attrs:
+            gone = not maybe_alive(str(trial.user_attrs[WORKER]))
+        else:
+            # A process signs a trial, and its heart beats, at once or never.
+            began = trial.datetime_start
+            gone = began is not None and datetime.now() - began > UNSIGNED
+        if gone:
             study.tell(trial.number, state=TrialState.FAIL)
 
 
@@ -212,13 +236,13 @@ def _experimental() -> Iterator[None]:
 
 def _signed(objective: Objective) -> Objective:
     def signed(trial: optuna.Trial) -> float:
-        trial.set_user_attr(WORKER, f"{socket.gethostname()}:{os.getpid()}")
+        trial.set_user_attr(WORKER, worker())
         if _taken(trial):
             raise optuna.TrialPruned
         try:
             return objective(trial)
-        except Exception as error:
-            trial.set_user_attr(ERROR, f"{type(error).__name__}: {error}")
+        except JudgingError as error:
+            trial.set_user_attr(ERROR, str(error))
             raise
 
     return signed
@@ -231,22 +255,24 @@ def _taken(trial: optuna.Trial) -> bool:
     return place is None or any(
         other.number < trial.number
         and other.user_attrs.get(PLACE) == place
-        and (other.state in UNSETTLED or _is_settled(other))
+        and (other.state in UNSETTLED or is_settled(other))
         for other in others
     )
 
 
-def _is_settled(trial: FrozenTrial) -> bool:
+def is_settled(trial: FrozenTrial) -> bool:
+    """Whether a trial counts, see :func:`settled`."""
     return trial.state == TrialState.COMPLETE or ERROR in trial.user_attrs
 
 
-def _alive(process: int) -> bool:
-    if process == os.getpid():
-        return False
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
+def worker() -> str:
+    """Return what tells this process from all others: host and process id."""
+    return f"{socket.gethostname()}:{os.getpid()}"
+
+
+def maybe_alive(signature: str) -> bool:
+    """Whether another process may be at work still; of other machines nobody here can tell."""
+    host, _, process = signature.rpartition(":")
+    if host != socket.gethostname():
         return True
-    return True
+    return int(process) != os.getpid() and psutil.pid_exists(int(process))

@@ -18,7 +18,8 @@ from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID, MLFLOW_RUN_NOTE
 
 from experiments.candidates import Candidate
 from experiments.ranking import Ranking
-from experiments.workers import Outcome
+from experiments.study import WORKER, worker
+from experiments.workers import JudgingError, Outcome
 from segmentation.clusterers import CLUSTERERS
 from segmentation.evaluation import Evaluation
 from segmentation.spec import SegmenterSpec
@@ -51,7 +52,10 @@ class Tracker:
 
     @contextmanager
     def trial(self, number: int, spec: SegmenterSpec) -> Iterator[str]:
-        """Open the run of a trial; whatever ends the block ends the run.
+        """Open the run of a trial; the end of the block and a failed judgement end it.
+
+        What else may end the block ends the search: see
+        :func:`experiments.orphans.close_orphans`.
 
         Yields
         ------
@@ -61,6 +65,7 @@ class Tracker:
         tags = {
             MLFLOW_PARENT_RUN_ID: self.parent,
             "trial": str(number),
+            WORKER: worker(),
             "algorithm": CLUSTERERS[spec.clusterer].title,
         }
         run = self.client.create_run(
@@ -69,17 +74,15 @@ class Tracker:
         run_id: str = run.info.run_id
         self.client.log_inputs(run_id, [self.dataset])
         self.client.log_batch(run_id, params=params_of(flat(spec)))
-        status = RunStatus.FAILED
         try:
             yield run_id
-            status = RunStatus.FINISHED
-        except Exception as error:
-            reason = f"{type(error).__name__}: {error}"[:MOST_TAG]
+        except JudgingError as error:
+            reason = str(error)[:MOST_TAG]
             tags = {"feasible": "failed", "reason": reason, MLFLOW_RUN_NOTE: f"Failed. {reason}"}
             self.client.log_batch(run_id, tags=tags_of(tags))
+            self.client.set_terminated(run_id, RunStatus.to_string(RunStatus.FAILED))
             raise
-        finally:
-            self.client.set_terminated(run_id, RunStatus.to_string(status))
+        self.client.set_terminated(run_id)
 
     def judged(self, run_id: str, spec: SegmenterSpec, outcome: Outcome) -> None:
         """Record a judgement: numbers, reasons, recipe and pictures, and what that cost.
@@ -143,35 +146,8 @@ class Tracker:
         status = RunStatus.FAILED if failed else RunStatus.FINISHED
         self.client.set_terminated(self.parent, RunStatus.to_string(status))
 
-    def close_orphans(self, finished: set[str], alive: set[str]) -> int:
-        """End what a killed process left behind; return how many runs that were.
-
-        Parameters
-        ----------
-        finished
-            Runs of trials that are settled; one of them still running is ended.
-        alive
-            Runs of trials that another process is at; they are left alone.
-
-        Other nested runs belong to trials that were tried again, even those whose end was
-        recorded just before the kill: every settled trial has exactly one finished run.
-        """
-        reason = "The process was killed during this trial; it was tried again."
-        tags = {"feasible": "failed", "reason": reason, MLFLOW_RUN_NOTE: reason}
-        closed = 0
-        for run in self._nested():
-            run_id, running = run.info.run_id, run.info.status == "RUNNING"
-            if run_id in finished and running:
-                self.client.set_terminated(run_id)
-            elif run_id not in finished | alive and run.info.status != "KILLED":
-                self.tags(run_id, tags)
-                self.client.set_terminated(run_id, "KILLED")
-            else:
-                continue
-            closed += 1
-        return closed
-
-    def _nested(self) -> Iterator[Run]:
+    def nested(self) -> Iterator[Run]:
+        """Yield the runs of all trials."""
         query, token = f"tags.`{MLFLOW_PARENT_RUN_ID}` = '{self.parent}'", None
         while True:
             page = self.client.search_runs([self.experiment_id], query, page_token=token)

@@ -1,4 +1,4 @@
-"""Judge recipes in processes of their own, as many as there are cores."""
+"""Judge recipes in processes of their own, as many as there are cores, each within limits."""
 
 from __future__ import annotations
 
@@ -6,20 +6,24 @@ import pickle
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from io import BytesIO
 from pathlib import Path
+from queue import Queue
 from threading import Lock
 from time import perf_counter
 from typing import Self
 
+import psutil
 from loky import ProcessPoolExecutor
+from loky.process_executor import BrokenProcessPool
 from matplotlib.figure import Figure
 
 from experiments.candidates import as_text
-from segmentation.errors import TooLargeError
+from segmentation.errors import SegmentationError
 from segmentation.evaluation import Evaluation
 from segmentation.figures import FIGURES, FigureData
 from segmentation.judging import Judge
@@ -29,6 +33,37 @@ ROOT = Path(__file__).resolve().parents[1]
 DPI = 110
 # One thread a process: threads of linear algebra would fight for the same cores.
 CAPPED = {f"{name}_NUM_THREADS": "1" for name in ("OMP", "OPENBLAS", "MKL")}
+GIGABYTE = 1024**3
+
+
+class JudgingError(SegmentationError):
+    """A recipe could not be judged; the message says why, and which limit was reached."""
+
+
+class _EndedError(Exception):
+    """The process that judged is dead, or has to be."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What judging one recipe may take.
+
+    Parameters
+    ----------
+    seconds
+        Of wall-clock time; 0 for no limit.
+    gigabytes
+        Of memory for data (2³⁰ bytes), at most the process's share of the machine's; 0 for no
+        limit. The operating system must know ``RLIMIT_DATA`` (Linux does).
+    """
+
+    seconds: float = 0.0
+    gigabytes: float = 0.0
+
+    def share(self, jobs: int) -> float:
+        """Return the gigabytes of one of several processes."""
+        machine: float = psutil.virtual_memory().total / GIGABYTE
+        return min(self.gigabytes, machine / jobs)
 
 
 @dataclass(frozen=True)
@@ -54,33 +89,37 @@ class Outcome:
 
 
 class Workers:
-    """Processes that judge; with one job, this process itself.
+    """Processes that judge; with one job and no limits, this process itself.
+
+    A process that crashes, hangs or runs out of memory is ended and replaced: it takes one
+    recipe with it and nothing else.
 
     Parameters
     ----------
     jobs
         Number of processes.
+    limits
+        Of one recipe.
     """
 
-    def __init__(self, jobs: int) -> None:
-        self.jobs = jobs
+    def __init__(self, jobs: int, limits: Limits | None = None) -> None:
+        self.jobs, self.limits = jobs, limits or Limits()
         self._stack = ExitStack()
         self._judges: list[tuple[Judge, Path]] = []
         self._lock = Lock()
-        self._pool: ProcessPoolExecutor | None = None
-        if jobs > 1:
-            self._pool = ProcessPoolExecutor(jobs, env=CAPPED)
+        self._idle: Queue[ProcessPoolExecutor] = Queue()
+        self._own = jobs > 1 or self.limits != Limits()
+        if self._own:
             self._folder = Path(self._stack.enter_context(tempfile.TemporaryDirectory()))
-            with _our_code_first():
-                for _ in range(jobs):
-                    self._pool.submit(_warm)
+            for _ in range(jobs):
+                self._idle.put(self._process())
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._pool is not None:
-            self._pool.shutdown(kill_workers=True)
+        while not self._idle.empty():
+            self._idle.get().shutdown(kill_workers=True)
         self._stack.close()
 
     def judge(self, judge: Judge, spec: SegmenterSpec, *, draw: bool = False) -> Outcome:
@@ -88,25 +127,66 @@ class Workers:
 
         Raises
         ------
-        Exception
-            What judging raised.
+        JudgingError
+            When judging raised something, crashed, or reached a limit.
         """
-        if self._pool is None:
-            return outcome(judge, spec, draw)
-        found: Outcome = self._pool.submit(_outcome, self._kept(judge), spec, draw).result()
-        return found
+        if not self._own:
+            try:
+                return outcome(judge, spec, draw)
+            except Exception as error:
+                raise JudgingError(_told(error)) from error
+        path, process = self._kept(judge), self._idle.get()
+        try:
+            return self._result(process.submit(_outcome, path, spec, draw))
+        except _EndedError as ended:
+            process.shutdown(kill_workers=True)
+            process = self._process()
+            raise JudgingError(str(ended)) from ended
+        finally:
+            self._idle.put(process)
 
     def judge_all(
         self, judge: Judge, specs: Sequence[SegmenterSpec]
-    ) -> Iterator[Outcome | TooLargeError]:
-        """Judge many recipes; yield outcomes in order, or why one takes no such table."""
-        if self._pool is None:
-            yield from (_or_too_large(judge, spec) for spec in specs)
+    ) -> Iterator[Outcome | JudgingError]:
+        """Judge many recipes; yield outcomes in order, or why there is none."""
+
+        def judged(spec: SegmenterSpec) -> Outcome | JudgingError:
+            try:
+                return self.judge(judge, spec)
+            except JudgingError as error:
+                return error
+
+        if not self._own:
+            yield from map(judged, specs)
             return
-        path = self._kept(judge)
-        futures = [self._pool.submit(_kept_or_too_large, path, spec) for spec in specs]
-        for future in futures:
-            yield future.result()
+        with ThreadPoolExecutor(self.jobs) as threads:
+            yield from threads.map(judged, specs)
+
+    def _result(self, future: Future[Outcome]) -> Outcome:
+        share = f"{self.limits.share(self.jobs):.3g} GB of memory for a trial (trial_gigabytes)"
+        try:
+            error = future.exception(self.limits.seconds or None)
+        except TimeoutError:
+            raise _EndedError(
+                f"it was ended after {self.limits.seconds:g} s, the limit of a trial "
+                "(trial_seconds)"
+            ) from None
+        if isinstance(error, BrokenProcessPool):
+            raise _EndedError(
+                f"its process ended by itself: native code crashed, perhaps at the limit of {share}"
+            )
+        if isinstance(error, MemoryError):
+            raise JudgingError(f"{_told(error)}; the limit is {share}") from error
+        if error is not None:
+            raise JudgingError(_told(error)) from error
+        return future.result()
+
+    def _process(self) -> ProcessPoolExecutor:
+        share = self.limits.share(self.jobs)
+        process = ProcessPoolExecutor(1, env=CAPPED, initializer=_limit, initargs=(share,))
+        with self._lock, _our_code_first():
+            process.submit(_warm)
+        return process
 
     def _kept(self, judge: Judge) -> Path:
         """Return the file that hands a judge to the processes, written once."""
@@ -151,11 +231,17 @@ def as_png(figure: Figure) -> bytes:
     return file.getvalue()
 
 
-def _or_too_large(judge: Judge, spec: SegmenterSpec) -> Outcome | TooLargeError:
-    try:
-        return outcome(judge, spec, False)
-    except TooLargeError as error:
-        return error
+def _told(error: BaseException) -> str:
+    return f"{type(error).__name__}: {error}"
+
+
+def _limit(gigabytes: float) -> None:
+    """Let this process have so much memory for data, and not take the machine down."""
+    if gigabytes and sys.platform != "win32":
+        import resource  # noqa: PLC0415 - Windows has none
+
+        most = int(gigabytes * GIGABYTE)
+        resource.setrlimit(resource.RLIMIT_DATA, (most, most))
 
 
 def _warm() -> None:
@@ -170,7 +256,3 @@ def _load(path: Path) -> Judge:
 
 def _outcome(path: Path, spec: SegmenterSpec, draw: bool) -> Outcome:
     return outcome(_load(path), spec, draw)
-
-
-def _kept_or_too_large(path: Path, spec: SegmenterSpec) -> Outcome | TooLargeError:
-    return _or_too_large(_load(path), spec)

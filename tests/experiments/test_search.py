@@ -31,6 +31,7 @@ from experiments.study import (
     optimise,
     settled,
 )
+from experiments.workers import JudgingError
 from segmentation.generator import generate
 from segmentation.loading import load_customers
 from segmentation.schema import load_schema
@@ -238,7 +239,7 @@ def test_a_crashing_trial_fails_alone(workplace: Path) -> None:
     def objective(trial: optuna.Trial) -> float:
         SPACE.propose(trial)
         if trial.number == 1:
-            raise MemoryError("100 GB")
+            raise JudgingError("MemoryError: 100 GB")
         return 1.0
 
     study = open_study(None, "memory")

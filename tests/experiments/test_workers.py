@@ -3,8 +3,7 @@
 import pytest
 
 from experiments.rungs import Ladder, Rung
-from experiments.workers import Workers, outcome
-from segmentation.errors import DataError, TooLargeError
+from experiments.workers import JudgingError, Workers, outcome
 from segmentation.evaluation import Guards
 from segmentation.judging import Judge
 from tests.segmentation.planted import SCHEMA, planted, spec
@@ -39,9 +38,10 @@ def test_processes_find_what_this_process_finds(workers: Workers) -> None:
 
 
 def test_errors_come_back(workers: Workers) -> None:
-    """What judging raises is raised here, with its problems; a refusal for size is an outcome."""
+    """What judging raises is told here, and is an outcome among many; the process lives on."""
     few = judge(8)
-    with pytest.raises(DataError, match="at least 12 customers"):
+    with pytest.raises(JudgingError, match="DataError: (.|\n)*at least 12 customers"):
         workers.judge(few, spec(n_clusters=12))
     (refused,) = workers.judge_all(judge(4_200), [spec("spectral", "neighbours", n_clusters=3)])
-    assert isinstance(refused, TooLargeError)
+    assert isinstance(refused, JudgingError)
+    assert "TooLargeError" in str(refused)
