@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import pickle
 import sys
 import tempfile
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
@@ -13,7 +15,7 @@ from functools import lru_cache
 from io import BytesIO
 from pathlib import Path
 from queue import Queue
-from threading import Lock
+from threading import Lock, Thread
 from time import perf_counter
 from typing import Self
 
@@ -183,7 +185,8 @@ class Workers:
 
     def _process(self) -> ProcessPoolExecutor:
         share = self.limits.share(self.jobs)
-        process = ProcessPoolExecutor(1, env=CAPPED, initializer=_limit, initargs=(share,))
+        given = (share, os.getpid())
+        process = ProcessPoolExecutor(1, env=CAPPED, initializer=_begin, initargs=given)
         with self._lock, _our_code_first():
             process.submit(_warm)
         return process
@@ -235,13 +238,21 @@ def _told(error: BaseException) -> str:
     return f"{type(error).__name__}: {error}"
 
 
-def _limit(gigabytes: float) -> None:
-    """Let this process have so much memory for data, and not take the machine down."""
+def _begin(gigabytes: float, parent: int) -> None:
+    """Let this process have so much memory for data, and live no longer than its parent."""
+    Thread(target=_end_with, args=(parent,), daemon=True).start()
     if gigabytes and sys.platform != "win32":
         import resource  # noqa: PLC0415 - Windows has none
 
         most = int(gigabytes * GIGABYTE)
         resource.setrlimit(resource.RLIMIT_DATA, (most, most))
+
+
+def _end_with(parent: int) -> None:
+    """Watch the parent: nobody tells a process that its parent was killed."""
+    while os.getppid() == parent and psutil.pid_exists(parent):
+        time.sleep(1)
+    os._exit(1)
 
 
 def _warm() -> None:
