@@ -17,7 +17,7 @@ from experiments.rungs import Ladder
 from experiments.space import Space
 from experiments.study import optimise, settled
 from experiments.tracking import Tracker
-from experiments.workers import Workers
+from experiments.workers import JudgingError, Workers
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,12 @@ def try_all(
         spec = space.propose(trial)
         with tracker.trial(trial.number, spec) if tracker else nullcontext("") as run_id:
             trial.set_user_attr(RUN, run_id)
-            outcome = workers.judge(judge, spec, draw=tracker is not None)
+            try:
+                outcome = workers.judge(judge, spec, draw=tracker is not None)
+            except JudgingError as error:
+                if progress:
+                    progress.failed(trial.number, spec, str(error))
+                raise
             remember(trial, spec, outcome.evaluation, outcome.partition)
             if tracker:
                 tracker.judged(run_id, spec, outcome)

@@ -23,6 +23,7 @@ from segmentation.errors import SegmentationError
 P = ParamSpec("P")
 R = TypeVar("R")
 
+PATIENCE = "SEGMENTATION_PATIENCE"
 PATIENCE_SECONDS = 90.0
 # MLflow's own retries through HTTP: 2 + 4 + 8 + 16 + 32 s and some jitter.
 HTTP_RETRIES = "6"
@@ -71,15 +72,15 @@ def patient(call: Callable[P, R], place: str) -> Callable[P, R]:
     Returns
     -------
     callable
-        Raises :class:`StoreError` after 90 s of trying, or at once where a disk is full.
-        Every other error passes.
+        Raises :class:`StoreError` when it tried for as many seconds as ``SEGMENTATION_PATIENCE``
+        says (90), or at once where a disk is full. Every other error passes.
     """
 
     @functools.wraps(call)
     def waits(*args: P.args, **kwargs: P.kwargs) -> R:
         attempts = Retrying(
             retry=retry_if_exception(_may_come_back),
-            stop=stop_after_delay(PATIENCE_SECONDS),
+            stop=stop_after_delay(float(os.environ.get(PATIENCE, PATIENCE_SECONDS))),
             wait=wait_exponential_jitter(multiplier=0.2, max=5),
             reraise=True,
         )

@@ -50,6 +50,14 @@ class Progress:
             f"{found.n_segments} segments: {verdict}  [{self._best()}]"
         )
 
+    def failed(self, number: int, spec: SegmenterSpec, reason: str) -> None:
+        """Show a trial that could not be judged."""
+        self.done += 1
+        if self._bar is not None:
+            self._bar.update()
+        title = CLUSTERERS[spec.clusterer].title
+        self._say(f"trial {number:3d} ({self.done}/{self.wanted})  {title} failed: {reason}")
+
     def rung(self, candidate: Candidate) -> None:
         """Show a candidate judged on more customers."""
         found = candidate.evaluation

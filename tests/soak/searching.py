@@ -3,6 +3,8 @@
 import os
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -149,3 +151,11 @@ class Search:
 def _first_score(client: MlflowClient, run_id: str) -> float:
     """Return the score of the trial itself, not the one on more customers."""
     return client.get_metric_history(run_id, "score")[0].value
+
+
+def wait_until(holds: Callable[[], bool], seconds: float, what: str) -> None:
+    """Look again and again; fail with what was waited for when the time is over."""
+    deadline = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < deadline, f"{what} did not happen within {seconds:g} s"
+        time.sleep(0.05)

@@ -1,0 +1,30 @@
+"""Algorithms that crash, hang or swallow memory, by name; everything else judges as it should."""
+
+import ctypes
+import time
+
+import numpy as np
+
+from segmentation.judging import Judge, Judged
+from segmentation.spec import SegmenterSpec
+
+RAISES, DIES, HANGS, SWALLOWS = "k_means", "gaussian_tied", "gaussian_full", "gaussian_diagonal"
+FAULTY = (RAISES, DIES, HANGS, SWALLOWS)
+HUNDRED_GB = 100 * 1024**3
+
+
+class FaultyJudge(Judge):
+    """A judge under which some algorithms misbehave."""
+
+    def judge(self, spec: SegmenterSpec) -> Judged:
+        """Judge a recipe, or misbehave."""
+        if spec.clusterer == RAISES:
+            raise ZeroDivisionError("the algorithm divided by nothing")
+        if spec.clusterer == DIES:
+            ctypes.string_at(0)
+        if spec.clusterer == HANGS:
+            while True:
+                time.sleep(3600)
+        if spec.clusterer == SWALLOWS:
+            np.ones(HUNDRED_GB // 8)
+        return super().judge(spec)
