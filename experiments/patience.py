@@ -6,6 +6,7 @@ import errno
 import functools
 import os
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar, cast
@@ -15,7 +16,7 @@ from mlflow.exceptions import MlflowException
 from optuna.exceptions import StorageInternalError
 from optuna.storages import RDBStorage
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
-from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_exponential_jitter
+from tenacity import RetryCallState, Retrying, retry_if_exception, wait_exponential_jitter
 
 from experiments.store import SQLITE
 from segmentation.errors import SegmentationError
@@ -59,62 +60,81 @@ class StoreError(SegmentationError):
     """The tracking store or the study's database does not work; the message says which and why."""
 
 
-def patient(call: Callable[P, R], place: str) -> Callable[P, R]:
-    """Return a call that waits while its store is away.
+class Store:
+    """A store that may be away: how long it is counts for all calls together.
 
     Parameters
     ----------
-    call
-        Talks to a store; trying it again must do no harm.
     place
-        The store, for the message.
-
-    Returns
-    -------
-    callable
-        Raises :class:`StoreError` when it tried for as many seconds as ``SEGMENTATION_PATIENCE``
-        says (90), or at once where a disk is full. Every other error passes.
+        What it is and where, for messages.
     """
 
-    @functools.wraps(call)
-    def waits(*args: P.args, **kwargs: P.kwargs) -> R:
-        attempts = Retrying(
-            retry=retry_if_exception(_may_come_back),
-            stop=stop_after_delay(float(os.environ.get(PATIENCE, PATIENCE_SECONDS))),
-            wait=wait_exponential_jitter(multiplier=0.2, max=5),
-            reraise=True,
-        )
-        try:
-            return attempts(call, *args, **kwargs)
-        except (MlflowException, StorageInternalError, DBAPIError, OSError) as error:
-            if told := _told(error, place):
-                raise StoreError(told) from error
-            raise
+    def __init__(self, place: str) -> None:
+        self.place = place
+        self._away_since: float | None = None
 
-    return waits
+    def patient(self, call: Callable[P, R]) -> Callable[P, R]:
+        """Return a call that waits while the store is away.
+
+        Parameters
+        ----------
+        call
+            Talks to the store; trying it again must do no harm.
+
+        Returns
+        -------
+        callable
+            Raises :class:`StoreError` when the store was away for as many seconds as
+            ``SEGMENTATION_PATIENCE`` says (90), or at once where a disk is full. Every other
+            error passes.
+        """
+
+        @functools.wraps(call)
+        def waits(*args: P.args, **kwargs: P.kwargs) -> R:
+            attempts = Retrying(
+                retry=retry_if_exception(_may_come_back),
+                stop=self._stays_away,
+                wait=wait_exponential_jitter(multiplier=0.2, max=5),
+                reraise=True,
+            )
+            try:
+                found = attempts(call, *args, **kwargs)
+            except (MlflowException, StorageInternalError, DBAPIError, OSError) as error:
+                if told := _told(error, self.place):
+                    raise StoreError(told) from error
+                raise
+            self._away_since = None
+            return found
+
+        return waits
+
+    def _stays_away(self, _: RetryCallState) -> bool:
+        now = time.monotonic()
+        self._away_since = self._away_since or now
+        return now - self._away_since > float(os.environ.get(PATIENCE, PATIENCE_SECONDS))
 
 
 class _Patient:
     """Passes every call on to another object, patiently."""
 
-    def __init__(self, inner: object, place: str) -> None:
-        self._inner, self._place = inner, place
+    def __init__(self, inner: object, store: Store) -> None:
+        self._inner, self._store = inner, store
 
     def __getattr__(self, name: str) -> Any:
         found = getattr(self._inner, name)
-        return patient(found, self._place) if callable(found) else found
+        return self._store.patient(found) if callable(found) else found
 
 
 def patient_client(uri: str) -> MlflowClient:
     """Return a client of the tracking store whose every call waits while the store is away."""
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", HTTP_RETRIES)
-    return cast(MlflowClient, _Patient(MlflowClient(uri), f"the tracking store {uri}"))
+    return cast(MlflowClient, _Patient(MlflowClient(uri), Store(f"the tracking store {uri}")))
 
 
-def make_patient(storage: RDBStorage, place: str) -> RDBStorage:
+def make_patient(storage: RDBStorage, store: Store) -> RDBStorage:
     """Let every call to a study's database wait while the database is away."""
     for name in STUDY_CALLS:
-        setattr(storage, name, patient(getattr(storage, name), place))
+        setattr(storage, name, store.patient(getattr(storage, name)))
     return storage
 
 

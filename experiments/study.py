@@ -19,7 +19,7 @@ from optuna.storages import BaseStorage, RDBStorage
 from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy import Connection, event
 
-from experiments.patience import make_patient, patient, without_password
+from experiments.patience import Store, make_patient, without_password
 from experiments.plan import Plan
 from experiments.space import Space
 from experiments.store import SQLITE, create_whole, sqlite_path
@@ -56,16 +56,16 @@ def open_storage(url: str) -> BaseStorage:
     StoreError
         When it does not answer; later calls wait for it and raise the same.
     """
-    place = f"the study's database {without_password(url)}"
+    store = Store(f"the study's database {without_password(url)}")
     if path := sqlite_path(url):
         create_whole(path, lambda draft: RDBStorage(f"{SQLITE}{draft}").remove_session())
     wait = {"connect_args": {"timeout": 60}} if sqlite_path(url) else {"pool_pre_ping": True}
     with _experimental():
-        opened = patient(RDBStorage, place)
+        opened = store.patient(RDBStorage)
         storage = opened(url, heartbeat_interval=HEARTBEAT_SECONDS, engine_kwargs=wait)
     if sqlite_path(url):
         _lock_first(storage)
-    return make_patient(storage, place)
+    return make_patient(storage, store)
 
 
 def _lock_first(storage: RDBStorage) -> None:

@@ -19,7 +19,7 @@ from tests.soak.searching import ROOT, Search, wait_until
 Times = Callable[[int, int], int]
 Figure = Callable[[str], None]
 Running = Callable[[], AbstractContextManager[None]]
-TRIALS = 20
+TRIALS = 16
 
 
 def disturbed(search: Search, running: Running, away: int) -> tuple[int, float, float]:
@@ -111,4 +111,3 @@ def test_postgresql_goes_away(tmp_path: Path, times: Times, figure: Figure, shor
         server.stop()
 
     judged(Search(tmp_path, TRIALS, storage=url), running, times(3, 30), figure, "PostgreSQL")
-    server.cleanup()
