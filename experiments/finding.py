@@ -18,6 +18,10 @@ from experiments.space import Space
 from experiments.study import optimise, settled
 from experiments.tracking import Tracker
 from experiments.workers import JudgingError, Workers
+from segmentation.figures import FIGURES
+
+# Drawing costs as much as judging on few customers: one picture of every trial, all of the best.
+EVERY_TRIAL = ("map",)
 
 
 @dataclass(frozen=True)
@@ -94,7 +98,7 @@ def try_all(
         with tracker.trial(trial.number, spec) if tracker else nullcontext("") as run_id:
             trial.set_user_attr(RUN, run_id)
             try:
-                outcome = workers.judge(judge, spec, draw=tracker is not None)
+                outcome = workers.judge(judge, spec, draw=EVERY_TRIAL if tracker else ())
             except JudgingError as error:
                 if progress:
                     progress.failed(trial.number, spec, str(error))
@@ -129,12 +133,13 @@ def choose(
         Number of segments to pick; 0 for the best.
     """
     latest = {c.number: c for c in recall(settled(study))}
-    for candidate in ladder.climb(study, list(latest.values()), workers):
-        latest[candidate.number] = candidate
+    drawn = tuple(FIGURES) if tracker else ()
+    for raised in ladder.climb(study, list(latest.values()), workers, draw=drawn):
+        latest[raised.candidate.number] = raised.candidate
         if tracker:
-            tracker.rung(candidate)
+            tracker.rung(raised.candidate, raised.outcome)
         if progress:
-            progress.rung(candidate)
+            progress.rung(raised.candidate)
     found = _settled(list(latest.values()), k)
     if tracker:
         tracker.standings(found.ranking)

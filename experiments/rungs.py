@@ -10,7 +10,7 @@ import pandas as pd
 
 from experiments.candidates import Candidate, recall_rung, remember_rung
 from experiments.ranking import promising, settle
-from experiments.workers import JudgingError, Workers
+from experiments.workers import JudgingError, Outcome, Workers
 from segmentation.assignment import FloatArray, IntArray
 from segmentation.evaluation import Guards
 from segmentation.features.columns import customer_matrix
@@ -37,6 +37,22 @@ class Rung:
     rows: int
     most: int
     n_splits: int = 2
+
+
+@dataclass(frozen=True)
+class Raised:
+    """A candidate on a higher rung.
+
+    Parameters
+    ----------
+    candidate
+        With its latest judgement.
+    outcome
+        What came out just now; None where an earlier session judged it.
+    """
+
+    candidate: Candidate
+    outcome: Outcome | None
 
 
 # 2,000 customers rank recipes as all do (rank correlation .9); see experiments/README.md.
@@ -96,38 +112,64 @@ class Ladder:
         )
 
     def climb(
-        self, study: optuna.Study, candidates: Sequence[Candidate], workers: Workers
-    ) -> Iterator[Candidate]:
+        self,
+        study: optuna.Study,
+        candidates: Sequence[Candidate],
+        workers: Workers,
+        *,
+        draw: Sequence[str] = (),
+    ) -> Iterator[Raised]:
         """Judge the promising candidates on more customers, rung by rung.
+
+        Parameters
+        ----------
+        study
+            Remembers judgements of earlier sessions.
+        candidates
+            Of the lowest rung.
+        workers
+            Processes that judge.
+        draw
+            Pictures of those on the highest rung, see :meth:`experiments.workers.Workers.judge`.
 
         Yields
         ------
-        Candidate
+        Raised
             Each with its judgement on a higher rung, also those judged in an earlier session.
         """
         standing = list(candidates)
         for number, rung in enumerate(self.rungs[1:], start=1):
             chosen = promising(settle(standing), rung.most)
-            standing = list(self._on(number, study, chosen, workers))
-            yield from standing
+            wanted = draw if number == len(self.rungs) - 1 else ()
+            standing = []
+            for raised in self._on(number, study, chosen, workers, draw=wanted):
+                standing.append(raised.candidate)
+                yield raised
 
     def _on(
-        self, number: int, study: optuna.Study, candidates: Sequence[Candidate], workers: Workers
-    ) -> Iterator[Candidate]:
+        self,
+        number: int,
+        study: optuna.Study,
+        candidates: Sequence[Candidate],
+        workers: Workers,
+        *,
+        draw: Sequence[str],
+    ) -> Iterator[Raised]:
         known = {c.number: recall_rung(study, number, c.number) for c in candidates}
         fresh = [c for c in candidates if known[c.number] is None]
         judge = self.judge_of(self.rungs[number]) if fresh else None
-        outcomes = workers.judge_all(judge, [c.spec for c in fresh]) if judge else iter(())
+        specs = [c.spec for c in fresh]
+        outcomes = workers.judge_all(judge, specs, draw=draw) if judge else iter(())
         for candidate in candidates:
-            found = known[candidate.number]
+            found, judged = known[candidate.number], None
             if found is not None:
                 evaluation, partition = found
             else:
                 outcome = next(outcomes)
                 if isinstance(outcome, JudgingError):
                     continue  # what cannot be fitted on that many cannot be served for them
-                evaluation, partition = outcome.evaluation, outcome.partition
+                evaluation, partition, judged = outcome.evaluation, outcome.partition, outcome
             raised = replace(candidate, evaluation=evaluation, partition=partition, rung=number)
-            if found is None:
+            if judged:
                 remember_rung(study, raised)
-            yield raised
+            yield Raised(raised, judged)

@@ -76,6 +76,7 @@ def record_study(tracker: Tracker, study: optuna.Study, summary: Summary) -> Non
     feasible = sum(candidate.evaluation.feasible for candidate in found.candidates)
     counts = {"trials": float(len(found.candidates)), "trials_feasible": float(feasible)}
     tracker.metrics(parent, {**counts, **summary.structure.metrics(), "gap": found.ranking.gap})
+    tracker.metrics(parent, tracker.costs())
     structure = "yes" if summary.structure.found else "no"
     tags = {MLFLOW_RUN_NOTE: study_page(summary), "trials": str(len(found.candidates))}
     tracker.tags(parent, {**tags, "structure": structure, "reason": summary.reason})

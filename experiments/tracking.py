@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import tempfile
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
 from math import isnan
 from pathlib import Path
+from threading import Lock
 from time import perf_counter, time
 from typing import Any
 
@@ -49,6 +51,8 @@ class Tracker:
         self.experiment_id = experiment_id
         self.parent = parent
         self.dataset = dataset
+        self.spent: Counter[str] = Counter()
+        self._lock = Lock()
 
     @contextmanager
     def trial(self, number: int, spec: SegmenterSpec) -> Iterator[str]:
@@ -97,25 +101,50 @@ class Tracker:
             What came out; the time of logging is recorded beside those of judging and drawing.
         """
         start, found = perf_counter(), outcome.evaluation
-        texts = {"spec.json": spec.to_json(), "evaluation.json": json.dumps(found.to_dict())}
-        with tempfile.TemporaryDirectory() as name:
-            save(Path(name), texts, outcome.pictures)
-            self.client.log_artifacts(run_id, name)
+        self.files(run_id, _texts(spec, found), outcome.pictures)
         self.tags(
             run_id, {**_verdict(found), "rung": "0", MLFLOW_RUN_NOTE: trial_note(spec, found)}
         )
-        cost = {f"seconds_{step}": value for step, value in outcome.seconds.items()}
-        self.metrics(run_id, {**found.metrics(), **_seconds(found), **cost}, step=found.rows)
-        self.metrics(run_id, {"seconds_log": perf_counter() - start}, step=found.rows)
+        self.metrics(run_id, {**found.metrics(), **_seconds(outcome)}, step=found.rows)
+        self._cost(run_id, outcome, perf_counter() - start)
 
-    def rung(self, candidate: Candidate) -> None:
-        """Record that a trial was judged again on more customers, in the trial's own run."""
-        found = candidate.evaluation
-        numbers = {**found.metrics(), **_seconds(found), "rung": float(candidate.rung)}
+    def rung(self, candidate: Candidate, outcome: Outcome | None) -> None:
+        """Record that a trial was judged again on more customers, in the trial's own run.
+
+        Parameters
+        ----------
+        candidate
+            With the latest judgement.
+        outcome
+            What came out just now; None where an earlier session judged it.
+        """
+        start, found = perf_counter(), candidate.evaluation
+        numbers = {**found.metrics(), "rung": float(candidate.rung)}
         self.metrics(candidate.run_id, numbers, step=found.rows)
         note = trial_note(candidate.spec, found)
         tags = {**_verdict(found), "rung": str(candidate.rung), MLFLOW_RUN_NOTE: note}
         self.tags(candidate.run_id, tags)
+        if outcome:
+            self.files(candidate.run_id, _texts(candidate.spec, found), outcome.pictures)
+            self.metrics(candidate.run_id, _seconds(outcome), step=found.rows)
+            self._cost(candidate.run_id, outcome, perf_counter() - start)
+
+    def _cost(self, run_id: str, outcome: Outcome, logging: float) -> None:
+        """Record what recording took, and add all to the account of the study."""
+        self.metrics(run_id, {"seconds_log": logging}, step=outcome.evaluation.rows)
+        fit = outcome.evaluation.seconds["fit"]
+        judge = outcome.seconds["judge"] - fit
+        steps = {"fit": fit, "judge": judge, "draw": outcome.seconds["draw"], "log": logging}
+        with self._lock:
+            self.spent.update(steps)
+
+    def costs(self) -> dict[str, float]:
+        """Return where this session's time went: seconds by step, and the share of tracking."""
+        total = sum(self.spent.values())
+        if not total:
+            return {}
+        seconds = {f"total_seconds_{step}": value for step, value in self.spent.items()}
+        return {**seconds, "tracking_share": (self.spent["draw"] + self.spent["log"]) / total}
 
     def standings(self, ranking: Ranking) -> None:
         """Record in the runs of the last rung what was settled when all were known."""
@@ -209,8 +238,13 @@ def _verdict(found: Evaluation) -> dict[str, str]:
     }
 
 
-def _seconds(found: Evaluation) -> dict[str, float]:
-    return {f"seconds_{step}": value for step, value in found.seconds.items()}
+def _seconds(outcome: Outcome) -> dict[str, float]:
+    steps = {**outcome.evaluation.seconds, **outcome.seconds}
+    return {f"seconds_{step}": value for step, value in steps.items()}
+
+
+def _texts(spec: SegmenterSpec, found: Evaluation) -> dict[str, str]:
+    return {"spec.json": spec.to_json(), "evaluation.json": json.dumps(found.to_dict())}
 
 
 def params_of(values: Mapping[str, Any]) -> list[Param]:

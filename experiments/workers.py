@@ -124,8 +124,17 @@ class Workers:
             self._idle.get().shutdown(kill_workers=True)
         self._stack.close()
 
-    def judge(self, judge: Judge, spec: SegmenterSpec, *, draw: bool = False) -> Outcome:
+    def judge(self, judge: Judge, spec: SegmenterSpec, *, draw: Sequence[str] = ()) -> Outcome:
         """Judge one recipe and wait for it; threads may call this at the same time.
+
+        Parameters
+        ----------
+        judge
+            Of the rung.
+        spec
+            The recipe.
+        draw
+            Names of :data:`segmentation.figures.FIGURES` to draw.
 
         Raises
         ------
@@ -148,13 +157,13 @@ class Workers:
             self._idle.put(process)
 
     def judge_all(
-        self, judge: Judge, specs: Sequence[SegmenterSpec]
+        self, judge: Judge, specs: Sequence[SegmenterSpec], *, draw: Sequence[str] = ()
     ) -> Iterator[Outcome | JudgingError]:
         """Judge many recipes; yield outcomes in order, or why there is none."""
 
         def judged(spec: SegmenterSpec) -> Outcome | JudgingError:
             try:
-                return self.judge(judge, spec)
+                return self.judge(judge, spec, draw=draw)
             except JudgingError as error:
                 return error
 
@@ -213,7 +222,7 @@ def _our_code_first() -> Iterator[None]:
         sys.path.remove(str(ROOT))
 
 
-def outcome(judge: Judge, spec: SegmenterSpec, draw: bool) -> Outcome:
+def outcome(judge: Judge, spec: SegmenterSpec, draw: Sequence[str] = ()) -> Outcome:
     """Judge a recipe and draw its pictures."""
     start = perf_counter()
     judged = judge.judge(spec)
@@ -221,7 +230,7 @@ def outcome(judge: Judge, spec: SegmenterSpec, draw: bool) -> Outcome:
     pictures: dict[str, bytes] = {}
     if draw:
         data = FigureData.of(judge, judged)
-        pictures = {name: as_png(draw_figure(data)) for name, draw_figure in FIGURES.items()}
+        pictures = {name: as_png(FIGURES[name](data)) for name in draw}
     seconds = {"judge": done - start, "draw": perf_counter() - done}
     return Outcome(judged.evaluation, as_text(judged.segment), pictures, seconds)
 
@@ -265,5 +274,5 @@ def _load(path: Path) -> Judge:
     return judge
 
 
-def _outcome(path: Path, spec: SegmenterSpec, draw: bool) -> Outcome:
+def _outcome(path: Path, spec: SegmenterSpec, draw: Sequence[str]) -> Outcome:
     return outcome(_load(path), spec, draw)

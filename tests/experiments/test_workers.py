@@ -5,6 +5,7 @@ import pytest
 from experiments.rungs import Ladder, Rung
 from experiments.workers import JudgingError, Workers, outcome
 from segmentation.evaluation import Guards
+from segmentation.figures import FIGURES
 from segmentation.judging import Judge
 from tests.segmentation.planted import SCHEMA, planted, spec
 
@@ -27,14 +28,15 @@ def test_processes_find_what_this_process_finds(workers: Workers) -> None:
     """The same numbers and partition, bit for bit, and pictures where asked for."""
     here = judge()
     for recipe in SPECS:
-        there = workers.judge(here, recipe, draw=True)
-        mine = outcome(here, recipe, draw=False)
+        there = workers.judge(here, recipe, draw=tuple(FIGURES))
+        mine = outcome(here, recipe)
         assert there.evaluation.metrics() == pytest.approx(mine.evaluation.metrics(), nan_ok=True)
         assert there.partition == mine.partition
         assert not mine.pictures
+        assert list(there.pictures) == list(FIGURES)
         assert all(picture.startswith(b"\x89PNG") for picture in there.pictures.values())
     both = list(workers.judge_all(here, SPECS))
-    assert [b.partition for b in both] == [outcome(here, s, False).partition for s in SPECS]
+    assert [b.partition for b in both] == [outcome(here, s).partition for s in SPECS]
 
 
 def test_errors_come_back(workers: Workers) -> None:
