@@ -18,10 +18,11 @@ from experiments.space import Space
 from experiments.study import optimise, settled
 from experiments.tracking import Tracker
 from experiments.workers import JudgingError, Workers
-from segmentation.figures import FIGURES
 
-# Drawing costs as much as judging on few customers: one picture of every trial, all of the best.
+# Drawing all four costs as much as judging on few customers: one picture of every trial, another
+# of the best, all of the pick.
 EVERY_TRIAL = ("map",)
+THE_BEST = ("profile_heatmap",)
 
 
 @dataclass(frozen=True)
@@ -133,8 +134,8 @@ def choose(
         Number of segments to pick; 0 for the best.
     """
     latest = {c.number: c for c in recall(settled(study))}
-    drawn = tuple(FIGURES) if tracker else ()
-    for raised in ladder.climb(study, list(latest.values()), workers, draw=drawn):
+    draw = THE_BEST if tracker else ()
+    for raised in ladder.climb(study, list(latest.values()), workers, draw=draw):
         latest[raised.candidate.number] = raised.candidate
         if tracker:
             tracker.rung(raised.candidate, raised.outcome)

@@ -14,7 +14,10 @@ from experiments.workers import JudgingError, Outcome, Workers
 from segmentation.assignment import FloatArray, IntArray
 from segmentation.evaluation import Guards
 from segmentation.features.columns import customer_matrix
+from segmentation.figures import FigureData
 from segmentation.judging import Judge
+from segmentation.model import SegmentationModel
+from segmentation.profiles import profile_segments
 from segmentation.reference import ReferenceSpace
 from segmentation.schema import TableSchema
 from segmentation.segmenter import canonical_order
@@ -98,6 +101,21 @@ class Ladder:
     def positions(self, rung: int) -> IntArray:
         """Return which rows of the table are judged on a rung, in the order of its partitions."""
         return self._order[: self.rungs[rung].rows]
+
+    def pictured(self, model: SegmentationModel) -> FigureData:
+        """Return what pictures of a fitted model are drawn from: the customers of the last rung."""
+        matrix = self._matrix[self.positions(-1)]
+        segment = model.segmenter.assign(matrix).segment
+        found = profile_segments(matrix, segment, self.schema, rules=False)
+        known = zip(found, model.identity.numbers, model.identity.names, strict=True)
+        return FigureData(
+            coordinates=self.reference.transform(matrix),
+            segment=segment,
+            columns=self.schema.column_names,
+            labels=tuple(column.label for column in self.schema.columns),
+            profiles=tuple(replace(p, number=number, name=name) for p, number, name in known),
+            seed=self.seed,
+        )
 
     def judge_of(self, rung: Rung) -> Judge:
         """Return the judge of a rung; its neighbour graph is computed here, once."""

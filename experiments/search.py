@@ -126,7 +126,7 @@ def _searched(
         with turn():
             found = choose(study, ladder, workers, k=options.k, tracker=tracker, progress=progress)
             summary = summed_up(tracker, found, formed, options)
-            record_study(tracker, study, summary)
+            record_study(tracker, study, summary, ladder)
             close_orphans(tracker, study)
     return summary
 

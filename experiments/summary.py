@@ -12,12 +12,14 @@ from mlflow.utils.mlflow_tags import MLFLOW_RUN_NOTE
 
 from experiments.candidates import Candidate
 from experiments.finding import Found
+from experiments.pictures import as_png, drawn
 from experiments.ranking import Standing, reason
+from experiments.rungs import Ladder
 from experiments.tracking import Tracker
-from experiments.workers import as_png
 from segmentation.clusterers import CLUSTERERS
 from segmentation.exploration.plain import plain
 from segmentation.fairness import Audit
+from segmentation.figures import FIGURES
 from segmentation.figures.study import STUDY_FIGURES
 from segmentation.figures.study_data import StudyData, TrialPoint
 from segmentation.model import SegmentationModel
@@ -65,13 +67,16 @@ class Summary:
         return reason(self.found.ranking, pick, self.k) if pick else ""
 
 
-def record_study(tracker: Tracker, study: optuna.Study, summary: Summary) -> None:
+def record_study(tracker: Tracker, study: optuna.Study, summary: Summary, ladder: Ladder) -> None:
     """Put pictures, leaderboard, best numbers and the page into the study's run."""
     found, parent = summary.found, tracker.parent
     rows = [_row(standing) for standing in found.ranking.standings[:LEADERBOARD]]
     pictures = {
         name: as_png(draw(study_data(found, study))) for name, draw in STUDY_FIGURES.items()
     }
+    if summary.model:
+        of_pick = drawn(ladder.pictured(summary.model), tuple(FIGURES))
+        pictures |= {f"pick_{name}": picture for name, picture in of_pick.items()}
     tracker.files(parent, {"leaderboard.json": json.dumps(rows, indent=1)}, pictures)
     feasible = sum(candidate.evaluation.feasible for candidate in found.candidates)
     counts = {"trials": float(len(found.candidates)), "trials_feasible": float(feasible)}

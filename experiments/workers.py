@@ -12,7 +12,6 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
-from io import BytesIO
 from pathlib import Path
 from queue import Queue
 from threading import Lock, Thread
@@ -22,17 +21,16 @@ from typing import Self
 import psutil
 from loky import ProcessPoolExecutor
 from loky.process_executor import BrokenProcessPool
-from matplotlib.figure import Figure
 
 from experiments.candidates import as_text
+from experiments.pictures import drawn
 from segmentation.errors import SegmentationError
 from segmentation.evaluation import Evaluation
-from segmentation.figures import FIGURES, FigureData
+from segmentation.figures import FigureData
 from segmentation.judging import Judge
 from segmentation.spec import SegmenterSpec
 
 ROOT = Path(__file__).resolve().parents[1]
-DPI = 110
 # One thread a process: threads of linear algebra would fight for the same cores.
 CAPPED = {f"{name}_NUM_THREADS": "1" for name in ("OMP", "OPENBLAS", "MKL")}
 GIGABYTE = 1024**3
@@ -229,18 +227,9 @@ def outcome(judge: Judge, spec: SegmenterSpec, draw: Sequence[str] = ()) -> Outc
     done = perf_counter()
     pictures: dict[str, bytes] = {}
     if draw:
-        data = FigureData.of(judge, judged)
-        pictures = {name: as_png(FIGURES[name](data)) for name in draw}
+        pictures = drawn(FigureData.of(judge, judged), draw)
     seconds = {"judge": done - start, "draw": perf_counter() - done}
     return Outcome(judged.evaluation, as_text(judged.segment), pictures, seconds)
-
-
-def as_png(figure: Figure) -> bytes:
-    """Return a figure as a PNG file."""
-    file = BytesIO()
-    # The least compression writes four times as fast and a third more.
-    figure.savefig(file, dpi=DPI, format="png", pil_kwargs={"compress_level": 1})
-    return file.getvalue()
 
 
 def _told(error: BaseException) -> str:

@@ -87,7 +87,11 @@ class SegmentProfile:
 
 
 def profile_segments(
-    customers: pd.DataFrame | FloatArray, segment: IntArray, schema: TableSchema
+    customers: pd.DataFrame | FloatArray,
+    segment: IntArray,
+    schema: TableSchema,
+    *,
+    rules: bool = True,
 ) -> tuple[SegmentProfile, ...]:
     """Describe each segment against the whole book.
 
@@ -99,6 +103,8 @@ def profile_segments(
         Shape (n,), integers in [0, k), each occurring.
     schema
         Their table.
+    rules
+        Whether to find the rules too, which takes most of the time.
 
     Returns
     -------
@@ -113,7 +119,7 @@ def profile_segments(
     own = np.stack([typical(rows, schema) for rows in members])
     spread = [quantiles(rows, list(SPREAD.values())) for rows in members]
     names = segment_names(effects, schema)
-    rules = segment_rules(matrix, segment)
+    found = segment_rules(matrix, segment) if rules else ((),) * len(sizes)
     return tuple(
         SegmentProfile(
             number=number + 1,
@@ -122,7 +128,7 @@ def profile_segments(
             size=int(size),
             share=float(size / len(matrix)),
             columns=_columns(effects[number], own[number], book, spread[number], schema),
-            rules=tuple(rule.in_words(schema) for rule in rules[number]),
+            rules=tuple(rule.in_words(schema) for rule in found[number]),
         )
         for number, size in enumerate(sizes)
     )

@@ -52,7 +52,7 @@ class FigureData:
             segment=judged.segment,
             columns=judge.schema.column_names,
             labels=tuple(column.label for column in judge.schema.columns),
-            profiles=profile_segments(judge.matrix, judged.segment, judge.schema),
+            profiles=profile_segments(judge.matrix, judged.segment, judge.schema, rules=False),
             seed=judge.seed,
         )
 

@@ -279,8 +279,8 @@ def test_the_experiment_holds_one_parent_and_a_run_for_every_trial(product: Prod
         assert run.info.status == "FINISHED"
         assert run.inputs.dataset_inputs
         plots = {file.path for file in client.list_artifacts(run.info.run_id, "plots")}
-        best = run is parents[0] or "place" in run.data.tags
-        assert len(plots) == (4 if best else 1)
+        trial_plots = 2 if "place" in run.data.tags else 1
+        assert len(plots) == (8 if run is parents[0] else trial_plots)
         if run is not parents[0]:
             assert run.data.params["algorithm"]
             assert run.data.metrics["stability"] >= 0

@@ -1,0 +1,139 @@
+"""A search beside the plain loop one would write, on the same customers with the same trials."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import mlflow
+from mlflow import MlflowClient
+from sklearn.metrics import adjusted_rand_score
+
+from experiments.workers import ROOT
+from segmentation.generator import planted_segments
+from segmentation.judging import Judge
+from segmentation.loading import load_customers
+from segmentation.schema import load_schema
+from segmentation.spec import SegmenterSpec
+
+NAME = "benchmark"
+SCHEMA = "cc_general"
+
+
+@dataclass(frozen=True)
+class SearchRow:
+    """What one way of searching took and found.
+
+    Parameters
+    ----------
+    way
+        ``ours`` or ``plain loop``.
+    trials, seconds
+        Judged trials; of the whole command, start and registration included.
+    ari
+        Adjusted Rand of the pick against the planted segments, in [-1, 1].
+    score
+        Of the pick, judged by the same judge on all customers.
+    """
+
+    way: str
+    trials: int
+    seconds: float
+    ari: float
+    score: float
+
+    @property
+    def per_minute(self) -> float:
+        """Trials a minute."""
+        return 60 * self.trials / self.seconds
+
+
+def run_search(rows: int, trials: int) -> tuple[SearchRow, SearchRow, float]:
+    """Search generated customers both ways.
+
+    Returns
+    -------
+    tuple
+        Ours, the plain loop, and the share of drawing and logging in our trials' time.
+    """
+    data = f"embedded:{rows}"
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        seconds = timed_search(folder, data, trials)
+        ours, share = found_in(folder)
+        plain_file = folder / "plain.json"
+        flags = ["--data", data, "--schema", SCHEMA, "--trials", str(trials)]
+        command = ["-m", "experiments.benchmark.plain", *flags, "--out", str(plain_file)]
+        start = time.perf_counter()
+        run(folder / "plain", command)
+        plain_seconds = time.perf_counter() - start
+        plain = SegmenterSpec.from_json(json.loads(plain_file.read_text(encoding="utf-8")))
+    schema = load_schema(SCHEMA)
+    judge = Judge(load_customers(data, schema).customers, schema, n_splits=5)
+    truth = planted_segments(rows)
+    found = []
+    for way, spec, took in (("ours", ours, seconds), ("plain loop", plain, plain_seconds)):
+        judged = judge.judge(spec)
+        ari = float(adjusted_rand_score(truth, judged.segment))
+        found.append(SearchRow(way, trials, took, ari, judged.evaluation.score))
+    return found[0], found[1], share
+
+
+def timed_search(folder: Path, data: str, trials: int) -> float:
+    """Run the search command with stores of its own; return its seconds."""
+    flags = ["--data", data, "--n-trials", str(trials)]
+    names = ["--experiment-name", NAME, "--model-name", NAME]
+    start = time.perf_counter()
+    run(folder, ["-m", "experiments.search", *flags, *names])
+    return time.perf_counter() - start
+
+
+def run(folder: Path, arguments: list[str]) -> None:
+    """Run a command of this project in a folder, with a SQLite tracking store in it."""
+    folder.mkdir(exist_ok=True)
+    environment = {
+        **os.environ,
+        "MLFLOW_TRACKING_URI": f"sqlite:///{folder / 'mlflow.db'}",
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+        "PYTHONPATH": str(ROOT),
+    }
+    with (folder / "said").open("w") as said:
+        subprocess.run(  # noqa: S603 - our own modules
+            [sys.executable, *arguments],
+            check=True,
+            cwd=folder,
+            env=environment,
+            stdout=said,
+            stderr=said,
+        )
+
+
+def found_in(folder: Path) -> tuple[SegmenterSpec, float]:
+    """Return the champion's recipe, and the share of drawing and logging in its study."""
+    client = MlflowClient(f"sqlite:///{folder / 'mlflow.db'}")
+    version = client.get_model_version_by_alias(NAME, "champion")
+    trial = client.get_run(version.tags["trial_run"])
+    text = mlflow.artifacts.load_text(f"{trial.info.artifact_uri}/spec.json")
+    parent = client.get_run(trial.data.tags["mlflow.parentRunId"])
+    return SegmenterSpec.from_json(text), float(parent.data.metrics["tracking_share"])
+
+
+def search_table(ours: SearchRow, plain: SearchRow, share: float) -> str:
+    """Return the comparison as text."""
+    lines = [f"{'':<12}{'trials':>7}{'seconds':>9}{'a minute':>10}{'ARI':>7}{'score':>8}"]
+    lines += [
+        f"{row.way:<12}{row.trials:>7}{row.seconds:>9.0f}{row.per_minute:>10.1f}{row.ari:>7.3f}"
+        f"{row.score:>8.3f}"
+        for row in (ours, plain)
+    ]
+    lines += [
+        f"trials_per_minute_ratio {ours.per_minute / plain.per_minute:.1f}",
+        f"drawing and logging: {share:.1%} of the time of our trials",
+    ]
+    return "\n".join(lines)
