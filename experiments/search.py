@@ -54,7 +54,8 @@ Turn = Callable[[], AbstractContextManager[None]]
 def run(options: SearchOptions) -> int:
     """Run a whole search as the command line does; return the exit status."""
     limits = Limits(options.trial_seconds, options.trial_gigabytes)
-    with Workers(options.n_jobs or os.cpu_count() or 1, limits) as workers:
+    # One thread a process: more of them fight for the cores that the workers and others use.
+    with threadpool_limits(1), Workers(options.n_jobs or os.cpu_count() or 1, limits) as workers:
         return _run(options, workers)
 
 
@@ -218,11 +219,10 @@ def audit_of(model: SegmentationModel, formed: Formed, seed: int) -> Audit:
 def build(candidate: Candidate, formed: Formed) -> SegmentationModel:
     """Fit a candidate's recipe on all customers and make it servable."""
     seed = candidate.spec.seed
-    with threadpool_limits(1):
-        segmenter = Segmenter(candidate.spec, formed.schema).fit_within(formed.customers)
-        return SegmentationModel.build(
-            segmenter, formed.customers, candidate.evaluation, seed, formed.table
-        )
+    segmenter = Segmenter(candidate.spec, formed.schema).fit_within(formed.customers)
+    return SegmentationModel.build(
+        segmenter, formed.customers, candidate.evaluation, seed, formed.table
+    )
 
 
 def describe_data(customers: pd.DataFrame, source: str) -> tuple[DatasetInput, str]:

@@ -16,6 +16,8 @@ from experiments.benchmark.quality import report, run_suite
 from experiments.benchmark.races import run_races
 from experiments.benchmark.report import draw_quality
 from experiments.benchmark.retrains import retrain_rows
+from experiments.benchmark.scale import draw_scale, missed, scale_rows, scale_table
+from experiments.benchmark.searching import run_search, search_table
 from experiments.benchmark.segments import ladder_of, planted_rows, repeat_rows, summary
 from experiments.benchmark.serving import run_serving, serving_table
 from experiments.benchmark.tracking import print_costs
@@ -185,6 +187,32 @@ def upload(rows: int, port: int, logs: Path) -> None:
         f"at most {row.peak_megabytes:,.0f} MB for all processes together; the page told how far "
         f"it was {row.looks} times, each within {row.slowest_look:.2f} s"
     )
+
+
+@main.command("search")
+@click.option("--rows", default=9_000, show_default=True, type=click.IntRange(200))
+@click.option("--trials", default=60, show_default=True, type=click.IntRange(1))
+def search_command(rows: int, trials: int) -> None:
+    """Search generated customers beside the plain loop one would write; compare pace and picks."""
+    click.echo(search_table(*run_search(rows, trials)))
+
+
+@main.command()
+@click.option("--rows", "sizes", multiple=True, default=(10_000, 20_000, 100_000, 1_000_000))
+@click.option("--trials", default=50, show_default=True, type=click.IntRange(1))
+@click.option("--plot", type=click.Path(path_type=Path), help="PNG of the growth.")
+def scale(sizes: tuple[int, ...], trials: int, plot: Path | None) -> None:
+    """Search and score more and more customers; print how time and memory grow."""
+    found = []
+    for row in scale_rows(sizes, trials):
+        click.echo(f"{row.rows:,} customers done", err=True)
+        found.append(row)
+    click.echo(scale_table(found))
+    if plot:
+        draw_scale(found).savefig(plot, dpi=110)
+    for sentence in missed(found):
+        click.echo(f"missed: {sentence}", err=True)
+    sys.exit(1 if missed(found) else 0)
 
 
 if __name__ == "__main__":

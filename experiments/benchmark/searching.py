@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import sys
 import tempfile
 import time
@@ -12,9 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import mlflow
+import psutil
 from mlflow import MlflowClient
 from sklearn.metrics import adjusted_rand_score
 
+from experiments.benchmark.servers import memory_of
 from experiments.workers import ROOT
 from segmentation.generator import planted_segments
 from segmentation.judging import Judge
@@ -65,14 +66,12 @@ def run_search(rows: int, trials: int) -> tuple[SearchRow, SearchRow, float]:
     data = f"embedded:{rows}"
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        seconds = timed_search(folder, data, trials)
+        seconds = search(folder, data, trials).seconds
         ours, share = found_in(folder)
         plain_file = folder / "plain.json"
         flags = ["--data", data, "--schema", SCHEMA, "--trials", str(trials)]
         command = ["-m", "experiments.benchmark.plain", *flags, "--out", str(plain_file)]
-        start = time.perf_counter()
-        run(folder / "plain", command)
-        plain_seconds = time.perf_counter() - start
+        plain_seconds = run(folder / "plain", command).seconds
         plain = SegmenterSpec.from_json(json.loads(plain_file.read_text(encoding="utf-8")))
     schema = load_schema(SCHEMA)
     judge = Judge(load_customers(data, schema).customers, schema, n_splits=5)
@@ -85,17 +84,29 @@ def run_search(rows: int, trials: int) -> tuple[SearchRow, SearchRow, float]:
     return found[0], found[1], share
 
 
-def timed_search(folder: Path, data: str, trials: int) -> float:
-    """Run the search command with stores of its own; return its seconds."""
+@dataclass(frozen=True)
+class Took:
+    """What a command took: seconds, and the most megabytes of all its processes together."""
+
+    seconds: float
+    megabytes: float
+
+
+def search(folder: Path, data: str, trials: int) -> Took:
+    """Run the search command with stores of its own in a folder."""
     flags = ["--data", data, "--n-trials", str(trials)]
     names = ["--experiment-name", NAME, "--model-name", NAME]
-    start = time.perf_counter()
-    run(folder, ["-m", "experiments.search", *flags, *names])
-    return time.perf_counter() - start
+    return run(folder, ["-m", "experiments.search", *flags, *names])
 
 
-def run(folder: Path, arguments: list[str]) -> None:
-    """Run a command of this project in a folder, with a SQLite tracking store in it."""
+def run(folder: Path, arguments: list[str]) -> Took:
+    """Run a command of this project in a folder, with a SQLite tracking store in it.
+
+    Raises
+    ------
+    RuntimeError
+        When the command fails; with what it said last.
+    """
     folder.mkdir(exist_ok=True)
     environment = {
         **os.environ,
@@ -103,15 +114,18 @@ def run(folder: Path, arguments: list[str]) -> None:
         "MLFLOW_DISABLE_TELEMETRY": "true",
         "PYTHONPATH": str(ROOT),
     }
-    with (folder / "said").open("w") as said:
-        subprocess.run(  # noqa: S603 - our own modules
-            [sys.executable, *arguments],
-            check=True,
-            cwd=folder,
-            env=environment,
-            stdout=said,
-            stderr=said,
+    start = time.perf_counter()
+    with (folder / "said").open("w+") as said:
+        process = psutil.Popen(
+            [sys.executable, *arguments], cwd=folder, env=environment, stdout=said, stderr=said
         )
+        with memory_of([process]) as seen:
+            status = process.wait()
+        seconds = time.perf_counter() - start
+        if status:
+            said.seek(0)
+            raise RuntimeError(f"{' '.join(arguments)} ended with {status}: {said.read()[-2000:]}")
+    return Took(seconds, max(seen))
 
 
 def found_in(folder: Path) -> tuple[SegmenterSpec, float]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ import requests
 ROOT = Path(__file__).resolve().parents[2]
 BIN = Path(sys.executable).parent
 READY_SECONDS = 120.0
+LOOK_SECONDS = 0.5
 
 
 @dataclass(frozen=True)
@@ -78,6 +80,30 @@ def megabytes(process: psutil.Process) -> float:
             continue
         total += getattr(memory, "pss", memory.rss) / 1e6
     return total
+
+
+@contextmanager
+def memory_of(processes: Sequence[psutil.Process]) -> Iterator[list[float]]:
+    """Note the memory of processes and their children together until the block ends.
+
+    Yields
+    ------
+    list of float
+        Megabytes, twice a second.
+    """
+    seen, stop = [0.0], threading.Event()
+
+    def look() -> None:
+        while not stop.wait(LOOK_SECONDS):
+            seen.append(sum(megabytes(process) for process in processes))
+
+    thread = threading.Thread(target=look)
+    thread.start()
+    try:
+        yield seen
+    finally:
+        stop.set()
+        thread.join()
 
 
 def answers(url: str) -> bool:

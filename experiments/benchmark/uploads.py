@@ -4,24 +4,19 @@ from __future__ import annotations
 
 import re
 import sys
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import psutil
 import requests
 from mlflow import MlflowClient
 
 from experiments.benchmark.races import NAME, prepare
-from experiments.benchmark.servers import BIN, Server, megabytes, running
+from experiments.benchmark.servers import BIN, LOOK_SECONDS, Server, memory_of, running
 from segmentation.generator import iter_generate
 
 TOKEN = re.compile(r'name="csrf_token"[^>]*value="([^"]+)"')
-LOOK_SECONDS = 0.5
 LONGEST_SECONDS = 1_800.0
 
 
@@ -75,7 +70,7 @@ def run_upload(rows: int, ports: tuple[int, int], logs: Path) -> UploadRow:
         }
         with (
             running(_servers(pages, scoring, logs), logs, environment) as processes,
-            _memory(list(processes.values())) as peak,
+            memory_of(list(processes.values())) as peak,
         ):
             start = time.monotonic()
             looks = _send(pages, table)
@@ -134,21 +129,3 @@ def _send(pages: str, table: Path) -> list[float]:
         if state["state"] != "done":
             raise RuntimeError(f"the file ended as {state['state']}")
     return looks
-
-
-@contextmanager
-def _memory(processes: list[psutil.Popen]) -> Iterator[list[float]]:
-    """Note the memory of all processes together until the block ends."""
-    seen, stop = [0.0], threading.Event()
-
-    def look() -> None:
-        while not stop.wait(LOOK_SECONDS):
-            seen.append(sum(megabytes(process) for process in processes))
-
-    thread = threading.Thread(target=look)
-    thread.start()
-    try:
-        yield seen
-    finally:
-        stop.set()
-        thread.join()

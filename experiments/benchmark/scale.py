@@ -1,0 +1,144 @@
+"""How time and memory of a search and of scoring grow with the number of customers."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+from matplotlib.figure import Figure
+from sklearn.metrics import adjusted_rand_score
+
+from experiments.benchmark.searching import NAME, Took, run, search
+from segmentation.figures.style import ACCENT, QUIET, figure_with_axes, titles
+from segmentation.generator import iter_generate, planted_segments
+
+MOST_SEARCH_EXPONENT, MOST_SCORE_EXPONENT = 0.7, 1.0
+MOST_MEGABYTES = 4_000.0
+# Above this only scoring is measured.
+MOST_SEARCHED = 1_000_000
+
+
+@dataclass(frozen=True)
+class ScaleRow:
+    """What one number of customers took.
+
+    Parameters
+    ----------
+    rows
+        Customers.
+    searched
+        A whole search, from the Parquet file to the registered model; None above a million.
+    scored
+        The score command, from Parquet to Parquet.
+    ari
+        Adjusted Rand of the scored segments against the planted ones, in [-1, 1].
+    """
+
+    rows: int
+    searched: Took | None
+    scored: Took
+    ari: float
+
+
+def scale_rows(sizes: Sequence[int], trials: int) -> Iterator[ScaleRow]:
+    """Search and score generated customers, fewest first.
+
+    Tables too large to be searched are scored by the model of the largest search.
+    """
+    with tempfile.TemporaryDirectory() as name:
+        searched = Path(name)
+        for rows in sorted(sizes):
+            folder = Path(name) / str(rows)
+            folder.mkdir()
+            table, answers = folder / "customers.parquet", folder / "scored.parquet"
+            _write(table, rows)
+            took = search(folder, str(table), trials) if rows <= MOST_SEARCHED else None
+            if took:
+                searched = folder
+            flags = ["--data", str(table), "--out", str(answers), "--model-name", NAME]
+            scored = run(searched, ["-m", "experiments.score", *flags])
+            segment = pd.read_parquet(answers, columns=["segment"])["segment"].to_numpy()
+            ari = float(adjusted_rand_score(planted_segments(rows), segment))
+            yield ScaleRow(rows, took, scored, ari)
+            table.unlink()
+            answers.unlink()
+
+
+def _write(path: Path, rows: int) -> None:
+    pieces = iter_generate(rows)
+    first = pa.Table.from_pandas(next(pieces), preserve_index=False)
+    with pq.ParquetWriter(path, first.schema) as writer:
+        writer.write_table(first)
+        for piece in pieces:
+            writer.write_table(pa.Table.from_pandas(piece, first.schema, preserve_index=False))
+
+
+def exponent(rows: Sequence[int], seconds: Sequence[float]) -> float:
+    """Return b of seconds ~ rows ** b, fitted to the logarithms by least squares."""
+    return float(np.polyfit(np.log(rows), np.log(seconds), 1)[0])
+
+
+def exponents(rows: Sequence[ScaleRow]) -> tuple[float, float]:
+    """Return the time exponents of searching and of scoring."""
+    searched = [(row.rows, row.searched.seconds) for row in rows if row.searched]
+    scored = [(row.rows, row.scored.seconds) for row in rows]
+    return exponent(*zip(*searched, strict=True)), exponent(*zip(*scored, strict=True))
+
+
+def missed(rows: Sequence[ScaleRow]) -> list[str]:
+    """Return a sentence for each target that was not met."""
+    search_exponent, score_exponent = exponents(rows)
+    peak = max(row.searched.megabytes for row in rows if row.searched)
+    found = {
+        f"the search grows with exponent {search_exponent:.2f}, at most "
+        f"{MOST_SEARCH_EXPONENT} wanted": search_exponent > MOST_SEARCH_EXPONENT,
+        f"scoring grows with exponent {score_exponent:.2f}, at most "
+        f"{MOST_SCORE_EXPONENT} wanted": score_exponent > MOST_SCORE_EXPONENT,
+        f"a search took {peak:,.0f} MB, at most {MOST_MEGABYTES:,.0f} wanted": peak
+        > MOST_MEGABYTES,
+    }
+    return [sentence for sentence, wrong in found.items() if wrong]
+
+
+def scale_table(rows: Sequence[ScaleRow]) -> str:
+    """Return the measurements as text."""
+    lines = [f"{'customers':>11}{'search s':>10}{'MB':>7}{'score s':>9}{'MB':>7}{'ARI':>7}"]
+    for row in rows:
+        took = row.searched
+        searching = f"{took.seconds:>10.0f}{took.megabytes:>7.0f}" if took else f"{'':>17}"
+        lines.append(
+            f"{row.rows:>11,}{searching}{row.scored.seconds:>9.1f}{row.scored.megabytes:>7.0f}"
+            f"{row.ari:>7.3f}"
+        )
+    search_exponent, score_exponent = exponents(rows)
+    lines.append(f"time exponent: search {search_exponent:.2f}, scoring {score_exponent:.2f}")
+    return "\n".join(lines)
+
+
+def draw_scale(rows: Sequence[ScaleRow]) -> Figure:
+    """Draw seconds of search and scoring over customers, both logarithmic."""
+    figure, axes = figure_with_axes(8.0, 4.6, (0.8, 1.2, 0.6, 0.9))
+    searched = [(row.rows, row.searched.seconds) for row in rows if row.searched]
+    scored = [(row.rows, row.scored.seconds) for row in rows]
+    for points, colour, name in ((searched, ACCENT, "search"), (scored, QUIET, "score")):
+        customers, seconds = zip(*points, strict=True)
+        axes.plot(customers, seconds, marker="o", color=colour, linewidth=1.6)
+        axes.annotate(name, (customers[-1], seconds[-1]), (8, 0), textcoords="offset points")
+    axes.set_xscale("log")
+    axes.set_yscale("log")
+    axes.set_xlabel("customers", fontsize=9, color=QUIET)
+    axes.set_ylabel("seconds", fontsize=9, color=QUIET)
+    search_exponent, score_exponent = exponents(rows)
+    titles(
+        figure,
+        f"A hundred times the customers take {100**search_exponent:.1f} times as long to search",
+        f"Time exponent {search_exponent:.2f} of the search, {score_exponent:.2f} of scoring, "
+        "start of the commands included",
+    )
+    return figure
