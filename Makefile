@@ -9,7 +9,7 @@ unexport PYTHONDONTWRITEBYTECODE
 export MLFLOW_DISABLE_TELEMETRY := true
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo serve test soak lint format lock screenshots clean
+.PHONY: help setup demo serve test soak bench lint format lock screenshots clean
 
 help: ## List the commands
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -35,6 +35,10 @@ test: setup ## Run every test
 
 soak: setup ## Do what goes wrong many times on purpose; print what held (about 40 minutes)
 	$(BIN)/pytest tests/soak --soak
+
+bench: setup ## Measure search and growth against their targets (under 20 minutes)
+	$(BIN)/python -m experiments.benchmark search; search=$$?; \
+	$(BIN)/python -m experiments.benchmark scale --plot var/scale.png && exit $$search
 
 screenshots: setup ## Take pictures of every page, both widths and themes, into ./pictures
 	$(BIN)/python -m tests.e2e.screenshots --out pictures

@@ -22,7 +22,7 @@ from sqlalchemy import Connection, event
 from experiments.patience import Store, make_patient, without_password
 from experiments.plan import Plan
 from experiments.space import Space
-from experiments.store import SQLITE, create_whole, sqlite_path
+from experiments.store import SQLITE, create_whole, one_at_a_time, sqlite_path
 from experiments.workers import JudgingError
 
 HEARTBEAT_SECONDS = 20
@@ -60,9 +60,14 @@ def open_storage(url: str) -> BaseStorage:
     if path := sqlite_path(url):
         create_whole(path, lambda draft: RDBStorage(f"{SQLITE}{draft}").remove_session())
     wait = {"connect_args": {"timeout": 60}} if sqlite_path(url) else {"pool_pre_ping": True}
+
+    def opened() -> RDBStorage:
+        # Processes that made the tables at the same moment would be in each other's way.
+        with one_at_a_time(url, "tables"):
+            return RDBStorage(url, heartbeat_interval=HEARTBEAT_SECONDS, engine_kwargs=wait)
+
     with _experimental():
-        opened = store.patient(RDBStorage)
-        storage = opened(url, heartbeat_interval=HEARTBEAT_SECONDS, engine_kwargs=wait)
+        storage = store.patient(opened)()
     if sqlite_path(url):
         _lock_first(storage)
     return make_patient(storage, store)

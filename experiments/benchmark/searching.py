@@ -25,6 +25,7 @@ from segmentation.spec import SegmenterSpec
 
 NAME = "benchmark"
 SCHEMA = "cc_general"
+LEAST_RATIO, MOST_TRACKING = 8.0, 0.15
 
 
 @dataclass(frozen=True)
@@ -136,6 +137,22 @@ def found_in(folder: Path) -> tuple[SegmenterSpec, float]:
     text = mlflow.artifacts.load_text(f"{trial.info.artifact_uri}/spec.json")
     parent = client.get_run(trial.data.tags["mlflow.parentRunId"])
     return SegmenterSpec.from_json(text), float(parent.data.metrics["tracking_share"])
+
+
+def short_of(ours: SearchRow, plain: SearchRow, share: float) -> list[str]:
+    """Return a sentence for each target that was not met."""
+    ratio = ours.per_minute / plain.per_minute
+    found = {
+        f"{ratio:.1f} times the trials a minute, at least {LEAST_RATIO:g} wanted": ratio
+        < LEAST_RATIO,
+        f"a score of {ours.score:.3f}, at least the plain loop's {plain.score:.3f} wanted": (
+            ours.score < plain.score
+        ),
+        f"drawing and logging take {share:.1%}, at most {MOST_TRACKING:.0%} wanted": (
+            share > MOST_TRACKING
+        ),
+    }
+    return [sentence for sentence, wrong in found.items() if wrong]
 
 
 def search_table(ours: SearchRow, plain: SearchRow, share: float) -> str:

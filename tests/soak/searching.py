@@ -1,6 +1,7 @@
 """Real searches in processes of their own, to be disturbed, and what their stores say then."""
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -9,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import optuna
+import psutil
 from mlflow import MlflowClient
 from optuna.trial import FrozenTrial, TrialState
 
@@ -159,3 +161,12 @@ def wait_until(holds: Callable[[], bool], seconds: float, what: str) -> None:
     while not holds():
         assert time.monotonic() < deadline, f"{what} did not happen within {seconds:g} s"
         time.sleep(0.05)
+
+
+def kill_tree(process: subprocess.Popen[str]) -> None:
+    """Kill a process as the system would, and wait until its children noticed."""
+    children = psutil.Process(process.pid).children(recursive=True)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    _, alive = psutil.wait_procs(children, timeout=30)
+    assert not alive, "worker processes outlive a killed search"

