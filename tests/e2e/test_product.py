@@ -128,6 +128,8 @@ def test_a_file_works_by_keyboard_alone(browser: Browser, product: Product, tmp_
     """From the file field to the scored file with Tab and Enter; the browser asks for the file."""
     generate(20, seed=8).to_csv(tmp_path / "few.csv", index=False)
     page = browser.new_page()
+    # A listener from the start: else the browser may ask before Playwright is told to listen.
+    page.on("filechooser", lambda _: None)
     page.goto(f"{product.addresses.pages}/file")
     tab_to(page, "file")
     with page.expect_file_chooser() as chooser:
