@@ -18,6 +18,7 @@ from tqdm import tqdm
 from experiments.integrity import verified
 from experiments.registry import CHAMPION, MODEL_NAME, RegistryError, describe, put_given_names
 from experiments.scoring_model import VERSION_FILE
+from experiments.spark.scoring import score_table
 from experiments.store import prepare_tracking, quiet
 from segmentation.errors import SegmentationError
 from segmentation.levels import decode
@@ -25,6 +26,7 @@ from segmentation.loading import iter_chunks
 from segmentation.writing import ScoredWriter
 
 CHUNK_ROWS = 50_000
+ENGINES = PROCESS, SPARK = "process", "spark"
 
 
 def score_file(
@@ -87,18 +89,27 @@ def _appearing_whole(target: Path) -> Iterator[Path]:
 
 
 @click.command()
-@click.option("--data", required=True, type=click.Path(path_type=Path), help="CSV or Parquet.")
-@click.option("--out", required=True, type=click.Path(path_type=Path), help="CSV or Parquet.")
+@click.option("--data", required=True, help="CSV or Parquet; on Spark also a folder of it.")
+@click.option("--out", required=True, help="CSV or Parquet; on Spark a new folder of Parquet.")
 @click.option("--model-name", default=MODEL_NAME, show_default=True)
 @click.option("--alias", default=CHAMPION, show_default=True)
-def main(data: Path, out: Path, model_name: str, alias: str) -> None:
+@click.option("--engine", default=PROCESS, show_default=True, help="process or spark.")
+@click.option("--master", default="", help="Spark's, for example local[2]; default: its own.")
+def main(*, data: str, out: str, model_name: str, alias: str, engine: str, master: str) -> None:
     """Score a file with a registered model."""
     quiet()
-    if data.resolve() == out.resolve():
-        raise click.UsageError(f"out={str(out)!r} is the input; name another file.")
+    if engine not in ENGINES:
+        raise click.UsageError(f"engine={engine!r}: expected one of {', '.join(ENGINES)}.")
+    if master and engine != SPARK:
+        raise click.UsageError(f"master={master!r} is for engine={SPARK}, found engine={engine}.")
+    if Path(data).resolve() == Path(out).resolve():
+        raise click.UsageError(f"out={out!r} is the input; name another file.")
     prepare_tracking()
     try:
-        done = score_file(data, out, model_name, alias)
+        if engine == SPARK:
+            done = score_table(data, out, model_name, alias, master)
+        else:
+            done = score_file(Path(data), Path(out), model_name, alias)
     except (SegmentationError, RegistryError, MlflowException) as error:
         click.echo(f"error: {error}", err=True)
         sys.exit(2)

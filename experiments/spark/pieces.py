@@ -10,7 +10,7 @@ import json
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from io import StringIO
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import pandas as pd
 
@@ -120,17 +120,18 @@ def _pieces(batches: Batches, contract: Contract) -> Iterator[_Piece]:
     """Yield the rows of batches by part of a file; of a CSV file, those below its header."""
     begun = set()
     for batch in batches:
-        for (path, start), rows in batch.groupby([PATH, START], sort=False):
+        for key, rows in batch.groupby([PATH, START], sort=False):
+            path, start = cast(tuple[str, int], key)
             if not contract.header:
                 table = rows.drop(columns=[PATH, START]).reset_index(drop=True)
-                yield _Piece(str(path), int(start), table)
+                yield _Piece(path, int(start), table)
                 continue
             lines, header = rows[LINE].tolist(), contract.header
             if start == 0 and path not in begun:
                 begun.add(path)
                 header = lines.pop(0).removeprefix(BOM)
             if lines := [line for line in lines if line.strip(" ")]:
-                yield _Piece(str(path), int(start), lines, header)
+                yield _Piece(path, int(start), lines, header)
 
 
 def _validated(piece: _Piece, contract: Contract) -> Validated:

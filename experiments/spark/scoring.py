@@ -131,7 +131,7 @@ def _table(spark: Any, source: str, schema: TableSchema) -> Table:
     delta = not is_remote(source) and (Path(source) / "_delta_log").is_dir()
     found = spark.read.format("delta" if delta else "parquet").load(source)
     names = tuple(found.columns)
-    wanted = [name for name in (*schema.column_names, schema.identifier) if name in names]
+    wanted = [name for name in names if name in {*schema.column_names, schema.identifier}]
     # Only where all are there: an error about a missing one names the nearest of the others.
     whole = set(schema.column_names) <= set(names)
     cells = [_column(name) for name in (wanted if whole else names)]

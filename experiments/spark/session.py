@@ -6,7 +6,6 @@ import os
 import shutil
 import subprocess
 import sys
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,6 +17,7 @@ from segmentation.errors import SegmentationError
 ROOT = Path(__file__).resolve().parents[2]
 CODE = ("experiments", "segmentation")
 FIRST_JAVA = 17
+LOOPBACK = "127.0.0.1"
 CONFIGURATION = {
     "spark.log.level": "ERROR",
     "spark.ui.enabled": "false",
@@ -50,19 +50,17 @@ def session(master: str) -> Iterator[Any]:
     from pyspark.errors import PySparkException  # noqa: PLC0415 - optional
     from pyspark.sql import SparkSession  # noqa: PLC0415 - optional
 
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "PySpark does not yet fully support pandas")
-        running = SparkSession.getActiveSession()
+    running = SparkSession.getActiveSession()
+    try:
+        found = running or _started(SparkSession.builder, master)
         try:
-            found = running or _started(SparkSession.builder, master)
-            try:
-                found.conf.set(*CASE)
-                yield found
-            finally:
-                if running is None:
-                    found.stop()
-        except PySparkException as error:
-            raise SparkError(f"engine='spark': {_first_line(error)}") from error
+            found.conf.set(*CASE)
+            yield found
+        finally:
+            if running is None:
+                found.stop()
+    except PySparkException as error:
+        raise SparkError(f"engine='spark': {_first_line(error)}") from error
 
 
 def _started(builder: Any, master: str) -> Any:
@@ -70,6 +68,9 @@ def _started(builder: Any, master: str) -> Any:
 
     _need_java()
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
+    # pandera sets it when it is imported; no cluster reaches a driver that listens there.
+    if not master.startswith("local") and os.environ.get("SPARK_LOCAL_IP") == LOOPBACK:
+        del os.environ["SPARK_LOCAL_IP"]
     for key, value in CONFIGURATION.items():
         builder = builder.config(key, value)
     try:
