@@ -18,6 +18,7 @@ from experiments.benchmark.report import draw_quality
 from experiments.benchmark.retrains import retrain_rows
 from experiments.benchmark.segments import ladder_of, planted_rows, repeat_rows, summary
 from experiments.benchmark.serving import run_serving, serving_table
+from experiments.benchmark.spark import run_spark
 from experiments.benchmark.tracking import print_costs
 from experiments.benchmark.uploads import run_upload
 from experiments.options import MODEL_NAME
@@ -185,6 +186,22 @@ def upload(rows: int, port: int, logs: Path) -> None:
         f"at most {row.peak_megabytes:,.0f} MB for all processes together; the page told how far "
         f"it was {row.looks} times, each within {row.slowest_look:.2f} s"
     )
+
+
+@main.command()
+@click.option("--rows", default=1_000_000, show_default=True, type=click.IntRange(1))
+@click.option("--master", default="local[2]", show_default=True)
+def spark(rows: int, master: str) -> None:
+    """Score customers in one process and on Spark; status 1 where an answer differs."""
+    quiet()
+    prepare_tracking()
+    row = run_spark(rows, master)
+    click.echo(
+        f"{row.rows:,} customers scored: in one process {row.process_seconds:.1f} s; on Spark "
+        f"{master} {row.spark_seconds:.1f} s after {row.start_seconds:.1f} s of starting; "
+        f"answers equal: {'yes' if not row.unequal else f'no, {row.unequal:,} differ'}"
+    )
+    sys.exit(bool(row.unequal))
 
 
 if __name__ == "__main__":
