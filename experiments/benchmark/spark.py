@@ -72,9 +72,9 @@ def run_spark(rows: int, master: str) -> SparkRow:
         return SparkRow(rows, scored - start, ready - scored, done - ready, unequal(one, other))
 
 
-def unequal(one: Path, other: Path) -> int:
+def unequal(one: Path, other: Path, key: str = KEY) -> int:
     """Return how many customers of two scored tables differ in any column, to the last bit."""
-    tables = [pq.read_table(path).to_pandas().set_index(KEY).sort_index() for path in (one, other)]
+    tables = [pq.read_table(path).to_pandas().set_index(key).sort_index() for path in (one, other)]
     first, second = tables
     if not first.index.equals(second.index) or set(first) != set(second):
         return max(len(first), len(second))

@@ -20,7 +20,7 @@ from experiments.registry import ModelInfo, describe
 from experiments.scoring_model import VERSION_FILE
 from experiments.spark import pieces
 from experiments.spark.pieces import LINE, PATH, START, Contract
-from experiments.spark.session import code_archive, session
+from experiments.spark.session import send_code, session
 from segmentation.errors import DataError, Problem
 from segmentation.loading import delimiter_of
 from segmentation.schema import TableSchema
@@ -77,15 +77,11 @@ def score_table(source: str, target: str, model_name: str, alias: str, master: s
     """
     known = describe(model_name, alias)
     _check_paths(source, target)
-    with (
-        verified(MlflowClient(), model_name, known.version) as model,
-        session(master) as spark,
-        code_archive() as archive,
-    ):
+    with verified(MlflowClient(), model_name, known.version) as model, session(master) as spark:
         (model / VERSION_FILE).write_text(
             f"model_name: {model_name}\nmodel_version: '{known.version}'\n"
         )
-        _send_code(spark, archive)
+        _prepare(spark)
         table = _table(spark, source, known.schema)
         rows, offsets = _checked(table, source)
         scored = _scored(spark, table, offsets, known, model)
@@ -94,10 +90,10 @@ def score_table(source: str, target: str, model_name: str, alias: str, master: s
     return rows
 
 
-def _send_code(spark: Any, archive: Path) -> None:
+def _prepare(spark: Any) -> None:
     from pyspark import cloudpickle  # noqa: PLC0415 - optional
 
-    spark.addArtifacts(str(archive), pyfile=True)
+    send_code(spark)
     cloudpickle.register_pickle_by_value(pieces)
 
 
@@ -141,7 +137,7 @@ def _table(spark: Any, source: str, schema: TableSchema) -> Table:
 def _csv(spark: Any, source: str, schema: TableSchema) -> Table:
     from pyspark.sql import functions as F  # noqa: PLC0415, N812 - optional; its usual name
 
-    lines = spark.read.text(source).select(*_part(), F.col("value").alias(LINE))
+    lines = spark.read.text(source).select(*_part(), F.make_valid_utf8("value").alias(LINE))
     first = lines.where(F.col(START) == 0).head()
     header = str(first[LINE]).removeprefix(pieces.BOM) if first else ""
     if not header.strip():

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import atexit
 import os
+import re
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 from segmentation.errors import SegmentationError
@@ -47,6 +50,7 @@ def session(master: str) -> Iterator[Any]:
         When pyspark or Java is missing or unfit, there is no such master, or a job fails.
     """
     _need_pyspark()
+    from py4j.protocol import Py4JError  # noqa: PLC0415 - optional
     from pyspark.errors import PySparkException  # noqa: PLC0415 - optional
     from pyspark.sql import SparkSession  # noqa: PLC0415 - optional
 
@@ -59,11 +63,12 @@ def session(master: str) -> Iterator[Any]:
         finally:
             if running is None:
                 found.stop()
-    except PySparkException as error:
-        raise SparkError(f"engine='spark': {_first_line(error)}") from error
+    except (PySparkException, Py4JError) as error:
+        raise SparkError(f"engine='spark': {_sentence(error)}") from error
 
 
 def _started(builder: Any, master: str) -> Any:
+    from py4j.protocol import Py4JError  # noqa: PLC0415 - optional
     from pyspark.errors import PySparkException  # noqa: PLC0415 - optional
 
     _need_java()
@@ -75,18 +80,12 @@ def _started(builder: Any, master: str) -> Any:
         builder = builder.config(key, value)
     try:
         return (builder.master(master) if master else builder).getOrCreate()
-    except (PySparkException, *_java_errors()) as error:
+    except (PySparkException, Py4JError) as error:
         raise SparkError(
-            f"master={master!r}: Spark does not start: {_first_line(error)}. Expected local[2], "
+            f"master={master!r}: Spark does not start: {_sentence(error)}. Expected local[2], "
             "local[*] or the URL of a running cluster such as spark://host:7077; see above for "
             "what Java said."
         ) from error
-
-
-def _java_errors() -> tuple[type[Exception], ...]:
-    from py4j.protocol import Py4JError  # noqa: PLC0415 - optional
-
-    return (Py4JError,)
 
 
 def _need_pyspark() -> None:
@@ -120,20 +119,25 @@ def _need_java() -> None:
         )
 
 
-def _first_line(error: Exception) -> str:
+def _sentence(error: Exception) -> str:
     """Return what went wrong without the stack traces of two languages."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    # A failure in a task ends its Python trace with the error itself.
-    named = [line for line in lines if line.startswith(("segmentation.", "mlflow."))]
-    return (named[-1:] or lines[:1] or [type(error).__name__])[0][:500]
+    text = str(error).strip()
+    python = re.findall(r"^((?:\w+\.)*\w+(?:Error|Exception): .*)", text, re.MULTILINE)
+    java = re.findall(r"^: (?:[\w.$]+: )*(.*)", text, re.MULTILINE)
+    return str((python[-1:] or java[:1] or text.splitlines()[:1] or [type(error).__name__])[0])
 
 
-@contextmanager
-def code_archive() -> Iterator[Path]:
-    """Yield a zip archive of the project's code, for machines that do not have it."""
+def send_code(spark: Any) -> None:
+    """Give the project's code to all processes of a session; they may have none of it."""
+    spark.addArtifacts(_code_archive(), pyfile=True)
+
+
+@lru_cache(1)
+def _code_archive() -> str:
+    """Return a zip archive of the code, there as long as this process: workers may come late."""
+    folder = tempfile.mkdtemp()
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
     ignore = shutil.ignore_patterns("__pycache__", "*.pyc", "*.png")
-    with TemporaryDirectory() as name:
-        for room in CODE:
-            shutil.copytree(ROOT / room, Path(name) / "code" / room, ignore=ignore)
-        archive = shutil.make_archive(str(Path(name) / "segmentation_code"), "zip", f"{name}/code")
-        yield Path(archive)
+    for room in CODE:
+        shutil.copytree(ROOT / room, Path(folder) / "code" / room, ignore=ignore)
+    return shutil.make_archive(f"{folder}/segmentation_code", "zip", f"{folder}/code")
