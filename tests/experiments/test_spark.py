@@ -5,10 +5,12 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import mlflow
+import optuna
 import pandas as pd
 import pytest
 from click.testing import CliRunner, Result
@@ -17,14 +19,17 @@ from mlflow import MlflowClient
 from experiments import score
 from experiments.benchmark.races import NAME, prepare
 from experiments.benchmark.spark import unequal
+from experiments.spark import search
 from experiments.spark.pieces import Contract, customers
 from experiments.spark.session import SparkError, session
+from experiments.study import PLACE, WORKER, open_storage, settled
 from segmentation.demographics import generate_people
 from segmentation.errors import DataError
 from segmentation.generator import generate
 from segmentation.levels import decode
 from segmentation.schema import load_schema
 from segmentation.validation import validate
+from tests.experiments.conftest import OPTIONS
 
 pytest.importorskip("pyspark", reason="pyspark is not installed: make spark")
 needs_java = pytest.mark.skipif(
@@ -274,3 +279,29 @@ def test_a_piece_that_changed_after_the_look_fails() -> None:
     batch = pd.DataFrame({"path": "file", "start": 5, "line": ["C1,x"]})
     with pytest.raises(DataError, match="BALANCE_FREQUENCY"):
         list(customers(contract, "CUST_ID", {})(iter([batch])))
+
+
+def test_a_study_in_a_file_is_not_for_many_machines() -> None:
+    """The field, what was found and what was expected are named."""
+    result = CliRunner().invoke(search.main, ["--storage", "sqlite:///optuna.db"])
+    assert result.exit_code == 2
+    assert "storage='sqlite:///optuna.db'" in result.output
+    assert "expected postgresql://" in result.output
+
+
+@needs_java
+def test_tasks_of_spark_share_one_study(
+    spark: Any, client: MlflowClient, postgresql: str, tmp_path: Path
+) -> None:
+    """Two tasks judge every place once, and register one version."""
+    storage = postgresql.replace("postgresql://", "postgresql+psycopg://")
+    names = {"experiment_name": "on-spark", "model_name": "on-spark"}
+    options = replace(OPTIONS, n_trials=12, storage=storage, **names)
+    arguments = [f"--{key.replace('_', '-')}={value}" for key, value in asdict(options).items()]
+    result = CliRunner().invoke(search.main, arguments)
+    assert result.exit_code == 0, result.output
+    (name,) = optuna.get_all_study_names(open_storage(storage))
+    trials = settled(optuna.load_study(study_name=name, storage=open_storage(storage)))
+    assert sorted(trial.user_attrs[PLACE] for trial in trials) == list(range(12))
+    assert len({trial.user_attrs[WORKER] for trial in trials}) == 2
+    assert len(client.search_model_versions("name = 'on-spark'")) == 1
