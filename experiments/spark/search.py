@@ -10,6 +10,7 @@ from dataclasses import asdict, replace
 from typing import Any
 
 import click
+from optuna.storages import RDBStorage
 
 from experiments.options import SearchOptions, checked, search_options
 from experiments.spark.session import ROOT, SparkError, session
@@ -46,6 +47,10 @@ def search_on_spark(options: SearchOptions, master: str) -> str:
     values = asdict(replace(options, n_jobs=1))
     arguments = [f"--{name.replace('_', '-')}={value}" for name, value in values.items()]
     tracking = prepare_tracking()
+    # Tasks that start at the same moment would all create the tables.
+    tables = RDBStorage(options.storage)
+    tables.remove_session()
+    tables.engine.dispose()
     with session(master) as spark:
         tasks = spark.sparkContext.defaultParallelism
         numbers = spark.sparkContext.parallelize(range(tasks), tasks)

@@ -22,7 +22,7 @@ from experiments.benchmark.spark import unequal
 from experiments.spark import search
 from experiments.spark.pieces import Contract, customers
 from experiments.spark.session import SparkError, session
-from experiments.study import PLACE, WORKER, open_storage, settled
+from experiments.study import PLACE, WORKER, settled
 from segmentation.demographics import generate_people
 from segmentation.errors import DataError
 from segmentation.generator import generate
@@ -300,8 +300,11 @@ def test_tasks_of_spark_share_one_study(
     arguments = [f"--{key.replace('_', '-')}={value}" for key, value in asdict(options).items()]
     result = CliRunner().invoke(search.main, arguments)
     assert result.exit_code == 0, result.output
-    (name,) = optuna.get_all_study_names(open_storage(storage))
-    trials = settled(optuna.load_study(study_name=name, storage=open_storage(storage)))
+    kept = optuna.storages.RDBStorage(storage)
+    (name,) = optuna.get_all_study_names(kept)
+    trials = settled(optuna.load_study(study_name=name, storage=kept))
+    kept.remove_session()
+    kept.engine.dispose()
     assert sorted(trial.user_attrs[PLACE] for trial in trials) == list(range(12))
     assert len({trial.user_attrs[WORKER] for trial in trials}) == 2
     assert len(client.search_model_versions("name = 'on-spark'")) == 1
