@@ -296,7 +296,9 @@ def test_tasks_of_spark_share_one_study(
     """Two tasks judge every place once, and register one version."""
     storage = postgresql.replace("postgresql://", "postgresql+psycopg://")
     names = {"experiment_name": "on-spark", "model_name": "on-spark"}
-    options = replace(OPTIONS, n_trials=12, storage=storage, **names)
+    options = replace(
+        OPTIONS, data="embedded:300", algorithms="k_means", n_trials=8, storage=storage, **names
+    )
     arguments = [f"--{key.replace('_', '-')}={value}" for key, value in asdict(options).items()]
     result = CliRunner().invoke(search.main, arguments)
     assert result.exit_code == 0, result.output
@@ -305,6 +307,6 @@ def test_tasks_of_spark_share_one_study(
     trials = settled(optuna.load_study(study_name=name, storage=kept))
     kept.remove_session()
     kept.engine.dispose()
-    assert sorted(trial.user_attrs[PLACE] for trial in trials) == list(range(12))
+    assert sorted(trial.user_attrs[PLACE] for trial in trials) == list(range(8))
     assert len({trial.user_attrs[WORKER] for trial in trials}) == 2
     assert len(client.search_model_versions("name = 'on-spark'")) == 1
