@@ -18,6 +18,7 @@ from tqdm import tqdm
 from experiments.integrity import verified
 from experiments.registry import CHAMPION, MODEL_NAME, RegistryError, describe, put_given_names
 from experiments.scoring_model import VERSION_FILE
+from experiments.spark.options import SPARK, engine_options
 from experiments.spark.scoring import score_table
 from experiments.store import prepare_tracking, quiet
 from segmentation.errors import SegmentationError
@@ -26,7 +27,6 @@ from segmentation.loading import iter_chunks
 from segmentation.writing import ScoredWriter
 
 CHUNK_ROWS = 50_000
-ENGINES = PROCESS, SPARK = "process", "spark"
 
 
 def score_file(
@@ -93,15 +93,10 @@ def _appearing_whole(target: Path) -> Iterator[Path]:
 @click.option("--out", required=True, help="CSV or Parquet; on Spark a new folder of Parquet.")
 @click.option("--model-name", default=MODEL_NAME, show_default=True)
 @click.option("--alias", default=CHAMPION, show_default=True)
-@click.option("--engine", default=PROCESS, show_default=True, help="process or spark.")
-@click.option("--master", default="", help="Spark's, for example local[2]; default: its own.")
+@engine_options
 def main(*, data: str, out: str, model_name: str, alias: str, engine: str, master: str) -> None:
     """Score a file with a registered model."""
     quiet()
-    if engine not in ENGINES:
-        raise click.UsageError(f"engine={engine!r}: expected one of {', '.join(ENGINES)}.")
-    if master and engine != SPARK:
-        raise click.UsageError(f"master={master!r} is for engine={SPARK}, found engine={engine}.")
     if Path(data).resolve() == Path(out).resolve():
         raise click.UsageError(f"out={out!r} is the input; name another file.")
     prepare_tracking()

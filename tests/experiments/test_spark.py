@@ -220,7 +220,7 @@ def test_nothing_is_overwritten(champion: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("--engine", "dask"), "expected one of process, spark"),
+        (("--engine", "dask"), "is not one of 'process', 'spark'"),
         (("--master", "local[2]"), "is for engine=spark, found engine=process"),
     ],
 )
