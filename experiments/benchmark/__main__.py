@@ -141,6 +141,22 @@ def races(count: int) -> None:
 
 
 @main.command()
+@click.option("--rows", default=1_000_000, show_default=True, type=click.IntRange(1))
+@click.option("--master", default="local[2]", show_default=True)
+def spark(rows: int, master: str) -> None:
+    """Score customers in one process and on Spark; status 1 where an answer differs."""
+    quiet()
+    prepare_tracking()
+    row = run_spark(rows, master)
+    click.echo(
+        f"{row.rows:,} customers scored: in one process {row.process_seconds:.1f} s; on Spark "
+        f"{master} {row.spark_seconds:.1f} s after {row.start_seconds:.1f} s of starting; "
+        f"answers equal: {'yes' if not row.unequal else f'no, {row.unequal:,} differ'}"
+    )
+    sys.exit(bool(row.unequal))
+
+
+@main.command()
 @click.option("--moves", default=20, show_default=True, type=click.IntRange(1))
 @click.option("--port", default=5051, show_default=True, type=click.IntRange(1024))
 @click.option("--logs", default=Path("var/log"), show_default=True, type=click.Path(path_type=Path))
@@ -186,22 +202,6 @@ def upload(rows: int, port: int, logs: Path) -> None:
         f"at most {row.peak_megabytes:,.0f} MB for all processes together; the page told how far "
         f"it was {row.looks} times, each within {row.slowest_look:.2f} s"
     )
-
-
-@main.command()
-@click.option("--rows", default=1_000_000, show_default=True, type=click.IntRange(1))
-@click.option("--master", default="local[2]", show_default=True)
-def spark(rows: int, master: str) -> None:
-    """Score customers in one process and on Spark; status 1 where an answer differs."""
-    quiet()
-    prepare_tracking()
-    row = run_spark(rows, master)
-    click.echo(
-        f"{row.rows:,} customers scored: in one process {row.process_seconds:.1f} s; on Spark "
-        f"{master} {row.spark_seconds:.1f} s after {row.start_seconds:.1f} s of starting; "
-        f"answers equal: {'yes' if not row.unequal else f'no, {row.unequal:,} differ'}"
-    )
-    sys.exit(bool(row.unequal))
 
 
 if __name__ == "__main__":
