@@ -25,6 +25,7 @@ from segmentation.errors import DataError, Problem
 from segmentation.loading import delimiter_of
 from segmentation.schema import TableSchema
 from segmentation.validation import MOST_EXAMPLES, unknown_columns
+from segmentation.writing import WORKBOOK
 
 CSV = (".csv", ".csv.gz")
 LOOKED = f"{PATH} string, {START} long, rows long, failures string, warnings string"
@@ -100,9 +101,9 @@ def _prepare(spark: Any) -> None:
 def _check_paths(source: str, target: str) -> None:
     if not is_remote(source) and not Path(source).exists():
         raise _refused(source, "not_a_table", "an existing file or folder", "Check the path.")
-    if Path(target).suffix:
+    if Path(target).suffix.lower() in {".csv", *WORKBOOK}:
         expected = f"a folder to write Parquet into, found out={target!r}"
-        raise _refused(target, "not_a_folder", expected, "Leave its ending out.")
+        raise _refused(target, "not_a_folder", expected, "Name a folder.")
     if not is_remote(target) and Path(target).exists():
         expected = f"a new folder, found one at out={target!r}"
         raise _refused(target, "exists", expected, "Name another, or remove it.")
