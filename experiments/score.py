@@ -18,6 +18,8 @@ from tqdm import tqdm
 from experiments.integrity import verified
 from experiments.registry import CHAMPION, MODEL_NAME, RegistryError, describe, put_given_names
 from experiments.scoring_model import VERSION_FILE
+from experiments.spark.options import SPARK, engine_options
+from experiments.spark.scoring import score_table
 from experiments.store import prepare_tracking, quiet
 from segmentation.errors import SegmentationError
 from segmentation.levels import decode
@@ -87,18 +89,22 @@ def _appearing_whole(target: Path) -> Iterator[Path]:
 
 
 @click.command()
-@click.option("--data", required=True, type=click.Path(path_type=Path), help="CSV or Parquet.")
-@click.option("--out", required=True, type=click.Path(path_type=Path), help="CSV or Parquet.")
+@click.option("--data", required=True, help="CSV or Parquet; on Spark also a folder of it.")
+@click.option("--out", required=True, help="CSV or Parquet; on Spark a new folder of Parquet.")
 @click.option("--model-name", default=MODEL_NAME, show_default=True)
 @click.option("--alias", default=CHAMPION, show_default=True)
-def main(data: Path, out: Path, model_name: str, alias: str) -> None:
+@engine_options
+def main(*, data: str, out: str, model_name: str, alias: str, engine: str, master: str) -> None:
     """Score a file with a registered model."""
     quiet()
-    if data.resolve() == out.resolve():
-        raise click.UsageError(f"out={str(out)!r} is the input; name another file.")
+    if Path(data).resolve() == Path(out).resolve():
+        raise click.UsageError(f"out={out!r} is the input; name another file.")
     prepare_tracking()
     try:
-        done = score_file(data, out, model_name, alias)
+        if engine == SPARK:
+            done = score_table(data, out, model_name, alias, master)
+        else:
+            done = score_file(Path(data), Path(out), model_name, alias)
     except (SegmentationError, RegistryError, MlflowException) as error:
         click.echo(f"error: {error}", err=True)
         sys.exit(2)

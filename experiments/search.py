@@ -28,6 +28,8 @@ from experiments.patience import StoreError, patient_client
 from experiments.progress import Progress
 from experiments.rungs import Ladder
 from experiments.space import ALGORITHMS, Space
+from experiments.spark.options import SPARK, engine_options
+from experiments.spark.search import search_on_spark
 from experiments.store import one_at_a_time, prepare_tracking, quiet
 from experiments.study import default_storage, open_storage, open_study, settled, study_name
 from experiments.study_run import open_experiment, open_parent
@@ -235,10 +237,14 @@ def describe_data(customers: pd.DataFrame, source: str) -> tuple[DatasetInput, s
 
 @click.command()
 @search_options
-def main(**values: Any) -> None:
+@engine_options
+def main(engine: str, master: str, **values: Any) -> None:
     """Search preprocessing × algorithm × hyperparameters; register the best segmentation."""
     quiet()
     try:
+        if engine == SPARK:
+            click.echo(search_on_spark(checked(values), master))
+            return
         status = run(checked(values))
     except SegmentationError as error:
         click.echo(f"error: {error}", err=True)

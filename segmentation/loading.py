@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import codecs
 import csv
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -99,19 +99,35 @@ def iter_chunks(path: str, schema: TableSchema, rows: int = 50_000) -> Iterator[
         When the file is not a table, or a piece breaks the contract.
     """
     start = 0
-    with closing(read_pieces(Path(path), rows)) as found_pieces:
+    texts = (schema.identifier,) if schema.identifier else ()
+    with closing(read_pieces(Path(path), rows, texts)) as found_pieces:
         for piece in found_pieces:
             read = f"{path}, rows {start + 1:,} to {start + len(piece):,}"
             try:
                 found = validate(piece, schema, read)
             except DataError as error:
                 raise DataError(_shifted(error.problems, start), read) from None
-            yield Validated(found.customers, _shifted(found.warnings, start))
+            customers = found.customers
+            if isinstance(customers.index, pd.RangeIndex):
+                customers = customers.set_axis(pd.RangeIndex(start, start + len(customers)))
+            yield Validated(customers, _shifted(found.warnings, start))
             start += len(piece)
 
 
-def read_pieces(file: Path, rows: int = 50_000) -> Generator[pd.DataFrame, None, None]:
+def read_pieces(
+    file: Path, rows: int = 50_000, texts: Sequence[str] = ()
+) -> Generator[pd.DataFrame, None, None]:
     """Yield the rows of a CSV or Parquet file in pieces, as they are, unchecked.
+
+    Parameters
+    ----------
+    file
+        CSV or Parquet.
+    rows
+        Most rows in one piece.
+    texts
+        Columns of a CSV file that are texts even where they look like numbers: identifiers,
+        whose leading zeros count.
 
     Raises
     ------
@@ -124,10 +140,19 @@ def read_pieces(file: Path, rows: int = 50_000) -> Generator[pd.DataFrame, None,
                 yield batch.to_pandas()
         return
     encoding, delimiter = csv_dialect(file)
-    with pd.read_csv(
-        file, sep=delimiter, encoding=encoding, chunksize=rows, low_memory=False
-    ) as reader:
-        yield from reader
+    kinds = dict.fromkeys(texts, str)
+    try:
+        with pd.read_csv(
+            file,
+            sep=delimiter,
+            encoding=encoding,
+            chunksize=rows,
+            low_memory=False,
+            dtype=kinds,
+        ) as reader:
+            yield from reader
+    except pd.errors.ParserError as error:
+        raise _not_a_table(file, f"rows of equal length ({error})", "Check the export.") from error
 
 
 def _shifted(problems: tuple[Problem, ...], start: int) -> tuple[Problem, ...]:
@@ -190,20 +215,25 @@ def csv_dialect(path: Path) -> tuple[str, str]:
     header = head.decode(encoding, errors="ignore").lstrip("\ufeff").splitlines()
     if not header or not header[0].strip():
         raise _not_a_table(path, "a header line, found an empty file", "Check the export.")
-    return encoding, _delimiter(path, header[0])
+    return encoding, delimiter_of(str(path), header[0])[0]
 
 
-def _delimiter(path: Path, header: str) -> str:
+def delimiter_of(source: str, header: str) -> tuple[str, list[str]]:
+    """Return what parts the cells of a header line, and the names of the columns.
+
+    Raises
+    ------
+    DataError
+        When two columns have one name.
+    """
     delimiter = max(DELIMITERS, key=header.count)
     names = next(csv.reader([header], delimiter=delimiter))
     doubled = sorted({name for name in names if name and names.count(name) > 1})
     if doubled:
         remedy = "Remove the others."
         expected = "one column of that name"
-        raise DataError(
-            [Problem(n, "doubled_column", expected, remedy) for n in doubled], str(path)
-        )
-    return delimiter
+        raise DataError([Problem(n, "doubled_column", expected, remedy) for n in doubled], source)
+    return delimiter, names
 
 
 def _encoding(path: Path, head: bytes) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -82,7 +82,7 @@ def validate(
     if failures:
         raise DataError(_in_schema_order(failures, schema), source)
     warnings = [
-        *_unknown_columns(frame, schema),
+        *unknown_columns(frame.columns, schema),
         *unseen,
         *_unexpected_nulls(numbers, schema),
         *_failures(numbers, _soft_checks(schema), schema),
@@ -206,9 +206,10 @@ def _problem(
     )
 
 
-def _unknown_columns(frame: pd.DataFrame, schema: TableSchema) -> Iterator[Problem]:
+def unknown_columns(names: Iterable[object], schema: TableSchema) -> Iterator[Problem]:
+    """Yield a warning for every column that the schema neither knows nor excludes."""
     known = {*schema.column_names, schema.identifier, *schema.excluded}
-    for name in frame.columns:
+    for name in names:
         if name not in known:
             yield Problem(
                 str(name),

@@ -21,6 +21,7 @@ from experiments.benchmark.scale import draw_scale, missed, scale_rows, scale_ta
 from experiments.benchmark.searching import run_search, search_table, short_of
 from experiments.benchmark.segments import ladder_of, planted_rows, repeat_rows, summary
 from experiments.benchmark.serving import run_serving, serving_table
+from experiments.benchmark.spark import run_spark
 from experiments.benchmark.tracking import print_costs
 from experiments.benchmark.uploads import run_upload
 from experiments.options import MODEL_NAME
@@ -140,6 +141,22 @@ def races(count: int) -> None:
         f"{row.races} races: exactly one winner in {row.one_winner}, {row.losers_told} of "
         f"{row.losers} losers told, record and alias agree in {row.record_right}"
     )
+
+
+@main.command()
+@click.option("--rows", default=1_000_000, show_default=True, type=click.IntRange(1))
+@click.option("--master", default="local[2]", show_default=True)
+def spark(rows: int, master: str) -> None:
+    """Score customers in one process and on Spark; status 1 where an answer differs."""
+    quiet()
+    prepare_tracking()
+    row = run_spark(rows, master)
+    click.echo(
+        f"{row.rows:,} customers scored: in one process {row.process_seconds:.1f} s; on Spark "
+        f"{master} {row.spark_seconds:.1f} s after {row.start_seconds:.1f} s of starting; "
+        f"answers equal: {'yes' if not row.unequal else f'no, {row.unequal:,} differ'}"
+    )
+    sys.exit(bool(row.unequal))
 
 
 @main.command()

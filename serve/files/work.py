@@ -94,6 +94,7 @@ class _Run:
         self.job, self.jobs = job, jobs
         self.scoring, self.challenger = scoring, challenger
         self.schema: TableSchema = job.table
+        self.identifiers = (self.schema.identifier,) if self.schema.identifier else ()
         self.given = {int(number): name for number, name in job.given_names.items()}
         self.bad: list[Problem] = []
         self.notes: dict[tuple[str | None, str], list[Problem]] = {}
@@ -111,7 +112,7 @@ def _score(run: _Run, table: Path) -> None:
     draft.unlink(missing_ok=True)
     try:
         with (
-            closing(read_pieces(table, PIECE_ROWS)) as pieces,
+            closing(read_pieces(table, PIECE_ROWS, run.identifiers)) as pieces,
             ScoredWriter(draft, job.ending) as writer,
         ):
             for piece in pieces:

@@ -135,6 +135,32 @@ def test_pieces_make_the_whole(tmp_path: Path, ending: str) -> None:
     pd.testing.assert_frame_equal(pd.concat(pieces), whole)
 
 
+def test_rows_without_identifiers_are_numbered_through_the_pieces(tmp_path: Path) -> None:
+    """The second piece goes on where the first one ends."""
+    TABLE.drop(columns="CUST_ID").to_csv(tmp_path / "table.csv", index=False)
+    pieces = list(iter_chunks(str(tmp_path / "table.csv"), SCHEMA, 7))
+    numbers = [number for piece in pieces for number in piece.customers.index]
+    assert numbers == list(range(len(TABLE)))
+
+
+def test_zeros_before_an_identifier_stay(tmp_path: Path) -> None:
+    """It is a text, though it looks like a number."""
+    table = TABLE.assign(CUST_ID=[f"{number:05d}" for number in range(len(TABLE))])
+    table.to_csv(tmp_path / "table.csv", index=False)
+    pieces = [piece.customers for piece in iter_chunks(str(tmp_path / "table.csv"), SCHEMA, 7)]
+    assert list(pd.concat(pieces).index) == list(table["CUST_ID"])
+
+
+def test_a_longer_row_of_a_later_piece_is_told(tmp_path: Path) -> None:
+    """As a sentence with its line, not as the reader's own exception."""
+    file = tmp_path / "table.csv"
+    TABLE.to_csv(file, index=False)
+    with file.open("a") as stream:
+        stream.write("D1,1" + ",2" * 40 + "\n")
+    with pytest.raises(DataError, match="rows of equal length.*line 42"):
+        list(iter_chunks(str(file), SCHEMA, 7))
+
+
 def test_a_bad_piece_is_named_by_its_rows(tmp_path: Path) -> None:
     """The error in the third piece names the rows of that piece in the file."""
     frame = TABLE.astype(object)

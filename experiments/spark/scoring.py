@@ -1,0 +1,267 @@
+"""Score a table of any size on Spark, with the answers of one process."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from itertools import accumulate
+from pathlib import Path
+from typing import Any
+
+import click
+import mlflow
+from mlflow import MlflowClient
+
+from experiments.integrity import verified
+from experiments.registry import ModelInfo, describe
+from experiments.scoring_model import VERSION_FILE
+from experiments.spark import pieces
+from experiments.spark.pieces import LINE, PATH, START, Contract
+from experiments.spark.session import send_code, session
+from segmentation.errors import DataError, Problem
+from segmentation.loading import delimiter_of
+from segmentation.schema import TableSchema
+from segmentation.validation import MOST_EXAMPLES, unknown_columns
+from segmentation.writing import WORKBOOK
+
+CSV = (".csv", ".csv.gz")
+LOOKED = f"{PATH} string, {START} long, rows long, failures string, warnings string"
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table that Spark will read.
+
+    Parameters
+    ----------
+    rows
+        Spark data frame with ``path`` and ``start`` of the part of a file a row is from, and
+        its cells: columns, or one line of a CSV file.
+    columns
+        Names in the table.
+    contract
+        For reading its pieces.
+    """
+
+    rows: Any
+    columns: tuple[str, ...]
+    contract: Contract
+
+
+def score_table(source: str, target: str, model_name: str, alias: str, master: str) -> int:
+    """Score CSV or Parquet into a folder of Parquet files; return the number of customers.
+
+    Everything is checked first, so that an error names every bad column of the whole table and
+    nothing is written.
+
+    Parameters
+    ----------
+    source, target
+        A file or folder, and a new folder: paths or what Spark takes for one, such as
+        ``s3a://bucket/customers``.
+    model_name, alias
+        Of the version that scores.
+    master
+        As :func:`experiments.spark.session.session` takes it.
+
+    Raises
+    ------
+    DataError
+        When `source` is not a table of such customers, or there is something at `target`.
+    RegistryError
+        When there is no such version.
+    SparkError
+        When Spark cannot be used.
+    """
+    known = describe(model_name, alias)
+    _check_paths(source, target)
+    with verified(MlflowClient(), model_name, known.version) as model, session(master) as spark:
+        (model / VERSION_FILE).write_text(
+            f"model_name: {model_name}\nmodel_version: '{known.version}'\n"
+        )
+        _prepare(spark)
+        table = _table(spark, source, known.schema)
+        rows, offsets = _checked(table, source)
+        scored = _scored(spark, table, offsets, known, model)
+        with _appearing_whole(target) as draft:
+            scored.write.parquet(draft)
+    return rows
+
+
+def _prepare(spark: Any) -> None:
+    from pyspark import cloudpickle  # noqa: PLC0415 - optional
+
+    send_code(spark)
+    cloudpickle.register_pickle_by_value(pieces)
+
+
+def _check_paths(source: str, target: str) -> None:
+    if not is_remote(source) and not Path(source).exists():
+        raise _refused(source, "not_a_table", "an existing file or folder", "Check the path.")
+    if Path(target).suffix.lower() in {".csv", *WORKBOOK}:
+        expected = f"a folder to write Parquet into, found out={target!r}"
+        raise _refused(target, "not_a_folder", expected, "Name a folder.")
+    if not is_remote(target) and Path(target).exists():
+        expected = f"a new folder, found one at out={target!r}"
+        raise _refused(target, "exists", expected, "Name another, or remove it.")
+    if not is_remote(target) and Path(source).resolve() in Path(target).resolve().parents:
+        expected = f"a folder outside of data={source!r}, found out={target!r}"
+        raise _refused(target, "inside", expected, "Name another.")
+
+
+def is_remote(path: str) -> bool:
+    """Whether a path is an address such as ``s3a://bucket/customers``."""
+    return "://" in path
+
+
+def _refused(where: str, check: str, expected: str, remedy: str) -> DataError:
+    return DataError([Problem(None, check, expected, remedy)], where)
+
+
+def _table(spark: Any, source: str, schema: TableSchema) -> Table:
+    """Return a table yet to be read, by what its path is."""
+    if _is_csv(source):
+        return _csv(spark, source, schema)
+    delta = not is_remote(source) and (Path(source) / "_delta_log").is_dir()
+    found = spark.read.format("delta" if delta else "parquet").load(source)
+    names = tuple(found.columns)
+    wanted = [name for name in names if name in {*schema.column_names, schema.identifier}]
+    # Only where all are there: an error about a missing one names the nearest of the others.
+    whole = set(schema.column_names) <= set(names)
+    cells = [_column(name) for name in (wanted if whole else names)]
+    return Table(found.select(*_part(), *cells), names, Contract(schema))
+
+
+def _csv(spark: Any, source: str, schema: TableSchema) -> Table:
+    from pyspark.sql import functions as F  # noqa: PLC0415, N812 - optional; its usual name
+
+    lines = spark.read.text(source).select(*_part(), F.make_valid_utf8("value").alias(LINE))
+    first = lines.where(F.col(START) == 0).head()
+    header = str(first[LINE]).removeprefix(pieces.BOM) if first else ""
+    if not header.strip():
+        expected = "a header line, found an empty file"
+        raise _refused(source, "not_a_table", expected, "Check the export.")
+    delimiter, names = delimiter_of(source, header)
+    return Table(lines, tuple(names), Contract(schema, header, delimiter))
+
+
+def _is_csv(source: str) -> bool:
+    folder = not is_remote(source) and Path(source).is_dir()
+    return source.lower().endswith(CSV) or (
+        folder and any(path.name.lower().endswith(CSV) for path in Path(source).iterdir())
+    )
+
+
+def _part() -> tuple[Any, Any]:
+    from pyspark.sql import functions as F  # noqa: PLC0415, N812 - optional; its usual name
+
+    path, start = F.col("_metadata.file_path"), F.col("_metadata.file_block_start")
+    return path.alias(PATH), start.alias(START)
+
+
+def _column(name: str) -> Any:
+    from pyspark.sql import functions as F  # noqa: PLC0415, N812 - optional; its usual name
+
+    return F.col("`" + name.replace("`", "``") + "`")
+
+
+def _checked(table: Table, source: str) -> tuple[int, dict[tuple[str, int], int]]:
+    """Look at every row; return their number, and the first number in every part of a file.
+
+    Raises
+    ------
+    DataError
+        With the problems of the whole table.
+    """
+    looks = table.rows.mapInPandas(pieces.look(table.contract), LOOKED).collect()
+    looks.sort(key=lambda seen: (seen[PATH], seen[START]))
+    if failures := _together(seen.failures for seen in looks):
+        raise DataError(failures, source)
+    if not looks:
+        raise _refused(source, "no_rows", "at least one row below the header", "Check the export.")
+    unknown = unknown_columns(table.columns, table.contract.schema)
+    found = {(p.column, p.check): p for p in (*unknown, *_together(s.warnings for s in looks))}
+    for warning in found.values():
+        click.echo(f"warning: {warning.without_values()}", err=True)
+    counts = [seen["rows"] for seen in looks]
+    if table.contract.schema.identifier in table.columns:
+        return sum(counts), {}
+    numbers: dict[tuple[str, int], int] = {}
+    for seen, end in zip(looks, accumulate(counts), strict=True):
+        numbers.setdefault((seen[PATH], seen[START]), end - seen["rows"])
+    return sum(counts), numbers
+
+
+def _together(texts: Iterable[str]) -> list[Problem]:
+    """Return the problems of all pieces, one for each column and check."""
+    found: dict[tuple[str | None, str], Problem] = {}
+    for problem in (p for text in texts for p in pieces.problems_from(text)):
+        key = (problem.column, problem.check)
+        before = found.setdefault(key, replace(problem, count=0, examples=()))
+        examples = tuple(dict.fromkeys((*before.examples, *problem.examples)))[:MOST_EXAMPLES]
+        found[key] = replace(before, count=before.count + problem.count, examples=examples)
+    return list(found.values())
+
+
+def _scored(
+    spark: Any,
+    table: Table,
+    offsets: dict[tuple[str, int], int],
+    known: ModelInfo,
+    model: Path,
+) -> Any:
+    """Return the answers as a Spark data frame, yet to be computed."""
+    from pyspark.sql import functions as F  # noqa: PLC0415, N812 - optional; its usual name
+    from pyspark.sql.types import (  # noqa: PLC0415 - optional
+        DoubleType,
+        LongType,
+        StringType,
+        StructField,
+        StructType,
+    )
+
+    schema = known.schema
+    key = schema.identifier if schema.identifier in table.columns else None
+    fields = [StructField(key or "row", StringType() if key else LongType())]
+    for column in schema.columns:
+        kind = StringType() if column.categorical else DoubleType()
+        fields.append(StructField(column.name, kind))
+    ready = pieces.customers(table.contract, fields[0].name, offsets)
+    customers = table.rows.mapInPandas(ready, StructType(fields))
+    answer = mlflow.pyfunc.spark_udf(spark, str(model), env_manager="local")
+    cells = F.struct(*[_column(name) for name in schema.column_names])
+    answers = customers.select(_column(fields[0].name), answer(cells).alias("answer"))
+    scored = answers.select(_column(fields[0].name), "answer.*")
+    return _with_given_names(scored, known.given_names)
+
+
+def _with_given_names(scored: Any, given: Mapping[int, str]) -> Any:
+    from pyspark.sql import functions as F  # noqa: PLC0415, N812 - optional; its usual name
+
+    if not given:
+        return scored
+    names = F.create_map(*[F.lit(part) for pair in given.items() for part in pair])
+    return scored.withColumns(
+        {
+            name: F.coalesce(F.try_element_at(names, F.col(number)), F.col(name))
+            for number, name in (("segment", "segment_name"), ("runner_up", "runner_up_name"))
+        }
+    )
+
+
+@contextmanager
+def _appearing_whole(target: str) -> Iterator[str]:
+    """Yield a folder that becomes `target` at the end; elsewhere Spark's own mark must do."""
+    if is_remote(target):
+        yield target
+        return
+    path = Path(target)
+    draft = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        yield str(draft.absolute())
+        draft.replace(path)
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
