@@ -41,7 +41,12 @@ def walk(page: Page, url: str, name: str, out: Path, files: tuple[Path, Path, Pa
     challenger = page.get_by_text("challenger", exact=True).count() > 0
 
     def shot(what: str) -> None:
+        window = page.viewport_size
+        # In a window as high as the page nothing that sticks to its end lies across the page.
+        height = page.evaluate("document.documentElement.scrollHeight")
+        page.set_viewport_size({**window, "height": height})
         page.screenshot(path=out / f"{what}-{name}.png", full_page=True)
+        page.set_viewport_size(window)
 
     page.goto(url)
     shot("home")
@@ -110,8 +115,7 @@ def take(url: str, folder: Path, out: Path) -> None:
                 context = browser.new_context(
                     viewport={"width": width, "height": 900}, color_scheme=theme
                 )
-                name = f"{device}-{theme}"
-                walk(context.new_page(), url, name, out, files)
+                walk(context.new_page(), url, f"{device}-{theme}", out, files)
                 context.close()
         browser.close()
 

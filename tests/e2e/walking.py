@@ -21,6 +21,7 @@ UNLABELLED = """() => [...document.querySelectorAll("input, select, textarea")]
 
 def accessible(page: Page) -> None:
     """Assert that axe finds nothing, every control has a label, nothing scrolls sideways."""
+    page.wait_for_load_state()  # after a click the text may be there before its style sheets
     found = Axe().run(page, options={"runOnly": {"type": "tag", "values": STANDARDS}})
     assert found.violations_count == 0, found.generate_report()
     assert page.evaluate(UNLABELLED) == []

@@ -22,6 +22,7 @@ from experiments.benchmark.spark import unequal
 from experiments.spark.pieces import Contract, customers
 from experiments.spark.session import SparkError, session
 from experiments.study import PLACE, WORKER, settled
+from experiments.trail import champion_of
 from segmentation.demographics import generate_people
 from segmentation.errors import DataError
 from segmentation.generator import generate
@@ -40,8 +41,10 @@ ROWS = 20_000
 
 @pytest.fixture(scope="module")
 def champion(workplace: Path) -> str:
-    """Register a small model."""
-    return prepare(MlflowClient(), 1)[0]
+    """Register a small model; return the version that other tests left as the champion."""
+    client = MlflowClient()
+    prepare(client, 1)
+    return champion_of(client, NAME)
 
 
 @pytest.fixture(scope="module")
