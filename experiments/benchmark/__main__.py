@@ -20,7 +20,7 @@ from experiments.benchmark.retrains import retrain_rows
 from experiments.benchmark.scale import draw_scale, missed, scale_rows, scale_table
 from experiments.benchmark.searching import run_search, search_table, short_of
 from experiments.benchmark.segments import ladder_of, planted_rows, repeat_rows, summary
-from experiments.benchmark.serving import run_serving, serving_table
+from experiments.benchmark.serving import run_serving, serving_table, too_slow
 from experiments.benchmark.spark import run_spark
 from experiments.benchmark.tracking import print_costs
 from experiments.benchmark.uploads import run_upload
@@ -189,6 +189,7 @@ def serving(rounds: int, seconds: float, port: int, logs: Path, out: Path | None
     if out:
         out.write_text(json.dumps(found, indent=2), encoding="utf-8")
     click.echo(serving_table(rows, found))
+    sys.exit(_told(too_slow(found)))
 
 
 @main.command()
