@@ -95,7 +95,8 @@ def scoring_service(addresses: Addresses) -> Service:
 def pages_service(addresses: Addresses) -> Service:
     """Return the pages under gunicorn."""
     workers = ("--workers", "1", "--threads", "4", "--no-control-socket")
-    bind = ("--bind", addresses.pages.removeprefix("http://"))
+    # Gunicorn's warnings repeat requests it could not read.
+    bind = ("--bind", addresses.pages.removeprefix("http://"), "--log-level", "error")
     command = (str(BIN / "gunicorn"), *workers, *bind, "serve.app:create_app()")
     return Service("pages", command, f"{addresses.pages}/healthz")
 

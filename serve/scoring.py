@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
+import copy
 import io
 import json
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Self
 
 import pandas as pd
-import requests
+from aiohttp import ClientError, ClientSession, ClientTimeout
 
 CONNECT_SECONDS = 1.0
+NOTICE_SECONDS = 1.0
+AWAY = "The scoring server does not answer right now."
 # Where the front of :mod:`serve.live` answers for the challenger.
 CHALLENGER_PATH = "/challenger"
 # Read 25 times faster than JSON, and without a doubt about types.
@@ -86,13 +91,24 @@ class ScoringClient:
     url
         Base address.
     timeout, file_timeout
-        Seconds to wait for one customer, and for a part of a file.
+        Seconds to wait for one customer, and for a part of a file, from the question to the last
+        byte of the answer.
     """
 
     def __init__(self, url: str, timeout: float, file_timeout: float) -> None:
         self.url = url
         self.timeout = timeout
         self.file_timeout = file_timeout
+        self.deadline = float("inf")
+
+    def until(self, deadline: float) -> Self:
+        """Return the same client, but one that waits no longer than to a time of `monotonic`.
+
+        A page that asks several times stays within its time by it.
+        """
+        bound = copy.copy(self)
+        bound.deadline = deadline
+        return bound
 
     def one(self, customer: pd.DataFrame) -> Answer:
         """Return the answer for a table of one customer.
@@ -124,32 +140,55 @@ class ScoringClient:
     def alive(self) -> bool:
         """Tell whether the scoring server answers."""
         try:
-            return self._send("GET", "/ping", 1.0).ok
-        except requests.RequestException:
+            return self._send("GET", "/ping", 1.0)[0] < 400
+        except ScoringAwayError:
             return False
 
     def notice(self) -> str:
         """Return what stands in the way of the champion being served; empty when nothing does.
 
-        Only the front of :mod:`serve.live` knows; any other scoring server has nothing to say.
+        Only the front of :mod:`serve.live` knows more than whether it answers at all.
         """
+        bound = self.until(time.monotonic() + NOTICE_SECONDS)
         try:
-            reply = self._send("GET", "/live", 1.0)
-            return str(reply.json().get("problem", "")) if reply.ok else ""
-        except (requests.RequestException, ValueError, AttributeError):
-            return ""
+            status, text = bound._send("GET", "/live", NOTICE_SECONDS)
+            problem = str(json.loads(text).get("problem", "")) if status < 400 else ""
+        except ScoringAwayError:
+            return AWAY
+        except (ValueError, AttributeError):
+            problem = ""
+        return problem or ("" if bound.alive() else AWAY)
 
-    def _send(self, method: str, path: str, seconds: float, **more: Any) -> requests.Response:
-        with requests.Session() as session:
+    def _send(
+        self, method: str, path: str, seconds: float, content: bytes = b"", kind: str = ""
+    ) -> tuple[int, str]:
+        """Return status and text of an answer that was complete in time.
+
+        Raises
+        ------
+        ScoringAwayError
+            When there was none.
+        """
+        seconds = min(seconds, self.deadline - time.monotonic())
+        if seconds <= 0:
+            raise ScoringAwayError(AWAY)
+        limits = ClientTimeout(total=seconds, connect=CONNECT_SECONDS)
+        headers = {"Content-Type": kind} if kind else {}
+
+        async def ask() -> tuple[int, str]:
             # Customers go to the scoring server and nowhere else: no proxy, no redirect.
-            session.trust_env = False
-            return session.request(
-                method,
-                self.url + path,
-                timeout=(CONNECT_SECONDS, seconds),
-                allow_redirects=False,
-                **more,
-            )
+            async with (
+                ClientSession(timeout=limits, trust_env=False) as session,
+                session.request(
+                    method, self.url + path, data=content, headers=headers, allow_redirects=False
+                ) as reply,
+            ):
+                return reply.status, (await reply.read()).decode(errors="replace")
+
+        try:
+            return asyncio.run(ask())
+        except (ClientError, TimeoutError, OSError, ValueError) as error:
+            raise ScoringAwayError(AWAY) from error
 
     def _predictions(self, customers: pd.DataFrame, seconds: float) -> list[dict[str, Any]]:
         return _rows(self._invoke(customers, seconds), len(customers))
@@ -157,22 +196,14 @@ class ScoringClient:
     def _invoke(self, customers: pd.DataFrame, seconds: float) -> str:
         body = io.BytesIO()
         customers.to_parquet(body, index=False)
-        try:
-            reply = self._send(
-                "POST",
-                "/invocations",
-                seconds,
-                data=body.getvalue(),
-                headers={"Content-Type": PARQUET},
-            )
-        except requests.RequestException as error:
-            raise ScoringAwayError("The scoring server does not answer right now.") from error
-        if reply.status_code != 200:
+        status, text = self._send("POST", "/invocations", seconds, body.getvalue(), PARQUET)
+        if status in {502, 503, 504}:
+            # The front, or a proxy before the server, speaks for one that is away.
+            raise ScoringAwayError(AWAY)
+        if status != 200:
             # The server's own words may repeat what the customer typed: they stay here.
-            raise ScoringRefusedError(
-                f"The scoring server refused the request ({reply.status_code})."
-            )
-        return str(reply.text)
+            raise ScoringRefusedError(f"The scoring server refused the request ({status}).")
+        return text
 
 
 def _rows(text: str, expected: int) -> list[dict[str, Any]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from dataclasses import replace
 
 import pandas as pd
@@ -17,10 +18,13 @@ from serve.app import challenger, knowledge, scoring
 from serve.customer.moves import Move, smallest_moves
 from serve.forms import customer_form, doubts, groups, typed_customer
 from serve.portraits import customer_map, figures
-from serve.scoring import Answer, ScoringAwayError, ScoringError
+from serve.scoring import AWAY, Answer, ScoringAwayError, ScoringError
 from serve.wording import plain
 
 pages = Blueprint("customer", __name__)
+
+# For all that a page asks of the scoring server: the rest of two seconds is drawing it.
+ASKING_SECONDS = 1.7
 
 
 @pages.get("/")
@@ -29,7 +33,10 @@ def home() -> str:
     model = knowledge().model()
     cards = [(p, figures(p, model)) for p in model.profiles] if model else []
     picture = customer_map(model) if model else None
-    return render_template("home.html", notice=scoring().notice(), cards=cards, map=picture)
+    notice = scoring().notice()
+    return render_template(
+        "home.html", notice=notice, away=notice == AWAY, cards=cards, map=picture
+    )
 
 
 @pages.get("/customer")
@@ -59,7 +66,7 @@ def ask() -> str | tuple[str, int]:
     filled = customer_form(model.schema)
     if not filled.validate_on_submit():
         return _render(filled, model), 422
-    customer = typed_customer(filled, model.schema)
+    customer, deadline = typed_customer(filled, model.schema), time.monotonic() + ASKING_SECONDS
     try:
         answer = scoring().one(decode(customer, model.schema))
     except ScoringError as error:
@@ -73,8 +80,8 @@ def ask() -> str | tuple[str, int]:
         model,
         answer=view,
         doubts=doubts(customer, model.schema),
-        moves=_moves(customer, answer, served),
-        other=_challenger(customer, model) if "challenger" in request.args else None,
+        moves=_moves(customer, answer, served, deadline),
+        other=_challenger(customer, model, deadline) if "challenger" in request.args else None,
         map=picture,
         profiles=served.profiles,
     )
@@ -100,10 +107,10 @@ def what_if() -> tuple[str, int]:
     return render_template("customer/what_if.html", answer=view, before=before), 200
 
 
-def _challenger(customer: pd.DataFrame, model: ModelInfo) -> AnswerView | str:
+def _challenger(customer: pd.DataFrame, model: ModelInfo, deadline: float) -> AnswerView | str:
     """Return what the challenger says, or a sentence on why it does not."""
     try:
-        answer = challenger().one(decode(customer, model.schema))
+        answer = challenger().until(deadline).one(decode(customer, model.schema))
     except ScoringAwayError:
         return "There is no challenger, or it is being started: ask again in a quarter of a minute."
     except ScoringError as error:
@@ -112,12 +119,14 @@ def _challenger(customer: pd.DataFrame, model: ModelInfo) -> AnswerView | str:
     return answer_view(answer, customer, known)
 
 
-def _moves(customer: pd.DataFrame, answer: Answer, model: ModelInfo) -> list[Move] | None:
+def _moves(
+    customer: pd.DataFrame, answer: Answer, model: ModelInfo, deadline: float
+) -> list[Move] | None:
     """Return what would move the customer; None where nobody knows."""
     if not model.book:
         return None
     try:
-        return smallest_moves(customer, answer.segment, model, scoring())
+        return smallest_moves(customer, answer.segment, model, scoring().until(deadline))
     except ScoringError:
         return None
 

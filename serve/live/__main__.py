@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import logging
 import os
 import sys
 from pathlib import Path
@@ -19,6 +20,22 @@ CHALLENGER_IDLE_SECONDS = 600.0
 BIN = Path(sys.executable).parent
 
 
+class Brief(logging.Filter):
+    """Leaves the kind of an error and its place: text and trace may repeat what was sent."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Shorten a record; every one is kept."""
+        kind, error, trace = record.exc_info or (None, None, None)
+        if kind is not None and error is not None:
+            while trace is not None and trace.tb_next is not None:
+                trace = trace.tb_next
+            code = trace.tb_frame.f_code if trace is not None else None
+            where = f" in {Path(code.co_filename).name}:{trace.tb_lineno}" if trace and code else ""
+            record.msg, record.args = f"A request ended with {kind.__name__}{where}.", ()
+            record.exc_info = record.exc_text = None
+        return True
+
+
 def main() -> None:
     """Run until stopped; every scoring server started is stopped too."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -27,12 +44,19 @@ def main() -> None:
     parser.add_argument("--model-name", default=Settings.from_environment().model_name)
     parser.add_argument("--logs", type=Path, default=Path("var/log"))
     asked = parser.parse_args()
-    # MLflow starts its server through the PATH.
-    environment = {"PATH": f"{BIN}{os.pathsep}{os.environ.get('PATH', '')}"}
+    environment = {
+        # MLflow starts its server through the PATH.
+        "PATH": f"{BIN}{os.pathsep}{os.environ.get('PATH', '')}",
+        # Its warnings name columns and parameters that were sent: a customer's value, where
+        # somebody left a header out.
+        "MLFLOW_LOGGING_LEVEL": "ERROR",
+    }
 
     def make(version: str) -> Backend:
         return Backend(str(BIN / "mlflow"), asked.model_name, version, asked.logs, environment)
 
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s")
+    logging.getLogger("aiohttp.server").addFilter(Brief())
     challenger = Supervisor(asked.model_name, make, CHALLENGER, CHALLENGER_IDLE_SECONDS)
     front = create_front(Supervisor(asked.model_name, make), challenger)
     web.run_app(front, host=asked.host, port=asked.port, print=None, access_log=None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -34,6 +35,7 @@ class Backend:
         port = free_port(FIRST_PORT)
         self.url = f"http://127.0.0.1:{port}"
         self.in_flight = 0
+        self.columns: tuple[str, ...] = ()
         self._group = ServiceGroup(log_folder, environment)
         model = ("--model-uri", f"models:/{name}/{version}", "--env-manager", "local")
         where = ("--host", "127.0.0.1", "--port", str(port))
@@ -76,6 +78,7 @@ class Backend:
                 timeout=EXAMPLE_SECONDS,
             )
             answered = reply.ok and len(reply.json()["predictions"]) > 0
+            self.columns = tuple(json.loads(example)["dataframe_split"]["columns"])
         except (requests.RequestException, ValueError, KeyError, TypeError) as error:
             raise ServiceError(f"{self._service.name} did not answer its own example") from error
         if not answered:

@@ -24,6 +24,7 @@ from serve.app import create_app
 from serve.config import Settings
 
 SCHEMA = load_schema("cc_general")
+SECONDS = {"slow": 2.5, "dawdles": 0.8}
 TRACE = 'Traceback (most recent call last): File "/srv/secret.py" canary-trace'
 
 
@@ -55,8 +56,8 @@ class _Handler(BaseHTTPRequestHandler):
         body = table.to_csv(index=False)
         self.server.bodies.append(body)
         mode = self.server.mode
-        if mode == "slow":
-            time.sleep(2.5)
+        if mode in SECONDS:
+            time.sleep(SECONDS[mode])
         if mode == "dies":
             self.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n{")
             self.close_connection = True

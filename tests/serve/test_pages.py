@@ -151,6 +151,19 @@ def test_a_failing_scoring_server_gives_a_human_page(
     assert len(scoring.bodies) == 1
 
 
+def test_a_server_that_dawdles_costs_what_is_only_good_to_know(
+    client: FlaskClient, scoring: Scoring
+) -> None:
+    """Each answer is in time, all of them are not: the segment is told within two seconds."""
+    scoring.mode = "dawdles"
+    start = time.monotonic()
+    reply = client.post("/customer?challenger=1", data=typed(CASH_ADVANCE="0"))
+    assert time.monotonic() - start < 2
+    assert reply.status_code == 200
+    assert '<h2 class="answer-name" id="answer-title">Full payers</h2>' in reply.text
+    assert "There is no challenger, or it is being started" in reply.text
+
+
 def test_customers_go_past_a_proxy(
     client: FlaskClient, scoring: Scoring, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,0 +1,117 @@
+"""What the front refuses by itself, and MLflow's refusals in words of its own.
+
+MLflow's errors repeat what was sent and may carry a stack trace with paths. From its words only
+the kind of mistake is taken, and the names of columns that the model knows.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection
+from dataclasses import dataclass
+from itertools import accumulate
+
+JSON, CSV, PARQUET = "application/json", "text/csv", "application/vnd.apache.parquet"
+TYPES = (JSON, CSV, PARQUET)
+INVOCATIONS = "/invocations"
+PATHS = frozenset({"/ping", "/health", "/version", "/docs", "/openapi.json", INVOCATIONS})
+METHODS = frozenset({"GET", "POST"})
+# A table in JSON is three or four levels deep. Deeper than a thousand MLflow's parser gives up
+# with a trace; so a limit far from both.
+DEEPEST = 32
+STEP = {byte: 1 if byte in b"[{" else -1 for byte in b"[]{}"}
+NOT_BRACKETS = bytes(byte for byte in range(256) if byte not in STEP)
+# What MLflow says, and what people are told.
+KINDS = (
+    ("missing inputs", "columns are missing"),
+    ("finite number", "a value is not finite; correct it, or send null"),
+    ("safely convert", "a column has another type than the model's signature says"),
+    ("Failed to convert", "a value is not a number; correct it, or send null"),
+    ("detail: expected", "detail: expected 'full' or 'basic', the same for every customer"),
+    ("Invalid parameters", "params: expected {'detail': 'full'} or {'detail': 'basic'}"),
+    ("Parameters must be", "params: expected an object"),
+    ("JSON formatted string", "the body is not JSON"),
+    (
+        "exactly one of",
+        "expected a JSON object with exactly one of dataframe_split, dataframe_records, inputs "
+        "and instances",
+    ),
+    ("dataframe_split", "dataframe_split: expected columns, and data with a value for each"),
+    ("split format", "dataframe_split: expected columns, and data with a value for each"),
+    ("records", "dataframe_records: expected a list with an object for each customer"),
+    ("UTF-8", "the body is not UTF-8 text"),
+    ("parse input as a Pandas", "the body is no table of the kind that its content type names"),
+)
+UNKNOWN = "the body is no table of customers"
+HELP = "The page for engineers shows how to ask."
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """A status and a sentence; nothing of what was sent."""
+
+    status: int
+    message: str
+
+    @property
+    def body(self) -> bytes:
+        """The answer, in the form of MLflow's own errors."""
+        code = "INVALID_PARAMETER_VALUE" if self.status == 400 else "BAD_REQUEST"
+        return json.dumps({"error_code": code, "message": self.message}).encode()
+
+
+def refused_path(method: str, path: str) -> Refusal | None:
+    """Return why a request is not handed on, by where it goes; None where it may be."""
+    if path not in PATHS:
+        return Refusal(404, f"There is nothing here: POST customers to {INVOCATIONS}.")
+    if method not in METHODS:
+        return Refusal(405, "Only GET and POST are answered.")
+    return None
+
+
+def known_type(content_type: str) -> str | None:
+    """Return a content type as MLflow wants it; None for one that nobody reads."""
+    kind, *parameters = (part.strip().lower() for part in content_type.split(";"))
+    plain = all(p.replace('"', "") in {"", "charset=utf-8", "header=present"} for p in parameters)
+    return kind if kind in TYPES and plain else None
+
+
+def refused_body(content_type: str, encoding: str) -> Refusal | None:
+    """Return why a body is not read, by its headers; None where it may be."""
+    if encoding.lower() not in {"", "identity"}:
+        return Refusal(415, "Content-Encoding: send the body as it is, not compressed.")
+    if known_type(content_type) is None:
+        return Refusal(415, f"Content-Type: expected one of {', '.join(TYPES)}, in UTF-8.")
+    return None
+
+
+def too_deep(body: bytes) -> Refusal | None:
+    """Return why JSON is not handed on; None where it is no deeper than a table."""
+    brackets = body.translate(None, NOT_BRACKETS)
+    if max(accumulate(map(STEP.__getitem__, brackets)), default=0) > DEEPEST:
+        return Refusal(400, "The customers cannot be scored. The JSON is nested too deeply.")
+    return None
+
+
+def reworded(text: str, columns: Collection[str]) -> Refusal:
+    """Return MLflow's refusal without what was sent, a trace or a path.
+
+    Parameters
+    ----------
+    text
+        Of its answer.
+    columns
+        That the model knows: only these are ever named.
+    """
+    try:
+        found = json.loads(text)["message"]
+    except (json.JSONDecodeError, KeyError, TypeError):
+        found = ""
+    message = str(found)
+    # Before the last of these stands the whole table that was sent.
+    echoes = message.startswith("Failed to predict data")
+    reason = message.rpartition("Error: ")[2] if echoes else message
+    kind = next((told for marker, told in KINDS if marker in reason), UNKNOWN)
+    named = [name for name in columns if f"'{name}'" in reason or f"column {name}" in reason]
+    where = f"{', '.join(named)}: " if named else ""
+    return Refusal(400, f"The customers cannot be scored. {where}{kind}. {HELP}")
