@@ -197,8 +197,8 @@ class ScoringClient:
         body = io.BytesIO()
         customers.to_parquet(body, index=False)
         status, text = self._send("POST", "/invocations", seconds, body.getvalue(), PARQUET)
-        if status in {502, 503, 504}:
-            # The front, or a proxy before the server, speaks for one that is away.
+        if status in {404, 502, 503, 504}:
+            # The front, or a proxy before the server, speaks for one that is away or not there.
             raise ScoringAwayError(AWAY)
         if status != 200:
             # The server's own words may repeat what the customer typed: they stay here.
