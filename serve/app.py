@@ -119,6 +119,7 @@ def _register(app: Flask) -> None:
         versions,
     )
 
+    app.request_class = upload.PageRequest
     for blueprint in (
         customer.pages,
         segments.pages,

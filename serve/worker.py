@@ -9,6 +9,7 @@ from pathlib import Path
 from huey.consumer import Consumer
 
 from serve.config import Settings
+from serve.files.apart import prepare
 from serve.files.jobs import Jobs
 from serve.files.queue import FOLDER, file_queue
 from serve.logs import begin_log
@@ -21,6 +22,7 @@ def main() -> None:
     begin_log()
     instance = Path(os.environ.get("SEGMENTATION_INSTANCE", "var/instance")).resolve()
     settings = Settings.from_environment()
+    prepare()
     queue, put = file_queue(instance, settings)
     jobs = Jobs(instance / FOLDER, settings.keep_seconds)
     jobs.sweep()

@@ -15,10 +15,13 @@ from hypothesis import strategies as st
 from hypothesis.errors import Unsatisfiable
 from schemathesis import Case, GenerationMode
 
+from segmentation.generator import generate
 from segmentation.schema import load_schema
+from tests.soak.odd_parquet import parquet
 
 SCHEMA = load_schema("cc_general")
 NAMES = list(SCHEMA.column_names)
+CUSTOMERS = generate(5, seed=1)[NAMES].astype(float).assign(BALANCE=98765.4321)
 EXAMPLE = dict(SCHEMA.examples[0].values)
 NUMBER, TEXT = 98765.4321, "canary7f3a9"
 PLANTED = (str(NUMBER), TEXT)
@@ -107,7 +110,9 @@ def tables() -> st.SearchStrategy[bytes]:
 def scoring_requests(url: str, heard: Heard, count: int, seed: int) -> None:
     """Ask the scoring server for what its document allows, for what it does not, and worse."""
     schemathesis.openapi.media_type(CSV, tables())
-    schemathesis.openapi.media_type(PARQUET, st.binary(max_size=200).map(lambda b: b"PAR1" + b))
+    good = parquet(CUSTOMERS)
+    broken = st.binary(max_size=200).map(lambda found: good[: len(found)] + found)
+    schemathesis.openapi.media_type(PARQUET, st.sampled_from([good] * 4) | broken)
     api = schemathesis.openapi.from_dict(document(url))
     session = requests.Session()
 

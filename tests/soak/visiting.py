@@ -51,6 +51,10 @@ def visits() -> st.SearchStrategy[Visit]:
     anything = st.dictionaries(odd.filter(bool), odd, max_size=5)
     return st.one_of(
         st.builds(Visit, st.just("GET"), st.sampled_from(PLAIN)),
+        st.builds(Visit, st.just("GET"), st.sampled_from(PLAIN[::-1])),
+        st.builds(Visit, st.just("POST"), query.map("/customer".__add__), customers),
+        st.builds(Visit, st.just("POST"), st.just("/file"), st.just({}),
+                  st.tuples(st.just("customers.csv"), tables())),
         st.builds(Visit, st.just("GET"), st.sampled_from(ODD)),
         st.builds(Visit, st.just("POST"), st.just("/customer"), customers),
         st.builds(Visit, st.just("POST"), query.map("/customer".__add__), spoilt),
@@ -71,7 +75,8 @@ def page_requests(pages: str, heard: Heard, count: int, seed: int) -> None:
     token = person.token()
 
     def visit(asked: Visit) -> None:
-        data, headers, files = asked.data, {}, None
+        # A connection each: one that is kept may be closed by its end just when it is used.
+        data, headers, files = asked.data, {"Connection": "close"}, None
         if isinstance(data, dict):
             data = {**data, "csrf_token": token}
         if asked.kind or isinstance(data, bytes):
