@@ -12,12 +12,12 @@ from multiprocessing import forkserver
 import psutil
 
 from serve.files.jobs import Jobs
-from serve.files.work import MOST_ATTEMPTS, score_job
+from serve.files.work import MOST_ATTEMPTS, give_up, score_job
 from serve.logs import begin_log
 from serve.scoring import ScoringClient
 
 # Reading in pieces takes about half of it, whatever the size of a file.
-MOST_MEGABYTES = 160
+MOST_MEGABYTES = 150
 MOST_SECONDS = 1_800.0
 
 
@@ -34,11 +34,16 @@ def score_apart(token: str, jobs: Jobs, scoring: ScoringClient, challenger: Scor
         process = apart.Process(target=_score, args=(token, jobs, scoring, challenger), daemon=True)
         process.start()
         process.join(MOST_SECONDS)
-        if process.exitcode is None:
+        late = process.exitcode is None
+        if late:
             process.kill()
             process.join()
         job = jobs.find(token)
         if job is None or job.finished:
+            return
+        if late:  # once is enough: others wait
+            give_up(job)
+            jobs.save(job)
             return
 
 

@@ -10,6 +10,8 @@ from segmentation.errors import DataError, Problem
 from segmentation.loading import PARQUET, csv_dialect
 
 PIECE_ROWS, PIECE_CELLS = 10_000, 1_000_000
+# A file says little of it: equal rows take next to no room in Parquet.
+MOST_ROWS = 3_000_000
 MOST_COLUMNS = 5_000
 LONGEST_HEADER = 1 << 22
 
@@ -23,6 +25,20 @@ def about_rows(table: Path) -> int:
         return max(
             0, sum(block.count(b"\n") for block in iter(lambda: stream.read(1 << 20), b"")) - 1
         )
+
+
+def check_rows(rows: int) -> None:
+    """Refuse a file with more customers than the pages score while somebody waits.
+
+    Raises
+    ------
+    DataError
+        When it has more.
+    """
+    if rows > MOST_ROWS:
+        expected = f"at most {MOST_ROWS:,} customers"
+        remedy = "Split the file, or score it with the score command."
+        raise DataError([Problem(None, "too_many_rows", expected, remedy)])
 
 
 def piece_rows(table: Path) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 from contextlib import closing
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +19,7 @@ from segmentation.validation import Validated, validate
 from segmentation.writing import ScoredWriter
 from serve.files.jobs import DONE, FAILED, MENDING, READING, SCORING, Job, Jobs
 from serve.files.mending import cells_to_mend
-from serve.files.sizes import about_rows, piece_rows
+from serve.files.sizes import about_rows, check_rows, piece_rows
 from serve.files.workbook import sheet_to_csv
 from serve.scoring import ScoringClient, ScoringError
 
@@ -60,7 +60,7 @@ def score_job(token: str, jobs: Jobs, scoring: ScoringClient, challenger: Scorin
         return
     job.attempts += 1
     if job.attempts > MOST_ATTEMPTS:
-        _fail(job, "The file could not be read to its end.", "Split it and try again.")
+        give_up(job)
     else:
         _try(job, jobs, scoring, challenger)
     if job.state == DONE:
@@ -101,6 +101,11 @@ def _cut(text: str) -> str:
     return text if len(text) <= MOST_CHARACTERS else f"{text[:MOST_CHARACTERS]}…"
 
 
+def give_up(job: Job) -> None:
+    """Say of a file that nobody could read it to its end."""
+    _fail(job, "The file could not be read to its end.", "Split it and try again.")
+
+
 def _fail(job: Job, failure: str, remedy: str) -> None:
     job.state, job.failure, job.remedy = FAILED, failure, remedy
 
@@ -137,6 +142,8 @@ class _Run:
 def _score(run: _Run, table: Path) -> None:
     job, start, rows = run.job, 0, piece_rows(table)
     job.total, job.preview, job.unlike, job.skipped = about_rows(table), [], 0, 0
+    if job.ending == ".parquet":
+        check_rows(job.total)
     result = run.jobs.result(job)
     draft = result.with_suffix(".part")
     draft.unlink(missing_ok=True)
@@ -148,6 +155,7 @@ def _score(run: _Run, table: Path) -> None:
             for piece in pieces:
                 _piece(run, piece, start, writer)
                 start += len(piece)
+                check_rows(start)
                 job.done, job.total = start, max(job.total, start)
                 run.jobs.save(job)
         if not start:
@@ -177,7 +185,9 @@ def _piece(run: _Run, piece: pd.DataFrame, start: int, writer: ScoredWriter) -> 
     piece = piece.reset_index(drop=True)
     good, found = _good_rows(piece, schema, start, run.bad)
     for warning in found.warnings if found else ():
-        run.notes.setdefault((warning.column, warning.check), []).append(warning)
+        # Without its rows: of millions they would fill the memory, and nobody lists them.
+        kept = replace(warning, rows=())
+        run.notes.setdefault((warning.column, warning.check), []).append(kept)
     if run.bad and not job.anyway:
         return
     job.state = SCORING

@@ -144,7 +144,8 @@ def test_files_no_one_would_want(
         text(TEXT)(odd, 1)
         Sender(running).send("one to warm up", odd)
         before = listing(Path.cwd(), Path.cwd() / ".git") | listing(tmp_path, uploads)
-        folders = (tmp_path / "instance", tmp_path / "log")
+        store = registry.uri.removeprefix("sqlite:///")
+        folders = (tmp_path / "instance", tmp_path / "log", store)
         sender = Sender(running)
         with Watch(running.pid("pages"), running.pid("worker"), *folders) as watch:
             for name, write in chosen:

@@ -32,10 +32,10 @@ class Watch:
     pages, worker
         Ids of the leading processes.
     allowed
-        The only folders in which they may write.
+        Beginnings of the only paths at which they may write.
     """
 
-    def __init__(self, pages: int, worker: int, *allowed: Path) -> None:
+    def __init__(self, pages: int, worker: int, *allowed: Path | str) -> None:
         self.pages = [child.pid for child in psutil.Process(pages).children()]
         self.worker, self.allowed = worker, tuple(map(str, allowed))
         self.elsewhere: set[str] = set()
