@@ -42,16 +42,16 @@ def score_apart(token: str, jobs: Jobs, scoring: ScoringClient, challenger: Scor
         if job is None or job.finished:
             return
         if late:  # once is enough: others wait
-            give_up(job)
-            jobs.save(job)
-            return
+            break
+    give_up(job)
+    jobs.save(job)
 
 
 def prepare() -> None:
     """Start the process whose copies score files; it imports once what all of them need."""
     # Arrow's own allocator reserves a gigabyte at once, which would count as taken.
     os.environ["ARROW_DEFAULT_MEMORY_POOL"] = "system"
-    multiprocessing.set_forkserver_preload(["serve.files.work"])
+    multiprocessing.set_forkserver_preload(["serve.worker"])
     forkserver.ensure_running()
 
 

@@ -70,11 +70,12 @@ def visits() -> st.SearchStrategy[Visit]:
 
 
 def page_requests(pages: str, heard: Heard, count: int, seed: int) -> None:
-    """Visit the pages so often, as one person with a valid session."""
+    """Visit the pages so often, as somebody with a valid session."""
     person = Person(pages)
     token = person.token()
 
     def visit(asked: Visit) -> None:
+        nonlocal person, token
         # A connection each: one that is kept may be closed by its end just when it is used.
         data, headers, files = asked.data, {"Connection": "close"}, None
         if isinstance(data, dict):
@@ -87,5 +88,8 @@ def page_requests(pages: str, heard: Heard, count: int, seed: int) -> None:
             asked.method, pages + asked.path, data=data, files=files, headers=headers, timeout=30
         )
         heard.judge(f"{asked.method} {asked.path}", reply.status_code, reply.text)
+        if asked.path == "/sign-out":  # it forgot the session, and its token with it
+            person = Person(pages)
+            token = person.token()
 
     drawn(visits(), visit, count, seed)
