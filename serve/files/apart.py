@@ -11,7 +11,7 @@ from multiprocessing import forkserver
 
 import psutil
 
-from serve.files.jobs import Jobs
+from serve.files.jobs import Job, Jobs
 from serve.files.work import MOST_ATTEMPTS, give_up, score_job
 from serve.logs import begin_log
 from serve.scoring import ScoringClient
@@ -30,6 +30,7 @@ def score_apart(token: str, jobs: Jobs, scoring: ScoringClient, challenger: Scor
         As of :func:`serve.files.work.score_job`, which gives a file up that always ends so.
     """
     apart = multiprocessing.get_context("forkserver")
+    job: Job | None = None
     for _ in range(MOST_ATTEMPTS + 1):
         process = apart.Process(target=_score, args=(token, jobs, scoring, challenger), daemon=True)
         process.start()
@@ -43,8 +44,9 @@ def score_apart(token: str, jobs: Jobs, scoring: ScoringClient, challenger: Scor
             return
         if late:  # once is enough: others wait
             break
-    give_up(job)
-    jobs.save(job)
+    if job is not None:
+        give_up(job)
+        jobs.save(job)
 
 
 def prepare() -> None:

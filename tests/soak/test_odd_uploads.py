@@ -125,9 +125,11 @@ def age(folder: Path) -> None:
         os.utime(file, (old, old))
 
 
-def listing(folder: Path, but: Path) -> set[Path]:
-    """Return every file below a folder, but not those below another."""
-    return {file for file in folder.rglob("*") if but not in (file, *file.parents)}
+def listing(folder: Path, but: Path | None = None) -> set[Path]:
+    """Return every file below a folder, but not those below another or of developers' tools."""
+    found = {file for file in folder.rglob("*") if but not in (file, *file.parents)}
+    parts = {file: file.relative_to(folder).parts for file in found}
+    return {f for f in found if not any(p.startswith((".", "__pycache__")) for p in parts[f])}
 
 
 @pytest.mark.row("files no one would want")
@@ -143,7 +145,7 @@ def test_files_no_one_would_want(
     with product(registry, tmp_path, url, [front(url, tmp_path)], TMPDIR=str(temporary)) as running:
         text(TEXT)(odd, 1)
         Sender(running).send("one to warm up", odd)
-        before = listing(Path.cwd(), Path.cwd() / ".git") | listing(tmp_path, uploads)
+        before = listing(Path.cwd()) | listing(tmp_path, uploads)
         store = registry.uri.removeprefix("sqlite:///")
         folders = (tmp_path / "instance", tmp_path / "log", store)
         sender = Sender(running)
@@ -153,12 +155,12 @@ def test_files_no_one_would_want(
                 sender.send(name, odd)
                 print(name, sender.last, watch.grown)
         odd.unlink()
-        after = listing(Path.cwd(), Path.cwd() / ".git") | listing(tmp_path, uploads)
+        after = listing(Path.cwd()) | listing(tmp_path, uploads)
         kept = len(list(uploads.iterdir()))
         age(uploads)
         wait_until(lambda: not list(uploads.iterdir()), 60, "deletion of what is too old")
         logs = running.logs()
-    new = {str(path) for path in after - before if "__pycache__" not in path.parts}
+    new = {str(path) for path in after - before}
     figure(
         f"{len(chosen)} files: {len(chosen) - len(sender.wrong)} with a clear refusal or a result "
         f"({dict(sorted(sender.ends.items()))}); memory grew by at most {watch.grown['pages']:.0f} "
