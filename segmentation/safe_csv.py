@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 
-# A formula starts with one of these, or with blanks a spreadsheet drops before them.
-FORMULA = re.compile(r"^\s*[=+\-@|\t\r]")
+# A formula starts with one of these, also in their full-width form, or with what a spreadsheet
+# drops before them: blanks, control characters, marks without width.
+DROPPED = r"\s\x00-\x1f\x7f\u200b-\u200f\u2060\ufeff"
+FORMULA = re.compile(rf"^[{DROPPED}]*[=+\-@|＝＋－＠｜]|^[\t\r\n]")
 
 
 def harmless(value: object) -> object:

@@ -22,8 +22,8 @@ MOST_SHEET_ROWS = 1_048_576
 class ScoredWriter:
     """Writes scored customers by the ending of the path; use it as a context manager.
 
-    Texts that a spreadsheet would run as a formula get an apostrophe in the first column, the
-    only one that comes from the customers' file.
+    Texts that a spreadsheet would run as a formula get an apostrophe: the first column comes
+    from the customers' file, names of segments from whoever gave them.
 
     Parameters
     ----------
@@ -55,8 +55,8 @@ class ScoredWriter:
             self._parquet.write_table(table)
         else:
             text = scored.assign(reasons=scored["reasons"].map(_joined))
-            first = text.columns[0]
-            text[first] = text[first].map(harmless)
+            for name in text.select_dtypes(["object", "string"]):
+                text[name] = _harmless(text[name])
             if self._sheet is None:
                 text.to_csv(self.path, mode="a", header=self._rows == 0, index=False)
             else:
@@ -91,6 +91,11 @@ class ScoredWriter:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+
+def _harmless(texts: pd.Series[str]) -> pd.Series[str]:
+    """Return texts that no spreadsheet runs; most columns repeat a few."""
+    return texts.map({text: harmless(text) for text in texts.dropna().unique()})
 
 
 def _joined(reasons: object) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,6 +17,7 @@ from werkzeug.exceptions import Forbidden, HTTPException
 from serve.config import Settings, secret_key
 from serve.files.queue import file_queue
 from serve.knowledge import Knowledge
+from serve.logs import BRIEF
 from serve.scoring import CHALLENGER_PATH, ScoringClient, ScoringError
 from serve.wording import unbroken, usual
 
@@ -56,6 +58,8 @@ def create_app(config: Mapping[str, Any] | None = None) -> Flask:
     instance = Path(given.pop("INSTANCE", default)).resolve()
     settings = given.pop("SETTINGS", None) or Settings.from_environment()
     app = Flask(__name__, instance_path=str(instance))
+    for logger in (app.logger, logging.getLogger("gunicorn.error")):
+        logger.addFilter(BRIEF)
     app.config.update(
         SECRET_KEY=given.pop("SECRET_KEY", None) or secret_key(instance),
         SESSION_COOKIE_HTTPONLY=True,
@@ -115,6 +119,7 @@ def _register(app: Flask) -> None:
         versions,
     )
 
+    app.request_class = upload.PageRequest
     for blueprint in (
         customer.pages,
         segments.pages,

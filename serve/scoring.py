@@ -8,6 +8,7 @@ import io
 import json
 import time
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Self
@@ -186,7 +187,9 @@ class ScoringClient:
                 return reply.status, (await reply.read()).decode(errors="replace")
 
         try:
-            return asyncio.run(ask())
+            # In a thread of its own: the caller's may run an event loop already.
+            with ThreadPoolExecutor(max_workers=1) as thread:
+                return thread.submit(lambda: asyncio.run(ask())).result()
         except (ClientError, TimeoutError, OSError, ValueError) as error:
             raise ScoringAwayError(AWAY) from error
 
@@ -197,8 +200,8 @@ class ScoringClient:
         body = io.BytesIO()
         customers.to_parquet(body, index=False)
         status, text = self._send("POST", "/invocations", seconds, body.getvalue(), PARQUET)
-        if status in {502, 503, 504}:
-            # The front, or a proxy before the server, speaks for one that is away.
+        if status in {404, 502, 503, 504}:
+            # The front, or a proxy before the server, speaks for one that is away or not there.
             raise ScoringAwayError(AWAY)
         if status != 200:
             # The server's own words may repeat what the customer typed: they stay here.

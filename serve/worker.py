@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import threading
 from pathlib import Path
@@ -10,17 +9,20 @@ from pathlib import Path
 from huey.consumer import Consumer
 
 from serve.config import Settings
+from serve.files.apart import prepare
 from serve.files.jobs import Jobs
 from serve.files.queue import FOLDER, file_queue
+from serve.logs import begin_log
 
 SWEEP_SECONDS = 30.0
 
 
 def main() -> None:
     """Run until stopped; what an earlier worker left unfinished is begun again."""
-    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s")
+    begin_log()
     instance = Path(os.environ.get("SEGMENTATION_INSTANCE", "var/instance")).resolve()
     settings = Settings.from_environment()
+    prepare()
     queue, put = file_queue(instance, settings)
     jobs = Jobs(instance / FOLDER, settings.keep_seconds)
     jobs.sweep()

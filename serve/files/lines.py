@@ -7,6 +7,9 @@ from pathlib import Path
 
 from segmentation.loading import csv_dialect
 
+# The csv module's own limit is 131,072 characters; pandas, which read the file before, has none.
+LONGEST_CELL = 2**31 - 1
+
 
 def line_numbers(path: Path, rows: int) -> list[int]:
     """Return the line, counted from 1, on which each of the first data rows begins.
@@ -22,6 +25,7 @@ def line_numbers(path: Path, rows: int) -> list[int]:
         How many data rows to find.
     """
     encoding, delimiter = csv_dialect(path)
+    csv.field_size_limit(LONGEST_CELL)
     begins: list[int] = []
     with path.open(encoding=encoding, newline="") as text:
         reader = csv.reader(text, delimiter=delimiter)

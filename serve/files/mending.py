@@ -27,7 +27,7 @@ class Cell:
     expected: str
 
 
-def cells_to_mend(problems: list[Problem], table: Path) -> Iterator[Cell]:
+def cells_to_mend(problems: list[Problem], table: Path, piece_rows: int) -> Iterator[Cell]:
     """Yield the first offending cells, by their line in the file.
 
     Parameters
@@ -36,6 +36,8 @@ def cells_to_mend(problems: list[Problem], table: Path) -> Iterator[Cell]:
         With the positions of their rows in the file.
     table
         A CSV or Parquet file that was read before.
+    piece_rows
+        In how many rows at a time.
     """
     every = ((row, number) for number, p in enumerate(problems) for row in p.rows)
     first = heapq.nsmallest(MOST_SHOWN, every)
@@ -44,17 +46,17 @@ def cells_to_mend(problems: list[Problem], table: Path) -> Iterator[Cell]:
     else:
         lines = line_numbers(table, first[-1][0] + 1)
     wanted = sorted({row for row, _ in first})
-    values = _values(table, wanted)
+    values = _values(table, wanted, piece_rows)
     for row, number in first:
         problem = problems[number]
         found = str(values.loc[row, str(problem.column)])[:60]
         yield Cell(lines[row], str(problem.column), found, problem.expected)
 
 
-def _values(table: Path, rows: list[int]) -> pd.DataFrame:
+def _values(table: Path, rows: list[int], piece_rows: int) -> pd.DataFrame:
     """Return some rows of a file, by their position."""
     kept, start = [], 0
-    with closing(read_pieces(table)) as pieces:
+    with closing(read_pieces(table, piece_rows)) as pieces:
         for piece in pieces:
             here = [row for row in rows if start <= row < start + len(piece)]
             kept.append(piece.iloc[[row - start for row in here]].set_axis(here).astype(object))

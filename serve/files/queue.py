@@ -8,6 +8,7 @@ from pathlib import Path
 from huey import SqliteHuey
 
 from serve.config import Settings
+from serve.files.apart import score_apart
 from serve.files.jobs import Jobs
 from serve.files.work import score_job
 from serve.scoring import CHALLENGER_PATH, ScoringClient
@@ -37,8 +38,10 @@ def file_queue(
         for path in ("", CHALLENGER_PATH)
     )
 
+    score = score_job if at_once else score_apart
+
     @queue.task(name="score_file")  # type: ignore[untyped-decorator]
     def score_file(token: str) -> None:
-        score_job(token, jobs, scoring, challenger)
+        score(token, jobs, scoring, challenger)
 
     return queue, score_file

@@ -2,30 +2,42 @@
 
 from __future__ import annotations
 
+import csv
 from contextlib import closing
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import pyarrow.parquet as pq
+from pyarrow.lib import ArrowException
 
 from segmentation.errors import DataError, Problem
 from segmentation.levels import decode
-from segmentation.loading import PARQUET, read_pieces
+from segmentation.loading import read_pieces
 from segmentation.schema import TableSchema
 from segmentation.validation import Validated, validate
 from segmentation.writing import ScoredWriter
 from serve.files.jobs import DONE, FAILED, MENDING, READING, SCORING, Job, Jobs
 from serve.files.mending import cells_to_mend
+from serve.files.sizes import about_rows, check_rows, piece_rows
 from serve.files.workbook import sheet_to_csv
 from serve.scoring import ScoringClient, ScoringError
 
-PIECE_ROWS = 20_000
 MOST_NOTES = 20
+MOST_CHARACTERS = 200
 PREVIEW_ROWS = 20
 MOST_ATTEMPTS = 3
 WORKBOOK = ".xlsx"
+SWALLOWS = (
+    "the table: expected one that can be read piece by piece, found a cell, line or part that "
+    "takes too much memory. Correct it, or split the file."
+)
+NOT_READ = (
+    "the table: expected numbers and texts in rows, found something that cannot be read as such. "
+    "Export it again, as CSV UTF-8."
+)
+# What pandas, Arrow and openpyxl raise on files made to be odd, beside their own kinds.
+UNREADABLE = (TypeError, ValueError, KeyError, IndexError, OverflowError, csv.Error, ArrowException)
 
 
 def score_job(token: str, jobs: Jobs, scoring: ScoringClient, challenger: ScoringClient) -> None:
@@ -48,7 +60,7 @@ def score_job(token: str, jobs: Jobs, scoring: ScoringClient, challenger: Scorin
         return
     job.attempts += 1
     if job.attempts > MOST_ATTEMPTS:
-        _fail(job, "The file could not be read to its end.", "Split it and try again.")
+        give_up(job)
     else:
         _try(job, jobs, scoring, challenger)
     if job.state == DONE:
@@ -63,12 +75,35 @@ def _try(job: Job, jobs: Jobs, scoring: ScoringClient, challenger: ScoringClient
         run = _Run(job, jobs, scoring, challenger if job.compare else None)
         _score(run, _table(job, jobs))
     except DataError as error:
-        job.state, job.whole = MENDING, [str(problem) for problem in error.problems]
+        problems = [str(problem) for problem in error.problems]
+        _mend(job, [SWALLOWS] if any("out of memory" in text for text in problems) else problems)
+    except MemoryError:
+        _mend(job, [SWALLOWS])
+    except UNREADABLE:
+        _mend(job, [NOT_READ])
     except ScoringError as error:
         _fail(job, str(error), error.remedy)
     except OSError as error:
+        if error.errno is None:  # Arrow's, of a file it cannot read
+            _mend(job, [NOT_READ])
+            return
         # The reason only: a path is nobody's business.
         _fail(job, f"The server could not keep the result: {error.strerror}.", "Try again later.")
+
+
+def _mend(job: Job, problems: list[str]) -> None:
+    more = [f"… and {len(problems) - MOST_NOTES:,} more."] if len(problems) > MOST_NOTES else []
+    job.state, job.whole = MENDING, [*map(_cut, problems[:MOST_NOTES]), *more]
+
+
+def _cut(text: str) -> str:
+    """Return the beginning of a text that may have any length."""
+    return text if len(text) <= MOST_CHARACTERS else f"{text[:MOST_CHARACTERS]}…"
+
+
+def give_up(job: Job) -> None:
+    """Say of a file that nobody could read it to its end."""
+    _fail(job, "The file could not be read to its end.", "Split it and try again.")
 
 
 def _fail(job: Job, failure: str, remedy: str) -> None:
@@ -105,25 +140,28 @@ class _Run:
 
 
 def _score(run: _Run, table: Path) -> None:
-    job, start = run.job, 0
-    job.total, job.preview, job.unlike, job.skipped = _rows(table), [], 0, 0
+    job, start, rows = run.job, 0, piece_rows(table)
+    job.total, job.preview, job.unlike, job.skipped = about_rows(table), [], 0, 0
+    if job.ending == ".parquet":
+        check_rows(job.total)
     result = run.jobs.result(job)
     draft = result.with_suffix(".part")
     draft.unlink(missing_ok=True)
     try:
         with (
-            closing(read_pieces(table, PIECE_ROWS, run.identifiers)) as pieces,
+            closing(read_pieces(table, rows, run.identifiers)) as pieces,
             ScoredWriter(draft, job.ending) as writer,
         ):
             for piece in pieces:
                 _piece(run, piece, start, writer)
                 start += len(piece)
+                check_rows(start)
                 job.done, job.total = start, max(job.total, start)
                 run.jobs.save(job)
         if not start:
             raise DataError([Problem(None, "no_rows", "at least one row", "Check the export.")])
         if run.bad and not job.anyway:
-            job.cells = [asdict(cell) for cell in cells_to_mend(run.bad, table)]
+            job.cells = [asdict(cell) for cell in cells_to_mend(run.bad, table, rows)]
             job.more = sum(len(p.rows) for p in run.bad) - len(job.cells)
             job.skipped = len({row for problem in run.bad for row in problem.rows})
             job.state = MENDING
@@ -147,7 +185,9 @@ def _piece(run: _Run, piece: pd.DataFrame, start: int, writer: ScoredWriter) -> 
     piece = piece.reset_index(drop=True)
     good, found = _good_rows(piece, schema, start, run.bad)
     for warning in found.warnings if found else ():
-        run.notes.setdefault((warning.column, warning.check), []).append(warning)
+        # Without its rows: of millions they would fill the memory, and nobody lists them.
+        kept = replace(warning, rows=())
+        run.notes.setdefault((warning.column, warning.check), []).append(kept)
     if run.bad and not job.anyway:
         return
     job.state = SCORING
@@ -246,20 +286,9 @@ def _problems_of(
 
 
 def _plain(value: object) -> object:
+    if isinstance(value, str):
+        return _cut(value)
     return ", ".join(value) if isinstance(value, list) else getattr(value, "item", lambda: value)()
-
-
-def _rows(table: Path) -> int:
-    """Return about how many rows a file has, quickly."""
-    if table.suffix.lower() in PARQUET:
-        try:
-            return int(pq.ParquetFile(table).metadata.num_rows)
-        except (OSError, ValueError):
-            return 0
-    with table.open("rb") as stream:
-        return max(
-            0, sum(block.count(b"\n") for block in iter(lambda: stream.read(1 << 20), b"")) - 1
-        )
 
 
 def _note(found: list[Problem]) -> str:

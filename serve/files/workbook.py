@@ -11,9 +11,9 @@ from openpyxl import load_workbook
 from openpyxl.utils.exceptions import InvalidFileException
 
 from segmentation.errors import DataError, Problem
+from serve.files.sizes import MOST_COLUMNS
 
 MOST_UNPACKED = 1024**3
-MOST_COLUMNS = 5_000
 
 
 def sheet_to_csv(workbook: Path, target: Path) -> None:

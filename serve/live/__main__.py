@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import logging
 import os
 import sys
 from pathlib import Path
@@ -15,25 +14,10 @@ from serve.config import Settings
 from serve.live.backend import Backend
 from serve.live.front import create_front
 from serve.live.supervisor import Supervisor
+from serve.logs import begin_log
 
 CHALLENGER_IDLE_SECONDS = 600.0
 BIN = Path(sys.executable).parent
-
-
-class Brief(logging.Filter):
-    """Leaves the kind of an error and its place: text and trace may repeat what was sent."""
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        """Shorten a record; every one is kept."""
-        kind, error, trace = record.exc_info or (None, None, None)
-        if kind is not None and error is not None:
-            while trace is not None and trace.tb_next is not None:
-                trace = trace.tb_next
-            code = trace.tb_frame.f_code if trace is not None else None
-            where = f" in {Path(code.co_filename).name}:{trace.tb_lineno}" if trace and code else ""
-            record.msg, record.args = f"A request ended with {kind.__name__}{where}.", ()
-            record.exc_info = record.exc_text = None
-        return True
 
 
 def main() -> None:
@@ -55,8 +39,7 @@ def main() -> None:
     def make(version: str) -> Backend:
         return Backend(str(BIN / "mlflow"), asked.model_name, version, asked.logs, environment)
 
-    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s")
-    logging.getLogger("aiohttp.server").addFilter(Brief())
+    begin_log()
     challenger = Supervisor(asked.model_name, make, CHALLENGER, CHALLENGER_IDLE_SECONDS)
     front = create_front(Supervisor(asked.model_name, make), challenger)
     web.run_app(front, host=asked.host, port=asked.port, print=None, access_log=None)

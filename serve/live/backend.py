@@ -35,6 +35,7 @@ class Backend:
         port = free_port(FIRST_PORT)
         self.url = f"http://127.0.0.1:{port}"
         self.in_flight = 0
+        self.example = ""
         self.columns: tuple[str, ...] = ()
         self._group = ServiceGroup(log_folder, environment)
         model = ("--model-uri", f"models:/{name}/{version}", "--env-manager", "local")
@@ -78,6 +79,7 @@ class Backend:
                 timeout=EXAMPLE_SECONDS,
             )
             answered = reply.ok and len(reply.json()["predictions"]) > 0
+            self.example = example
             self.columns = tuple(json.loads(example)["dataframe_split"]["columns"])
         except (requests.RequestException, ValueError, KeyError, TypeError) as error:
             raise ServiceError(f"{self._service.name} did not answer its own example") from error

@@ -10,8 +10,10 @@ from dataclasses import asdict
 from aiohttp import ClientError, ClientSession, ClientTimeout, DummyCookieJar, hdrs, web
 
 from serve.live.backend import Backend
+from serve.live.describing import described
 from serve.live.supervisor import Supervisor
 from serve.live.wording import (
+    DOCUMENT,
     INVOCATIONS,
     JSON,
     Refusal,
@@ -72,7 +74,8 @@ async def _running(app: web.Application) -> AsyncIterator[None]:
 
 
 async def _count(request: web.Request, response: web.StreamResponse) -> None:
-    request.app[ANSWERS][str(response.status)] += 1
+    if request.path != STATE:
+        request.app[ANSWERS][str(response.status)] += 1
 
 
 async def _state(request: web.Request) -> web.Response:
@@ -135,7 +138,8 @@ async def _forward(
                     patience.reschedule(asyncio.get_running_loop().time() + PATIENCE_SECONDS)
                     await asyncio.sleep(RETRY_SECONDS)
     except TimeoutError:
-        pass
+        if supervisor.missing:
+            return _refused(Refusal(404, supervisor.problem))
     problem = supervisor.problem or "The scoring server does not answer."
     return web.json_response({"error": problem}, status=503, headers={"Retry-After": "10"})
 
@@ -162,5 +166,7 @@ async def _ask(
     if kind and reply.status in {400, 500}:
         # A version answers its own example before it serves: what makes it fail is the request.
         return _refused(reworded(content.decode(errors="replace"), backend.columns))
+    if path == DOCUMENT and reply.ok:
+        content = described(content, backend.example)
     shown = reply.headers.get(hdrs.CONTENT_TYPE, JSON)
     return web.Response(status=reply.status, body=content, headers={hdrs.CONTENT_TYPE: shown})

@@ -14,7 +14,8 @@ from itertools import accumulate
 JSON, CSV, PARQUET = "application/json", "text/csv", "application/vnd.apache.parquet"
 TYPES = (JSON, CSV, PARQUET)
 INVOCATIONS = "/invocations"
-PATHS = frozenset({"/ping", "/health", "/version", "/docs", "/openapi.json", INVOCATIONS})
+DOCUMENT = "/openapi.json"
+PATHS = frozenset({"/ping", "/health", "/version", "/docs", DOCUMENT, INVOCATIONS})
 METHODS = frozenset({"GET", "POST"})
 # A table in JSON is three or four levels deep. Deeper than a thousand MLflow's parser gives up
 # with a trace; so a limit far from both.

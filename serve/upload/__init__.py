@@ -23,8 +23,10 @@ from serve.app import knowledge, settings
 from serve.files.jobs import DONE, FAILED, MENDING, WAITING, Job, Jobs
 from serve.files.queue import FOLDER
 from serve.forms import UploadForm
+from serve.upload.receiving import PageRequest
 from serve.wording import how_sure, sure
 
+__all__ = ["PageRequest", "pages"]
 pages = Blueprint("upload", __name__)
 
 SESSION_KEY = "files"

@@ -13,10 +13,13 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from segmentation.generator import generate
+from segmentation.writing import ScoredWriter
 from serve.config import Settings
+from serve.files.apart import score_apart
 from serve.files.jobs import Jobs
 from serve.files.queue import FOLDER, file_queue
 from serve.files.workbook import MOST_UNPACKED
+from serve.scoring import ScoringClient
 from tests.serve.conftest import SCHEMA, Scoring, scored
 
 
@@ -177,6 +180,36 @@ def test_a_workbook_that_unpacks_to_gigabytes_is_not_unpacked(client: FlaskClien
     assert time.monotonic() - start < 2
 
 
+@pytest.mark.parametrize("ending", [".csv", ".parquet"])
+def test_more_customers_than_anybody_waits_for_are_refused(
+    client: FlaskClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ending: str
+) -> None:
+    """Equal rows take next to no room in a file; the limit is on rows, and says what to do."""
+    monkeypatch.setattr("serve.files.sizes.MOST_ROWS", 20)
+    path = tmp_path / f"many{ending}"
+    table = generate(30, seed=4)
+    (table.to_csv if ending == ".csv" else table.to_parquet)(path, index=False)
+    page = send(client, path.read_bytes())
+    assert page.status_code == 422
+    assert "at most 20 customers. Split the file" in page.text
+
+
+def test_a_file_that_takes_too_long_is_given_up_once(
+    tmp_path: Path, scoring: Scoring, customers_csv: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its process is ended and not begun again: others wait behind it."""
+    monkeypatch.setattr("serve.files.apart.MOST_SECONDS", 0.01)
+    jobs, asked = Jobs(tmp_path / FOLDER, 3600), ScoringClient(scoring.url, 1, 60)
+    slow = jobs.new(".csv", "slow.csv", SCHEMA, {})
+    jobs.upload(slow).write_bytes(customers_csv)
+    jobs.save(slow)
+    score_apart(slow.token, jobs, asked, asked)
+    ended = jobs.find(slow.token)
+    assert ended is not None
+    assert (ended.state, ended.failure) == ("failed", "The file could not be read to its end.")
+    assert scoring.bodies == []
+
+
 def test_no_file_is_a_mistake_too(client: FlaskClient) -> None:
     """Sending the form without a file says what is missing."""
     reply = client.post("/file", data={})
@@ -239,11 +272,24 @@ def test_identifiers_that_are_formulas_come_back_harmless(
 ) -> None:
     """A spreadsheet that opens the download runs nothing."""
     lines = customers_csv.decode().splitlines()
-    for number, start in enumerate(["=1+1", "+1", "-1", "@x", "|x", " =1", "\t=1"], start=1):
+    starts = ["=1+1", "+1", "-1", "@x", "|x", " =1", "\t=1", "\ufeff=1", "＝1", "\t1"]
+    for number, start in enumerate(starts, start=1):
         lines[number] = ",".join([start, *lines[number].split(",")[1:]])
     text = fetched(client, send(client, "\n".join(lines).encode()).address).decode()
-    for start in ("'=1+1", "'+1", "'-1", "'@x", "'|x", "' =1", "'\t=1"):
-        assert f"\n{start}," in text
+    for start in starts:
+        assert f"\n'{start}," in text
+
+
+@pytest.mark.parametrize("ending", [".csv", ".xlsx"])
+def test_names_that_are_formulas_come_back_harmless(tmp_path: Path, ending: str) -> None:
+    """People name segments: what they type is as little run as what is in the file."""
+    row = {"CUST_ID": "a", "segment": 1, "segment_name": "\t=1", "reasons": ["=1", "B"]}
+    with ScoredWriter(tmp_path / f"scored{ending}") as writer:
+        writer.write(pd.DataFrame([row, row]))
+    read = pd.read_csv if ending == ".csv" else pd.read_excel
+    frame = read(tmp_path / f"scored{ending}")
+    assert list(frame["segment_name"]) == ["'\t=1"] * 2
+    assert list(frame["reasons"]) == ["'=1, B"] * 2
 
 
 def test_an_unfinished_file_is_done_after_a_restart(

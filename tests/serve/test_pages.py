@@ -1,5 +1,6 @@
 """What a person sees: the form, the answer, the file, and what goes wrong."""
 
+import asyncio
 import logging
 import re
 import threading
@@ -162,6 +163,16 @@ def test_a_server_that_dawdles_costs_what_is_only_good_to_know(
     assert reply.status_code == 200
     assert '<h2 class="answer-name" id="answer-title">Full payers</h2>' in reply.text
     assert "There is no challenger, or it is being started" in reply.text
+
+
+def test_a_caller_with_an_event_loop_gets_an_answer(client: FlaskClient) -> None:
+    """A notebook, or an asynchronous server around the pages, runs one in the same thread."""
+
+    async def ask() -> int:
+        return client.post("/customer", data=typed()).status_code
+
+    with ThreadPoolExecutor(1) as thread:  # this one may have a browser's loop
+        assert thread.submit(lambda: asyncio.run(ask())).result() == 200
 
 
 def test_customers_go_past_a_proxy(
