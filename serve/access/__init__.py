@@ -147,7 +147,8 @@ def _admit() -> BaseResponse | None:
 
 def _from_here() -> bool:
     """Tell whether this machine asks, by its own name, without a proxy between."""
-    host = (urlsplit(f"//{request.host}").hostname or "").lower()
+    # A name before an @ is no part of a host; urlsplit would leave it out.
+    host = "" if "@" in request.host else (urlsplit(f"//{request.host}").hostname or "").lower()
     address = request.remote_addr
     try:
         near = address is None or ip_address(address).is_loopback
