@@ -158,7 +158,8 @@ def main(model_name: str, alias: str) -> None:
 @contextmanager
 def _copy(uri: str) -> Iterator[Path]:
     """Yield a copy of a model's files without what loading them leaves behind."""
-    with tempfile.TemporaryDirectory() as name:
+    # MLflow's threads may still write when one of them has failed.
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as name:
         folder = Path(name) / "model"
         folder.mkdir()
         try:
