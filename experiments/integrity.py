@@ -42,6 +42,8 @@ LOADED = {
     "python_model": None,
     "artifacts": None,
 }
+# What YAML that is none, or is nested without end, raises.
+DEEP = (yaml.YAMLError, RecursionError)
 # Written by MLflow and Python when a model is loaded from where it lies; never taken along.
 BESIDE = ("registered_model_meta", "__pycache__")
 
@@ -115,7 +117,7 @@ def _manifest(version: ModelVersion) -> dict[str, str]:
         raise ModelFileError(f"{where}: its manifest {path} changed since it was registered")
     try:
         return {str(file): str(value) for file, value in json.loads(text).items()}
-    except (ValueError, AttributeError) as error:
+    except (ValueError, AttributeError, RecursionError) as error:
         raise ModelFileError(f"{where}: its manifest {path} is no list of digests") from error
 
 
@@ -125,7 +127,7 @@ def _check_loader(folder: Path, where: str) -> None:
         about = yaml.safe_load((folder / "MLmodel").read_text(encoding="utf-8"))
         (flavor,) = about["flavors"].items()
         kind, named = flavor[0], dict(flavor[1])
-    except (OSError, ValueError, yaml.YAMLError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, *DEEP) as error:
         raise ModelFileError(f"{where}: MLmodel does not describe one flavour of model") from error
     found = {"flavour": kind, **{key: named.get(key) for key in LOADED}}
     for key, expected in {"flavour": "python_function", **LOADED}.items():

@@ -175,7 +175,7 @@ def _write_json(path: Path, data: Any) -> None:
 def _read_json(path: Path) -> dict[str, Any]:
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+    except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ModelFileError(f"{path.name} is not JSON: {error}. Copy it again.") from error
     if not isinstance(data, dict):
         raise ModelFileError(f"{path.name} holds a {type(data).__name__}: expected an object")

@@ -140,7 +140,7 @@ def test_no_identifier_is_in_what_a_search_leaves(
     planted, _ = found_in(workplace.data, WANTED)
     left = list((workplace.work / "tmp").rglob("*.judge"))
     figure(
-        f"14 commands, {files:,} files looked through for {len(WANTED)} patterns of 5,400 planted "
+        f"14 commands, {files:,} files looked through for {len(WANTED)} patterns of 6,000 planted "
         f"identifiers and 5 cells: {len(found)} found ({len(planted)} where they were planted)"
     )
     assert (found, left) == ([], [])
