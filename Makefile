@@ -2,6 +2,8 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+ROOMS := segmentation experiments serve
+SBOM ?= var/sbom.json
 UV_PIN = $(shell sed -n 's/^\(uv==[^ ]*\).*/\1/p' requirements.lock)
 
 # Compiled bytecode makes every later start seconds faster; some shells switch it off.
@@ -9,7 +11,7 @@ unexport PYTHONDONTWRITEBYTECODE
 export MLFLOW_DISABLE_TELEMETRY := true
 
 .DEFAULT_GOAL := help
-.PHONY: help setup spark demo serve test soak bench lint format lock screenshots clean
+.PHONY: help setup spark demo serve test soak bench lint audit sbom format lock screenshots clean
 
 help: ## List the commands
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -55,6 +57,19 @@ lint: setup ## Check style and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/bandit --quiet --recursive -ll $(ROOMS)
+
+audit: setup ## Look for unsafe code and for known holes in what is installed (asks PyPI)
+	$(BIN)/bandit --quiet --recursive -ll $(ROOMS)
+	@for lock in requirements.lock requirements-spark.lock; do \
+		$(BIN)/pip-audit --strict --disable-pip --require-hashes --requirement $$lock || \
+		{ echo "$$lock is not audited: a package in it has a known hole, or could not be checked (see above)."; exit 1; }; \
+	done
+
+sbom: setup ## Write what is installed as a CycloneDX bill of materials (SBOM=var/sbom.json)
+	@mkdir -p $(dir $(SBOM))
+	@$(BIN)/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible --output-file $(SBOM) $(BIN)/python
+	@echo "$(SBOM): $$(grep -c '"purl"' $(SBOM)) packages"
 
 format: setup ## Format the code
 	$(BIN)/ruff check --fix .

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import hmac
 import json
+import os
 import shutil
 import sys
 import tempfile
@@ -18,15 +20,30 @@ from mlflow import MlflowClient
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 
+from experiments.packaging import DATA
 from experiments.store import prepare_tracking, quiet
 from experiments.trail import CHAMPION, version_of
 from segmentation.digests import compare, digests
 from segmentation.errors import ModelFileError
+from segmentation.storage import check_safe
 
 FOLDER = "manifests"
 # On a version: the digest of its manifest, which lies among the artifacts of its run.
 DIGEST = "manifest"
-LOADER = "experiments.scoring_model"
+# On a version: who has the key vouches for its manifest. Without a key whoever may write to the
+# registry is trusted with what the scoring server runs.
+KEY, SIGNATURE = "SEGMENTATION_SIGNING_KEY", "manifest_signature"
+# All that MLmodel may name to be loaded: our code, our data, as this project packages them.
+LOADED = {
+    "loader_module": "experiments.scoring_model",
+    "data": f"data/{DATA}",
+    "code": "code",
+    "model_code_path": None,
+    "python_model": None,
+    "artifacts": None,
+}
+# What YAML that is none, or is nested without end, raises.
+DEEP = (yaml.YAMLError, RecursionError)
 # Written by MLflow and Python when a model is loaded from where it lies; never taken along.
 BESIDE = ("registered_model_meta", "__pycache__")
 
@@ -47,7 +64,7 @@ def seal(client: MlflowClient, run_id: str, model_uri: str) -> dict[str, str]:
         text = json.dumps(digests(folder), indent=1, sort_keys=True)
     digest = hashlib.sha256(text.encode()).hexdigest()
     client.log_text(run_id, text, f"{FOLDER}/{digest}.json")
-    return {DIGEST: digest}
+    return {DIGEST: digest, **({SIGNATURE: _signature(digest)} if os.environ.get(KEY) else {})}
 
 
 @contextmanager
@@ -68,7 +85,12 @@ def verified(client: MlflowClient, name: str, version: str) -> Iterator[Path]:
     with _copy(f"models:/{name}/{version}") as folder:
         compare(expected, digests(folder), f"{name} version {version}")
         _check_loader(folder, f"{name} version {version}")
+        check_safe(folder / "data" / DATA)
         yield folder
+
+
+def _signature(digest: str) -> str:
+    return hmac.new(os.environ[KEY].encode(), digest.encode(), "sha256").hexdigest()
 
 
 def _manifest(version: ModelVersion) -> dict[str, str]:
@@ -79,6 +101,13 @@ def _manifest(version: ModelVersion) -> dict[str, str]:
             f"{where} has no tag {DIGEST!r}: nobody vouches for its files. Register it with "
             "`mlflow run .`, not by hand."
         )
+    if os.environ.get(KEY):
+        signed = version.tags.get(SIGNATURE, "")
+        if not hmac.compare_digest(signed.encode(), _signature(digest).encode()):
+            raise ModelFileError(
+                f"{where} is not signed with the key in {KEY}: nobody who has it vouches for its "
+                "files. Register it again where that key is set."
+            )
     path = f"{FOLDER}/{digest}.json"
     try:
         text = mlflow.artifacts.load_text(f"runs:/{version.run_id}/{path}")
@@ -86,15 +115,27 @@ def _manifest(version: ModelVersion) -> dict[str, str]:
         raise ModelFileError(f"{where}: its manifest {path} is not among its run's") from error
     if hashlib.sha256(text.encode()).hexdigest() != digest:
         raise ModelFileError(f"{where}: its manifest {path} changed since it was registered")
-    return {str(file): str(value) for file, value in json.loads(text).items()}
+    try:
+        return {str(file): str(value) for file, value in json.loads(text).items()}
+    except (ValueError, AttributeError, RecursionError) as error:
+        raise ModelFileError(f"{where}: its manifest {path} is no list of digests") from error
 
 
 def _check_loader(folder: Path, where: str) -> None:
     """Refuse a model that is not ours to load: MLflow runs the loader that `MLmodel` names."""
-    about = yaml.safe_load((folder / "MLmodel").read_text(encoding="utf-8"))
-    loader = about.get("flavors", {}).get("python_function", {}).get("loader_module")
-    if loader != LOADER:
-        raise ModelFileError(f"{where}: MLmodel names the loader {loader!r}: expected {LOADER!r}")
+    try:
+        about = yaml.safe_load((folder / "MLmodel").read_text(encoding="utf-8"))
+        (flavor,) = about["flavors"].items()
+        kind, named = flavor[0], dict(flavor[1])
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, *DEEP) as error:
+        raise ModelFileError(f"{where}: MLmodel does not describe one flavour of model") from error
+    found = {"flavour": kind, **{key: named.get(key) for key in LOADED}}
+    for key, expected in {"flavour": "python_function", **LOADED}.items():
+        if found[key] != expected:
+            raise ModelFileError(
+                f"{where}: MLmodel names the {key} {found[key]!r}: expected {expected!r}. Do not "
+                "trust it; register models with `mlflow run .`."
+            )
 
 
 @click.command()
@@ -119,10 +160,17 @@ def main(model_name: str, alias: str) -> None:
 @contextmanager
 def _copy(uri: str) -> Iterator[Path]:
     """Yield a copy of a model's files without what loading them leaves behind."""
-    with tempfile.TemporaryDirectory() as name:
+    # MLflow's threads may still write when one of them has failed.
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as name:
         folder = Path(name) / "model"
         folder.mkdir()
-        mlflow.artifacts.download_artifacts(uri, dst_path=str(folder))
+        try:
+            mlflow.artifacts.download_artifacts(uri, dst_path=str(folder))
+        except OSError as error:
+            raise ModelFileError(
+                f"{uri} cannot be copied ({type(error).__name__}): a file of it is not where it "
+                "should be. Register it again."
+            ) from error
         for beside in BESIDE:
             for path in list(folder.rglob(beside)):
                 shutil.rmtree(path) if path.is_dir() else path.unlink()

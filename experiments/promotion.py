@@ -231,7 +231,8 @@ def integrity_gates(client: MlflowClient, name: str, version: str) -> Iterator[G
         with verified(client, name, version) as folder:
             yield Gate("files as registered", True, "every digest matches", final=True)
             yield _answers(str(folder))
-    except SegmentationError as error:
+    except (SegmentationError, MlflowException) as error:
+        # Also where MLflow cannot or will not fetch them: what nobody saw is not promoted.
         yield Gate("files as registered", False, str(error), final=True)
 
 

@@ -168,7 +168,7 @@ def describe(name: str = MODEL_NAME, alias: str = CHAMPION) -> ModelInfo:
         run = client.get_run(str(found.run_id))
         tags = client.get_registered_model(name).tags
         given = _by_segment(tags, NAME)
-    except (MlflowException, OSError, ValueError) as error:
+    except (MlflowException, OSError, ValueError, RecursionError) as error:
         raise RegistryError(
             f"no description of {name}@{alias} in the registry at {mlflow.get_tracking_uri()}: "
             f"{error}"

@@ -259,7 +259,8 @@ def _warm() -> None:
 
 @lru_cache(2)
 def _load(path: Path) -> Judge:
-    judge: Judge = pickle.loads(path.read_bytes())  # noqa: S301 - written by our own parent
+    # In a folder that only this user may enter, written by our own parent.
+    judge: Judge = pickle.loads(path.read_bytes())  # noqa: S301 # nosec B301
     return judge
 
 

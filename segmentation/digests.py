@@ -47,7 +47,7 @@ def check_seal(directory: Path) -> None:
         raise ModelFileError(
             f"{directory.name} lacks {MANIFEST}: copy the whole folder again"
         ) from error
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise ModelFileError(f"{MANIFEST} is not a list of digests. {TRUST}") from error
     compare(known, digests(directory), str(directory))
 

@@ -146,5 +146,5 @@ class SegmenterSpec:
         try:
             raw = json.loads(text)
             return cls(**{**raw, "preprocessing": Preprocessing(**raw["preprocessing"])})
-        except (json.JSONDecodeError, KeyError, TypeError) as error:
+        except (json.JSONDecodeError, KeyError, TypeError, RecursionError) as error:
             raise SpecError(f"not a segmenter spec: {error}") from error

@@ -80,6 +80,20 @@ class Stored:
         return cls(recipe, arrays, _read_json(directory / DESCRIPTION))
 
 
+def check_safe(directory: Path) -> None:
+    """Look at a folder without building anything from it.
+
+    Raises
+    ------
+    ModelFileError
+        When a file is missing, changed or no part of a model, or an array is more than numbers
+        and texts: such an array would run code when it is read.
+    """
+    _check_files(directory)
+    check_seal(directory)
+    _read_arrays(directory / ARRAYS)
+
+
 def segmenter_recipe(segmenter: Segmenter) -> dict[str, Any]:
     """Return what a fitted segmenter is made of, as JSON data."""
     return {
@@ -161,7 +175,7 @@ def _write_json(path: Path, data: Any) -> None:
 def _read_json(path: Path) -> dict[str, Any]:
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+    except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ModelFileError(f"{path.name} is not JSON: {error}. Copy it again.") from error
     if not isinstance(data, dict):
         raise ModelFileError(f"{path.name} holds a {type(data).__name__}: expected an object")

@@ -8,11 +8,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from flask import Flask, Response, current_app, render_template, request
+from flask import Flask, Response, current_app, render_template, request, session
 from flask_bootstrap import Bootstrap5
 from flask_wtf import CSRFProtect
 from flask_wtf.csrf import CSRFError
-from werkzeug.exceptions import Forbidden, HTTPException
+from werkzeug.exceptions import Forbidden, HTTPException, SecurityError
 
 from serve.config import Settings, secret_key
 from serve.files.queue import file_queue
@@ -30,8 +30,11 @@ HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "same-origin",
     "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "X-Frame-Options": "DENY",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
 }
+YEAR = f"max-age={365 * 24 * 3600}"
 WORDS = {
     400: ("That request cannot be read", "Go back, reload the page and try again."),
     403: ("Not allowed", "You may not see this page."),
@@ -65,6 +68,7 @@ def create_app(config: Mapping[str, Any] | None = None) -> Flask:
         SESSION_COOKIE_HTTPONLY=True,
         SESSION_COOKIE_SAMESITE="Strict",
         SESSION_COOKIE_SECURE=settings.https,
+        TRUSTED_HOSTS=list(settings.hosts) or None,
         MAX_CONTENT_LENGTH=int(settings.upload_megabytes * 1024 * 1024),
         BOOTSTRAP_SERVE_LOCAL=True,
     )
@@ -134,6 +138,7 @@ def _register(app: Flask) -> None:
     app.context_processor(_for_every_page)
     app.after_request(_secure)
     app.register_error_handler(CSRFError, _stale)
+    app.register_error_handler(SecurityError, _other_name)
     app.register_error_handler(HTTPException, _http_error)
     app.register_error_handler(ScoringError, _no_answer)
 
@@ -145,6 +150,8 @@ def _for_every_page() -> dict[str, Any]:
 def _secure(response: Response) -> Response:
     for name, value in HEADERS.items():
         response.headers.setdefault(name, value)
+    if settings().https:
+        response.headers["Strict-Transport-Security"] = YEAR
     if request.endpoint not in {"static", "bootstrap.static"}:
         response.headers["Cache-Control"] = "no-store"
     return response
@@ -154,7 +161,16 @@ def _page(code: int, title: str, remedy: str) -> tuple[str, int]:
     return render_template("errors/error.html", code=code, title=title, remedy=remedy), code
 
 
+def _other_name(error: SecurityError) -> Response:  # noqa: ARG001 - Flask passes it
+    """Refuse a request for another host; no page, whose links would need the host."""
+    text = "These pages are not reached under this name. Theirs are in SEGMENTATION_HOSTS.\n"
+    return Response(text, 400, mimetype="text/plain")
+
+
 def _stale(error: CSRFError) -> tuple[str, int]:  # noqa: ARG001 - Flask passes it
+    if not session:
+        remedy = "Let these pages keep a cookie. Signed in, it travels over HTTPS only."
+        return _page(400, "Your browser sent no cookie", remedy)
     return _page(400, "This page was open for too long", "Reload it and send the form again.")
 
 

@@ -38,6 +38,9 @@ class Settings:
         File of people who may sign in; empty lets in everybody on this machine, nobody else.
     https
         Whether people reach the pages over HTTPS: then cookies travel over nothing else.
+    hosts
+        Names under which people reach the pages; a leading dot lets in subdomains. Empty for
+        any: a name that is not this machine's own is let in only where people sign in.
     """
 
     scoring_url: str = "http://127.0.0.1:5001"
@@ -49,6 +52,7 @@ class Settings:
     keep_seconds: float = 3600.0
     https: bool = False
     auth: str = ""
+    hosts: tuple[str, ...] = ()
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Settings:
@@ -59,14 +63,18 @@ class Settings:
         SettingError
             When a number is not one above 0.
         """
+        auth = environment.get("SEGMENTATION_AUTH", cls.auth)
+        # A password must not cross a network in the clear because a setting was forgotten.
+        https = environment.get("SEGMENTATION_HTTPS") or ("1" if auth else "0")
         return cls(
             scoring_url=environment.get("SEGMENTATION_SCORING_URL", cls.scoring_url).rstrip("/"),
             model_name=environment.get("SEGMENTATION_MODEL_NAME", cls.model_name),
             mlflow_url=environment.get("SEGMENTATION_MLFLOW_URL", "").rstrip("/"),
             timeout=_positive(environment, "SEGMENTATION_TIMEOUT", cls.timeout),
             upload_megabytes=_positive(environment, "SEGMENTATION_UPLOAD_MB", cls.upload_megabytes),
-            auth=environment.get("SEGMENTATION_AUTH", cls.auth),
-            https=environment.get("SEGMENTATION_HTTPS", "0") not in {"", "0"},
+            auth=auth,
+            https=https != "0",
+            hosts=tuple(environment.get("SEGMENTATION_HOSTS", "").replace(",", " ").split()),
         )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
@@ -11,6 +11,7 @@ from scipy.cluster.hierarchy import leaves_list, linkage
 from scipy.spatial.distance import squareform
 
 from segmentation.assignment import FloatArray, IntArray
+from segmentation.exploration.plain import CELLS
 from segmentation.exploration.table import PAIR_ROWS, Table
 from segmentation.schema import Column
 
@@ -41,7 +42,7 @@ class Pair:
     second: Column
     measure: str
     value: float
-    points: FloatArray
+    points: FloatArray = field(metadata=CELLS)
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,7 @@ from flask import (
 from flask_limiter import Limiter
 from flask_limiter.util import get_remote_address
 from flask_login import LoginManager, UserMixin, current_user, login_user, logout_user
+from werkzeug.exceptions import SecurityError
 from werkzeug.wrappers import Response as BaseResponse
 
 from serve.access.people import PROMOTER, People, SignIns
@@ -134,6 +135,8 @@ def _load(key: str) -> SignedIn | None:
 
 def _admit() -> BaseResponse | None:
     """Let a request through, send it to the sign-in, or refuse it."""
+    if isinstance(request.routing_exception, SecurityError):
+        raise request.routing_exception  # before anything that needs the host's name
     if current_app.extensions["people"] is None:
         if not _from_here():
             abort(403, "Signing in is required from other machines: set SEGMENTATION_AUTH.")
@@ -147,7 +150,8 @@ def _admit() -> BaseResponse | None:
 
 def _from_here() -> bool:
     """Tell whether this machine asks, by its own name, without a proxy between."""
-    host = (urlsplit(f"//{request.host}").hostname or "").lower()
+    # A name before an @ is no part of a host; urlsplit would leave it out.
+    host = "" if "@" in request.host else (urlsplit(f"//{request.host}").hostname or "").lower()
     address = request.remote_addr
     try:
         near = address is None or ip_address(address).is_loopback

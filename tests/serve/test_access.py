@@ -120,6 +120,7 @@ def test_the_sign_in_leads_nowhere_else(guarded: Flask, wanted: str) -> None:
         {"headers": {"Forwarded": "for=192.0.2.7"}},
         {"headers": {"Host": "evil.example"}},
         {"headers": {"Host": "127.0.0.1.evil.example"}},
+        {"headers": {"Host": "evil.example@127.0.0.1"}},
     ],
 )
 def test_without_people_only_this_machine_is_let_in(client: FlaskClient, asked: dict) -> None:
@@ -128,6 +129,14 @@ def test_without_people_only_this_machine_is_let_in(client: FlaskClient, asked: 
     reply = client.get("/", **asked)
     assert reply.status_code == 403
     assert "set SEGMENTATION_AUTH" in reply.text
+
+
+def test_where_people_sign_in_cookies_keep_to_https_unless_told(tmp_path: Path) -> None:
+    """A forgotten setting sends no password's session in the clear."""
+    asked = {"SEGMENTATION_AUTH": str(tmp_path / "people.txt")}
+    assert Settings.from_environment(asked).https
+    assert not Settings.from_environment({**asked, "SEGMENTATION_HTTPS": "0"}).https
+    assert not Settings.from_environment({}).https
 
 
 def test_the_command_adds_people(tmp_path: Path) -> None:

@@ -280,9 +280,12 @@ def test_every_answer_carries_security_headers(client: FlaskClient, path: str) -
 def test_forms_from_elsewhere_are_refused(tmp_path: Path, app: Flask, scoring: Scoring) -> None:
     """Without the page's token nothing is scored; the page says what to do."""
     app.config["WTF_CSRF_ENABLED"] = True
-    reply = app.test_client().post("/customer", data=typed())
+    browser = app.test_client()
+    reply = browser.post("/customer", data=typed())
     assert reply.status_code == 400
-    assert "open for too long" in reply.text
+    assert "sent no cookie" in reply.text
+    browser.get("/customer")
+    assert "open for too long" in browser.post("/customer", data=typed()).text
     assert not scoring.bodies
 
 

@@ -1,0 +1,110 @@
+"""What the product is built of: pinned, audited where that can be done, and listed."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from serve.demo import BIN
+from tests.soak.searching import ROOT
+
+Figure = Callable[[str], None]
+ROOMS = ("segmentation", "experiments", "serve")
+PIN = re.compile(r"^([A-Za-z0-9._-]+)(?:\[[^\]]*\])?==([^ ;\\]+)", re.MULTILINE)
+LOCKS = ("requirements.lock", "requirements-spark.lock")
+
+
+def locked(lock: str) -> list[tuple[str, str]]:
+    """Return every package of a lock file with its version; a few have one by version of Python."""
+    return PIN.findall((ROOT / lock).read_text(encoding="utf-8"))
+
+
+def make(target: str, *more: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run a make target; what is installed stays as it is."""
+    command = ["make", target, f"BIN={BIN}", "--assume-old=setup", "--old-file=.venv/.ready", *more]
+    return subprocess.run(
+        command,
+        cwd=ROOT,
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=600,
+    )
+
+
+@pytest.mark.row("dependencies locked with hashes")
+def test_every_dependency_has_a_hash(figure: Figure) -> None:
+    """Every package of both locks is pinned to one version and at least one digest."""
+    counts, bare = [], []
+    for lock in LOCKS:
+        text = (ROOT / lock).read_text(encoding="utf-8")
+        parts = re.split(r"\n(?=[A-Za-z0-9])", text)[1:]
+        bare += [part.split(" ")[0] for part in parts if "--hash=sha256:" not in part]
+        assert len(parts) == len(locked(lock))
+        assert "://" not in text
+        counts.append(f"{len(parts)} in {lock}")
+    install = (ROOT / "Makefile").read_text(encoding="utf-8")
+    assert install.count("--require-hashes requirements.lock") == 1
+    assert install.count("--require-hashes -r requirements-spark.lock") == 1
+    figure(f"{', '.join(counts)}: {len(bare)} without a hash")
+    assert bare == []
+
+
+@pytest.mark.row("an audit that could check nothing fails; unsafe code is looked for")
+def test_an_audit_without_answers_fails(tmp_path: Path, figure: Figure) -> None:
+    """Bandit finds nothing of weight; an audit that can ask nobody says so and fails."""
+    bandit = [str(BIN / "bandit"), "--quiet", "--recursive", "--format", "json", *ROOMS]
+    said = subprocess.run(bandit, cwd=ROOT, capture_output=True, text=True, check=False).stdout
+    found = json.loads(said)
+    weighty = [r for r in found["results"] if r["issue_severity"] != "LOW"]
+    lines = found["metrics"]["_totals"]["loc"]
+    # Nobody listens there: an audit that cannot ask anybody.
+    away = {"https_proxy": "http://127.0.0.1:9", "HTTPS_PROXY": "http://127.0.0.1:9"}
+    ended = make("audit", **away)
+    told = ended.stdout + ended.stderr
+    figure(
+        f"bandit: {len(weighty)} findings of medium or high severity in {lines:,} lines; audit "
+        f"without a service: exit {ended.returncode}, says that the lock is not audited"
+    )
+    assert weighty == []
+    assert found["errors"] == []
+    assert ended.returncode != 0
+    assert "requirements.lock is not audited" in told
+
+
+@pytest.mark.row("a bill of materials by one command")
+def test_the_bill_of_materials_is_whole(tmp_path: Path, figure: Figure) -> None:
+    """Without a network every installed package is in it, at the locked version."""
+    file = tmp_path / "sbom.json"
+    away = {"https_proxy": "http://127.0.0.1:9", "HTTPS_PROXY": "http://127.0.0.1:9"}
+    ended = make("sbom", f"SBOM={file}", **away)
+    assert ended.returncode == 0, ended.stderr
+    bill = json.loads(file.read_text(encoding="utf-8"))
+    listed = {_plain(part["name"]): part["version"] for part in bill["components"]}
+    listing = subprocess.run(
+        [sys.executable, "-c", INSTALLED], capture_output=True, text=True, check=True
+    ).stdout.split()
+    installed = {_plain(name) for name in listing}
+    pins = {(_plain(name), version) for lock in LOCKS for name, version in locked(lock)}
+    other = sorted(set(listed.items()) - pins)
+    (root,) = [d for d in bill["dependencies"] if d["ref"] == "root-component"]
+    licensed = sum("licenses" in part for part in bill["components"])
+    figure(
+        f"CycloneDX {bill['specVersion']}: {len(listed)} packages, {licensed} with a licence, "
+        f"{len(root['dependsOn'])} needed directly; {len(other)} of another version than locked"
+    )
+    assert bill["metadata"]["component"]["name"] == "customer-segmentation"
+    assert (installed - set(listed), other) == (set(), [])
+
+
+INSTALLED = "import importlib.metadata as m; print(*{d.name for d in m.distributions()})"
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
