@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import pickle
 import sys
 import tempfile
 import time
@@ -18,6 +17,7 @@ from threading import Lock, Thread
 from time import perf_counter
 from typing import Self
 
+import joblib
 import psutil
 from loky import ProcessPoolExecutor
 from loky.process_executor import BrokenProcessPool
@@ -205,7 +205,7 @@ class Workers:
                 if known is judge:
                     return path
             path = self._folder / f"{len(self._judges)}.judge"
-            path.write_bytes(pickle.dumps(judge))
+            joblib.dump(judge, path)
             self._judges.append((judge, path))
             return path
 
@@ -259,7 +259,8 @@ def _warm() -> None:
 
 @lru_cache(2)
 def _load(path: Path) -> Judge:
-    judge: Judge = pickle.loads(path.read_bytes())  # noqa: S301 - written by our own parent
+    """Open a judge once; all processes share the pages of its arrays, none can change them."""
+    judge: Judge = joblib.load(path, mmap_mode="r")
     return judge
 
 
