@@ -1,9 +1,13 @@
 """Worker processes judge as this process does."""
 
+from pathlib import Path
+
+import joblib
+import numpy as np
 import pytest
 
 from experiments.rungs import Ladder, Rung
-from experiments.workers import JudgingError, Workers, outcome
+from experiments.workers import JudgingError, Workers, _load, outcome
 from segmentation.evaluation import Guards
 from segmentation.figures import FIGURES
 from segmentation.judging import Judge
@@ -47,3 +51,13 @@ def test_errors_come_back(workers: Workers) -> None:
     (refused,) = workers.judge_all(judge(4_200), [spec("spectral", "neighbours", n_clusters=3)])
     assert isinstance(refused, JudgingError)
     assert "TooLargeError" in str(refused)
+
+
+def test_processes_share_what_they_judge_on(tmp_path: Path) -> None:
+    """Arrays are pages of one file: none is copied for a process, and none can be changed."""
+    file = tmp_path / "0.judge"
+    joblib.dump(judge(), file)
+    opened = _load(file)
+    for array in (opened.matrix, opened.table.coordinates, opened.table.ranks):
+        assert isinstance(array, np.memmap)
+        assert not array.flags.writeable
