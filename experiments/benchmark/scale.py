@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from sklearn.metrics import adjusted_rand_score
 
 from experiments.benchmark.searching import NAME, Took, run, search
-from segmentation.figures.style import ACCENT, CONTRAST, QUIET, figure_with_axes, titles
+from segmentation.figures.style import ACCENT, CONTRAST, GRID, QUIET, figure_with_axes, titles
 from segmentation.generator import iter_generate, planted_segments
 
 MOST_SEARCH_EXPONENT, MOST_SCORE_EXPONENT = 0.7, 1.0
@@ -140,6 +140,7 @@ def draw_scale(rows: Sequence[ScaleRow]) -> Figure:
     box = axes.get_position()
     beside = figure.add_axes((box.x0 + 0.5, box.y0, box.width, box.height), sharex=axes)
     beside.spines[["top", "right"]].set_visible(False)
+    beside.spines[["left", "bottom"]].set_color(GRID)
     searched = [(row.rows, row.searched) for row in rows if row.searched]
     scored = [(row.rows, row.scored) for row in rows]
     for points, colour, name in ((searched, ACCENT, "search"), (scored, CONTRAST, "score")):
@@ -152,6 +153,7 @@ def draw_scale(rows: Sequence[ScaleRow]) -> Figure:
         panel.set_xscale("log")
         panel.set_yscale("log")
         panel.margins(x=0.12)
+        panel.tick_params(which="both", colors=QUIET, labelsize=9, length=0)
         panel.set_xlabel("customers", fontsize=9, color=QUIET)
         panel.set_ylabel(label, fontsize=9, color=QUIET)
     search_exponent, score_exponent = exponents(rows)
