@@ -84,7 +84,7 @@ def ranks_of(source: str, schema_name: str, jobs: int) -> Ranks:
     rows = [
         RankRow(name, rung.rows, _ranked(name, judged[rung.rows], exact, alike))
         for name in RANKED
-        for rung in samples
+        for rung in ladder.rungs[:-1]
     ]
     coordinates = ladder.judge_of(everybody).table.coordinates
     labels = [labels_of(exact[number]) for number in alike[::2]]

@@ -159,7 +159,7 @@ def draw_scale(rows: Sequence[ScaleRow]) -> Figure:
     search_exponent, score_exponent = exponents(rows)
     titles(
         figure,
-        f"A hundred times the customers take {100**search_exponent:.1f} times as long to search",
+        f"Seconds and memory from {rows[0].rows:,} to {rows[-1].rows:,} customers",
         f"Time exponent {search_exponent:.2f} of the search, {score_exponent:.2f} of scoring, "
         "start of the commands included",
     )
