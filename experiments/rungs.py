@@ -58,7 +58,7 @@ class Raised:
     outcome: Outcome | None
 
 
-# 2,000 customers rank recipes as all do (rank correlation .9); see experiments/README.md.
+# The best recipe on all is among the best twenty on 2,000 customers; see experiments/SCALE.md.
 RUNGS = (Rung(2_000, 1_000_000), Rung(4_000, 20), Rung(20_000, 12, n_splits=5))
 
 

@@ -8,7 +8,7 @@ import socket
 import time
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -231,7 +231,9 @@ def fail_interrupted(study: optuna.Study) -> None:
             began = trial.datetime_start
             gone = began is not None and datetime.now() - began > UNSIGNED
         if gone:
-            study.tell(trial.number, state=TrialState.FAIL)
+            # Another process may have seen the same and be first.
+            with suppress(optuna.exceptions.UpdateFinishedTrialError):
+                study.tell(trial.number, state=TrialState.FAIL, skip_if_finished=True)
 
 
 @contextmanager

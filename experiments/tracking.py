@@ -52,6 +52,7 @@ class Tracker:
         self.parent = parent
         self.dataset = dataset
         self.spent: Counter[str] = Counter()
+        self._opened: dict[str, float] = {}
         self._lock = Lock()
 
     @contextmanager
@@ -66,6 +67,7 @@ class Tracker:
         str
             The run's id.
         """
+        start = perf_counter()
         tags = {
             MLFLOW_PARENT_RUN_ID: self.parent,
             "trial": str(number),
@@ -78,6 +80,7 @@ class Tracker:
         run_id: str = run.info.run_id
         self.client.log_inputs(run_id, [self.dataset])
         self.client.log_batch(run_id, params=params_of(flat(spec)))
+        self._opened[run_id] = perf_counter() - start
         try:
             yield run_id
         except JudgingError as error:
@@ -86,7 +89,9 @@ class Tracker:
             self.client.log_batch(run_id, tags=tags_of(tags))
             self.client.set_terminated(run_id, RunStatus.to_string(RunStatus.FAILED))
             raise
+        start = perf_counter()
         self.client.set_terminated(run_id)
+        self._account({"log": perf_counter() - start})
 
     def judged(self, run_id: str, spec: SegmenterSpec, outcome: Outcome) -> None:
         """Record a judgement: numbers, reasons, recipe and pictures, and what that cost.
@@ -98,15 +103,11 @@ class Tracker:
         spec
             What was judged.
         outcome
-            What came out; the time of logging is recorded beside those of judging and drawing.
+            What came out; the time of recording is recorded beside those of judging and drawing.
         """
-        start, found = perf_counter(), outcome.evaluation
-        self.files(run_id, _texts(spec, found), outcome.pictures)
-        self.tags(
-            run_id, {**_verdict(found), "rung": "0", MLFLOW_RUN_NOTE: trial_note(spec, found)}
-        )
-        self.metrics(run_id, {**found.metrics(), **_seconds(outcome)}, step=found.rows)
-        self._cost(run_id, outcome, perf_counter() - start)
+        found = outcome.evaluation
+        tags = {**_verdict(found), "rung": "0", MLFLOW_RUN_NOTE: trial_note(spec, found)}
+        self._record(run_id, spec, outcome, found.metrics(), tags)
 
     def rung(self, candidate: Candidate, outcome: Outcome | None) -> None:
         """Record that a trial was judged again on more customers, in the trial's own run.
@@ -118,23 +119,34 @@ class Tracker:
         outcome
             What came out just now; None where an earlier session judged it.
         """
-        start, found = perf_counter(), candidate.evaluation
+        found, run_id = candidate.evaluation, candidate.run_id
         numbers = {**found.metrics(), "rung": float(candidate.rung)}
-        self.metrics(candidate.run_id, numbers, step=found.rows)
         note = trial_note(candidate.spec, found)
         tags = {**_verdict(found), "rung": str(candidate.rung), MLFLOW_RUN_NOTE: note}
-        self.tags(candidate.run_id, tags)
         if outcome:
-            self.files(candidate.run_id, _texts(candidate.spec, found), outcome.pictures)
-            self.metrics(candidate.run_id, _seconds(outcome), step=found.rows)
-            self._cost(candidate.run_id, outcome, perf_counter() - start)
+            self._record(run_id, candidate.spec, outcome, numbers, tags)
+        else:
+            self.metrics(run_id, numbers, step=found.rows, tags=tags)
 
-    def _cost(self, run_id: str, outcome: Outcome, logging: float) -> None:
-        """Record what recording took, and add all to the account of the study."""
-        self.metrics(run_id, {"seconds_log": logging}, step=outcome.evaluation.rows)
-        fit = outcome.evaluation.seconds["fit"]
-        judge = outcome.seconds["judge"] - fit
-        steps = {"fit": fit, "judge": judge, "draw": outcome.seconds["draw"], "log": logging}
+    def _record(
+        self,
+        run_id: str,
+        spec: SegmenterSpec,
+        outcome: Outcome,
+        numbers: Mapping[str, float],
+        tags: Mapping[str, str],
+    ) -> None:
+        """Record a judgement and what it cost; the last call is only in the study's account."""
+        start, found = perf_counter(), outcome.evaluation
+        self.files(run_id, _texts(spec, found), outcome.pictures)
+        opened = self._opened.pop(run_id, 0.0)
+        seconds = {**_seconds(outcome), "seconds_log": opened + perf_counter() - start}
+        self.metrics(run_id, {**numbers, **seconds}, step=found.rows, tags=tags)
+        fit, logging = found.seconds["fit"], opened + perf_counter() - start
+        steps = {"fit": fit, "judge": outcome.seconds["judge"] - fit}
+        self._account({**steps, "draw": outcome.seconds["draw"], "log": logging})
+
+    def _account(self, steps: Mapping[str, float]) -> None:
         with self._lock:
             self.spent.update(steps)
 
@@ -154,11 +166,17 @@ class Tracker:
             self.metrics(standing.candidate.run_id, settled, step=rows)
             self.tags(standing.candidate.run_id, {"place": str(place)})
 
-    def metrics(self, run_id: str, values: Mapping[str, float], step: int = 0) -> None:
-        """Record numbers; what is undefined (NaN) is left out."""
+    def metrics(
+        self,
+        run_id: str,
+        values: Mapping[str, float],
+        step: int = 0,
+        tags: Mapping[str, str] | None = None,
+    ) -> None:
+        """Record numbers, and tags with them; what is undefined (NaN) is left out."""
         now = int(time() * 1000)
         known = [Metric(k, v, now, step) for k, v in values.items() if not isnan(v)]
-        self.client.log_batch(run_id, metrics=known)
+        self.client.log_batch(run_id, metrics=known, tags=tags_of(tags or {}))
 
     def tags(self, run_id: str, values: Mapping[str, str]) -> None:
         """Set tags."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Any, Self
 
 import numpy as np
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 from sklearn.ensemble import IsolationForest
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.pipeline import Pipeline
-from threadpoolctl import threadpool_limits
+from threadpoolctl import ThreadpoolController
 
 from segmentation.assignment import Assignment, FloatArray, IntArray
 from segmentation.clusterers import CLUSTERERS, Clusterer
@@ -98,7 +99,7 @@ class Segmenter:
         matrix = customer_matrix(customers, self.schema.column_names)
         self._check_rows(len(matrix))
         # Threads add up in the order they finish: with one, a spec gives the same bits anywhere.
-        with threadpool_limits(limits=1):
+        with _thread_pools().limit(limits=1):
             self._fit(matrix)
         return self
 
@@ -189,6 +190,12 @@ class Segmenter:
         _, gapless = np.unique(labels[~noise], return_inverse=True)
         rule = learn_rule(self.spec.rule, estimator, features[~noise], gapless.astype(np.int64))
         return rule, int(noise.sum())
+
+
+@lru_cache(1)
+def _thread_pools() -> ThreadpoolController:
+    """Return the thread pools of linear algebra; looking for them takes 6 ms, so once is enough."""
+    return ThreadpoolController()
 
 
 def canonical_order(matrix: FloatArray, seed: int) -> IntArray:

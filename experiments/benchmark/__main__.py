@@ -15,9 +15,10 @@ from experiments.benchmark.nulls import null_rows
 from experiments.benchmark.promotions import run_promotions
 from experiments.benchmark.quality import report, run_suite
 from experiments.benchmark.races import run_races
+from experiments.benchmark.ranks import rank_table, ranks_of, too_low
 from experiments.benchmark.report import draw_quality
 from experiments.benchmark.retrains import retrain_rows
-from experiments.benchmark.scale import draw_scale, missed, scale_rows, scale_table
+from experiments.benchmark.scale import SIZES, draw_scale, missed, scale_rows, scale_table
 from experiments.benchmark.searching import run_search, search_table, short_of
 from experiments.benchmark.segments import ladder_of, planted_rows, repeat_rows, summary
 from experiments.benchmark.serving import run_serving, serving_table, too_slow
@@ -219,11 +220,14 @@ def search_command(rows: int, trials: int) -> None:
 
 
 @main.command()
-@click.option("--rows", "sizes", multiple=True, default=(10_000, 20_000, 100_000, 1_000_000))
+@click.option("--rows", "sizes", multiple=True, default=SIZES)
 @click.option("--trials", default=50, show_default=True, type=click.IntRange(1))
 @click.option("--plot", type=click.Path(path_type=Path), help="PNG of the growth.")
 def scale(sizes: tuple[int, ...], trials: int, plot: Path | None) -> None:
-    """Search and score more and more customers; print how time and memory grow."""
+    """Search and score more and more customers; print how time and memory grow.
+
+    Above a million customers are only scored.
+    """
     found = []
     for row in scale_rows(sizes, trials):
         click.echo(f"{row.rows:,} customers done", err=True)
@@ -232,6 +236,16 @@ def scale(sizes: tuple[int, ...], trials: int, plot: Path | None) -> None:
     if plot:
         draw_scale(found).savefig(plot, dpi=110)
     sys.exit(_told(missed(found)))
+
+
+@main.command()
+@click.option("--rows", default=9_000, show_default=True, type=click.IntRange(4_001))
+@click.option("--jobs", default=CORES, show_default="cores", type=click.IntRange(1))
+def ranks(rows: int, jobs: int) -> None:
+    """Judge recipes on samples and on all customers; print how far the order agrees."""
+    found = ranks_of(f"embedded:{rows}", "cc_general", jobs)
+    click.echo(rank_table(found))
+    sys.exit(_told(too_low(found)))
 
 
 def _told(missed: Sequence[str]) -> int:

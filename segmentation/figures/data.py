@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import combinations
+from math import hypot
 
 import numpy as np
 from sklearn.metrics import silhouette_samples
@@ -160,11 +161,16 @@ def spread_apart(centres: FloatArray, points: FloatArray) -> FloatArray:
     extent = np.maximum(np.ptp(points, axis=0), np.finfo(float).tiny)
     places = centres / extent
     marked = np.flatnonzero(~np.isnan(places[:, 0]))
+    moved = True
     for _ in range(50):
+        if not moved:
+            break
+        moved = False
         for i, j in combinations(marked, 2):
             gap = places[j] - places[i]
-            distance = float(np.hypot(*gap))
+            distance = hypot(*gap)
             if distance < CLEARANCE:
+                moved = True
                 line = gap / distance if distance else np.array([1.0, 0.0])
                 push = line * (CLEARANCE - distance) / 2
                 places[i] -= push

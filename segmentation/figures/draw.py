@@ -6,8 +6,8 @@ from math import isnan
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.colors import to_rgba_array
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 
 from segmentation.figures.data import (
     FigureData,
@@ -18,6 +18,7 @@ from segmentation.figures.data import (
     spread_apart,
 )
 from segmentation.figures.style import (
+    DPI,
     GRID,
     INK,
     QUIET,
@@ -33,6 +34,7 @@ from segmentation.wording import inside_sentence, percent
 
 NAME_INCHES = 3.0
 ROW_INCHES = 0.34
+LINE_INCHES, GAP_INCHES = 0.15, 0.1
 COLOURS = "PuOr_r"
 
 
@@ -89,7 +91,8 @@ def draw_silhouette_profile(data: FigureData) -> Figure:
 
 def draw_map(data: FigureData) -> Figure:
     """Draw customers on the two axes along which they differ most."""
-    found = segment_map(data)
+    found, count = segment_map(data), len(data.profiles)
+    colours = [colour(number) for number in range(count)]
     figure, axes = figure_with_axes(9.0, 5.2, (0.55, NAME_INCHES + 0.25, 0.55, 0.8))
     axes.scatter(
         found.points[:, 0],
@@ -97,12 +100,13 @@ def draw_map(data: FigureData) -> Figure:
         s=9,
         linewidths=0,
         alpha=0.65,
-        c=[colour(int(k)) for k in found.segment],
-        rasterized=True,
+        c=to_rgba_array(colours)[found.segment],
     )
-    for number, (x, y) in enumerate(spread_apart(found.centres, found.points)):
+    places = spread_apart(found.centres, found.points)
+    x, y = places.T
+    axes.scatter(x, y, s=210, color="white", edgecolors=colours, linewidths=2)
+    for number, (x, y) in enumerate(places):
         if not isnan(x):
-            axes.scatter([x], [y], s=210, color="white", edgecolors=colour(number), linewidths=2)
             axes.text(
                 x, y, str(number + 1), ha="center", va="center_baseline", size=9, weight="bold"
             )
@@ -110,7 +114,7 @@ def draw_map(data: FigureData) -> Figure:
     _legend(axes, data.profiles)
     titles(
         figure,
-        f"{_segments(len(data.profiles))} on the two main axes, which show "
+        f"{_segments(count)} on the two main axes, which show "
         f"{percent(sum(found.explained))} of all differences",
         f"{len(found.points):,} customers in the reference space; numbers mark segment centres",
     )
@@ -183,19 +187,14 @@ def _label_axes(axes: Axes, found: SegmentMap, labels: tuple[str, ...]) -> None:
 
 
 def _legend(axes: Axes, profiles: tuple[SegmentProfile, ...]) -> None:
-    handles = [
-        Line2D([], [], marker="o", linestyle="", markersize=8, color=colour(number))
-        for number in range(len(profiles))
-    ]
-    names = [f"{wrapped(_name(p), 38, 2)}\n{percent(p.share)}" for p in profiles]
-    axes.legend(
-        handles,
-        names,
-        loc="upper left",
-        bbox_to_anchor=(1.01, 1.01),
-        frameon=False,
-        fontsize=9,
-        labelcolor=INK,
-        labelspacing=0.8,
-        handletextpad=0.3,
-    )
+    """Name the segments at the right; Matplotlib's legend takes as long as all else on a map."""
+    height = axes.bbox.height / DPI
+    top, marks = 1.0, []
+    for profile in profiles:
+        text = f"{wrapped(_name(profile), 38, 2)}\n{percent(profile.share)}"
+        axes.text(1.045, top, text, va="top", fontsize=9, color=INK, transform=axes.transAxes)
+        marks.append(top - 0.5 * LINE_INCHES / height)
+        top -= (LINE_INCHES * (text.count("\n") + 1) + GAP_INCHES) / height
+    colours = [colour(number) for number in range(len(profiles))]
+    places = [1.025] * len(marks)
+    axes.scatter(places, marks, s=64, c=colours, transform=axes.transAxes, clip_on=False)

@@ -1,9 +1,19 @@
 """Worker processes judge as this process does."""
 
+import socket
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from threading import Barrier
+
+import joblib
+import numpy as np
 import pytest
+from optuna.storages import RDBStorage
+from optuna.trial import TrialState
 
 from experiments.rungs import Ladder, Rung
-from experiments.workers import JudgingError, Workers, outcome
+from experiments.study import WORKER, fail_interrupted, open_study
+from experiments.workers import JudgingError, Workers, _load, outcome
 from segmentation.evaluation import Guards
 from segmentation.figures import FIGURES
 from segmentation.judging import Judge
@@ -47,3 +57,30 @@ def test_errors_come_back(workers: Workers) -> None:
     (refused,) = workers.judge_all(judge(4_200), [spec("spectral", "neighbours", n_clusters=3)])
     assert isinstance(refused, JudgingError)
     assert "TooLargeError" in str(refused)
+
+
+def test_processes_share_what_they_judge_on(tmp_path: Path) -> None:
+    """Arrays are pages of one file: none is copied for a process, and none can be changed."""
+    file = tmp_path / "0.judge"
+    joblib.dump(judge(), file)
+    opened = _load(file)
+    for array in (opened.matrix, opened.table.coordinates, opened.table.ranks):
+        assert isinstance(array, np.memmap)
+        assert not array.flags.writeable
+
+
+def test_many_may_find_the_same_worker_dead(tmp_path: Path) -> None:
+    """Each fails its trials, whoever is first; nobody ends because of another."""
+    storage = RDBStorage(f"sqlite:///{tmp_path / 'optuna.db'}")
+    study = open_study(storage, "dead")
+    for _ in range(6):
+        study.ask().set_user_attr(WORKER, f"{socket.gethostname()}:999999999")
+    begin = Barrier(4)
+
+    def clear(_: int) -> None:
+        begin.wait()
+        fail_interrupted(study)
+
+    with ThreadPoolExecutor(4) as threads:
+        list(threads.map(clear, range(4)))
+    assert {trial.state for trial in study.trials} == {TrialState.FAIL}

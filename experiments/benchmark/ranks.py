@@ -1,0 +1,143 @@
+"""How far what is computed on a sample ranks recipes as all customers do."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from optuna.trial import FixedTrial
+from scipy.stats import spearmanr
+from sklearn.metrics import silhouette_score
+
+from experiments.plan import Plan
+from experiments.rungs import RUNGS, Ladder, Rung
+from experiments.search import space_for
+from experiments.workers import Outcome, Workers
+from segmentation.assignment import FloatArray, IntArray
+from segmentation.criteria import SILHOUETTE_ROWS
+from segmentation.evaluation import Guards
+from segmentation.loading import load_customers
+from segmentation.schema import load_schema
+from segmentation.spec import SegmenterSpec
+
+RANKED = ("score", "stability", "separation", "likelihood_gain")
+# Of what no second fit is needed for; scores differ by noise among the best.
+LEAST_RANK = {"separation": 0.8, "silhouette": 0.95}
+# Scores that differ by less are equal: see experiments/README.md.
+MOST_LOST = 0.04
+
+
+@dataclass(frozen=True)
+class RankRow:
+    """One number of many recipes, on a sample and on all customers.
+
+    Parameters
+    ----------
+    name
+        Of the number.
+    rows
+        Customers in the sample.
+    correlation
+        Spearman's, in [-1, 1].
+    """
+
+    name: str
+    rows: int
+    correlation: float
+
+
+@dataclass(frozen=True)
+class Ranks:
+    """What samples keep of an order.
+
+    Parameters
+    ----------
+    rows
+        Correlations.
+    customers, recipes
+        Of the whole table; compared.
+    lost
+        Score of the best recipe, less that of the best among those that get from the first
+        sample to the next, both on all customers.
+    """
+
+    rows: tuple[RankRow, ...]
+    customers: int
+    recipes: int
+    lost: float
+
+
+def ranks_of(source: str, schema_name: str, jobs: int) -> Ranks:
+    """Judge the first recipes of a study on samples and on all customers of a table."""
+    schema = load_schema(schema_name)
+    customers = load_customers(source, schema).customers
+    space = space_for(customers, schema, 3, 10, 0)
+    specs = [space.propose(FixedTrial(dict(p))) for p in Plan(space).first]
+    samples = [Rung(rung.rows, len(specs)) for rung in RUNGS[:2]]
+    everybody = Rung(len(customers), len(specs))
+    ladder = Ladder(customers, schema, Guards(), 0, rungs=(*samples, everybody))
+    with Workers(jobs) as workers:
+        judged = {rung.rows: _judged(ladder, rung, specs, workers) for rung in ladder.rungs}
+    exact = judged[everybody.rows]
+    alike = [number for number in exact if all(number in found for found in judged.values())]
+    rows = [
+        RankRow(name, rung.rows, _ranked(name, judged[rung.rows], exact, alike))
+        for name in RANKED
+        for rung in ladder.rungs[:-1]
+    ]
+    coordinates = ladder.judge_of(everybody).table.coordinates
+    labels = [labels_of(exact[number]) for number in alike[::2]]
+    rows.append(RankRow("silhouette", SILHOUETTE_ROWS, _silhouettes(labels, coordinates)))
+    first = judged[samples[0].rows]
+    raised = sorted(alike, key=lambda i: -first[i].evaluation.score)[: RUNGS[1].most]
+    scores = {number: exact[number].evaluation.score for number in alike}
+    lost = max(scores.values()) - max(scores[number] for number in raised)
+    return Ranks(tuple(rows), len(customers), len(alike), lost)
+
+
+def _judged(
+    ladder: Ladder, rung: Rung, specs: Sequence[SegmenterSpec], workers: Workers
+) -> dict[int, Outcome]:
+    outcomes = workers.judge_all(ladder.judge_of(rung), specs)
+    return {number: o for number, o in enumerate(outcomes) if isinstance(o, Outcome)}
+
+
+def _ranked(
+    name: str, sample: Mapping[int, Outcome], exact: Mapping[int, Outcome], alike: Sequence[int]
+) -> float:
+    pairs = [[found[i].evaluation.metrics()[name] for i in alike] for found in (sample, exact)]
+    return float(spearmanr(*pairs).statistic)
+
+
+def _silhouettes(labels: Sequence[IntArray], coordinates: FloatArray) -> float:
+    """Compare the mean width of 2,000 customers, among themselves, with that of all."""
+    picks = np.random.default_rng(0).permutation(len(coordinates))[:SILHOUETTE_ROWS]
+    sample = [silhouette_score(coordinates[picks], found[picks]) for found in labels]
+    return float(spearmanr(sample, [silhouette_score(coordinates, f) for f in labels]).statistic)
+
+
+def labels_of(outcome: Outcome) -> IntArray:
+    """Return the partition of an outcome; only equality of its letters means something."""
+    return np.frombuffer(outcome.partition.encode("ascii"), np.uint8).astype(np.int64)
+
+
+def rank_table(found: Ranks) -> str:
+    """Return the correlations as text."""
+    lines = [f"{row.name:<18}{row.rows:>8,} customers{row.correlation:>8.3f}" for row in found.rows]
+    heading = f"rank correlation with {found.customers:,} customers, {found.recipes} recipes"
+    best = f"the best {RUNGS[1].most} on {RUNGS[0].rows:,} customers go on"
+    return "\n".join([heading, *lines, f"{best}: {found.lost:.3f} of the best score is lost"])
+
+
+def too_low(found: Ranks) -> list[str]:
+    """Return a sentence for each target that was not met."""
+    missed = [
+        f"{row.name} on {row.rows:,} customers ranks with {row.correlation:.3f}, at least "
+        f"{LEAST_RANK[row.name]} wanted"
+        for row in found.rows
+        if row.correlation < LEAST_RANK.get(row.name, -1.0)
+    ]
+    if found.lost > MOST_LOST:
+        missed.append(f"{found.lost:.3f} of the score is lost, at most {MOST_LOST} wanted")
+    return missed
