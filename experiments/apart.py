@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import NullPool, column, create_engine, inspect, make_url, select, table
+from sqlalchemy import NullPool, String, column, create_engine, inspect, make_url, select, table
 
 from experiments.patience import StoreError, without_password
 from experiments.store import SQLITE, sqlite_path
@@ -37,7 +37,7 @@ def need_own_tables(storage: str) -> None:
         tables = set(inspect(connection).get_table_names())
         if REVISIONS not in tables:
             return
-        revisions = select(column("version_num")).select_from(table(REVISIONS))
+        revisions = select(column("version_num", String)).select_from(table(REVISIONS))
         found = connection.execute(revisions).scalars().all()
     if found and not any(revision.startswith(OPTUNA) for revision in found):
         owner = "MLflow's tracking store" if tables >= MLFLOW_TABLES else "another program"
