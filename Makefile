@@ -42,13 +42,14 @@ serve: setup ## Serve the champion and the pages; a promotion goes live by itsel
 test: spark ## Run every test
 	$(BIN)/pytest
 
-soak: spark ## Do what goes wrong many times on purpose; print what held (about 40 minutes)
+soak: spark ## Do what goes wrong many times on purpose; print what held (about an hour)
 	$(BIN)/pytest tests/soak --soak
 
 bench: spark ## Measure search and growth against their targets (under 20 minutes)
 	$(BIN)/python -m experiments.benchmark search; search=$$?; \
 	$(BIN)/python -m experiments.benchmark scale --plot var/scale.png; scale=$$?; \
-	$(BIN)/python -m experiments.benchmark spark && exit $$((search + scale))
+	$(BIN)/python -m experiments.benchmark ranks; ranks=$$?; \
+	$(BIN)/python -m experiments.benchmark spark && exit $$((search + scale + ranks))
 
 screenshots: setup ## Take pictures of every page, both widths and themes, into ./pictures
 	$(BIN)/python -m tests.e2e.screenshots --out pictures

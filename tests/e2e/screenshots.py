@@ -34,6 +34,15 @@ def send(page: Page, file: Path) -> None:
     page.get_by_role("button", name="Score the file").click()
 
 
+def picture(page: Page, path: Path) -> None:
+    """Take a picture in a window as high as the page, so that nothing sticks across it."""
+    window = page.viewport_size
+    height = page.evaluate("document.documentElement.scrollHeight")
+    page.set_viewport_size({**window, "height": height})
+    page.screenshot(path=path, full_page=True)
+    page.set_viewport_size(window)
+
+
 def walk(page: Page, url: str, name: str, out: Path, files: tuple[Path, Path, Path]) -> None:
     """Visit every page as a person would and take its picture."""
     good, bad, large = files
@@ -41,12 +50,7 @@ def walk(page: Page, url: str, name: str, out: Path, files: tuple[Path, Path, Pa
     challenger = page.get_by_text("challenger", exact=True).count() > 0
 
     def shot(what: str) -> None:
-        window = page.viewport_size
-        # In a window as high as the page nothing that sticks to its end lies across the page.
-        height = page.evaluate("document.documentElement.scrollHeight")
-        page.set_viewport_size({**window, "height": height})
-        page.screenshot(path=out / f"{what}-{name}.png", full_page=True)
-        page.set_viewport_size(window)
+        picture(page, out / f"{what}-{name}.png")
 
     page.goto(url)
     shot("home")
