@@ -17,10 +17,10 @@ from segmentation.features.columns import customer_matrix
 from segmentation.figures import FigureData
 from segmentation.judging import Judge
 from segmentation.model import SegmentationModel
+from segmentation.preparation import canonical_order
 from segmentation.profiles import profile_segments
 from segmentation.reference import ReferenceSpace
 from segmentation.schema import TableSchema
-from segmentation.segmenter import canonical_order
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,9 @@ from sklearn.isotonic import IsotonicRegression
 from segmentation.anonymous import evenly_spaced
 from segmentation.assignment import FloatArray, IntArray
 from segmentation.features.columns import customer_matrix
+from segmentation.preparation import canonical_order
 from segmentation.rules import Arrays
-from segmentation.segmenter import Customers, Segmenter, canonical_order
+from segmentation.segmenter import Customers, Segmenter
 
 SPLITS = 4
 MOST_ROWS = 20_000

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from math import log, nan
 from types import MappingProxyType
 
@@ -26,8 +27,6 @@ SEGMENTS_WEIGHT = 0.03
 SILHOUETTE_ROWS = 2000
 TREE_DEPTH = 3
 
-Refit = Callable[[IntArray], IntArray]
-
 
 def score(stability: float, separation: float, n_segments: int) -> float:
     """Return ``S + B + 0.03 ln k``, at least 0: what a trial is given before others are known.
@@ -46,9 +45,32 @@ def score(stability: float, separation: float, n_segments: int) -> float:
     return max(0.0, stability + separation + SEGMENTS_WEIGHT * log(n_segments))
 
 
-def stability(
-    labels: IntArray, refit: Refit, order: IntArray, n_splits: int = 2, seed: int = 0
-) -> tuple[float, float]:
+def random_halves(order: IntArray, n_splits: int = 2, seed: int = 0) -> list[IntArray]:
+    """Split customers into random halves, again and again.
+
+    Parameters
+    ----------
+    order
+        Shape (n,), positions of all customers in an order that depends on their values only,
+        so that the halves do not depend on the order of the table.
+    n_splits
+        Number of random splits.
+    seed
+        Seeds the splits.
+
+    Returns
+    -------
+    list of array
+        Positions of each half; the two of a split follow one another.
+    """
+    halves: list[IntArray] = []
+    for split in range(n_splits):
+        shuffled = order[np.random.default_rng([seed, split]).permutation(len(order))]
+        halves += [shuffled[: len(order) // 2], shuffled[len(order) // 2 :]]
+    return halves
+
+
+def stability(labels: IntArray, refits: Iterable[IntArray]) -> tuple[float, float]:
     """Return how well segments survive when only half of the customers are seen.
 
     The customers are split into random halves; a segmenter fitted on each half assigns all
@@ -60,15 +82,8 @@ def stability(
     ----------
     labels
         Shape (n,), the full fit's labels.
-    refit
-        From positions of a half to the labels of all n customers.
-    order
-        Shape (n,), positions of all customers in an order that depends on their values only,
-        so that the halves do not depend on the order of the table.
-    n_splits
-        Number of random splits, each into two halves.
-    seed
-        Seeds the splits.
+    refits
+        The labels of all n customers by the fit on each of :func:`random_halves`.
 
     Returns
     -------
@@ -77,12 +92,9 @@ def stability(
     spread : float
         Standard deviation of the mean index between splits.
     """
-    by_split = []
-    for split in range(n_splits):
-        shuffled = order[np.random.default_rng([seed, split]).permutation(len(order))]
-        halves = (shuffled[: len(order) // 2], shuffled[len(order) // 2 :])
-        by_split.append(np.mean([adjusted_rand_score(labels, refit(half)) for half in halves]))
-    return max(0.0, float(np.mean(by_split))), float(np.std(by_split))
+    found = np.array([adjusted_rand_score(labels, refit) for refit in refits])
+    by_split = found.reshape(-1, 2).mean(axis=1)
+    return max(0.0, float(by_split.mean())), float(by_split.std())
 
 
 def tree_accuracy(labels: IntArray, ranks: IntArray) -> float:
@@ -102,17 +114,17 @@ def tree_accuracy(labels: IntArray, ranks: IntArray) -> float:
     return float(fit_tree(ranks, labels, TREE_DEPTH).score(ranks, labels))
 
 
-def silhouette(labels: IntArray, coordinates: FloatArray) -> float:
+def silhouette(labels: IntArray, distances: FloatArray) -> float:
     """Return the mean silhouette width (Rousseeuw 1987), in [-1, 1]; NaN where undefined.
 
     Parameters
     ----------
     labels
         Shape (n,).
-    coordinates
-        Shape (n, d); memory grows with n².
+    distances
+        Shape (n, n), between all customers.
     """
-    return _defined(silhouette_score, labels, coordinates)
+    return _defined(partial(silhouette_score, metric="precomputed"), labels, distances)
 
 
 def calinski_harabasz(labels: IntArray, coordinates: FloatArray) -> float:
@@ -153,6 +165,8 @@ class JudgedTable:
         The zero of the separation.
     sample
         Positions of the at most 2,000 customers for criteria whose cost grows with n².
+    distances
+        Between those, in the reference space.
     """
 
     coordinates: FloatArray
@@ -162,6 +176,7 @@ class JudgedTable:
     flags: Flags
     cuts: CompactCuts
     sample: IntArray
+    distances: FloatArray
 
 
 @dataclass(frozen=True)
@@ -235,9 +250,7 @@ CRITERIA: Mapping[str, Criterion] = MappingProxyType(
                 "Mean silhouette width in the reference space on at most 2,000 customers, "
                 "-1 to 1; for comparison only.",
                 True,
-                lambda labels, table: silhouette(
-                    labels[table.sample], table.coordinates[table.sample]
-                ),
+                lambda labels, table: silhouette(labels[table.sample], table.distances),
             ),
             Criterion(
                 "calinski_harabasz",

@@ -10,12 +10,14 @@ from time import perf_counter
 
 import numpy as np
 import pandas as pd
+from sklearn.metrics import pairwise_distances
 
 from segmentation.assignment import FloatArray, IntArray
 from segmentation.criteria import (
     CRITERIA,
     SILHOUETTE_ROWS,
     JudgedTable,
+    random_halves,
     score,
     stability,
 )
@@ -23,6 +25,7 @@ from segmentation.evaluation import Evaluation, Guards
 from segmentation.features.columns import customer_matrix
 from segmentation.guards import Measured, excess, reasons
 from segmentation.likelihood import without_ties
+from segmentation.preparation import Half, Preparations, canonical_order
 from segmentation.reference import NeighbourGraph, ReferenceSpace
 from segmentation.restatement import (
     DRIVES,
@@ -33,7 +36,7 @@ from segmentation.restatement import (
     telling_flags,
 )
 from segmentation.schema import TableSchema
-from segmentation.segmenter import Segmenter, canonical_order
+from segmentation.segmenter import Segmenter
 from segmentation.separation import CompactCuts
 from segmentation.spec import SegmenterSpec
 from segmentation.surrogate import column_ranks
@@ -115,6 +118,7 @@ class Judge:
         self._order = canonical_order(self.matrix, seed)
         coordinates = self.reference.transform(self.matrix)
         flags = column_flags(self.matrix)
+        sample = self._order[:SILHOUETTE_ROWS]
         self.table = JudgedTable(
             coordinates=coordinates,
             without_ties=self._without_ties(coordinates, flags),
@@ -122,8 +126,11 @@ class Judge:
             ranks=column_ranks(self.matrix),
             flags=flags,
             cuts=CompactCuts(coordinates[self._order], seed),
-            sample=self._order[:SILHOUETTE_ROWS],
+            sample=sample,
+            distances=pairwise_distances(coordinates[sample]),
         )
+        halves = random_halves(self._order, n_splits, seed)
+        self._preparations = Preparations(self.matrix, schema, halves)
 
     def _without_ties(self, coordinates: FloatArray, flags: Flags) -> FloatArray:
         """Break ties in an order that depends on the customers, not on their rows."""
@@ -149,7 +156,7 @@ class Judge:
         """
         seconds: dict[str, float] = {}
         with _timed(seconds, "fit"):
-            segmenter = Segmenter(spec, self.schema).fit(self.matrix)
+            segmenter = Segmenter(spec, self.schema).fit_prepared(self._preparations.whole(spec))
         labels = segmenter.assignment_.segment
         with _timed(seconds, "criteria"):
             values = {name: c.compute(labels, self.table) for name, c in CRITERIA.items()}
@@ -162,11 +169,11 @@ class Judge:
         return Judged(segmenter, self._evaluation(segmenter, measured, spread, values, seconds))
 
     def _stability(self, spec: SegmenterSpec, labels: IntArray) -> tuple[float, float]:
-        def refit(half: IntArray) -> IntArray:
-            segmenter = Segmenter(spec, self.schema).fit(self.matrix[half])
-            return segmenter.assign(self.matrix).segment
+        def refit(half: Half) -> IntArray:
+            segmenter = Segmenter(spec, self.schema).fit_prepared(half.learned)
+            return segmenter.assign_features(half.everybody).segment
 
-        return stability(labels, refit, self._order, self.n_splits, self.seed)
+        return stability(labels, map(refit, self._preparations.halves(spec)))
 
     def _measured(self, segmenter: Segmenter, stable: float | None) -> Measured:
         sizes = np.bincount(segmenter.assignment_.segment, minlength=segmenter.n_segments_)

@@ -4,29 +4,24 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator
-from functools import lru_cache
 from typing import Any, Self
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from sklearn.ensemble import IsolationForest
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.pipeline import Pipeline
-from threadpoolctl import ThreadpoolController
 
 from segmentation.assignment import Assignment, FloatArray, IntArray
 from segmentation.clusterers import CLUSTERERS, Clusterer
 from segmentation.errors import DataError, Problem, SpecError
-from segmentation.features import build_pipeline
 from segmentation.features.columns import customer_matrix
+from segmentation.preparation import Prepared, blocks, canonical_order, one_thread, through
 from segmentation.rules import Rule, learn_rule
 from segmentation.schema import TableSchema
 from segmentation.spec import SegmenterSpec
 
 Customers = pd.DataFrame | FloatArray
-ISOLATED_SHARE = 0.02
-BLOCK = 8_192
 EXPECTED_WARNINGS = (
     (ConvergenceWarning, ""),
     (UserWarning, "Graph is not fully connected"),
@@ -98,9 +93,24 @@ class Segmenter:
         """
         matrix = customer_matrix(customers, self.schema.column_names)
         self._check_rows(len(matrix))
-        # Threads add up in the order they finish: with one, a spec gives the same bits anywhere.
-        with _thread_pools().limit(limits=1):
-            self._fit(matrix)
+        return self.fit_prepared(Prepared.of(matrix, self.spec, self.schema))
+
+    def fit_prepared(self, prepared: Prepared) -> Self:
+        """Learn the segments of customers that went through the spec's preprocessing already.
+
+        Parameters
+        ----------
+        prepared
+            Of a spec with the same preprocessing and seed.
+
+        Raises
+        ------
+        TooLargeError, DataError
+            As :meth:`fit`.
+        """
+        self._check_rows(len(prepared.order))
+        with one_thread():
+            self._fit(prepared)
         return self
 
     def fit_within(self, customers: Customers) -> Self:
@@ -133,36 +143,30 @@ class Segmenter:
         matrix = customer_matrix(customers, self.schema.column_names)
         if (infinite := np.isinf(matrix)).any():
             raise DataError(list(_infinite(infinite, self.schema)))
-        for _, step in self.pipeline_.steps:
-            matrix = step.apply(matrix)
-        return matrix
+        return through(self.pipeline_, matrix)
 
     def assign(self, customers: Customers) -> Assignment:
         """Return the assignment of customers, seen before or not; see :meth:`features`."""
-        matrix = customer_matrix(customers, self.schema.column_names)
-        if len(matrix) <= BLOCK:
-            return self.rule_.assign(self.features(matrix))
-        # Blocks that stay in the processor's cache take half the time of a whole table.
-        parts = [
-            self.rule_.assign(self.features(matrix[start : start + BLOCK]))
-            for start in range(0, len(matrix), BLOCK)
-        ]
+        return self.assign_features(self.features(customers))
+
+    def assign_features(self, features: FloatArray) -> Assignment:
+        """Return the assignment of customers by their feature matrix."""
+        parts = [self.rule_.assign(block) for block in blocks(features)]
+        if len(parts) == 1:
+            return parts[0]
         return Assignment(
             np.concatenate([part.segment for part in parts]),
             np.concatenate([part.runner_up for part in parts]),
             np.concatenate([part.confidence for part in parts]),
         )
 
-    def _fit(self, matrix: FloatArray) -> None:
-        order = canonical_order(matrix, self.spec.seed)
-        self.pipeline_ = build_pipeline(self.spec.preprocessing, self.schema).fit(matrix[order])
-        features = self.pipeline_.transform(matrix[order])
-        kept = self._not_isolated(features)
-        rule, noise = self._learn(features[kept])
-        self.noise_share_ = float(noise / len(matrix))
+    def _fit(self, prepared: Prepared) -> None:
+        self.pipeline_, features = prepared.pipeline, prepared.features
+        rule, noise = self._learn(features[prepared.kept])
+        self.noise_share_ = float(noise / len(features))
         self.rule_, assignment = _by_size(rule, features)
         self.n_segments_ = self.rule_.n_segments
-        self.assignment_ = _in_order(assignment, order)
+        self.assignment_ = _in_order(assignment, prepared.order)
 
     def _check_rows(self, rows: int) -> None:
         self.clusterer.check_rows(rows)
@@ -171,13 +175,6 @@ class Segmenter:
             least = max(least, int(self.spec.hyperparameters.get("n_clusters", least)))
         if rows < least:
             raise DataError([_too_few(rows, least)])
-
-    def _not_isolated(self, features: FloatArray) -> NDArray[np.bool_]:
-        if self.spec.preprocessing.outliers != "isolate":
-            return np.ones(len(features), dtype=bool)
-        forest = IsolationForest(contamination=ISOLATED_SHARE, random_state=self.spec.seed)
-        kept: NDArray[np.bool_] = forest.fit_predict(features) == 1
-        return kept
 
     def _learn(self, features: FloatArray) -> tuple[Rule, int]:
         """Fit clusterer and rule; return the rule and the number of noise rows."""
@@ -190,29 +187,6 @@ class Segmenter:
         _, gapless = np.unique(labels[~noise], return_inverse=True)
         rule = learn_rule(self.spec.rule, estimator, features[~noise], gapless.astype(np.int64))
         return rule, int(noise.sum())
-
-
-@lru_cache(1)
-def _thread_pools() -> ThreadpoolController:
-    """Return the thread pools of linear algebra; looking for them takes 6 ms, so once is enough."""
-    return ThreadpoolController()
-
-
-def canonical_order(matrix: FloatArray, seed: int) -> IntArray:
-    """Return the positions that put rows in an order which depends on their values only.
-
-    Rows are sorted, then shuffled with the seed: what follows sees neither the order of the
-    file nor a sorted one, which would harm algorithms that read row after row.
-
-    Parameters
-    ----------
-    matrix
-        Shape (n, d); NaN sorts last.
-    seed
-        Of the shuffle.
-    """
-    ordered = np.lexsort(matrix.T[::-1])
-    return np.asarray(ordered[np.random.default_rng(seed).permutation(len(matrix))])
 
 
 def _clusterer(spec: SegmenterSpec) -> Clusterer:
@@ -276,7 +250,11 @@ def _by_size(rule: Rule, features: FloatArray) -> tuple[Rule, Assignment]:
         [i for i in np.lexsort([*centres.T[::-1], -sizes]) if sizes[i] > 0], dtype=np.int64
     )
     renumbered = rule.renumbered(order)
-    return renumbered, renumbered.assign(features)
+    if len(order) < rule.n_segments:
+        return renumbered, renumbered.assign(features)
+    new = np.argsort(order)
+    segment, runner_up = new[assignment.segment], new[assignment.runner_up]
+    return renumbered, Assignment(segment, runner_up, assignment.confidence)
 
 
 def _in_order(assignment: Assignment, order: IntArray) -> Assignment:

@@ -11,9 +11,9 @@ from segmentation.evaluation import Guards
 from segmentation.features.columns import customer_matrix
 from segmentation.features.nulls import MedianFill
 from segmentation.judging import Judge
+from segmentation.preparation import canonical_order
 from segmentation.reference import ReferenceSpace
 from segmentation.schema import TableSchema
-from segmentation.segmenter import canonical_order
 from segmentation.spec import HyperParameter, Preprocessing, SegmenterSpec
 from segmentation.structure import ROWS, Structure, structure_of, structureless
 

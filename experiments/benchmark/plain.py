@@ -1,7 +1,8 @@
 """The peer of a search: the loop one would write with Optuna, scikit-learn and MLflow.
 
-Same recipes to choose from, every trial fitted on all customers and judged by the exact
-silhouette, one MLflow run and one figure a trial: ``python -m experiments.benchmark.plain``.
+The same trials, each fitted on all customers and judged by the exact silhouette, one MLflow run and
+one figure a trial: ``python -m experiments.benchmark.plain``. What a trial costs depends on its
+recipe, so the loop is handed those of another study in place of its own sampler's.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from matplotlib.figure import Figure
 from sklearn.metrics import silhouette_score
 
 from experiments.search import space_for
+from experiments.study import settled
 from experiments.tracking import flat
 from segmentation.assignment import FloatArray, IntArray
 from segmentation.loading import load_customers
@@ -27,10 +29,10 @@ from segmentation.segmenter import Segmenter
 @click.command()
 @click.option("--data", required=True)
 @click.option("--schema", required=True)
-@click.option("--trials", required=True, type=int)
+@click.option("--same-as", required=True, help="database of the study whose trials are tried")
 @click.option("--out", required=True, type=click.Path(path_type=Path))
-def main(data: str, schema: str, trials: int, out: Path) -> None:
-    """Search, and write the recipe with the best silhouette into a file."""
+def main(data: str, schema: str, same_as: str, out: Path) -> None:
+    """Try, and write the recipe with the best silhouette into a file."""
     table = load_schema(schema)
     customers = load_customers(data, table).customers
     space = space_for(customers, table, 3, 10, 0)
@@ -53,10 +55,12 @@ def main(data: str, schema: str, trials: int, out: Path) -> None:
             plt.close(figure)
         return score
 
-    study = optuna.create_study(
-        direction="maximize", sampler=optuna.samplers.TPESampler(seed=space.seed)
-    )
-    study.optimize(objective, n_trials=trials)
+    [name] = optuna.get_all_study_names(same_as)
+    trials = settled(optuna.load_study(study_name=name, storage=same_as))
+    study = optuna.create_study(direction="maximize")
+    for trial in trials:
+        study.enqueue_trial(trial.params)
+    study.optimize(objective, n_trials=len(trials))
     out.write_text(json.dumps(recipes[study.best_trial.number]), encoding="utf-8")
 
 

@@ -17,6 +17,7 @@ from mlflow import MlflowClient
 from sklearn.metrics import adjusted_rand_score
 
 from experiments.benchmark.servers import memory_of
+from experiments.store import SQLITE
 from experiments.workers import ROOT
 from segmentation.generator import planted_segments
 from segmentation.judging import Judge
@@ -80,7 +81,8 @@ def run_search(rows: int, trials: int) -> tuple[SearchRow, SearchRow, Costs]:
         ours, costs = found_in(folder)
         paces = [(trying(folder, NAME), seconds)]
         plain_file = folder / "plain.json"
-        flags = ["--data", data, "--schema", SCHEMA, "--trials", str(trials)]
+        same = f"{SQLITE}{folder / 'optuna.db'}"
+        flags = ["--data", data, "--schema", SCHEMA, "--same-as", same]
         command = ["-m", "experiments.benchmark.plain", *flags, "--out", str(plain_file)]
         plain_seconds = run(folder / "plain", command).seconds
         paces.append((trying(folder / "plain", "plain"), plain_seconds))

@@ -13,7 +13,8 @@ from hypothesis.extra.numpy import arrays
 
 from segmentation.assignment import FloatArray
 from segmentation.model import SegmentationModel
-from segmentation.segmenter import Segmenter, canonical_order
+from segmentation.preparation import canonical_order
+from segmentation.segmenter import Segmenter
 from segmentation.spec import CHOICES, Preprocessing, SegmenterSpec
 from tests.segmentation.planted import SCHEMA, planted, spec
 from tests.segmentation.test_model import JUDGED

@@ -10,7 +10,8 @@ from threadpoolctl import threadpool_info, threadpool_limits
 
 from segmentation.clusterers import CLUSTERERS
 from segmentation.errors import DataError, SpecError, TooLargeError
-from segmentation.segmenter import Segmenter, canonical_order
+from segmentation.preparation import canonical_order
+from segmentation.segmenter import Segmenter
 from segmentation.spec import CHOICES, Preprocessing
 from tests.segmentation.planted import SCHEMA, planted, spec
 
