@@ -22,7 +22,8 @@ $(VENV)/.ready: requirements.lock
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "Python 3.11 or later is needed, $(PYTHON) is $$($(PYTHON) -V 2>&1). Name another with: make PYTHON=python3.12"; exit 1; }
 	@if command -v uv >/dev/null; then uv venv --quiet --allow-existing --python "$$(command -v $(PYTHON))" $(VENV); \
-	else $(PYTHON) -m venv $(VENV) && $(BIN)/pip install --quiet --disable-pip-version-check '$(UV_PIN)'; fi
+	else $(PYTHON) -m venv $(VENV) && $(BIN)/pip install --quiet --disable-pip-version-check '$(UV_PIN)' && \
+		{ ! $(BIN)/pip show --quiet setuptools 2>/dev/null || $(BIN)/pip uninstall --quiet --yes setuptools; }; fi
 	@uv=$$(command -v uv || echo $(BIN)/uv); VIRTUAL_ENV=$(VENV) $$uv pip sync --quiet --require-hashes requirements.lock
 	@touch $@
 

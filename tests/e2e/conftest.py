@@ -78,7 +78,7 @@ def running(folder: Path, asked: Sequence[str], ports: tuple[int, int, int]) -> 
         yield Product(addresses, tracking, folder / "log", output, group)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
     """Return the product with a small search of the embedded data."""
     ports = (18000, 15000, 15001)
@@ -86,7 +86,7 @@ def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
         yield product
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
     """Return headless Chromium; without it the test is skipped, which CI does not allow."""
     if CHROMIUM is None:

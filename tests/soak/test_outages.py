@@ -27,15 +27,20 @@ def disturbed(search: Search, running: Running, away: int) -> tuple[int, float, 
     with running():
         process = search.start()
         wait_until(lambda: "trial   1" in search.said(), 60, "the second trial")
-    time.sleep(away)
-    assert process.poll() is None, search.said()
-    told = search.said().count("\ntrial")
-    with running():
-        more = told + 3
-        wait_until(lambda: search.said().count("\ntrial") >= more, 120, "a trial after the outage")
-    gone = time.monotonic()
-    status = process.wait(400)
-    took = time.monotonic() - gone
+    with process:
+        time.sleep(away)
+        assert process.poll() is None, search.said()
+        told = search.said().count("\ntrial")
+        with running():
+
+            def went_on() -> bool:
+                assert process.poll() is None, search.said()
+                return search.said().count("\ntrial") >= told + 3
+
+            wait_until(went_on, 120, "a trial after the outage")
+        gone = time.monotonic()
+        status = process.wait(400)
+        took = time.monotonic() - gone
     with running():
         assert search.run() == 0, search.said()
         wrong = search.wrong()
@@ -62,8 +67,8 @@ def judged(search: Search, running: Running, away: int, figure: Figure, store: s
 def short(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Give up sooner in every run; a soak takes the product's own patience."""
     if not request.config.getoption("--soak"):
-        monkeypatch.setenv(PATIENCE, "12")
-        monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "3")
+        monkeypatch.setenv(PATIENCE, "25")
+        monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "4")
 
 
 @pytest.mark.row("the tracking server goes away mid-search, for 30 s and for good")
