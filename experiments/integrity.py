@@ -21,6 +21,7 @@ from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 
 from experiments.packaging import DATA
+from experiments.scoring_model import VERSION_FILE
 from experiments.store import prepare_tracking, quiet
 from experiments.trail import CHAMPION, version_of
 from segmentation.digests import compare, digests
@@ -45,7 +46,7 @@ LOADED = {
 # What YAML that is none, or is nested without end, raises.
 DEEP = (yaml.YAMLError, RecursionError)
 # Written by MLflow and Python when a model is loaded from where it lies; never taken along.
-BESIDE = ("registered_model_meta", "__pycache__")
+BESIDE = (VERSION_FILE, "__pycache__")
 
 
 def seal(client: MlflowClient, run_id: str, model_uri: str) -> dict[str, str]:
@@ -71,7 +72,8 @@ def seal(client: MlflowClient, run_id: str, model_uri: str) -> dict[str, str]:
 def verified(client: MlflowClient, name: str, version: str) -> Iterator[Path]:
     """Yield a folder with the files of a version, each as it was registered.
 
-    Nothing is loaded, so nothing in the files has run.
+    Nothing is loaded, so nothing in the files has run. Only this user may enter the folder; a
+    model loaded from it knows its version.
 
     Raises
     ------
@@ -86,6 +88,9 @@ def verified(client: MlflowClient, name: str, version: str) -> Iterator[Path]:
         compare(expected, digests(folder), f"{name} version {version}")
         _check_loader(folder, f"{name} version {version}")
         check_safe(folder / "data" / DATA)
+        # As MLflow does with what it takes from the registry.
+        note = yaml.safe_dump({"model_name": name, "model_version": version})
+        (folder / VERSION_FILE).write_text(note, encoding="utf-8")
         yield folder
 
 

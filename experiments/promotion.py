@@ -22,7 +22,7 @@ from experiments.registry import (
     describe,
     user,
 )
-from experiments.trail import LostRaceError, Move, Trail, version_of
+from experiments.trail import ForeignModelError, LostRaceError, Move, Trail, version_of
 from segmentation.errors import SegmentationError
 from segmentation.evaluation import Guards
 
@@ -251,7 +251,7 @@ def _forward(move: Move) -> bool:
 def _trail(client: MlflowClient, name: str) -> Trail:
     try:
         return Trail(client, name)
-    except (LostRaceError, MlflowException) as error:
+    except (ForeignModelError, MlflowException) as error:
         raise RegistryError(
             f"{name} is not in the registry at {mlflow.get_tracking_uri()}: {error}"
         ) from error

@@ -5,10 +5,11 @@ from __future__ import annotations
 import getpass
 import json
 import os
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import mlflow
@@ -29,8 +30,6 @@ TRIAL = "trial_run"
 # Written by MLflow beside a model: a body for `/invocations`.
 EXAMPLE = "serving_input_example.json"
 ABOUT = "Customer segments found without labels; the alias `champion` is the version served."
-
-
 HAPPENINGS = (
     "What happens to the registered model {name}: its promotions (append-only), comparisons of "
     "versions, and the monitoring of new customers."
@@ -206,8 +205,9 @@ def alias_version(name: str = MODEL_NAME, alias: str = CHAMPION) -> str:
     return found
 
 
-def servable(name: str, version: str) -> str:
-    """Check every file of a version; return a request for its scoring server, as JSON.
+@contextmanager
+def servable(name: str, version: str) -> Iterator[Path]:
+    """Yield a folder with a version's files, each as it was registered, to serve them from.
 
     Raises
     ------
@@ -216,11 +216,13 @@ def servable(name: str, version: str) -> str:
     RegistryError
         When there is no such version, or the registry cannot be reached.
     """
-    try:
-        with integrity.verified(MlflowClient(), name, version) as folder:
-            return (folder / EXAMPLE).read_text(encoding="utf-8")
-    except (MlflowException, OSError) as error:
-        raise RegistryError(f"version {version} cannot be read: {error}") from error
+    with ExitStack() as files:
+        try:
+            checked = integrity.verified(MlflowClient(), name, version)
+            folder = files.enter_context(checked)
+        except (MlflowException, OSError) as error:
+            raise RegistryError(f"version {version} cannot be read: {error}") from error
+        yield folder
 
 
 def given_names(client: MlflowClient, name: str) -> dict[int, str]:

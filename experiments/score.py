@@ -17,7 +17,6 @@ from tqdm import tqdm
 
 from experiments.integrity import verified
 from experiments.registry import CHAMPION, MODEL_NAME, RegistryError, describe, put_given_names
-from experiments.scoring_model import VERSION_FILE
 from experiments.spark.options import SPARK, engine_options
 from experiments.spark.scoring import score_table
 from experiments.store import prepare_tracking, quiet
@@ -73,7 +72,6 @@ def score_file(
 def _verified_model(name: str, version: str) -> Any:
     """Load a version whose files are as they were registered."""
     with verified(MlflowClient(), name, version) as folder:
-        (folder / VERSION_FILE).write_text(f"model_name: {name}\nmodel_version: '{version}'\n")
         return mlflow.pyfunc.load_model(str(folder))
 
 

@@ -18,7 +18,7 @@ from mlflow.data.pandas_dataset import from_pandas
 from mlflow.entities import DatasetInput
 from threadpoolctl import threadpool_limits
 
-from experiments import card, lineage, packaging, registry
+from experiments import card, lineage, packaging, registry, trail
 from experiments.apart import need_another_database
 from experiments.candidates import Candidate
 from experiments.finding import Found, choose, try_all
@@ -78,6 +78,7 @@ def _run(options: SearchOptions, workers: Workers) -> int:
     url = options.storage or default_storage(uri)
     need_another_database(url, uri)
     client, storage = patient_client(uri), open_storage(url)
+    trail.check_name(client, options.model_name)  # rather now than after hours of trying
     name = study_name(options.experiment_name, digest, space)
     turn = partial(one_at_a_time, url, name)
     with turn():

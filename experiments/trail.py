@@ -18,6 +18,8 @@ from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 from mlflow.utils.mlflow_tags import MLFLOW_RUN_NOTE
 
+from segmentation.errors import SegmentationError
+
 CHAMPION = "champion"
 RUN = "promotions_run"
 BY_HAND = "by hand, past this project"
@@ -28,6 +30,10 @@ MOST_TOLD, LONGEST_NOTE = 50, 8_000
 
 class LostRaceError(Exception):
     """Somebody else moved the champion meanwhile; the message says who, when and to what."""
+
+
+class ForeignModelError(SegmentationError):
+    """A registered model is somebody else's: it has versions, and no record of this project."""
 
 
 @dataclass(frozen=True)
@@ -204,27 +210,63 @@ def create(client: MlflowClient, name: str, description: str, experiment_id: str
     """Create a registered model together with its record, unless it exists.
 
     The record's run is named in the very call that creates the model, so that of two processes
-    that both create it, both end up with one record.
+    that both create it, both end up with one record. A model that somebody made by hand and that
+    has no version yet gets its record; should two processes give it one at the same moment, the
+    later one holds, and names a champion of the other as made by hand.
+
+    Raises
+    ------
+    ForeignModelError
+        When the model has versions, and no record.
     """
+    if check_name(client, name):
+        return
     run = client.create_run(experiment_id, run_name=f"promotions of {name}")
     client.set_tag(run.info.run_id, "kind", "promotions")
     client.set_terminated(run.info.run_id, RunStatus.to_string(RunStatus.FINISHED))
     try:
         client.create_registered_model(name, {RUN: run.info.run_id}, description)
     except MlflowException as error:
+        if error.error_code == "RESOURCE_ALREADY_EXISTS" and not check_name(client, name):
+            client.set_registered_model_tag(name, RUN, run.info.run_id)
+            return
         client.delete_run(run.info.run_id)
         if error.error_code != "RESOURCE_ALREADY_EXISTS":
             raise
 
 
+def check_name(client: MlflowClient, name: str) -> bool:
+    """Return whether a registered model has its record; one without may be new or empty.
+
+    Raises
+    ------
+    ForeignModelError
+        When it has versions, and no record.
+    """
+    try:
+        if RUN in client.get_registered_model(name).tags:
+            return True
+    except MlflowException as error:
+        if error.error_code == "RESOURCE_DOES_NOT_EXIST":
+            return False
+        raise
+    if client.search_model_versions(f"name = '{name}'", max_results=1):
+        raise ForeignModelError(_foreign(name))
+    return False
+
+
 def _run_of(client: MlflowClient, name: str) -> str:
     run_id = client.get_registered_model(name).tags.get(RUN)
     if not run_id:
-        raise LostRaceError(
-            f"the registered model {name!r} was not made by this project: it has no tag {RUN!r}. "
-            "Register with `mlflow run .` under another model_name."
-        )
+        raise ForeignModelError(_foreign(name))
     return str(run_id)
+
+
+def _foreign(name: str) -> str:
+    return (
+        f"the registered model {name!r} was not made by this project: it has no tag {RUN!r}. "
+        "Register with `mlflow run .`, under another model_name where this one has versions."
+    )
 
 
 def _key(move: Move) -> str:

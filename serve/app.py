@@ -8,13 +8,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from flask import Flask, Response, current_app, render_template, request, session
+from flask import Flask, Response, render_template, request, session
 from flask_bootstrap import Bootstrap5
 from flask_wtf import CSRFProtect
 from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import Forbidden, HTTPException, SecurityError
 
+from serve import access, customer, engineers, health, segments, upload, versions
 from serve.config import Settings, secret_key
+from serve.current import knowledge, settings
 from serve.files.queue import file_queue
 from serve.knowledge import Knowledge
 from serve.logs import BRIEF
@@ -59,7 +61,7 @@ def create_app(config: Mapping[str, Any] | None = None) -> Flask:
     given = dict(config or {})
     default = os.environ.get("SEGMENTATION_INSTANCE", "var/instance")
     instance = Path(given.pop("INSTANCE", default)).resolve()
-    settings = given.pop("SETTINGS", None) or Settings.from_environment()
+    chosen = given.pop("SETTINGS", None) or Settings.from_environment()
     app = Flask(__name__, instance_path=str(instance))
     for logger in (app.logger, logging.getLogger("gunicorn.error")):
         logger.addFilter(BRIEF)
@@ -67,62 +69,28 @@ def create_app(config: Mapping[str, Any] | None = None) -> Flask:
         SECRET_KEY=given.pop("SECRET_KEY", None) or secret_key(instance),
         SESSION_COOKIE_HTTPONLY=True,
         SESSION_COOKIE_SAMESITE="Strict",
-        SESSION_COOKIE_SECURE=settings.https,
-        TRUSTED_HOSTS=list(settings.hosts) or None,
-        MAX_CONTENT_LENGTH=int(settings.upload_megabytes * 1024 * 1024),
+        SESSION_COOKIE_SECURE=chosen.https,
+        TRUSTED_HOSTS=list(chosen.hosts) or None,
+        MAX_CONTENT_LENGTH=int(chosen.upload_megabytes * 1024 * 1024),
         BOOTSTRAP_SERVE_LOCAL=True,
     )
     app.config.update(given)
-    app.extensions["settings"] = settings
-    app.extensions["knowledge"] = Knowledge(settings.model_name)
+    app.extensions["settings"] = chosen
+    app.extensions["knowledge"] = Knowledge(chosen.model_name)
     for name, path in (("scoring", ""), ("challenger", CHALLENGER_PATH)):
-        url = settings.scoring_url + path
-        app.extensions[name] = ScoringClient(url, settings.timeout, settings.file_timeout)
+        url = chosen.scoring_url + path
+        app.extensions[name] = ScoringClient(url, chosen.timeout, chosen.file_timeout)
     app.add_template_filter(unbroken)
     app.add_template_filter(usual)
     Bootstrap5(app)
     CSRFProtect(app)
     _register(app)
     at_once = bool(given.get("FILES_AT_ONCE"))
-    _, app.extensions["put_file"] = file_queue(instance, settings, at_once=at_once)
+    _, app.extensions["put_file"] = file_queue(instance, chosen, at_once=at_once)
     return app
 
 
-def settings() -> Settings:
-    """Return the settings of the running application."""
-    found: Settings = current_app.extensions["settings"]
-    return found
-
-
-def knowledge() -> Knowledge:
-    """Return what the running application knows of the served model."""
-    found: Knowledge = current_app.extensions["knowledge"]
-    return found
-
-
-def challenger() -> ScoringClient:
-    """Return the client of the challenger's scoring server, which runs while it is asked."""
-    found: ScoringClient = current_app.extensions["challenger"]
-    return found
-
-
-def scoring() -> ScoringClient:
-    """Return the client of the scoring server."""
-    found: ScoringClient = current_app.extensions["scoring"]
-    return found
-
-
 def _register(app: Flask) -> None:
-    from serve import (  # noqa: PLC0415 - they use what is above
-        access,
-        customer,
-        engineers,
-        health,
-        segments,
-        upload,
-        versions,
-    )
-
     app.request_class = upload.PageRequest
     for blueprint in (
         customer.pages,

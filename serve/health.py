@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Blueprint, Response, jsonify
 
-from serve.app import knowledge, scoring
+from serve.current import knowledge, scoring
 
 pages = Blueprint("health", __name__)
 

@@ -181,7 +181,11 @@ class ScoringClient:
             async with (
                 ClientSession(timeout=limits, trust_env=False) as session,
                 session.request(
-                    method, self.url + path, data=content, headers=headers, allow_redirects=False
+                    method,
+                    self.url + path,
+                    data=io.BytesIO(content) if content else None,
+                    headers=headers,
+                    allow_redirects=False,
                 ) as reply,
             ):
                 return reply.status, (await reply.read()).decode(errors="replace")

@@ -58,6 +58,12 @@ def test_serve_knows_only_the_contract(path: Path) -> None:
     assert foreign <= SERVE_MAY, f"{name_of(path)} imports {sorted(foreign - SERVE_MAY)}"
 
 
+@pytest.mark.parametrize("path", sorted((ROOT / "serve").rglob("*.py")), ids=name_of)
+def test_the_application_imports_its_pages_and_not_they_it(path: Path) -> None:
+    """Pages take what they work with from `serve.current`: nothing in `serve` needs `serve.app`."""
+    assert "serve.app" not in imports(path)
+
+
 @pytest.mark.parametrize("path", SOURCES, ids=name_of)
 def test_modules_and_functions_stay_small(path: Path) -> None:
     """A product module has at most 300 lines; a function never more than 50."""

@@ -20,7 +20,7 @@ from mlflow import MlflowClient
 from experiments.benchmark.races import NAME, prepare
 from experiments.benchmark.servers import Server, running, until
 from experiments.promotion import promote
-from experiments.registry import servable
+from experiments.registry import EXAMPLE, servable
 from experiments.trail import champion_of
 
 CONNECTIONS = 4
@@ -85,7 +85,8 @@ def run_promotions(moves: int, port: int, logs: Path) -> PromotionRow:
     client = MlflowClient()
     versions = prepare(client, 3)
     url = f"http://127.0.0.1:{port}"
-    body = servable(NAME, versions[0])
+    with servable(NAME, versions[0]) as folder:
+        body = (folder / EXAMPLE).read_text(encoding="utf-8")
     with serving(port, logs), loading(url, body) as load:
         until(lambda: bool(load.answers), READY_SECONDS)
         slowest = 0.0

@@ -17,7 +17,6 @@ from mlflow import MlflowClient
 
 from experiments.integrity import verified
 from experiments.registry import ModelInfo, describe
-from experiments.scoring_model import VERSION_FILE
 from experiments.spark import pieces
 from experiments.spark.pieces import LINE, PATH, START, Contract
 from experiments.spark.session import send_code, session
@@ -79,9 +78,6 @@ def score_table(source: str, target: str, model_name: str, alias: str, master: s
     known = describe(model_name, alias)
     _check_paths(source, target)
     with verified(MlflowClient(), model_name, known.version) as model, session(master) as spark:
-        (model / VERSION_FILE).write_text(
-            f"model_name: {model_name}\nmodel_version: '{known.version}'\n"
-        )
         _prepare(spark)
         table = _table(spark, source, known.schema)
         rows, offsets = _checked(table, source)

@@ -14,7 +14,7 @@ from experiments.registry import ModelInfo
 from segmentation.levels import decode
 from segmentation.schema import Example
 from serve.answers import AnswerView, answer_view
-from serve.app import challenger, knowledge, scoring
+from serve.current import challenger, knowledge, scoring
 from serve.customer.moves import Move, smallest_moves
 from serve.forms import customer_form, doubts, groups, typed_customer
 from serve.portraits import customer_map, figures

@@ -8,7 +8,7 @@ from typing import Any
 from flask import Blueprint, abort, render_template
 
 from segmentation.schema import TableSchema
-from serve.app import knowledge, settings
+from serve.current import knowledge, settings
 
 pages = Blueprint("engineers", __name__)
 

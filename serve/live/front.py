@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 from collections import Counter
 from collections.abc import AsyncIterator
 from dataclasses import asdict
@@ -156,7 +157,8 @@ async def _ask(
         async with request.app[SESSION].request(
             request.method,
             backend.url + path,
-            data=body or None,
+            # Aiohttp sends what can be read in pieces; one for each attempt, since it is read up.
+            data=io.BytesIO(body) if body else None,
             headers={hdrs.CONTENT_TYPE: kind} if kind else {},
             allow_redirects=False,
         ) as reply:

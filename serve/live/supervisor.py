@@ -8,7 +8,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 
-from experiments.registry import CHAMPION, RegistryError, alias_version, servable
+from experiments.registry import CHAMPION, RegistryError, alias_version
 from segmentation.errors import SegmentationError
 from serve.live.backend import Backend
 from serve.processes import ServiceError
@@ -169,9 +169,8 @@ class Supervisor:
     async def _switch(self, version: str) -> None:
         """Let a version take over once it answers; leave everything as it is when it does not."""
         try:
-            example = await asyncio.to_thread(servable, self.name, version)
             fresh = self.make(version)
-            await asyncio.to_thread(fresh.start, example)
+            await asyncio.to_thread(fresh.start)
         except (RegistryError, SegmentationError, ServiceError) as error:
             self._refused[version] = time.monotonic()
             keeps = f" Version {self.state.serving} keeps serving." if self.current else ""

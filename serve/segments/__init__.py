@@ -8,7 +8,7 @@ from flask import Blueprint, abort, flash, redirect, render_template, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
 from experiments.registry import ModelInfo, RegistryError, write_note
-from serve.app import knowledge
+from serve.current import knowledge
 from serve.forms import NoteForm
 from serve.portraits import customer_map, figures, portrait
 

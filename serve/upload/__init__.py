@@ -19,7 +19,7 @@ from flask import (
 from werkzeug.utils import secure_filename
 from werkzeug.wrappers import Response as BaseResponse
 
-from serve.app import knowledge, settings
+from serve.current import knowledge, settings
 from serve.files.jobs import DONE, FAILED, MENDING, WAITING, Job, Jobs
 from serve.files.queue import FOLDER
 from serve.forms import UploadForm

@@ -9,7 +9,7 @@ from experiments.promotion import GateError, history, promote, rollback
 from experiments.registry import RegistryError
 from experiments.versions import Version, list_versions
 from serve.access import promoters_only, who
-from serve.app import knowledge, scoring, settings
+from serve.current import knowledge, scoring, settings
 from serve.forms import MoveForm
 
 pages = Blueprint("versions", __name__)

@@ -13,8 +13,11 @@ import requests
 from experiments.benchmark import promotions
 from experiments.benchmark.races import NAME, prepare
 from experiments.benchmark.servers import until
-from experiments.registry import servable
+from experiments.registry import EXAMPLE, servable
 from experiments.store import prepare_tracking
+from segmentation.errors import ModelFileError
+from serve.demo import BIN
+from serve.live.backend import Backend
 from serve.processes import free_port
 
 
@@ -47,7 +50,8 @@ def test_a_crashed_scoring_server_is_started_again(store: Path) -> None:
     prepare(mlflow.MlflowClient(), 1)
     port = free_port(18400)
     url = f"http://127.0.0.1:{port}"
-    body = servable(NAME, "1")
+    with servable(NAME, "1") as folder:
+        body = (folder / EXAMPLE).read_text(encoding="utf-8")
     with promotions.serving(port, store / "log") as front, promotions.loading(url, body) as load:
         until(lambda: len(load.answers) > 20, 60)
         (server,) = psutil.Process(front.pid).children()
@@ -58,3 +62,34 @@ def test_a_crashed_scoring_server_is_started_again(store: Path) -> None:
     assert load.failures == []
     with pytest.raises(requests.ConnectionError):
         requests.get(f"{url}/ping", timeout=2)
+
+
+def test_what_is_served_is_what_was_checked(store: Path) -> None:
+    """Files changed after the check are not looked at; those served are nobody else's to change."""
+    prepare(mlflow.MlflowClient(), 1)
+    stored = Path(mlflow.artifacts.download_artifacts(f"models:/{NAME}/1"))
+    (arrays,) = stored.rglob("arrays.npz")
+    late = store / "mlflow"
+    late.write_text(f'#!/bin/sh\nprintf damaged > "{arrays}"\nexec "{BIN / "mlflow"}" "$@"\n')
+    late.chmod(0o700)
+    path = {"PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}"}
+    backend = Backend(str(late), NAME, "1", store / "log", path)
+    backend.start()
+    try:
+        assert arrays.read_bytes() == b"damaged"
+        (server,) = psutil.Process().children()
+        command = server.cmdline()
+        folder = Path(command[command.index("--model-uri") + 1])
+        assert folder.parent.stat().st_mode & 0o077 == 0
+        reply = requests.post(
+            f"{backend.url}/invocations",
+            data=backend.example,
+            headers={"Content-Type": "application/json"},
+            timeout=10,
+        )
+        assert {row["model_version"] for row in reply.json()["predictions"]} == {"1"}
+    finally:
+        backend.stop()
+    assert not folder.parent.exists()
+    with pytest.raises(ModelFileError, match=r"arrays\.npz"):
+        backend.start()

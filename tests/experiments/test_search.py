@@ -18,7 +18,7 @@ from click.testing import CliRunner
 from mlflow import MlflowClient
 from mlflow.entities import Run
 
-from experiments import promote
+from experiments import promote, promotion
 from experiments.benchmark.__main__ import main as benchmark
 from experiments.plan import Plan
 from experiments.search import main, run
@@ -31,6 +31,7 @@ from experiments.study import (
     optimise,
     settled,
 )
+from experiments.trail import version_of
 from experiments.workers import JudgingError
 from segmentation.generator import generate
 from segmentation.loading import load_customers
@@ -276,6 +277,33 @@ def test_a_wrong_parameter_is_named(workplace: Path, arguments: list[str], messa
     assert result.exit_code == 2
     assert message in result.output
     assert "Traceback" not in result.output
+
+
+def test_an_empty_model_made_by_hand_is_used(workplace: Path, client: MlflowClient) -> None:
+    """Its first version is the champion, with a record; what somebody wrote of it stays."""
+    client.create_registered_model("made-by-hand", {"owner": "marketing"}, "Ours.")
+    assert run(replace(OPTIONS, experiment_name="by hand", model_name="made-by-hand")) == 0
+    about = client.get_registered_model("made-by-hand")
+    assert (about.description, about.tags["owner"]) == ("Ours.", "marketing")
+    (move,) = promotion.history("made-by-hand")
+    assert (move.kind, move.to_version) == ("register", "1")
+    assert version_of(client, "made-by-hand", "champion") == "1"
+
+
+def test_a_model_of_somebody_else_is_refused_at_the_start(
+    workplace: Path, client: MlflowClient
+) -> None:
+    """It has versions that are not of this project: exit code 2 before a trial, and a remedy."""
+    client.create_registered_model("foreign")
+    client.create_model_version("foreign", str(workplace))
+    result = CliRunner().invoke(
+        main, ["--data", "embedded:600", "--experiment-name", "foreign", "--model-name", "foreign"]
+    )
+    assert result.exit_code == 2
+    assert "error: the registered model 'foreign' was not made by this project" in result.output
+    assert "under another model_name" in result.output
+    assert client.get_experiment_by_name("foreign") is None
+    assert len(client.search_model_versions("name = 'foreign'")) == 1
 
 
 def test_no_customer_reaches_the_store(undisturbed: str, workplace: Path) -> None:

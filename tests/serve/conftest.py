@@ -6,6 +6,7 @@ import json
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -111,16 +112,24 @@ def answers(body: str, version: str) -> str:
     return json.dumps({"predictions": rows})
 
 
+@contextmanager
+def running(server: Scoring) -> Iterator[Scoring]:
+    """Run a scoring server until the block ends."""
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    try:
+        yield server
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
 @pytest.fixture
 def scoring() -> Iterator[Scoring]:
     """Return a running scoring server."""
-    server = Scoring()
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    yield server
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    with running(Scoring()) as server:
+        yield server
 
 
 @pytest.fixture(scope="session")

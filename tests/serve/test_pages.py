@@ -196,6 +196,26 @@ def test_a_missing_scoring_server_gives_a_human_page(tmp_path: Path, app: Flask)
     assert ready.json == {"ready": False, "scoring": False, "registry": True}
 
 
+def test_the_first_page_says_what_to_do_without_a_scoring_server(
+    tmp_path: Path, app: Flask, model: ModelInfo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What cannot be done, what to do next, and what still holds: only where it is shown."""
+    away = {"INSTANCE": tmp_path, "SETTINGS": Settings(scoring_url="http://127.0.0.1:9")}
+    page = create_app(away).test_client().get("/").text
+    assert "No customer can be looked up, and no file scored, right now." in page
+    assert "Try again in a minute; if it stays so, tell whoever looks after these pages." in page
+    assert "What you read here about the segments is still right." in page
+    assert model.profiles[0]["name"] in page
+
+    def unknown(name: str, alias: str) -> None:
+        raise RegistryError(f"no {name}@{alias}")
+
+    monkeypatch.setattr("serve.knowledge.describe", unknown)
+    page = create_app(away).test_client().get("/").text
+    assert "No customer can be looked up, and no file scored, right now." in page
+    assert "still right" not in page
+
+
 def test_a_missing_registry_leaves_the_pages_standing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
