@@ -8,6 +8,7 @@ import os
 import shutil
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar, cast
 
@@ -32,6 +33,7 @@ AWAY_CODES = {"TEMPORARILY_UNAVAILABLE", "INTERNAL_ERROR"}
 FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 FULL_TEXTS = ("database or disk is full", "No space left on device", "Disk quota exceeded")
 MEGABYTE = 1_000_000
+HEARTBEAT = "record_heartbeat"
 # What Optuna calls of a database; each is one transaction, so each can be tried again.
 STUDY_CALLS = (
     "create_new_study",
@@ -48,7 +50,7 @@ STUDY_CALLS = (
     "set_trial_state_values",
     "set_trial_user_attr",
     "set_trial_system_attr",
-    "record_heartbeat",
+    HEARTBEAT,
     "_create_new_trial",
     "_get_trials",
     "_set_trial_param",
@@ -135,6 +137,14 @@ def make_patient(storage: RDBStorage, store: Store) -> RDBStorage:
     """Let every call to a study's database wait while the database is away."""
     for name in STUDY_CALLS:
         setattr(storage, name, store.patient(getattr(storage, name)))
+    beat = getattr(storage, HEARTBEAT)
+
+    def quietly(trial_id: int) -> None:
+        # In a thread of its own, where nobody listens: the search's next call says the same.
+        with suppress(StoreError):
+            beat(trial_id)
+
+    setattr(storage, HEARTBEAT, quietly)
     return storage
 
 
