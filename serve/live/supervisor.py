@@ -170,7 +170,7 @@ class Supervisor:
         """Let a version take over once it answers; leave everything as it is when it does not."""
         try:
             fresh = self.make(version)
-            await asyncio.to_thread(fresh.start)
+            await _started(fresh)
         except (RegistryError, SegmentationError, ServiceError) as error:
             self._refused[version] = time.monotonic()
             keeps = f" Version {self.state.serving} keeps serving." if self.current else ""
@@ -192,3 +192,16 @@ class Supervisor:
         finally:
             with suppress(asyncio.CancelledError):
                 await asyncio.to_thread(old.stop)
+
+
+async def _started(backend: Backend) -> None:
+    """Start a scoring server; whoever is cancelled meanwhile leaves none behind."""
+    starting = asyncio.create_task(asyncio.to_thread(backend.start))
+    try:
+        await asyncio.shield(starting)
+    except asyncio.CancelledError:
+        # The first stop ends the wait for an answer, the second what was started in between.
+        await asyncio.to_thread(backend.stop)
+        await asyncio.gather(starting, return_exceptions=True)
+        await asyncio.to_thread(backend.stop)
+        raise

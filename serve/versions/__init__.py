@@ -11,6 +11,7 @@ from experiments.versions import Version, list_versions
 from serve.access import promoters_only, who
 from serve.current import knowledge, scoring, settings
 from serve.forms import MoveForm
+from serve.scoring import AWAY
 
 pages = Blueprint("versions", __name__)
 
@@ -24,12 +25,14 @@ def page() -> str | tuple[str, int]:
         versions, moves = list_versions(settings().model_name), history(settings().model_name)
     except RegistryError:
         return _away()
+    notice = scoring().notice()
     return render_template(
         "versions/page.html",
         versions=versions,
         moves=list(reversed(moves))[:MOST_MOVES],
         can_go_back=any(move.from_version for move in moves),
-        notice=scoring().notice(),
+        notice=notice,
+        away=notice == AWAY,
     )
 
 

@@ -2,6 +2,8 @@
 
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +17,7 @@ from experiments.benchmark.races import NAME, prepare
 from experiments.benchmark.servers import until
 from experiments.registry import EXAMPLE, servable
 from experiments.store import prepare_tracking
+from experiments.workers import ROOT
 from segmentation.errors import ModelFileError
 from serve.demo import BIN
 from serve.live.backend import Backend
@@ -62,6 +65,20 @@ def test_a_crashed_scoring_server_is_started_again(store: Path) -> None:
     assert load.failures == []
     with pytest.raises(requests.ConnectionError):
         requests.get(f"{url}/ping", timeout=2)
+
+
+def test_a_front_stopped_while_a_version_starts_leaves_no_server(store: Path) -> None:
+    """Ended before the first answer, it ends the scoring server that was coming up too."""
+    prepare(mlflow.MlflowClient(), 1)
+    command = [sys.executable, "-m", "serve.live", "--port", str(free_port(18400))]
+    command += ["--model-name", NAME, "--logs", str(store / "log")]
+    with subprocess.Popen(command, cwd=ROOT) as front:
+        until(lambda: bool(psutil.Process(front.pid).children(recursive=True)), 60)
+        below = psutil.Process(front.pid).children(recursive=True)
+        front.terminate()
+        assert front.wait(60) in (0, -signal.SIGTERM)
+        _, left = psutil.wait_procs(below, 10)
+    assert left == []
 
 
 def test_what_is_served_is_what_was_checked(store: Path) -> None:
