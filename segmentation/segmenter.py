@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, Self
 
 import numpy as np
@@ -147,18 +147,12 @@ class Segmenter:
 
     def assign(self, customers: Customers) -> Assignment:
         """Return the assignment of customers, seen before or not; see :meth:`features`."""
-        return self.assign_features(self.features(customers))
+        matrix = customer_matrix(customers, self.schema.column_names)
+        return _joined([self.rule_.assign(self.features(block)) for block in blocks(matrix)])
 
     def assign_features(self, features: FloatArray) -> Assignment:
         """Return the assignment of customers by their feature matrix."""
-        parts = [self.rule_.assign(block) for block in blocks(features)]
-        if len(parts) == 1:
-            return parts[0]
-        return Assignment(
-            np.concatenate([part.segment for part in parts]),
-            np.concatenate([part.runner_up for part in parts]),
-            np.concatenate([part.confidence for part in parts]),
-        )
+        return _joined([self.rule_.assign(block) for block in blocks(features)])
 
     def _fit(self, prepared: Prepared) -> None:
         self.pipeline_, features = prepared.pipeline, prepared.features
@@ -255,6 +249,16 @@ def _by_size(rule: Rule, features: FloatArray) -> tuple[Rule, Assignment]:
     new = np.argsort(order)
     segment, runner_up = new[assignment.segment], new[assignment.runner_up]
     return renumbered, Assignment(segment, runner_up, assignment.confidence)
+
+
+def _joined(parts: Sequence[Assignment]) -> Assignment:
+    if len(parts) == 1:
+        return parts[0]
+    return Assignment(
+        np.concatenate([part.segment for part in parts]),
+        np.concatenate([part.runner_up for part in parts]),
+        np.concatenate([part.confidence for part in parts]),
+    )
 
 
 def _in_order(assignment: Assignment, order: IntArray) -> Assignment:
