@@ -11,7 +11,7 @@ import pytest
 from tests.soak.searching import Search
 
 PNG_END = b"IEND\xaeB`\x82"
-MEGABYTES = 3
+MEGABYTES = 1
 # A disk of its own for the artifacts: too small at first, then large enough.
 SCRIPT = """
 mkdir mlruns
