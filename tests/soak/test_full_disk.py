@@ -11,11 +11,11 @@ import pytest
 from tests.soak.searching import Search
 
 PNG_END = b"IEND\xaeB`\x82"
-MEGABYTES = 1
+KILOBYTES = 300
 # A disk of its own for the artifacts: too small at first, then large enough.
 SCRIPT = """
 mkdir mlruns
-mount -t tmpfs -o size={small}m tmpfs mlruns
+mount -t tmpfs -o size={small}k tmpfs mlruns
 "$@"; echo $? > status
 mkdir kept; cp -a mlruns *.db* kept
 mount -o remount,size=500m mlruns
@@ -51,7 +51,7 @@ def test_a_full_disk(tmp_path: Path, figure: Callable[[str], None]) -> None:
     if unshare is None:
         pytest.skip("a disk of its own needs Linux's unshare (util-linux)")
     search = Search(tmp_path, 14)
-    script = SCRIPT.format(small=MEGABYTES)
+    script = SCRIPT.format(small=KILOBYTES)
     space = [unshare, "--map-root-user", "--mount", "sh", "-c", script, "sh"]
     assert search.run(*space) == 0, search.said()
     status = int((tmp_path / "status").read_text())
@@ -64,7 +64,7 @@ def test_a_full_disk(tmp_path: Path, figure: Callable[[str], None]) -> None:
     )
     assert status == 2
     assert str(tmp_path / "mlruns") in line
-    assert "MB of 3.1 MB are free" in line
+    assert "MB of 0.3 MB are free" in line
     assert "Traceback" not in search.said()
     assert (later, wrong, search.wrong()) == (0, [], [])
     assert len(search.settled()) == search.trials
