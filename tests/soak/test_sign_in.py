@@ -14,28 +14,14 @@ from experiments.benchmark.races import NAME
 from serve.access import OPEN, limiter
 from serve.access.people import People
 from tests.serve.conftest import Scoring
-from tests.soak.browsing import PASSWORD, Browser, guarded, real_registry, scoring_server
+from tests.soak.browsing import PASSWORD, Browser, guarded
 
 Times = Callable[[int, int], int]
 Figure = Callable[[str], None]
 
 
-@pytest.fixture(scope="module")
-def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MlflowClient]:
-    """Return a registry with two versions."""
-    with real_registry(tmp_path_factory.mktemp("registry"), 2) as client:
-        yield client
-
-
 @pytest.fixture
-def scoring() -> Iterator[Scoring]:
-    """Return a running scoring server."""
-    with scoring_server() as server:
-        yield server
-
-
-@pytest.fixture
-def pages(tmp_path: Path, scoring: Scoring, registry: MlflowClient) -> Iterator[Flask]:
+def pages(tmp_path: Path, scoring: Scoring, two_versions: MlflowClient) -> Iterator[Flask]:
     """Return pages that people sign in to."""
     yield guarded(tmp_path, scoring.url)
     limiter.reset()
@@ -76,7 +62,7 @@ def test_guessing_in_bulk(pages: Flask, times: Times, figure: Figure) -> None:
 
 
 @pytest.mark.row("a viewer calling a promoter's route; nobody calling any")
-def test_who_is_kept_out_of_what(pages: Flask, registry: MlflowClient, figure: Figure) -> None:
+def test_who_is_kept_out_of_what(pages: Flask, two_versions: MlflowClient, figure: Figure) -> None:
     """A viewer gets 403 wherever the champion could move; nobody signed in gets no page at all."""
     moves = len(promotion.history(NAME))
     kept_out, vera, nobody = [], Browser(pages, "vera"), Browser(pages)

@@ -19,7 +19,7 @@ from serve.access import limiter
 from serve.app import create_app
 from serve.config import Settings
 from tests.serve.conftest import Scoring, typed
-from tests.soak.browsing import HOST, Browser, guarded, real_registry, scoring_server
+from tests.soak.browsing import HOST, Browser, guarded
 from tests.soak.searching import ROOT
 
 Times = Callable[[int, int], int]
@@ -51,22 +51,8 @@ HEADERS = {
 POLICY = ("default-src 'self'", "object-src 'none'", "base-uri 'none'", "frame-ancestors 'none'")
 
 
-@pytest.fixture(scope="module")
-def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MlflowClient]:
-    """Return a registry with two versions."""
-    with real_registry(tmp_path_factory.mktemp("registry"), 2) as client:
-        yield client
-
-
 @pytest.fixture
-def scoring() -> Iterator[Scoring]:
-    """Return a running scoring server."""
-    with scoring_server() as server:
-        yield server
-
-
-@pytest.fixture
-def pages(tmp_path: Path, scoring: Scoring, registry: MlflowClient) -> Flask:
+def pages(tmp_path: Path, scoring: Scoring, two_versions: MlflowClient) -> Flask:
     """Return pages that people sign in to, and one page that breaks."""
     app = guarded(tmp_path, scoring.url, upload_megabytes=0.2)
     app.add_url_rule("/breaks", "breaks", lambda: 1 / 0)
@@ -121,7 +107,7 @@ def addresses(rule: Rule, trick: str) -> Iterator[str]:
 
 @pytest.mark.row("path, header and address tricks in every parameter of every route, every method")
 def test_tricks_in_every_parameter(
-    pages: Flask, tmp_path: Path, registry: MlflowClient, times: Times, figure: Figure
+    pages: Flask, tmp_path: Path, two_versions: MlflowClient, times: Times, figure: Figure
 ) -> None:
     """Refused or taken for the text they are; nothing leaks, nothing is written elsewhere."""
     key = (tmp_path / "instance" / "secret_key").read_text()
@@ -170,7 +156,7 @@ def fields(rule: Rule) -> tuple[str, ...]:
 
 @pytest.mark.row("cross-site posts; missing, forged, foreign and stale tokens")
 def test_forms_from_another_site(
-    pages: Flask, scoring: Scoring, registry: MlflowClient, figure: Figure
+    pages: Flask, scoring: Scoring, two_versions: MlflowClient, figure: Figure
 ) -> None:
     """Every route that changes something refuses each of them, and nothing has changed."""
     moves, paul, asked, let_in = len(promotion.history(NAME)), Browser(pages, "paul"), 0, []
@@ -239,7 +225,7 @@ def test_headers_on_errors(pages: Flask, figure: Figure) -> None:
 
 @pytest.mark.row("host-header tricks, a name of another site that leads to this machine")
 def test_other_host_names(
-    pages: Flask, tmp_path: Path, scoring: Scoring, registry: MlflowClient, figure: Figure
+    pages: Flask, tmp_path: Path, scoring: Scoring, two_versions: MlflowClient, figure: Figure
 ) -> None:
     """Without sign-in only this machine's names are let in; with it only those that are set."""
     alone = create_app(
