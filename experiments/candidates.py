@@ -63,8 +63,7 @@ class Candidate:
     @property
     def labels(self) -> IntArray:
         """The partition as integers, shape (customers judged on,)."""
-        letters = np.frombuffer(self.partition.encode("ascii"), dtype=np.uint8)
-        return letters.astype(np.int64) - FIRST_LETTER
+        return as_labels(self.partition)
 
 
 def as_text(labels: IntArray) -> str:
@@ -72,6 +71,12 @@ def as_text(labels: IntArray) -> str:
     if labels.max() >= MOST_SEGMENTS:
         return ""
     return (labels + FIRST_LETTER).astype(np.uint8).tobytes().decode("ascii")
+
+
+def as_labels(partition: str) -> IntArray:
+    """Return the partition that :func:`as_text` wrote."""
+    letters = np.frombuffer(partition.encode("ascii"), dtype=np.uint8)
+    return letters.astype(np.int64) - FIRST_LETTER
 
 
 def remember(

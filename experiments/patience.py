@@ -130,7 +130,12 @@ class _Patient:
 def patient_client(uri: str) -> MlflowClient:
     """Return a client of the tracking store whose every call waits while the store is away."""
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", HTTP_RETRIES)
-    return cast(MlflowClient, _Patient(MlflowClient(uri), Store(f"the tracking store {uri}")))
+    return cast(MlflowClient, _Patient(MlflowClient(uri), tracking_store(uri)))
+
+
+def tracking_store(uri: str) -> Store:
+    """Return the tracking store as it is named to people."""
+    return Store(f"the tracking store {uri}")
 
 
 def make_patient(storage: RDBStorage, store: Store) -> RDBStorage:

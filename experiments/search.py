@@ -25,7 +25,7 @@ from experiments.finding import Found, choose, try_all
 from experiments.fixed import Fixed
 from experiments.options import SearchOptions, checked, search_options
 from experiments.orphans import close_orphans
-from experiments.patience import Store, StoreError, patient_client
+from experiments.patience import StoreError, patient_client, tracking_store
 from experiments.progress import Progress
 from experiments.rungs import Ladder
 from experiments.space import ALGORITHMS, Space
@@ -190,8 +190,8 @@ def register(
         return f"{options.model_name} version {known}"
     digest = str(tracker.dataset.dataset.digest)
     text = card.card(summary, model, rows=rows, digest=digest, options=options)
-    store = Store(f"the tracking store {client.tracking_uri}")
-    uri = store.patient(packaging.log_model)(client, tracker.parent, model)
+    log_model = tracking_store(client.tracking_uri).patient(packaging.log_model)
+    uri = log_model(client, tracker.parent, model)
     identity = model.identity
     tags = {
         "segments_kept": f"{identity.kept} of {len(identity.numbers)}",

@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from optuna.trial import FixedTrial
 from scipy.stats import spearmanr
 from sklearn.metrics import silhouette_score
 
+from experiments.candidates import as_labels
 from experiments.plan import Plan
 from experiments.rungs import RUNGS, Ladder, Rung
 from experiments.search import space_for
@@ -73,7 +73,7 @@ def ranks_of(source: str, schema_name: str, jobs: int) -> Ranks:
     schema = load_schema(schema_name)
     customers = load_customers(source, schema).customers
     space = space_for(customers, schema, 3, 10, 0)
-    specs = [space.propose(FixedTrial(dict(p))) for p in Plan(space).first]
+    specs = [space.spec_of(p) for p in Plan(space).first]
     samples = [Rung(rung.rows, len(specs)) for rung in RUNGS[:2]]
     everybody = Rung(len(customers), len(specs))
     ladder = Ladder(customers, schema, Guards(), 0, rungs=(*samples, everybody))
@@ -87,7 +87,7 @@ def ranks_of(source: str, schema_name: str, jobs: int) -> Ranks:
         for rung in ladder.rungs[:-1]
     ]
     coordinates = ladder.judge_of(everybody).table.coordinates
-    labels = [labels_of(exact[number]) for number in alike[::2]]
+    labels = [as_labels(exact[number].partition) for number in alike[::2]]
     rows.append(RankRow("silhouette", SILHOUETTE_ROWS, _silhouettes(labels, coordinates)))
     first = judged[samples[0].rows]
     raised = sorted(alike, key=lambda i: -first[i].evaluation.score)[: RUNGS[1].most]
@@ -115,11 +115,6 @@ def _silhouettes(labels: Sequence[IntArray], coordinates: FloatArray) -> float:
     picks = np.random.default_rng(0).permutation(len(coordinates))[:SILHOUETTE_ROWS]
     sample = [silhouette_score(coordinates[picks], found[picks]) for found in labels]
     return float(spearmanr(sample, [silhouette_score(coordinates, f) for f in labels]).statistic)
-
-
-def labels_of(outcome: Outcome) -> IntArray:
-    """Return the partition of an outcome; only equality of its letters means something."""
-    return np.frombuffer(outcome.partition.encode("ascii"), np.uint8).astype(np.int64)
 
 
 def rank_table(found: Ranks) -> str:
