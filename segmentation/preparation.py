@@ -27,6 +27,22 @@ KEPT = 4
 T = TypeVar("T")
 
 
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Keep linear algebra to one thread.
+
+    Threads add up in the order they finish: with one, a spec gives the same bits anywhere.
+    """
+    with _thread_pools().limit(limits=1):
+        yield
+
+
+@lru_cache(1)
+def _thread_pools() -> ThreadpoolController:
+    """Return the thread pools of linear algebra; looking for them takes 6 ms, so once is enough."""
+    return ThreadpoolController()
+
+
 @dataclass(frozen=True)
 class Prepared:
     """Training customers as a clusterer takes them.
@@ -49,6 +65,7 @@ class Prepared:
     kept: NDArray[np.bool_]
 
     @classmethod
+    @one_thread()
     def of(cls, matrix: FloatArray, spec: SegmenterSpec, schema: TableSchema) -> Self:
         """Fit the preprocessing of a spec.
 
@@ -61,11 +78,6 @@ class Prepared:
         schema
             The customers' table.
         """
-        with one_thread():
-            return cls._fitted(matrix, spec, schema)
-
-    @classmethod
-    def _fitted(cls, matrix: FloatArray, spec: SegmenterSpec, schema: TableSchema) -> Self:
         order = canonical_order(matrix, spec.seed)
         pipeline = build_pipeline(spec.preprocessing, schema).fit(matrix[order])
         features = pipeline.transform(matrix[order])
@@ -156,22 +168,6 @@ def blocks(matrix: FloatArray) -> Iterator[FloatArray]:
     """Yield rows a block at a time; an empty table is one block."""
     for start in range(0, max(len(matrix), 1), BLOCK):
         yield matrix[start : start + BLOCK]
-
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """Keep linear algebra to one thread.
-
-    Threads add up in the order they finish: with one, a spec gives the same bits anywhere.
-    """
-    with _thread_pools().limit(limits=1):
-        yield
-
-
-@lru_cache(1)
-def _thread_pools() -> ThreadpoolController:
-    """Return the thread pools of linear algebra; looking for them takes 6 ms, so once is enough."""
-    return ThreadpoolController()
 
 
 def _applied(pipeline: Pipeline, matrix: FloatArray) -> FloatArray:
