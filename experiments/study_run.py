@@ -25,10 +25,7 @@ def open_experiment(client: MlflowClient, name: str, introduction: str = INTRODU
     known = client.get_experiment_by_name(name)
     if known is not None:
         return str(known.experiment_id)
-    made = client.create_experiment(name)
-    client.set_experiment_tag(made, KIND_TAG, KIND)
-    client.set_experiment_tag(made, MLFLOW_RUN_NOTE, introduction)
-    return str(made)
+    return str(client.create_experiment(name, tags={KIND_TAG: KIND, MLFLOW_RUN_NOTE: introduction}))
 
 
 def open_parent(
@@ -50,6 +47,7 @@ def open_parent(
     params
         Of the search; a key that `mlflow run` has logged already stays as it is.
     """
+    tags = {"study": study, MLFLOW_RUN_NAME: study}
     known = client.search_runs([experiment_id], f"tags.study = '{study}'", max_results=1)
     launched = os.environ.get("MLFLOW_RUN_ID")
     launcher = client.get_run(launched) if launched else None
@@ -59,10 +57,10 @@ def open_parent(
     elif launcher is not None and launcher.info.experiment_id == experiment_id:
         run = launcher
     else:
-        run = client.create_run(experiment_id)
+        # Known as the study's from its first moment: whoever is killed in the next leaves no other.
+        run = client.create_run(experiment_id, tags=tags)
     run_id = str(run.info.run_id)
     missing = {k: v for k, v in params.items() if k not in run.data.params}
-    tags = {"study": study, MLFLOW_RUN_NAME: study}
     client.log_batch(run_id, params=params_of(missing), tags=tags_of(tags))
     if launcher is not None and launcher.info.run_id != run_id:
         _point_to(client, launcher.info.run_id, study, experiment_id, run_id)

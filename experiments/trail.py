@@ -221,8 +221,8 @@ def create(client: MlflowClient, name: str, description: str, experiment_id: str
     """
     if check_name(client, name):
         return
-    run = client.create_run(experiment_id, run_name=f"promotions of {name}")
-    client.set_tag(run.info.run_id, "kind", "promotions")
+    tags = {"kind": "promotions"}
+    run = client.create_run(experiment_id, tags=tags, run_name=f"promotions of {name}")
     client.set_terminated(run.info.run_id, RunStatus.to_string(RunStatus.FINISHED))
     try:
         client.create_registered_model(name, {RUN: run.info.run_id}, description)

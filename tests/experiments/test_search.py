@@ -31,6 +31,7 @@ from experiments.study import (
     optimise,
     settled,
 )
+from experiments.study_run import open_parent
 from experiments.trail import version_of
 from experiments.workers import JudgingError
 from segmentation.generator import generate
@@ -232,6 +233,25 @@ def test_a_killed_search_goes_on_as_if_nothing_had_happened(
     statuses = [found.info.status for found in [*parents, *nested]]
     assert "RUNNING" not in statuses
     assert statuses.count("FINISHED") == 7
+
+
+def test_a_search_killed_right_after_its_run_was_made_finds_it_again(workplace: Path) -> None:
+    """The next start goes on in the same run; none without a study is left running."""
+
+    class Killed(BaseException):
+        pass
+
+    class DiesNext(MlflowClient):
+        def log_batch(self, *_: object, **__: object) -> None:
+            raise Killed
+
+    client = MlflowClient()
+    experiment = client.create_experiment("killed at the start")
+    with pytest.raises(Killed):
+        open_parent(DiesNext(), experiment, "study-1", {"seed": 0})
+    run_id = open_parent(client, experiment, "study-1", {"seed": 0})
+    assert [found.info.run_id for found in client.search_runs([experiment])] == [run_id]
+    assert client.get_run(run_id).data.params == {"seed": "0"}
 
 
 def test_a_crashing_trial_fails_alone(workplace: Path) -> None:
