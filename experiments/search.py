@@ -87,7 +87,7 @@ def _run(options: SearchOptions, workers: Workers) -> int:
         parent = open_parent(client, experiment_id, study.study_name, asdict(options))
         tracker = Tracker(client, experiment_id, parent, dataset)
         close_orphans(tracker, study)
-        client.log_inputs(parent, [dataset])
+        tracker.inputs(parent)
     try:
         summary = _searched(
             study, space, workers, tracker, formed=formed, options=options, turn=turn

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from mlflow import MlflowClient
+from mlflow.exceptions import MlflowException
 from mlflow.utils.mlflow_tags import MLFLOW_RUN_NAME, MLFLOW_RUN_NOTE
 
 from experiments.tracking import params_of, tags_of
@@ -23,9 +24,16 @@ INTRODUCTION = (
 def open_experiment(client: MlflowClient, name: str, introduction: str = INTRODUCTION) -> str:
     """Return the id of an experiment, made and introduced where it is new."""
     known = client.get_experiment_by_name(name)
-    if known is not None:
-        return str(known.experiment_id)
-    return str(client.create_experiment(name, tags={KIND_TAG: KIND, MLFLOW_RUN_NOTE: introduction}))
+    if known is None:
+        tags = {KIND_TAG: KIND, MLFLOW_RUN_NOTE: introduction}
+        try:
+            return str(client.create_experiment(name, tags=tags))
+        except MlflowException:
+            # Another study's process may have made it just now.
+            known = client.get_experiment_by_name(name)
+            if known is None:
+                raise
+    return str(known.experiment_id)
 
 
 def open_parent(

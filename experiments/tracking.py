@@ -17,6 +17,7 @@ from typing import Any
 from mlflow import MlflowClient
 from mlflow.entities import DatasetInput, Metric, Param, Run, RunStatus, RunTag
 from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID, MLFLOW_RUN_NOTE
+from tenacity import retry, retry_if_exception_message, stop_after_attempt
 
 from experiments.candidates import Candidate
 from experiments.ranking import Ranking
@@ -27,6 +28,8 @@ from segmentation.evaluation import Evaluation
 from segmentation.spec import SegmenterSpec
 
 MOST_TAG = 4_000
+# What SQLite and PostgreSQL say of a data set that became known a moment ago.
+KNOWN = r"(?s).*(UNIQUE constraint failed: datasets\.|dataset_pk)"
 
 
 class Tracker:
@@ -78,7 +81,7 @@ class Tracker:
             self.experiment_id, tags=tags, run_name=trial_name(number, spec)
         )
         run_id: str = run.info.run_id
-        self.client.log_inputs(run_id, [self.dataset])
+        self.inputs(run_id)
         self.client.log_batch(run_id, params=params_of(flat(spec)))
         self._opened[run_id] = perf_counter() - start
         try:
@@ -92,6 +95,15 @@ class Tracker:
         start = perf_counter()
         self.client.set_terminated(run_id)
         self._account({"log": perf_counter() - start})
+
+    @retry(retry=retry_if_exception_message(match=KNOWN), stop=stop_after_attempt(2), reraise=True)
+    def inputs(self, run_id: str) -> None:
+        """Record what a run's data were.
+
+        Of processes that record the same data for the first time at the same moment MLflow lets
+        in one; the others find them known when they ask again.
+        """
+        self.client.log_inputs(run_id, [self.dataset])
 
     def judged(self, run_id: str, spec: SegmenterSpec, outcome: Outcome) -> None:
         """Record a judgement: numbers, reasons, recipe and pictures, and what that cost.

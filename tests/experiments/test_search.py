@@ -7,8 +7,11 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from threading import Barrier
 
 import mlflow
 import numpy as np
@@ -21,7 +24,7 @@ from mlflow.entities import Run
 from experiments import promote, promotion
 from experiments.benchmark.__main__ import main as benchmark
 from experiments.plan import Plan
-from experiments.search import main, run
+from experiments.search import describe_data, main, run
 from experiments.space import Space
 from experiments.study import (
     PLACE,
@@ -31,7 +34,8 @@ from experiments.study import (
     optimise,
     settled,
 )
-from experiments.study_run import open_parent
+from experiments.study_run import open_experiment, open_parent
+from experiments.tracking import Tracker
 from experiments.trail import version_of
 from experiments.workers import JudgingError
 from segmentation.generator import generate
@@ -252,6 +256,28 @@ def test_a_search_killed_right_after_its_run_was_made_finds_it_again(workplace: 
     run_id = open_parent(client, experiment, "study-1", {"seed": 0})
     assert [found.info.run_id for found in client.search_runs([experiment])] == [run_id]
     assert client.get_run(run_id).data.params == {"seed": "0"}
+
+
+def test_studies_of_the_same_data_start_at_once(workplace: Path) -> None:
+    """In an experiment that none of them finds: they end in the same one, with the same data."""
+    client, many = MlflowClient(), 6
+    dataset, _ = describe_data(generate(50), "together")
+
+    def start(name: str, together: Barrier) -> tuple[str, str]:
+        together.wait()
+        experiment = open_experiment(client, name)
+        tracker = Tracker(client, experiment, "", dataset)
+        run_id = client.create_run(experiment).info.run_id
+        together.wait()
+        tracker.inputs(run_id)
+        (known,) = client.get_run(run_id).inputs.dataset_inputs
+        return experiment, known.dataset.digest
+
+    for name in ("one", "two", "three"):
+        together = Barrier(many, timeout=20)
+        with ThreadPoolExecutor(many) as pool:
+            started = set(pool.map(partial(start, together=together), [name] * many))
+        assert len(started) == 1
 
 
 def test_a_crashing_trial_fails_alone(workplace: Path) -> None:
