@@ -40,8 +40,8 @@ demo: setup ## Search the embedded data, register the best model, serve it (ONCE
 serve: setup ## Serve the champion and the pages; a promotion goes live by itself
 	@$(BIN)/python -m serve
 
-test: spark ## Run every test
-	$(BIN)/pytest
+test: spark ## Run every test, on two cores
+	$(BIN)/pytest --numprocesses 2 --dist loadgroup
 
 soak: spark ## Do what goes wrong many times on purpose; print what held (about an hour)
 	$(BIN)/pytest tests/soak --soak

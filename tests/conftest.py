@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
+SOAK = ROOT / "tests" / "soak"
 ROW, FIGURE = "row", "figure"
 
 
@@ -14,6 +15,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """Let `make soak` ask for the full counts."""
     text = "repeat what tests/soak injects as often as SECURITY.md promises, and print the table"
     parser.addoption("--soak", action="store_true", help=text)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Run tests/soak, half of the time, in a process beside all else: what shares servers stays."""
+    for item in items:
+        group = "soak" if item.path.is_relative_to(SOAK) else "rest"
+        item.add_marker(pytest.mark.xdist_group(group))
 
 
 @pytest.hookimpl(trylast=True)
