@@ -103,6 +103,7 @@ def _data(model: SegmentationModel, rows: int, digest: str, options: SearchOptio
         + (f"; {table.period}." if table.period else "; period not stated."),
     ]
     lines += [f"- Left out: {name} ({why})." for name, why in table.excluded.items()]
+    lines += [f"- {note}" for note in model.segmenter.notes_]
     return "\n".join(lines)
 
 

@@ -16,6 +16,7 @@ import pandas as pd
 from mlflow.data.code_dataset_source import CodeDatasetSource
 from mlflow.data.pandas_dataset import from_pandas
 from mlflow.entities import DatasetInput
+from sklearn.metrics import adjusted_rand_score
 from threadpoolctl import threadpool_limits
 
 from experiments import card, lineage, packaging, registry, trail
@@ -51,6 +52,8 @@ from segmentation.schema import TableSchema
 from segmentation.segmenter import Segmenter
 from segmentation.tendency import tendency
 
+# How much less a fit on everybody may agree than one on half of the judged customers.
+LEEWAY = 0.1
 Turn = Callable[[], AbstractContextManager[None]]
 
 
@@ -130,19 +133,22 @@ def _searched(
         # The first to come here does the work; the others find it done.
         with turn():
             found = choose(study, ladder, workers, k=options.k, tracker=tracker, progress=progress)
-            summary = summed_up(tracker, found, formed, options)
+            summary = summed_up(tracker, found, formed, ladder, options)
             record_study(tracker, study, summary, ladder)
             close_orphans(tracker, study)
     return summary
 
 
-def summed_up(tracker: Tracker, found: Found, formed: Formed, options: SearchOptions) -> Summary:
+def summed_up(
+    tracker: Tracker, found: Found, formed: Formed, ladder: Ladder, options: SearchOptions
+) -> Summary:
     """Ask whether there are groups at all; fit, audit and register the pick."""
     structure = tendency(formed.customers, formed.schema, options.seed)
     if found.pick is None:
         return Summary(found, structure, options.k, None)
     client, name = tracker.client, options.model_name
-    model = lineage.identified(client, name, build(found.pick.candidate, formed), formed.people)
+    built = build(found.pick.candidate, formed, ladder)
+    model = lineage.identified(client, name, built, formed.people)
     model = with_reference(model, formed.people)
     audited = audit_of(model, formed, options.seed)
     summary = Summary(found, structure, options.k, model, audit=audited)
@@ -221,12 +227,35 @@ def audit_of(model: SegmentationModel, formed: Formed, seed: int) -> Audit:
     return replace(found, numbers=model.identity.numbers)
 
 
-def build(candidate: Candidate, formed: Formed) -> SegmentationModel:
-    """Fit a candidate's recipe on all customers and make it servable."""
-    seed = candidate.spec.seed
-    segmenter = Segmenter(candidate.spec, formed.schema).fit_within(formed.customers)
+def refitted(
+    candidate: Candidate, customers: pd.DataFrame, schema: TableSchema, ladder: Ladder
+) -> Segmenter:
+    """Fit a candidate's recipe on all customers, or on those it was judged on.
+
+    With more customers an algorithm may end at other segments than those that were judged. A fit
+    that agrees with these less than fits on halves of the judged customers do is given up for the
+    fit that was judged; its rule assigns the others.
+    """
+    spec, judged = candidate.spec, ladder.positions(candidate.rung)
+    segmenter = Segmenter(spec, schema).fit_within(customers)
+    if not candidate.partition:
+        return segmenter
+    agreed = adjusted_rand_score(candidate.labels, segmenter.assignment_.segment[judged])
+    if agreed >= candidate.evaluation.stability - LEEWAY:
+        return segmenter
+    segmenter = Segmenter(spec, schema).fit_within(customers, len(judged))
+    segmenter.notes_ += (
+        f"Learned from the {len(judged):,} customers it was judged on, the others are assigned: "
+        f"fitted on everybody, the recipe ends at other segments (agreement {agreed:.2f}).",
+    )
+    return segmenter
+
+
+def build(candidate: Candidate, formed: Formed, ladder: Ladder) -> SegmentationModel:
+    """Fit a candidate's recipe and make it servable."""
+    segmenter = refitted(candidate, formed.customers, formed.schema, ladder)
     return SegmentationModel.build(
-        segmenter, formed.customers, candidate.evaluation, seed, formed.table
+        segmenter, formed.customers, candidate.evaluation, candidate.spec.seed, formed.table
     )
 
 

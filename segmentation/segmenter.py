@@ -113,7 +113,7 @@ class Segmenter:
             self._fit(prepared)
         return self
 
-    def fit_within(self, customers: Customers) -> Self:
+    def fit_within(self, customers: Customers, most: int | None = None) -> Self:
         """Learn from as many customers as the clusterer takes, and assign all of them.
 
         As :meth:`fit` where it takes them all. Else the segments are learned from a sample that
@@ -123,10 +123,13 @@ class Segmenter:
         ----------
         customers
             Validated customers, shape (n, d); NaN for a missing value.
+        most
+            Learn from no more than so many.
         """
         matrix = customer_matrix(customers, self.schema.column_names)
-        most = self.clusterer.max_rows
-        if most is None or len(matrix) <= most:
+        limits = [limit for limit in (most, self.clusterer.max_rows) if limit is not None]
+        most = min(limits, default=len(matrix))
+        if len(matrix) <= most:
             return self.fit(matrix)
         self.fit(matrix[canonical_order(matrix, self.spec.seed)[:most]])
         self.assignment_ = self.assign(matrix)

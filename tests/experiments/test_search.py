@@ -23,8 +23,10 @@ from mlflow.entities import Run
 
 from experiments import promote, promotion
 from experiments.benchmark.__main__ import main as benchmark
+from experiments.candidates import Candidate, as_text
 from experiments.plan import Plan
-from experiments.search import describe_data, main, run
+from experiments.rungs import Ladder, Rung
+from experiments.search import describe_data, main, refitted, run
 from experiments.space import Space
 from experiments.study import (
     PLACE,
@@ -38,11 +40,12 @@ from experiments.study_run import open_experiment, open_parent
 from experiments.tracking import Tracker
 from experiments.trail import version_of
 from experiments.workers import JudgingError
+from segmentation.evaluation import Guards
 from segmentation.generator import generate
 from segmentation.loading import load_customers
 from segmentation.schema import load_schema
 from segmentation.segmenter import Segmenter
-from segmentation.spec import SegmenterSpec
+from segmentation.spec import Preprocessing, SegmenterSpec
 from tests.experiments.conftest import OPTIONS
 
 SPACE = Space("cc_general", 3, 5, 0)
@@ -278,6 +281,24 @@ def test_studies_of_the_same_data_start_at_once(workplace: Path) -> None:
         with ThreadPoolExecutor(many) as pool:
             started = set(pool.map(partial(start, together=together), [name] * many))
         assert len(started) == 1
+
+
+@pytest.mark.parametrize("moved", [False, True])
+def test_a_fit_on_everybody_that_moves_away_is_given_up(moved: bool) -> None:
+    """What is registered agrees with what was judged; else it is the very fit that was judged."""
+    schema, everybody = load_schema("cc_general"), generate(900, seed=3)
+    ladder = Ladder(everybody, schema, Guards(), 0, (Rung(200, 10), Rung(300, 10)))
+    spec = SegmenterSpec("cc_general", Preprocessing(), "k_means", {"n_clusters": 4}, seed=0)
+    judged = ladder.judge_of(ladder.rungs[1]).judge(spec)
+    other = np.random.default_rng(0).integers(0, 4, 300) if moved else judged.segment
+    candidate = Candidate(0, spec, judged.evaluation, as_text(other), rung=1)
+    segmenter = refitted(candidate, everybody, schema, ladder)
+    found = segmenter.assignment_.segment
+    assert ("Learned from the 300 customers" in "".join(segmenter.notes_)) == moved
+    whole = Segmenter(spec, schema).fit(everybody).assignment_.segment
+    assert np.array_equal(found, whole) != moved
+    assert np.array_equal(found[ladder.positions(1)], judged.segment) or not moved
+    assert len(found) == len(everybody)
 
 
 def test_a_crashing_trial_fails_alone(workplace: Path) -> None:
