@@ -145,7 +145,7 @@ def _recipe(model: SegmentationModel) -> str:
 
 def _changed(model: SegmentationModel) -> str:
     identity = model.identity
-    if not any(identity.overlap) and not identity.changes:
+    if identity.first:
         return "The first version: nothing came before."
     kept = f"{identity.kept} of {len(identity.numbers)} segments are those of the champion."
     return " ".join([kept, *identity.changes])

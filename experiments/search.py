@@ -199,8 +199,9 @@ def register(
     log_model = tracking_store(client.tracking_uri).patient(packaging.log_model)
     uri = log_model(client, tracker.parent, model)
     identity = model.identity
+    kept = "first version" if identity.first else f"{identity.kept} of {len(identity.numbers)}"
     tags = {
-        "segments_kept": f"{identity.kept} of {len(identity.numbers)}",
+        "segments_kept": kept,
         "algorithm": pick.spec.clusterer,
         "segments": str(pick.evaluation.n_segments),
         "score": f"{found.pick.score:.3f}",

@@ -78,6 +78,11 @@ class Identity:
         )
 
     @property
+    def first(self) -> bool:
+        """Whether there was no champion before."""
+        return not any(self.overlap) and not self.changes
+
+    @property
     def kept(self) -> int:
         """How many segments are those of before."""
         return sum(value > 0 for value in self.overlap)

@@ -55,6 +55,7 @@ def test_most_segments_keep_number_and_name(trained: Path) -> None:
     after = {(p["number"], p["name"]) for p in other.profiles}
     tags = MlflowClient().get_model_version(NAME, "2").tags
     assert tags["segments_kept"] == f"{len(before & after)} of {len(after)}"
+    assert MlflowClient().get_model_version(NAME, "1").tags["segments_kept"] == "first version"
     assert len(before & after) >= 3
 
 
