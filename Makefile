@@ -41,7 +41,7 @@ serve: setup ## Serve the champion and the pages; a promotion goes live by itsel
 	@$(BIN)/python -m serve
 
 test: spark ## Run every test, on two cores
-	$(BIN)/pytest --numprocesses 2 --dist loadgroup
+	$(BIN)/pytest --numprocesses 2 --dist loadscope
 
 soak: spark ## Do what goes wrong many times on purpose; print what held (about an hour)
 	$(BIN)/pytest tests/soak --soak

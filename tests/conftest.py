@@ -5,9 +5,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
 ROOT = Path(__file__).resolve().parent.parent
-SOAK = ROOT / "tests" / "soak"
 ROW, FIGURE = "row", "figure"
 
 
@@ -17,12 +18,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--soak", action="store_true", help=text)
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Run tests/soak, half of the time, in a process beside all else: what shares servers stays."""
-    for item in items:
-        group = "soak" if item.path.is_relative_to(SOAK) else "rest"
-        item.add_marker(pytest.mark.xdist_group(group))
+class Halves(LoadScopeScheduling):
+    """Runs tests/soak, half of the time, beside all else: what shares servers stays together."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return "soak" if nodeid.startswith("tests/soak/") else "rest"
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Halves:
+    """Give each of two processes its half of the tests."""
+    return Halves(config, log)
 
 
 @pytest.hookimpl(trylast=True)
