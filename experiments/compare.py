@@ -16,20 +16,21 @@ from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
 
-from experiments import happening, lineage, registry
-from experiments.options import read_options
-from experiments.store import prepare_tracking, quiet
-from experiments.tables import AUTO, load_described
-from segmentation.categories import Formed, form
-from segmentation.comparison import Comparison, compare_models
+from experiments.registry import lineage, registry
+from experiments.search.options import read_options
+from experiments.study.databases import prepare_tracking, quiet
+from experiments.tracking import event_run as happening
+from segmentation.clustering.spec import SegmenterSpec
+from segmentation.data.schema_choice import AUTO, load_described
 from segmentation.errors import SegmentationError
-from segmentation.identity import Known, match
-from segmentation.judging import Judge
-from segmentation.model import SegmentationModel
+from segmentation.evaluation.evaluator import Judge
+from segmentation.model.segment_matching import Known, match
+from segmentation.model.segmentation_model import SegmentationModel
 from segmentation.monitoring import Drift, compare_batches
+from segmentation.monitoring.comparison import Comparison, compare_models
 from segmentation.monitoring.observing import observe, reference_of
-from segmentation.pages import flow_picture, page
-from segmentation.spec import SegmenterSpec
+from segmentation.preprocessing.categorical import Formed, form
+from segmentation.reports.html import flow_picture, page
 
 REPORT = "compare.html"
 RUN_ID = re.compile("[0-9a-f]{32}")

@@ -21,19 +21,19 @@ from mlflow.entities import Metric
 from mlflow.utils.mlflow_tags import MLFLOW_RUN_NAME, MLFLOW_RUN_NOTE
 from tqdm import tqdm
 
-from experiments.options import MODEL_NAME
-from experiments.store import prepare_tracking, quiet
-from experiments.study_run import open_experiment
-from experiments.tables import AUTO, schema_for
-from experiments.tracking import params_of, tags_of
+from experiments.search.options import MODEL_NAME
+from experiments.study.databases import prepare_tracking, quiet
+from experiments.tracking.parent_run import open_experiment
+from experiments.tracking.tracker import params_of, tags_of
+from segmentation.data.readers import read_table
+from segmentation.data.schema_choice import AUTO, schema_for
 from segmentation.errors import SegmentationError
-from segmentation.exploration import STEPS, Exploration, Table, explore
-from segmentation.exploration.drawing import Picture, pictures
-from segmentation.exploration.evidence import search_parameters
-from segmentation.exploration.plain import plain
-from segmentation.exploration.report import glance, render
-from segmentation.figures.style import INK
-from segmentation.loading import read_table
+from segmentation.reports.exploration import STEPS, Exploration, Table, explore
+from segmentation.reports.exploration.drawing import Picture, pictures
+from segmentation.reports.exploration.evidence import search_parameters
+from segmentation.reports.exploration.plain import plain
+from segmentation.reports.exploration.report import glance, render
+from segmentation.reports.figures.style import INK
 from segmentation.schema import to_yaml
 
 REPORT = "report.html"

@@ -11,16 +11,17 @@ import pandas as pd
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 
-from experiments import happening, lineage, registry
-from experiments.store import prepare_tracking, quiet
+from experiments.registry import lineage, registry
+from experiments.study.databases import prepare_tracking, quiet
+from experiments.tracking import event_run as happening
+from segmentation.data.readers import read_table
+from segmentation.data.validation import UNSEEN, validate
 from segmentation.errors import SegmentationError
-from segmentation.loading import read_table
-from segmentation.model import SegmentationModel
+from segmentation.model.segmentation_model import SegmentationModel
 from segmentation.monitoring import Drift, compare_batches
 from segmentation.monitoring.drift import EXIT_CODES, shares_by_bin, told
 from segmentation.monitoring.observing import observe, reference_of
-from segmentation.pages import page
-from segmentation.validation import UNSEEN, validate
+from segmentation.reports.html import page
 
 REPORT = "monitor.html"
 # Apart from the verdicts, which are 0, 1 and 2.

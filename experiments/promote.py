@@ -6,9 +6,9 @@ import sys
 
 import click
 
-from experiments import promotion, registry
-from experiments.rung import register_rung
-from experiments.store import prepare_tracking, quiet
+from experiments.registry import promotion, registry
+from experiments.search.alternatives import register_rung
+from experiments.study.databases import prepare_tracking, quiet
 from segmentation.errors import SegmentationError
 
 

@@ -7,8 +7,8 @@ import sys
 import click
 from mlflow import MlflowClient
 
-from experiments import lineage, registry
-from experiments.store import prepare_tracking, quiet
+from experiments.registry import lineage, registry
+from experiments.study.databases import prepare_tracking, quiet
 from segmentation.errors import SegmentationError
 
 

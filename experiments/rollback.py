@@ -6,9 +6,9 @@ import sys
 
 import click
 
-from experiments import promotion, registry
 from experiments.promote import report
-from experiments.store import prepare_tracking, quiet
+from experiments.registry import promotion, registry
+from experiments.study.databases import prepare_tracking, quiet
 from segmentation.errors import SegmentationError
 
 

@@ -15,15 +15,21 @@ from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 from tqdm import tqdm
 
-from experiments.integrity import verified
-from experiments.registry import CHAMPION, MODEL_NAME, RegistryError, describe, put_given_names
+from experiments.registry.registry import (
+    CHAMPION,
+    MODEL_NAME,
+    RegistryError,
+    describe,
+    put_given_names,
+)
+from experiments.registry.verification import verified
 from experiments.spark.options import SPARK, engine_options
 from experiments.spark.scoring import score_table
-from experiments.store import prepare_tracking, quiet
+from experiments.study.databases import prepare_tracking, quiet
+from segmentation.data.readers import iter_chunks
+from segmentation.data.writers import ScoredWriter
 from segmentation.errors import SegmentationError
-from segmentation.levels import decode
-from segmentation.loading import iter_chunks
-from segmentation.writing import ScoredWriter
+from segmentation.schema.levels import decode
 
 CHUNK_ROWS = 50_000
 

@@ -14,7 +14,7 @@ import yaml
 from mlflow.exceptions import MlflowException
 
 from segmentation.errors import SegmentationError
-from segmentation.model import SegmentationModel
+from segmentation.model.segmentation_model import SegmentationModel
 
 VERSION_FILE = "registered_model_meta"
 DETAIL, FULL, BASIC = "detail", "full", "basic"

@@ -14,14 +14,14 @@ from flask_wtf import CSRFProtect
 from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import Forbidden, HTTPException, SecurityError
 
-from serve import access, customer, engineers, health, segments, upload, versions
-from serve.config import Settings, secret_key
-from serve.current import knowledge, settings
-from serve.files.queue import file_queue
-from serve.knowledge import Knowledge
+from serve.jobs.queue import file_queue
 from serve.logs import BRIEF
-from serve.scoring import CHALLENGER_PATH, ScoringClient, ScoringError
-from serve.wording import unbroken, usual
+from serve.web import auth, customer, developers, health, segments, upload, versions
+from serve.web.context import knowledge, settings
+from serve.web.model_cache import Knowledge
+from serve.web.scoring_client import CHALLENGER_PATH, ScoringClient, ScoringError
+from serve.web.settings import Settings, secret_key
+from serve.web.wording import unbroken, usual
 
 POLICY = (
     "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; "
@@ -55,14 +55,14 @@ def create_app(config: Mapping[str, Any] | None = None) -> Flask:
     Parameters
     ----------
     config
-        Flask settings; ``SETTINGS`` holds a :class:`serve.config.Settings`, by default read
+        Flask settings; ``SETTINGS`` holds a :class:`serve.web.settings.Settings`, by default read
         from the environment; ``INSTANCE`` the folder for uploads and the secret key.
     """
     given = dict(config or {})
     default = os.environ.get("SEGMENTATION_INSTANCE", "var/instance")
     instance = Path(given.pop("INSTANCE", default)).resolve()
     chosen = given.pop("SETTINGS", None) or Settings.from_environment()
-    app = Flask(__name__, instance_path=str(instance))
+    app = Flask("serve.web", instance_path=str(instance))
     for logger in (app.logger, logging.getLogger("gunicorn.error")):
         logger.addFilter(BRIEF)
     app.config.update(
@@ -97,12 +97,12 @@ def _register(app: Flask) -> None:
         segments.pages,
         upload.pages,
         versions.pages,
-        engineers.pages,
-        access.pages,
+        developers.pages,
+        auth.pages,
         health.pages,
     ):
         app.register_blueprint(blueprint)
-    access.guard(app, app.extensions["settings"].auth, Path(app.instance_path))
+    auth.guard(app, app.extensions["settings"].auth, Path(app.instance_path))
     app.context_processor(_for_every_page)
     app.after_request(_secure)
     app.register_error_handler(CSRFError, _stale)

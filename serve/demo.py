@@ -88,7 +88,7 @@ def services(addresses: Addresses, tracking: str) -> tuple[Service, ...]:
 
 def scoring_service(addresses: Addresses) -> Service:
     """Return the scoring server that follows the champion."""
-    command = (sys.executable, "-m", "serve.live", *_listen(addresses.scoring))
+    command = (sys.executable, "-m", "serve.gateway", *_listen(addresses.scoring))
     return Service("scoring", command, f"{addresses.scoring}/ping")
 
 
@@ -103,7 +103,7 @@ def pages_service(addresses: Addresses) -> Service:
 
 def worker_service() -> Service:
     """Return the process that scores uploaded files; nobody asks it."""
-    return Service("worker", (sys.executable, "-m", "serve.worker"), "")
+    return Service("worker", (sys.executable, "-m", "serve.jobs.worker"), "")
 
 
 def sample_answer(pages: str) -> str:
@@ -136,7 +136,7 @@ def _search(environment: dict[str, str]) -> None:
     python, mlflow = str(BIN / "python"), str(BIN / "mlflow")
     asked = ("-P", f"data={DATA}", "-P", f"n_trials={TRIALS}")
     steps = (
-        (python, "-m", "experiments.store"),
+        (python, "-m", "experiments.study.databases"),
         (mlflow, "run", ".", "--env-manager", "local", "--experiment-name", MODEL, *asked),
     )
     for step in steps:

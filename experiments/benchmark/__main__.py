@@ -25,8 +25,8 @@ from experiments.benchmark.serving import run_serving, serving_table, too_slow
 from experiments.benchmark.spark import run_spark
 from experiments.benchmark.tracking import print_costs
 from experiments.benchmark.uploads import run_upload
-from experiments.options import MODEL_NAME
-from experiments.store import prepare_tracking, quiet
+from experiments.search.options import MODEL_NAME
+from experiments.study.databases import prepare_tracking, quiet
 
 CORES = os.cpu_count()
 TABLE = click.Path(exists=True, dir_okay=False, path_type=Path)

@@ -7,7 +7,7 @@ from sklearn.cluster import KMeans
 from sklearn.metrics import silhouette_score
 from sklearn.preprocessing import StandardScaler
 
-from segmentation.assignment import FloatArray, IntArray
+from segmentation.types import FloatArray, IntArray
 
 STARTS = 10
 EXACT_ROWS = 3_000

@@ -11,10 +11,10 @@ import numpy as np
 import pandas as pd
 
 from experiments.benchmark.segments import read_table
-from segmentation.generator import generate
-from segmentation.inference import infer_schema
+from segmentation.data.synthetic import generate
+from segmentation.evaluation.tendency import tendency
 from segmentation.schema import TableSchema
-from segmentation.tendency import tendency
+from segmentation.schema.inference import infer_schema
 
 ROWS, COLUMNS = 2_000, 8
 Make = Callable[[np.random.Generator, pd.DataFrame], pd.DataFrame]

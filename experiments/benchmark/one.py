@@ -6,15 +6,15 @@ import numpy as np
 import pandas as pd
 from mlflow import MlflowClient
 
-from experiments.finding import Found, find
-from experiments.rungs import Ladder
-from experiments.search import describe_data, space_for
-from experiments.store import prepare_tracking
-from experiments.study import open_study
-from experiments.study_run import open_experiment, open_parent
-from experiments.tracking import Tracker
-from experiments.workers import Workers
-from segmentation.evaluation import Guards
+from experiments.search.fidelity import Ladder
+from experiments.search.runner import Found, find
+from experiments.search.workflow import describe_data, space_for
+from experiments.study.databases import prepare_tracking
+from experiments.study.study import open_study
+from experiments.study.worker_pool import Workers
+from experiments.tracking.parent_run import open_experiment, open_parent
+from experiments.tracking.tracker import Tracker
+from segmentation.evaluation.result import Guards
 from segmentation.schema import TableSchema
 
 EXPERIMENT = "benchmark"

@@ -17,13 +17,13 @@ import optuna
 from matplotlib.figure import Figure
 from sklearn.metrics import silhouette_score
 
-from experiments.search import space_for
-from experiments.study import settled
-from experiments.tracking import flat
-from segmentation.assignment import FloatArray, IntArray
-from segmentation.loading import load_customers
+from experiments.search.workflow import space_for
+from experiments.study.study import settled
+from experiments.tracking.tracker import flat
+from segmentation.clustering.segmenter import Segmenter
+from segmentation.data.readers import load_customers
 from segmentation.schema import load_schema
-from segmentation.segmenter import Segmenter
+from segmentation.types import FloatArray, IntArray
 
 
 @click.command()

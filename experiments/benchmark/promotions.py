@@ -19,9 +19,9 @@ from mlflow import MlflowClient
 
 from experiments.benchmark.races import NAME, prepare
 from experiments.benchmark.servers import Server, running, until
-from experiments.promotion import promote
-from experiments.registry import EXAMPLE, servable
-from experiments.trail import champion_of
+from experiments.registry.promotion import promote
+from experiments.registry.promotion_log import champion_of
+from experiments.registry.registry import EXAMPLE, servable
 
 CONNECTIONS = 4
 READY_SECONDS = 120.0
@@ -106,7 +106,7 @@ def run_promotions(moves: int, port: int, logs: Path) -> PromotionRow:
 @contextmanager
 def serving(port: int, logs: Path) -> Iterator[psutil.Popen]:
     """Run the front as people do."""
-    command = (sys.executable, "-m", "serve.live", "--port", str(port), "--model-name", NAME)
+    command = (sys.executable, "-m", "serve.gateway", "--port", str(port), "--model-name", NAME)
     front = Server((*command, "--logs", str(logs)), f"http://127.0.0.1:{port}/ping")
     with running({"front": front}, logs, {}) as processes:
         yield processes["front"]

@@ -20,10 +20,10 @@ from experiments.benchmark.baseline import kmeans_silhouette
 from experiments.benchmark.one import search_table
 from experiments.benchmark.report import QualityRow, render
 from experiments.benchmark.suite import LabelledTable, agreement, read_suite
-from segmentation.assignment import FloatArray, IntArray
-from segmentation.evaluation import Guards
-from segmentation.inference import infer_schema
-from segmentation.segmenter import Segmenter
+from segmentation.clustering.segmenter import Segmenter
+from segmentation.evaluation.result import Guards
+from segmentation.schema.inference import infer_schema
+from segmentation.types import FloatArray, IntArray
 
 K_MIN, K_MAX = 2, 12
 # Labelled suites hold small clusters and pairs, and groups of a few dozen points that refits on

@@ -7,15 +7,15 @@ from dataclasses import dataclass
 
 from mlflow import MlflowClient
 
-from experiments import packaging, registry
-from experiments.promotion import history, promote
-from experiments.registry import RegistryError
-from experiments.trail import champion_of
-from segmentation.generator import generate
-from segmentation.judging import Judge
-from segmentation.model import SegmentationModel
+from experiments.registry import packaging, registry
+from experiments.registry.promotion import history, promote
+from experiments.registry.promotion_log import champion_of
+from experiments.registry.registry import RegistryError
+from segmentation.clustering.spec import Preprocessing, SegmenterSpec
+from segmentation.data.synthetic import generate
+from segmentation.evaluation.evaluator import Judge
+from segmentation.model.segmentation_model import SegmentationModel
 from segmentation.schema import load_schema
-from segmentation.spec import Preprocessing, SegmenterSpec
 
 CARDS = "cc_general"
 RACERS = 3

@@ -9,17 +9,17 @@ import numpy as np
 from scipy.stats import spearmanr
 from sklearn.metrics import silhouette_score
 
-from experiments.candidates import as_labels
-from experiments.plan import Plan
-from experiments.rungs import RUNGS, Ladder, Rung
-from experiments.search import space_for
-from experiments.workers import Outcome, Workers
-from segmentation.assignment import FloatArray, IntArray
-from segmentation.criteria import SILHOUETTE_ROWS
-from segmentation.evaluation import Guards
-from segmentation.loading import load_customers
+from experiments.search.candidates import as_labels
+from experiments.search.fidelity import RUNGS, Ladder, Rung
+from experiments.search.proposals import Plan
+from experiments.search.workflow import space_for
+from experiments.study.worker_pool import Outcome, Workers
+from segmentation.clustering.spec import SegmenterSpec
+from segmentation.data.readers import load_customers
+from segmentation.evaluation.metrics import SILHOUETTE_ROWS
+from segmentation.evaluation.result import Guards
 from segmentation.schema import load_schema
-from segmentation.spec import SegmenterSpec
+from segmentation.types import FloatArray, IntArray
 
 RANKED = ("score", "stability", "separation", "likelihood_gain")
 # Of what no second fit is needed for; scores differ by noise among the best.

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from segmentation.figures.style import ACCENT, QUIET, figure_with_axes, titles
+from segmentation.reports.figures.style import ACCENT, QUIET, figure_with_axes, titles
 
 RESAMPLES = 10_000
 

@@ -11,11 +11,11 @@ import pandas as pd
 
 from experiments.benchmark.one import search_table
 from experiments.benchmark.segments import read_table
-from segmentation.evaluation import Guards
-from segmentation.identity import Identity, Known, first_identity, match
-from segmentation.profiles import profile_segments
+from segmentation.clustering.segmenter import Segmenter
+from segmentation.evaluation.result import Guards
+from segmentation.interpretation.profiles import profile_segments
+from segmentation.model.segment_matching import Identity, Known, first_identity, match
 from segmentation.schema import TableSchema
-from segmentation.segmenter import Segmenter
 
 SHARE = 0.8
 

@@ -15,8 +15,15 @@ from matplotlib.figure import Figure
 from sklearn.metrics import adjusted_rand_score
 
 from experiments.benchmark.searching import NAME, Took, run, search
-from segmentation.figures.style import ACCENT, CONTRAST, GRID, QUIET, figure_with_axes, titles
-from segmentation.generator import iter_generate, planted_segments
+from segmentation.data.synthetic import iter_generate, planted_segments
+from segmentation.reports.figures.style import (
+    ACCENT,
+    CONTRAST,
+    GRID,
+    QUIET,
+    figure_with_axes,
+    titles,
+)
 
 MOST_SEARCH_EXPONENT, MOST_SCORE_EXPONENT = 0.7, 1.0
 MOST_MEGABYTES, MOST_SECONDS = 4_000.0, 900.0

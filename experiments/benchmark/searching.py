@@ -17,13 +17,13 @@ from mlflow import MlflowClient
 from sklearn.metrics import adjusted_rand_score
 
 from experiments.benchmark.servers import memory_of
-from experiments.store import SQLITE
-from experiments.workers import ROOT
-from segmentation.generator import planted_segments
-from segmentation.judging import Judge
-from segmentation.loading import load_customers
+from experiments.study.databases import SQLITE
+from experiments.study.worker_pool import ROOT
+from segmentation.clustering.spec import SegmenterSpec
+from segmentation.data.readers import load_customers
+from segmentation.data.synthetic import planted_segments
+from segmentation.evaluation.evaluator import Judge
 from segmentation.schema import load_schema
-from segmentation.spec import SegmenterSpec
 
 NAME = "benchmark"
 SCHEMA = "cc_general"

@@ -13,19 +13,19 @@ from sklearn.metrics import adjusted_rand_score
 
 from experiments.benchmark.baseline import kmeans_silhouette
 from experiments.benchmark.one import search_table, shuffled
-from experiments.finding import Found
-from experiments.ranking import reason
-from experiments.tables import AUTO, load_described
-from segmentation.assignment import IntArray
-from segmentation.categories import form
-from segmentation.clusterers import CLUSTERERS
-from segmentation.evaluation import Guards
-from segmentation.features.columns import customer_matrix
-from segmentation.features.nulls import MedianFill
-from segmentation.generator import generate, planted_segments
+from experiments.search.ranking import reason
+from experiments.search.runner import Found
+from segmentation.clustering.clusterers import CLUSTERERS
+from segmentation.clustering.segmenter import Segmenter
+from segmentation.data.schema_choice import AUTO, load_described
+from segmentation.data.synthetic import generate, planted_segments
+from segmentation.evaluation.result import Guards
+from segmentation.evaluation.tendency import tendency
+from segmentation.preprocessing.categorical import form
+from segmentation.preprocessing.columns import customer_matrix
+from segmentation.preprocessing.imputation import MedianFill
 from segmentation.schema import TableSchema, load_schema
-from segmentation.segmenter import Segmenter
-from segmentation.tendency import tendency
+from segmentation.types import IntArray
 
 DIFFICULTIES = ("easy", "medium", "hard")
 CARDS = "cc_general"

@@ -21,13 +21,13 @@ from sklearn.impute import SimpleImputer
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from experiments import packaging, registry
 from experiments.benchmark.servers import BIN, Server, megabytes, running
-from segmentation.generator import generate
-from segmentation.judging import Judge
-from segmentation.model import SegmentationModel
+from experiments.registry import packaging, registry
+from segmentation.clustering.spec import Preprocessing, SegmenterSpec
+from segmentation.data.synthetic import generate
+from segmentation.evaluation.evaluator import Judge
+from segmentation.model.segmentation_model import SegmentationModel
 from segmentation.schema import load_schema
-from segmentation.spec import Preprocessing, SegmenterSpec
 
 NAME, CARDS = "serving-benchmark", "cc_general"
 SEGMENTS = 6

@@ -13,11 +13,11 @@ import pyarrow.parquet as pq
 from mlflow import MlflowClient
 
 from experiments.benchmark.races import NAME, prepare
-from experiments.registry import CHAMPION
+from experiments.registry.registry import CHAMPION
 from experiments.score import score_file
 from experiments.spark.scoring import score_table
 from experiments.spark.session import session
-from segmentation.generator import iter_generate
+from segmentation.data.synthetic import iter_generate
 
 KEY = "CUST_ID"
 

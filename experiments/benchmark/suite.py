@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from sklearn.metrics import adjusted_mutual_info_score, adjusted_rand_score
 
-from segmentation.assignment import FloatArray, IntArray
+from segmentation.types import FloatArray, IntArray
 
 NOISE = 0
 

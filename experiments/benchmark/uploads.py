@@ -14,7 +14,7 @@ from mlflow import MlflowClient
 
 from experiments.benchmark.races import NAME, prepare
 from experiments.benchmark.servers import BIN, LOOK_SECONDS, Server, memory_of, running
-from segmentation.generator import iter_generate
+from segmentation.data.synthetic import iter_generate
 
 TOKEN = re.compile(r'name="csrf_token"[^>]*value="([^"]+)"')
 LONGEST_SECONDS = 1_800.0
@@ -84,13 +84,13 @@ def _servers(pages: str, scoring: str, logs: Path) -> dict[str, Server]:
     bind = ("--bind", pages.removeprefix("http://"), "--workers", "1", "--threads", "4")
     return {
         "upload-scoring": Server(
-            (python, "-m", "serve.live", "--port", port, "--logs", str(logs)), f"{scoring}/ping"
+            (python, "-m", "serve.gateway", "--port", port, "--logs", str(logs)), f"{scoring}/ping"
         ),
         "upload-pages": Server(
             (str(BIN / "gunicorn"), *bind, "--no-control-socket", "serve.app:create_app()"),
             f"{pages}/readyz",
         ),
-        "upload-worker": Server((python, "-m", "serve.worker")),
+        "upload-worker": Server((python, "-m", "serve.jobs.worker")),
     }
 
 

@@ -15,16 +15,16 @@ import click
 import mlflow
 from mlflow import MlflowClient
 
-from experiments.integrity import verified
-from experiments.registry import ModelInfo, describe
-from experiments.spark import pieces
-from experiments.spark.pieces import LINE, PATH, START, Contract
+from experiments.registry.registry import ModelInfo, describe
+from experiments.registry.verification import verified
+from experiments.spark import partitions
+from experiments.spark.partitions import LINE, PATH, START, Contract
 from experiments.spark.session import send_code, session
+from segmentation.data.readers import delimiter_of
+from segmentation.data.validation import MOST_EXAMPLES, unknown_columns
+from segmentation.data.writers import WORKBOOK
 from segmentation.errors import DataError, Problem
-from segmentation.loading import delimiter_of
 from segmentation.schema import TableSchema
-from segmentation.validation import MOST_EXAMPLES, unknown_columns
-from segmentation.writing import WORKBOOK
 
 CSV = (".csv", ".csv.gz")
 LOOKED = f"{PATH} string, {START} long, rows long, failures string, warnings string"
@@ -91,7 +91,7 @@ def _prepare(spark: Any) -> None:
     from pyspark import cloudpickle  # noqa: PLC0415 - optional
 
     send_code(spark)
-    cloudpickle.register_pickle_by_value(pieces)
+    cloudpickle.register_pickle_by_value(partitions)
 
 
 def _check_paths(source: str, target: str) -> None:
@@ -136,7 +136,7 @@ def _csv(spark: Any, source: str, schema: TableSchema) -> Table:
 
     lines = spark.read.text(source).select(*_part(), F.make_valid_utf8("value").alias(LINE))
     first = lines.where(F.col(START) == 0).head()
-    header = str(first[LINE]).removeprefix(pieces.BOM) if first else ""
+    header = str(first[LINE]).removeprefix(partitions.BOM) if first else ""
     if not header.strip():
         expected = "a header line, found an empty file"
         raise _refused(source, "not_a_table", expected, "Check the export.")
@@ -172,7 +172,7 @@ def _checked(table: Table, source: str) -> tuple[int, dict[tuple[str, int], int]
     DataError
         With the problems of the whole table.
     """
-    looks = table.rows.mapInPandas(pieces.look(table.contract), LOOKED).collect()
+    looks = table.rows.mapInPandas(partitions.look(table.contract), LOOKED).collect()
     looks.sort(key=lambda seen: (seen[PATH], seen[START]))
     if failures := _together(seen.failures for seen in looks):
         raise DataError(failures, source)
@@ -194,7 +194,7 @@ def _checked(table: Table, source: str) -> tuple[int, dict[tuple[str, int], int]
 def _together(texts: Iterable[str]) -> list[Problem]:
     """Return the problems of all pieces, one for each column and check."""
     found: dict[tuple[str | None, str], Problem] = {}
-    for problem in (p for text in texts for p in pieces.problems_from(text)):
+    for problem in (p for text in texts for p in partitions.problems_from(text)):
         key = (problem.column, problem.check)
         before = found.setdefault(key, replace(problem, count=0, examples=()))
         examples = tuple(dict.fromkeys((*before.examples, *problem.examples)))[:MOST_EXAMPLES]
@@ -225,7 +225,7 @@ def _scored(
     for column in schema.columns:
         kind = StringType() if column.categorical else DoubleType()
         fields.append(StructField(column.name, kind))
-    ready = pieces.customers(table.contract, fields[0].name, offsets)
+    ready = partitions.customers(table.contract, fields[0].name, offsets)
     customers = table.rows.mapInPandas(ready, StructType(fields))
     answer = mlflow.pyfunc.spark_udf(spark, str(model), env_manager="local")
     cells = F.struct(*[_column(name) for name in schema.column_names])

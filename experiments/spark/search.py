@@ -8,11 +8,11 @@ import sys
 from collections.abc import Callable
 from dataclasses import asdict, replace
 
-from experiments.apart import need_another_database
-from experiments.options import SearchOptions
+from experiments.search.options import SearchOptions
 from experiments.spark.session import ROOT, SparkError, session
-from experiments.store import prepare_tracking
-from experiments.study import open_storage
+from experiments.study.databases import prepare_tracking
+from experiments.study.separate_databases import need_another_database
+from experiments.study.study import open_storage
 
 SHARED = "postgresql"
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
-from segmentation.assignment import FloatArray
-from segmentation.monitoring.batch import Batch, ColumnSummary
+from segmentation.monitoring.summaries import Batch, ColumnSummary
+from segmentation.types import FloatArray
 
 # A finding needs both: significance after correction, and a size that matters.
 ALPHA = 0.01

@@ -7,10 +7,10 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from segmentation.features.columns import customer_matrix
-from segmentation.levels import encode
-from segmentation.model import SegmentationModel
-from segmentation.monitoring.batch import Batch
+from segmentation.model.segmentation_model import SegmentationModel
+from segmentation.monitoring.summaries import Batch
+from segmentation.preprocessing.columns import customer_matrix
+from segmentation.schema.levels import encode
 
 REFERENCE = "reference"
 

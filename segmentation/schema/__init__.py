@@ -1,7 +1,6 @@
 """What a customer table looks like, as data: columns, kinds, levels, units, ranges, ratios."""
 
-from segmentation.schema.files import load_schema, to_yaml
-from segmentation.schema.table import (
+from segmentation.schema.table_schema import (
     CATEGORIES,
     KINDS,
     Column,
@@ -11,6 +10,7 @@ from segmentation.schema.table import (
     Ratio,
     TableSchema,
 )
+from segmentation.schema.yaml_files import load_schema, to_yaml
 
 __all__ = [
     "CATEGORIES",

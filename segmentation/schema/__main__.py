@@ -7,10 +7,10 @@ from pathlib import Path
 
 import click
 
+from segmentation.data.readers import read_table
 from segmentation.errors import SegmentationError
-from segmentation.inference import infer_schema
-from segmentation.loading import read_table
 from segmentation.schema import TableSchema, load_schema, to_yaml
+from segmentation.schema.inference import infer_schema
 
 
 @click.group()

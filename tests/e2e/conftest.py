@@ -68,7 +68,7 @@ def running(folder: Path, asked: Sequence[str], ports: tuple[int, int, int]) -> 
         "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}",
     }
     everything = {**os.environ, **environment}
-    prepare = [sys.executable, "-m", "experiments.store"]
+    prepare = [sys.executable, "-m", "experiments.study.databases"]
     subprocess.run(prepare, env=everything, check=True, cwd=ROOT)
     output = search(tracking, folder, asked)
     with ServiceGroup(folder / "log", environment) as group:

@@ -7,7 +7,7 @@ from tempfile import TemporaryDirectory
 
 from playwright.sync_api import Page, sync_playwright
 
-from segmentation.generator import generate
+from segmentation.data.synthetic import generate
 from tests.e2e.conftest import running, search
 from tests.e2e.walking import THEMES, WIDTHS
 

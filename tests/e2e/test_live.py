@@ -15,12 +15,12 @@ import requests
 from experiments.benchmark import promotions
 from experiments.benchmark.races import NAME, prepare
 from experiments.benchmark.servers import until
-from experiments.registry import EXAMPLE, servable
-from experiments.store import prepare_tracking
-from experiments.workers import ROOT
+from experiments.registry.registry import EXAMPLE, servable
+from experiments.study.databases import prepare_tracking
+from experiments.study.worker_pool import ROOT
 from segmentation.errors import ModelFileError
 from serve.demo import BIN
-from serve.live.backend import Backend
+from serve.gateway.backend import Backend
 from serve.processes import free_port
 
 
@@ -70,7 +70,7 @@ def test_a_crashed_scoring_server_is_started_again(store: Path) -> None:
 def test_a_front_stopped_while_a_version_starts_leaves_no_server(store: Path) -> None:
     """Ended before the first answer, it ends the scoring server that was coming up too."""
     prepare(mlflow.MlflowClient(), 1)
-    command = [sys.executable, "-m", "serve.live", "--port", str(free_port(18400))]
+    command = [sys.executable, "-m", "serve.gateway", "--port", str(free_port(18400))]
     command += ["--model-name", NAME, "--logs", str(store / "log")]
     with subprocess.Popen(command, cwd=ROOT) as front:
         until(lambda: bool(psutil.Process(front.pid).children(recursive=True)), 60)

@@ -12,7 +12,7 @@ import requests
 from mlflow import MlflowClient
 from playwright.sync_api import Browser, Page, expect
 
-from segmentation.generator import generate, iter_generate
+from segmentation.data.synthetic import generate, iter_generate
 from segmentation.schema import load_schema
 from serve.demo import MODEL, sample_answer, worker_service
 from tests.e2e.conftest import Product

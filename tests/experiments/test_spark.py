@@ -16,19 +16,20 @@ import pytest
 from click.testing import CliRunner, Result
 from mlflow import MlflowClient
 
-from experiments import score, search
+from experiments import score
 from experiments.benchmark.races import NAME, prepare
 from experiments.benchmark.spark import unequal
-from experiments.spark.pieces import Contract, customers
+from experiments.registry.promotion_log import champion_of
+from experiments.search import workflow as search
+from experiments.spark.partitions import Contract, customers
 from experiments.spark.session import SparkError, session
-from experiments.study import PLACE, WORKER, settled
-from experiments.trail import champion_of
-from segmentation.demographics import generate_people
+from experiments.study.study import PLACE, WORKER, settled
+from segmentation.data.demographics import generate_people
+from segmentation.data.synthetic import generate
+from segmentation.data.validation import validate
 from segmentation.errors import DataError
-from segmentation.generator import generate
-from segmentation.levels import decode
 from segmentation.schema import load_schema
-from segmentation.validation import validate
+from segmentation.schema.levels import decode
 from tests.experiments.conftest import OPTIONS, NewDatabase
 
 pytest.importorskip("pyspark", reason="pyspark is not installed: make spark")

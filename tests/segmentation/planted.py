@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from segmentation.assignment import IntArray
+from segmentation.clustering.spec import Preprocessing, SegmenterSpec
 from segmentation.schema import Column, Ratio, TableSchema
-from segmentation.spec import Preprocessing, SegmenterSpec
+from segmentation.types import IntArray
 
 SCHEMA = TableSchema(
     "planted",

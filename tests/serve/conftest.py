@@ -17,12 +17,12 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from experiments.registry import ModelInfo
-from segmentation.generator import generate
-from segmentation.profiles import book_summary, profile_segments
+from experiments.registry.registry import ModelInfo
+from segmentation.data.synthetic import generate
+from segmentation.interpretation.profiles import book_summary, profile_segments
 from segmentation.schema import load_schema
 from serve.app import create_app
-from serve.config import Settings
+from serve.web.settings import Settings
 
 SCHEMA = load_schema("cc_general")
 SECONDS = {"slow": 2.5, "dawdles": 0.8}
@@ -160,7 +160,7 @@ def app(
     tmp_path: Path, scoring: Scoring, model: ModelInfo, monkeypatch: pytest.MonkeyPatch
 ) -> Flask:
     """Return pages that know the model and ask the scoring server."""
-    monkeypatch.setattr("serve.knowledge.describe", lambda *_: model)
+    monkeypatch.setattr("serve.web.model_cache.describe", lambda *_: model)
     settings = Settings(scoring_url=scoring.url, mlflow_url="http://127.0.0.1:5000")
     return create_app(
         {

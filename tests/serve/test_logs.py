@@ -16,7 +16,7 @@ def test_an_error_of_a_page_is_written_down_without_its_text(
     def breaks(*_: object) -> None:
         raise ValueError("could not convert string to float: 'canary'")
 
-    monkeypatch.setattr("serve.customer.answer_view", breaks)
+    monkeypatch.setattr("serve.web.customer.answer_view", breaks)
     reply = client.post("/customer", data={"BALANCE": "98765.4321"})
     assert reply.status_code == 500
     assert "Something went wrong on our side" in reply.text

@@ -15,11 +15,11 @@ from mlflow import MlflowClient
 from werkzeug.test import TestResponse
 
 from experiments.benchmark.races import NAME, prepare
-from experiments.store import prepare_tracking
-from serve.access import limiter
-from serve.access.people import People
+from experiments.study.databases import prepare_tracking
 from serve.app import create_app
-from serve.config import Settings
+from serve.web.auth import limiter
+from serve.web.auth.people import People
+from serve.web.settings import Settings
 from tests.serve.conftest import Scoring
 
 PASSWORD = "correct horse battery"

@@ -12,15 +12,15 @@ from mlflow.data.code_dataset_source import CodeDatasetSource
 from mlflow.entities import Dataset, DatasetInput
 from optuna.trial import FrozenTrial
 
-from experiments.candidates import RUN
-from experiments.orphans import close_orphans
-from experiments.patience import patient_client
-from experiments.plan import Plan
-from experiments.space import Parameters, Space
-from experiments.store import one_at_a_time, prepare_tracking, quiet
-from experiments.study import open_storage, open_study, optimise
-from experiments.study_run import open_experiment, open_parent
-from experiments.tracking import Tracker
+from experiments.search.candidates import RUN
+from experiments.search.proposals import Plan
+from experiments.search.search_space import Parameters, Space
+from experiments.study.databases import one_at_a_time, prepare_tracking, quiet
+from experiments.study.recovery import close_orphans
+from experiments.study.retry import patient_client
+from experiments.study.study import open_storage, open_study, optimise
+from experiments.tracking.parent_run import open_experiment, open_parent
+from experiments.tracking.tracker import Tracker
 from tests.soak.searching import EXPERIMENT
 
 SPACE = Space("cc_general", 3, 5, 0)

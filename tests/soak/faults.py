@@ -5,8 +5,8 @@ import time
 
 import numpy as np
 
-from segmentation.judging import Judge, Judged
-from segmentation.spec import SegmenterSpec
+from segmentation.clustering.spec import SegmenterSpec
+from segmentation.evaluation.evaluator import Judge, Judged
 
 RAISES, DIES, HANGS, SWALLOWS = "k_means", "gaussian_tied", "gaussian_full", "gaussian_diagonal"
 FAULTY = (RAISES, DIES, HANGS, SWALLOWS)

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from hypothesis.errors import Unsatisfiable
 from schemathesis import Case, GenerationMode
 
-from segmentation.generator import generate
+from segmentation.data.synthetic import generate
 from segmentation.schema import load_schema
 from tests.soak.odd_parquet import parquet
 

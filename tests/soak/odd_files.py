@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
-from segmentation.generator import generate
+from segmentation.data.synthetic import generate
 from segmentation.schema import load_schema
 from tests.soak.odd_parquet import PARQUETS, parquet
 from tests.soak.odd_workbooks import WORKBOOKS, workbook

@@ -11,7 +11,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from segmentation.generator import generate
+from segmentation.data.synthetic import generate
 
 Write = Callable[[Path, float], None]
 SMALL = generate(30, seed=4)

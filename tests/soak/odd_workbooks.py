@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from segmentation.generator import generate
+from segmentation.data.synthetic import generate
 
 MB = 1 << 20
 Write = Callable[[Path, float], None]

@@ -14,8 +14,8 @@ import psutil
 from mlflow import MlflowClient
 from optuna.trial import FrozenTrial, TrialState
 
-from experiments.candidates import RUN
-from experiments.study import PLACE, open_storage, settled
+from experiments.search.candidates import RUN
+from experiments.study.study import PLACE, open_storage, settled
 
 ROOT = Path(__file__).resolve().parents[2]
 EXPERIMENT = "disturbed"

@@ -22,7 +22,7 @@ START_SECONDS = 120.0
 PREPARE = """
 from mlflow import MlflowClient
 from experiments.benchmark.races import prepare
-from experiments.store import prepare_tracking, quiet
+from experiments.study.databases import prepare_tracking, quiet
 quiet(); prepare_tracking(); prepare(MlflowClient(), 1)
 """
 TOKEN = re.compile(r'name="csrf_token"[^>]*value="([^"]+)"')
@@ -93,7 +93,7 @@ def scoring_alone(url: str) -> Service:
 def front(url: str, folder: Path) -> Service:
     """Return the front that starts scoring servers by itself."""
     where = ("--port", url.rpartition(":")[2], "--logs", str(folder / "log"))
-    return Service("front", (sys.executable, "-m", "serve.live", *where), f"{url}/ping")
+    return Service("front", (sys.executable, "-m", "serve.gateway", *where), f"{url}/ping")
 
 
 @contextmanager

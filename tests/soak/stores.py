@@ -18,7 +18,7 @@ QUIET = {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION
 def tracking_server(folder: Path, store: str, port: int) -> Iterator[None]:
     """Run an MLflow tracking server over a store until the block ends."""
     environment = {**os.environ, **QUIET, "MLFLOW_TRACKING_URI": store}
-    make = [sys.executable, "-m", "experiments.store"]
+    make = [sys.executable, "-m", "experiments.study.databases"]
     subprocess.run(make, env=environment, check=True, cwd=ROOT)
     command = (
         *(str(BIN / "mlflow"), "server", "--backend-store-uri", store),

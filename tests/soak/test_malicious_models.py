@@ -21,15 +21,17 @@ from click.testing import CliRunner
 from mlflow import MlflowClient
 from sklearn.cluster import KMeans
 
-from experiments import compare, integrity, monitor, promote, promotion, score
+from experiments import compare, monitor, promote, score
 from experiments.benchmark.races import NAME
-from experiments.packaging import DATA
-from segmentation import digests
-from segmentation.generator import generate
+from experiments.registry import promotion
+from experiments.registry import verification as integrity
+from experiments.registry.packaging import DATA
+from segmentation.data.synthetic import generate
+from segmentation.model import digests
 from serve.app import create_app
-from serve.config import Settings
-from serve.live.backend import Backend
-from serve.live.supervisor import Supervisor
+from serve.gateway.backend import Backend
+from serve.gateway.supervisor import Supervisor
+from serve.web.settings import Settings
 from tests.soak.browsing import real_registry, scoring_server
 
 Times = Callable[[int, int], int]

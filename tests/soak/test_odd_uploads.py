@@ -13,8 +13,8 @@ import openpyxl
 import pytest
 import requests
 
-from segmentation.safe_csv import FORMULA
-from serve.files.lines import LONGEST_CELL
+from segmentation.data.formula_injection import FORMULA
+from serve.jobs.line_numbers import LONGEST_CELL
 from serve.processes import free_port
 from tests.soak.odd_files import TEXT, Write, odd_files, text
 from tests.soak.searching import wait_until

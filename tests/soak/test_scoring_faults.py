@@ -11,7 +11,7 @@ import psutil
 import pytest
 import requests
 
-from segmentation.generator import generate
+from segmentation.data.synthetic import generate
 from serve.processes import free_port
 from tests.soak.dying import WAYS, dying
 from tests.soak.searching import wait_until

@@ -9,10 +9,10 @@ from flask import Flask
 from mlflow import MlflowClient
 from werkzeug.routing import Rule
 
-from experiments import promotion
 from experiments.benchmark.races import NAME
-from serve.access import OPEN, limiter
-from serve.access.people import People
+from experiments.registry import promotion
+from serve.web.auth import OPEN, limiter
+from serve.web.auth.people import People
 from tests.serve.conftest import Scoring
 from tests.soak.browsing import PASSWORD, Browser, guarded
 

@@ -9,7 +9,7 @@ import mlflow
 import pytest
 from mlflow import MlflowClient
 
-from experiments.search import run
+from experiments.search.workflow import run
 from tests.experiments.conftest import OPTIONS
 from tests.soak.faults import DIES, HANGS, RAISES, SWALLOWS, FaultyJudge
 from tests.soak.searching import EXPERIMENT, Search
@@ -45,7 +45,7 @@ def test_algorithms_that_crash_hang_or_swallow_memory(
     figure: Callable[[str], None],
 ) -> None:
     """Each kind is a failed trial that names its reason and limit; the study goes on to a pick."""
-    monkeypatch.setattr("experiments.rungs.Judge", FaultyJudge)
+    monkeypatch.setattr("experiments.search.fidelity.Judge", FaultyJudge)
     names = {"experiment_name": EXPERIMENT, "model_name": EXPERIMENT}
     limits = {"trial_seconds": SECONDS, "trial_gigabytes": GIGABYTES, "n_jobs": 2}
     assert run(replace(OPTIONS, n_trials=store.trials, **names, **limits)) == 0

@@ -13,11 +13,11 @@ from mlflow import MlflowClient
 from werkzeug.routing import Rule
 from werkzeug.test import TestResponse
 
-from experiments import promotion
 from experiments.benchmark.races import NAME
-from serve.access import limiter
+from experiments.registry import promotion
 from serve.app import create_app
-from serve.config import Settings
+from serve.web.auth import limiter
+from serve.web.settings import Settings
 from tests.serve.conftest import Scoring, typed
 from tests.soak.browsing import HOST, Browser, guarded
 from tests.soak.searching import ROOT

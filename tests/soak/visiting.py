@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import requests
 from hypothesis import strategies as st
 
-from serve.customer import slug
+from serve.web.customer import slug
 from tests.soak.generating import NAMES, NUMBER, SCHEMA, TEXT, Heard, drawn, tables
 from tests.soak.serving import Person
 

@@ -9,7 +9,7 @@ from click.testing import CliRunner
 from experiments.benchmark import nulls
 from experiments.benchmark.__main__ import main
 from experiments.benchmark.segments import planted_rows, read_table, repeat_rows
-from segmentation.generator import generate
+from segmentation.data.synthetic import generate
 
 SMALL = ["--trials", "6", "--jobs", "1"]
 

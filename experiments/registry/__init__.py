@@ -1,0 +1,1 @@
+"""Registered versions: packaging, verification, promotion and its log."""

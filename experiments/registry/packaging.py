@@ -1,0 +1,116 @@
+"""Log a segmentation model as an MLflow pyfunc with its own code and without a pickle."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from importlib.metadata import version
+from pathlib import Path
+
+import mlflow
+import pandas as pd
+from mlflow import MlflowClient
+from mlflow.models import ModelSignature
+from mlflow.types import ColSpec, DataType, ParamSchema, ParamSpec, Schema, TensorSpec
+from mlflow.types.schema import Array
+
+from experiments.scoring_model import DETAIL, FULL
+from segmentation.model.segmentation_model import SegmentationModel
+from segmentation.schema import Column
+
+ARTIFACT = "model"
+DATA = "segmentation_model"
+ROOT = Path(__file__).resolve().parents[2]
+# What the model needs to answer; everything else of the project stays behind.
+REQUIREMENTS = (
+    "mlflow",
+    "numpy",
+    "pandas",
+    "pyyaml",
+    "scikit-learn",
+    "scipy",
+    "threadpoolctl",
+)
+OUTPUTS = Schema(
+    [
+        ColSpec(DataType.long, "segment"),
+        ColSpec(DataType.string, "segment_name"),
+        ColSpec(DataType.double, "confidence"),
+        ColSpec(DataType.long, "runner_up"),
+        ColSpec(DataType.string, "runner_up_name"),
+        ColSpec(DataType.boolean, "unlike_training"),
+        ColSpec(DataType.double, "map_x"),
+        ColSpec(DataType.double, "map_y"),
+        ColSpec(Array(DataType.string), "reasons"),
+        ColSpec(DataType.string, "model_version"),
+    ]
+)
+
+
+def log_model(client: MlflowClient, run_id: str, model: SegmentationModel) -> str:
+    """Log a model into a run and return its URI.
+
+    Parameters
+    ----------
+    client
+        Of the tracking store that holds the run.
+    run_id
+        Of the run.
+    model
+        Fitted.
+    """
+    inputs: list[ColSpec | TensorSpec] = [
+        ColSpec(_kind(column), column.name) for column in model.schema.columns
+    ]
+    if DETAIL not in model.schema.column_names:
+        inputs.append(ColSpec(DataType.string, DETAIL, required=False))
+    detail = ParamSchema([ParamSpec(DETAIL, DataType.string, FULL)])
+    signature = ModelSignature(Schema(inputs), OUTPUTS, detail)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        model.save(folder / DATA)
+        mlflow.set_tracking_uri(client.tracking_uri)
+        mlflow.set_experiment(experiment_id=client.get_run(run_id).info.experiment_id)
+        with mlflow.start_run(run_id=run_id, nested=mlflow.active_run() is not None):
+            logged = mlflow.pyfunc.log_model(
+                name=ARTIFACT,
+                loader_module="experiments.scoring_model",
+                data_path=str(folder / DATA),
+                code_paths=[str(path) for path in _code(folder / "code")],
+                signature=signature,
+                input_example=example_customers(model),
+                pip_requirements=[f"{package}=={version(package)}" for package in REQUIREMENTS],
+            )
+    return str(logged.model_uri)
+
+
+def example_customers(model: SegmentationModel) -> pd.DataFrame:
+    """Return made-up customers: the schema's examples, else one with the book's medians."""
+    schema = model.schema
+    if schema.examples:
+        rows = [dict(example.values) for example in schema.examples]
+    else:
+        book = model.description()["book"]
+        rows = [
+            {
+                c.name: c.levels[0] if c.categorical else book[c.name]["median"]
+                for c in schema.columns
+            }
+        ]
+    frame = pd.DataFrame(rows, columns=list(schema.column_names))
+    return frame.astype({c.name: object if c.categorical else float for c in schema.columns})
+
+
+def _kind(column: Column) -> DataType:
+    """Return what MLflow takes for a column: levels travel as text."""
+    return DataType.string if column.categorical else DataType.double
+
+
+def _code(folder: Path) -> list[Path]:
+    """Copy what a served model imports of ours, and nothing more."""
+    ignore = shutil.ignore_patterns("__pycache__", "*.pyc")
+    shutil.copytree(ROOT / "segmentation", folder / "segmentation", ignore=ignore)
+    (folder / "experiments").mkdir()
+    for file in ("__init__.py", "scoring_model.py"):
+        shutil.copy(ROOT / "experiments" / file, folder / "experiments" / file)
+    return [folder / "segmentation", folder / "experiments"]

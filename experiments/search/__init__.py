@@ -1,0 +1,1 @@
+"""The search: what is tried, on how many customers, and what is picked."""

@@ -1,0 +1,125 @@
+"""A judged recipe, and how it is kept with an Optuna study."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+import optuna
+from optuna.trial import FrozenTrial
+
+from segmentation.clustering.spec import SegmenterSpec
+from segmentation.evaluation.result import Evaluation
+from segmentation.evaluation.triviality import RESTATES
+from segmentation.types import IntArray
+
+SPEC, EVALUATION, PARTITION, RUN = "spec", "evaluation", "partition", "run_id"
+MOST_SEGMENTS = 64
+FIRST_LETTER = 48
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One recipe and its latest judgement.
+
+    Parameters
+    ----------
+    number
+        Of its trial.
+    spec
+        The recipe.
+    evaluation
+        The judgement of the highest rung it got to.
+    partition
+        Segments of the customers judged on, see :func:`as_text`; empty where there are too many.
+    rung
+        Stage of the search, from 0.
+    run_id
+        Its MLflow run; empty where nothing is tracked.
+    """
+
+    number: int
+    spec: SegmenterSpec
+    evaluation: Evaluation
+    partition: str = ""
+    rung: int = 0
+    run_id: str = ""
+
+    @property
+    def restates(self) -> bool:
+        """Whether two yes/no facts say most of the partition: true, stable, and trivial."""
+        return self.evaluation.further.get("restatement", 0.0) >= RESTATES
+
+    @property
+    def changes(self) -> int:
+        """Number of preprocessing choices that are not the plain ones."""
+        plain = type(self.spec.preprocessing)()
+        return sum(
+            getattr(self.spec.preprocessing, name) != value for name, value in vars(plain).items()
+        )
+
+    @property
+    def labels(self) -> IntArray:
+        """The partition as integers, shape (customers judged on,)."""
+        return as_labels(self.partition)
+
+
+def as_text(labels: IntArray) -> str:
+    """Return a partition as one letter a customer; empty for more than 64 segments."""
+    if labels.max() >= MOST_SEGMENTS:
+        return ""
+    return (labels + FIRST_LETTER).astype(np.uint8).tobytes().decode("ascii")
+
+
+def as_labels(partition: str) -> IntArray:
+    """Return the partition that :func:`as_text` wrote."""
+    letters = np.frombuffer(partition.encode("ascii"), dtype=np.uint8)
+    return letters.astype(np.int64) - FIRST_LETTER
+
+
+def remember(
+    trial: optuna.Trial, spec: SegmenterSpec, evaluation: Evaluation, partition: str
+) -> None:
+    """Keep recipe and judgement with the trial, and tell the sampler which guards broke."""
+    trial.set_user_attr(SPEC, spec.to_json())
+    trial.set_user_attr(EVALUATION, evaluation.to_dict())
+    trial.set_user_attr(PARTITION, partition)
+    # The sampler adds up what was exceeded, and every constraint is a call to the database.
+    trial.set_constraint("guards", sum(max(0.0, excess) for excess in evaluation.excess.values()))
+
+
+def recall(trials: Iterable[FrozenTrial]) -> list[Candidate]:
+    """Return the candidates that trials remember."""
+    return [
+        Candidate(
+            trial.number,
+            SegmenterSpec.from_json(trial.user_attrs[SPEC]),
+            Evaluation.from_dict(trial.user_attrs[EVALUATION]),
+            str(trial.user_attrs.get(PARTITION, "")),
+            run_id=str(trial.user_attrs.get(RUN, "")),
+        )
+        for trial in trials
+        if EVALUATION in trial.user_attrs
+    ]
+
+
+def rung_key(rung: int, number: int) -> str:
+    """Return the study attribute that keeps a trial's judgement on a higher rung."""
+    return f"rung:{rung}:{number}"
+
+
+def recall_rung(study: optuna.Study, rung: int, number: int) -> tuple[Evaluation, str] | None:
+    """Return judgement and partition an earlier session found on a rung, or None."""
+    kept = study.user_attrs.get(rung_key(rung, number))
+    if not kept:
+        return None
+    raw = json.loads(kept)
+    return Evaluation.from_dict(raw[EVALUATION]), raw[PARTITION]
+
+
+def remember_rung(study: optuna.Study, candidate: Candidate) -> None:
+    """Keep a judgement on a higher rung with the study."""
+    raw = {EVALUATION: candidate.evaluation.to_dict(), PARTITION: candidate.partition}
+    study.set_user_attr(rung_key(candidate.rung, candidate.number), json.dumps(raw))

@@ -1,0 +1,194 @@
+"""Many cheap trials on a sample, the promising ones on more, the few best on everything."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import optuna
+import pandas as pd
+
+from experiments.search.candidates import Candidate, recall_rung, remember_rung
+from experiments.search.ranking import promising, settle
+from experiments.study.worker_pool import JudgingError, Outcome, Workers
+from segmentation.evaluation.evaluator import Judge
+from segmentation.evaluation.reference_space import ReferenceSpace
+from segmentation.evaluation.result import Guards
+from segmentation.interpretation.profiles import profile_segments
+from segmentation.model.segmentation_model import SegmentationModel
+from segmentation.preprocessing.cache import canonical_order
+from segmentation.preprocessing.columns import customer_matrix
+from segmentation.reports.figures import FigureData
+from segmentation.schema import TableSchema
+from segmentation.types import FloatArray, IntArray
+
+
+@dataclass(frozen=True)
+class Rung:
+    """One stage of a search.
+
+    Parameters
+    ----------
+    rows
+        Most customers judged on.
+    most
+        Most candidates that get there.
+    n_splits
+        Random splits behind every stability.
+    """
+
+    rows: int
+    most: int
+    n_splits: int = 2
+
+
+@dataclass(frozen=True)
+class Raised:
+    """A candidate on a higher rung.
+
+    Parameters
+    ----------
+    candidate
+        With its latest judgement.
+    outcome
+        What came out just now; None where an earlier session judged it.
+    """
+
+    candidate: Candidate
+    outcome: Outcome | None
+
+
+# The best recipe on all is among the best twenty on 2,000 customers; see experiments/SCALE.md.
+RUNGS = (Rung(2_000, 1_000_000), Rung(4_000, 20), Rung(20_000, 12, n_splits=5))
+
+
+class Ladder:
+    """Samples of one table, each judged in the same reference space.
+
+    Parameters
+    ----------
+    customers
+        All validated customers, shape (n, d).
+    schema
+        Their table.
+    guards
+        What makes a candidate infeasible.
+    seed
+        Of samples, splits and trees.
+    rungs
+        From few customers to many.
+    """
+
+    def __init__(
+        self,
+        customers: pd.DataFrame | FloatArray,
+        schema: TableSchema,
+        guards: Guards,
+        seed: int,
+        rungs: Sequence[Rung] = RUNGS,
+    ) -> None:
+        self.schema, self.guards, self.seed = schema, guards, seed
+        self._matrix = customer_matrix(customers, schema.column_names)
+        self._order = canonical_order(self._matrix, seed)
+        largest = self._order[: rungs[-1].rows]
+        self.reference = ReferenceSpace(schema).fit(self._matrix[largest])
+        self.rungs = (
+            rungs[0],
+            *(rung for rung in rungs[1:-1] if rung.rows < len(self._matrix)),
+            rungs[-1],
+        )
+
+    def positions(self, rung: int) -> IntArray:
+        """Return which rows of the table are judged on a rung, in the order of its partitions."""
+        return self._order[: self.rungs[rung].rows]
+
+    def pictured(self, model: SegmentationModel) -> FigureData:
+        """Return what pictures of a fitted model are drawn from: the customers of the last rung."""
+        matrix = self._matrix[self.positions(-1)]
+        segment = model.segmenter.assign(matrix).segment
+        found = profile_segments(matrix, segment, self.schema, rules=False)
+        known = zip(found, model.identity.numbers, model.identity.names, strict=True)
+        return FigureData(
+            coordinates=self.reference.transform(matrix),
+            segment=segment,
+            columns=self.schema.column_names,
+            labels=tuple(column.label for column in self.schema.columns),
+            profiles=tuple(replace(p, number=number, name=name) for p, number, name in known),
+            seed=self.seed,
+        )
+
+    def judge_of(self, rung: Rung) -> Judge:
+        """Return the judge of a rung; its neighbour graph is computed here, once."""
+        sample = self._matrix[self._order[: rung.rows]]
+        return Judge(
+            sample,
+            self.schema,
+            guards=self.guards,
+            seed=self.seed,
+            n_splits=rung.n_splits,
+            reference=self.reference,
+        )
+
+    def climb(
+        self,
+        study: optuna.Study,
+        candidates: Sequence[Candidate],
+        workers: Workers,
+        *,
+        draw: Sequence[str] = (),
+    ) -> Iterator[Raised]:
+        """Judge the promising candidates on more customers, rung by rung.
+
+        Parameters
+        ----------
+        study
+            Remembers judgements of earlier sessions.
+        candidates
+            Of the lowest rung.
+        workers
+            Processes that judge.
+        draw
+            Pictures of those on the highest rung, see
+            :meth:`experiments.study.worker_pool.Workers.judge`.
+
+        Yields
+        ------
+        Raised
+            Each with its judgement on a higher rung, also those judged in an earlier session.
+        """
+        standing = list(candidates)
+        for number, rung in enumerate(self.rungs[1:], start=1):
+            chosen = promising(settle(standing), rung.most)
+            wanted = draw if number == len(self.rungs) - 1 else ()
+            standing = []
+            for raised in self._on(number, study, chosen, workers, draw=wanted):
+                standing.append(raised.candidate)
+                yield raised
+
+    def _on(
+        self,
+        number: int,
+        study: optuna.Study,
+        candidates: Sequence[Candidate],
+        workers: Workers,
+        *,
+        draw: Sequence[str],
+    ) -> Iterator[Raised]:
+        known = {c.number: recall_rung(study, number, c.number) for c in candidates}
+        fresh = [c for c in candidates if known[c.number] is None]
+        judge = self.judge_of(self.rungs[number]) if fresh else None
+        specs = [c.spec for c in fresh]
+        outcomes = workers.judge_all(judge, specs, draw=draw) if judge else iter(())
+        for candidate in candidates:
+            found, judged = known[candidate.number], None
+            if found is not None:
+                evaluation, partition = found
+            else:
+                outcome = next(outcomes)
+                if isinstance(outcome, JudgingError):
+                    continue  # what cannot be fitted on that many cannot be served for them
+                evaluation, partition, judged = outcome.evaluation, outcome.partition, outcome
+            raised = replace(candidate, evaluation=evaluation, partition=partition, rung=number)
+            if judged:
+                remember_rung(study, raised)
+            yield Raised(raised, judged)

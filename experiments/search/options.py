@@ -1,0 +1,168 @@
+"""What a search is asked for, checked by click before anything starts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import click
+
+from experiments.search.fixed import Fixed
+from experiments.search.search_space import ALGORITHMS
+from segmentation.clustering.clusterers import CLUSTERERS
+from segmentation.errors import SpecError
+
+MODEL_NAME = "customer-segmentation"
+
+
+@dataclass(frozen=True)
+class SearchOptions:
+    """The parameters of ``experiments.search.workflow``.
+
+    Parameters
+    ----------
+    data
+        A ``.csv`` or ``.parquet`` file, ``openml:<id>`` or ``embedded[:<rows>[:<seed>]]``.
+    schema
+        Name of a shipped schema, a ``.yaml`` file, or ``auto``: one that fits, or a draft.
+    n_trials
+        Trials wanted in all, those of earlier sessions of the same study included.
+    timeout
+        Seconds after which no new trial starts; 0 for no limit.
+    seed
+        Seeds everything.
+    k_min, k_max
+        Closed interval of the number of segments.
+    k
+        Number of segments to register; 0 for the search's own pick.
+    algorithms
+        Keys of :data:`segmentation.clusterers.CLUSTERERS`, separated by commas; empty for those
+        that pay.
+    fix
+        Choices not to search, as :meth:`experiments.search.fixed.Fixed.parse` reads them.
+    n_jobs
+        Trials judged at the same time; 0 for one a core.
+    trial_seconds, trial_gigabytes
+        What judging one recipe may take, see :class:`experiments.study.worker_pool.Limits`; 0 for
+        no limit.
+    experiment_name, model_name
+        MLflow experiment, and registered model.
+    sensitive
+        Whether sensitive columns form segments; otherwise they only describe them.
+    new_study
+        Whether to begin again although a study of this data, space and seed exists.
+    storage
+        Optuna database URL; empty for a SQLite file beside the tracking store.
+    """
+
+    data: str
+    schema: str
+    n_trials: int
+    timeout: float
+    seed: int
+    k_min: int
+    k_max: int
+    k: int
+    algorithms: str
+    fix: str
+    n_jobs: int
+    trial_seconds: float
+    trial_gigabytes: float
+    experiment_name: str
+    model_name: str
+    sensitive: bool
+    new_study: bool
+    storage: str
+
+    @property
+    def chosen_algorithms(self) -> tuple[str, ...]:
+        """The algorithms to try."""
+        return tuple(filter(None, self.algorithms.replace(" ", "").split(","))) or ALGORITHMS
+
+
+OPTIONS: tuple[tuple[str, Any, Any, str], ...] = (
+    ("data", str, "embedded", "CSV or Parquet file, openml:<id>, or embedded[:<rows>[:<seed>]]."),
+    (
+        "schema",
+        str,
+        "cc_general",
+        "Shipped schema, .yaml file, or auto: one that fits, or a draft.",
+    ),
+    ("n_trials", click.IntRange(1), 60, "Trials wanted in all; the same command continues."),
+    ("timeout", click.FloatRange(0), 0.0, "Seconds after which no trial starts; 0: no limit."),
+    ("seed", click.IntRange(0), 0, "Seeds everything."),
+    ("k_min", click.IntRange(2), 3, "Fewest segments."),
+    ("k_max", click.IntRange(2), 10, "Most segments."),
+    ("k", click.IntRange(0), 0, "Segments to register; 0: the search's own pick."),
+    ("algorithms", str, "", "Comma-separated; default: those that pay."),
+    (
+        "fix",
+        str,
+        "",
+        "Choices not to search, as `explore` advises: skew=log1p,excluded=COLUMN,…",
+    ),
+    ("n_jobs", click.IntRange(0), 0, "Trials at the same time; 0: one a core."),
+    ("trial_seconds", click.FloatRange(0), 600.0, "A trial that takes longer fails; 0: no limit."),
+    (
+        "trial_gigabytes",
+        click.FloatRange(0),
+        8.0,
+        "A trial that takes more memory fails; 0: no limit.",
+    ),
+    ("experiment_name", str, MODEL_NAME, "MLflow experiment."),
+    ("model_name", str, MODEL_NAME, "Registered model."),
+    ("sensitive", bool, False, "Let sensitive columns form segments."),
+    ("new_study", bool, False, "Begin a new study although one exists."),
+    ("storage", str, "", "Optuna database URL; default: SQLite beside the tracking store."),
+)
+NAMES = frozenset(name for name, *_ in OPTIONS)
+
+
+def search_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a function every option of a search."""
+    for name, kind, default, text in reversed(OPTIONS):
+        flag = f"--{name.replace('_', '-')}"
+        option = click.option(flag, name, type=kind, default=default, show_default=True, help=text)
+        command = option(command)
+    return command
+
+
+def read_options(params: Mapping[str, str], **changes: Any) -> SearchOptions:
+    """Return the options that a study's run was started with, some of them changed.
+
+    Parameters
+    ----------
+    params
+        Of the run, as MLflow keeps them: text.
+    changes
+        Options to set instead.
+    """
+    command = click.command("search")(search_options(lambda **_: None))
+    known = {name: str(value) for name, value in {**params, **changes}.items() if name in NAMES}
+    arguments = [f"--{name.replace('_', '-')}={value}" for name, value in known.items()]
+    return checked(command.make_context("search", arguments).params)
+
+
+def checked(values: dict[str, Any]) -> SearchOptions:
+    """Return the options; UsageError where two of them contradict each other."""
+    options = SearchOptions(**values)
+    if options.k_min > options.k_max:
+        raise click.UsageError(
+            f"k_min={options.k_min} is above k_max={options.k_max}: expected k_min <= k_max."
+        )
+    if options.k and not options.k_min <= options.k <= options.k_max:
+        raise click.UsageError(
+            f"k={options.k} is not between k_min={options.k_min} and k_max={options.k_max}: "
+            "expected one of these numbers of segments, or 0 for the search's own pick."
+        )
+    if unknown := set(options.chosen_algorithms) - set(CLUSTERERS):
+        raise click.UsageError(
+            f"algorithms={options.algorithms!r}: {', '.join(sorted(unknown))} is unknown; "
+            f"expected some of {', '.join(CLUSTERERS)}, separated by commas."
+        )
+    try:
+        Fixed.parse(options.fix)
+    except SpecError as error:
+        raise click.UsageError(str(error)) from error
+    return options

@@ -1,0 +1,155 @@
+"""Find the segments of a table: trials on a sample, the promising ones on more, then the pick."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass
+
+import optuna
+
+from experiments.search.candidates import RUN, Candidate, recall, remember
+from experiments.search.fidelity import Ladder
+from experiments.search.progress import Progress
+from experiments.search.proposals import Plan
+from experiments.search.ranking import Ranking, Standing, settle
+from experiments.search.search_space import Space
+from experiments.study.study import optimise, settled
+from experiments.study.worker_pool import JudgingError, Workers
+from experiments.tracking.tracker import Tracker
+
+# Drawing all four costs as much as judging on few customers: one picture of every trial, another
+# of the best, all of the pick.
+EVERY_TRIAL = ("map",)
+THE_BEST = ("profile_heatmap",)
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a search found.
+
+    Parameters
+    ----------
+    candidates
+        Every judged trial, each with its judgement of the highest rung it got to.
+    ranking
+        Of the candidates that got to the highest rung.
+    pick
+        The best feasible one, or the one with as many segments as asked for; None where there
+        is none.
+    """
+
+    candidates: tuple[Candidate, ...]
+    ranking: Ranking
+    pick: Standing | None
+
+
+def find(
+    study: optuna.Study,
+    space: Space,
+    ladder: Ladder,
+    workers: Workers,
+    *,
+    n_trials: int,
+    tracker: Tracker | None = None,
+) -> Found:
+    """Try all, then choose: see :func:`try_all` and :func:`choose`."""
+    try_all(study, space, ladder, workers, n_trials=n_trials, tracker=tracker)
+    return choose(study, ladder, workers, tracker=tracker)
+
+
+def try_all(
+    study: optuna.Study,
+    space: Space,
+    ladder: Ladder,
+    workers: Workers,
+    *,
+    n_trials: int,
+    timeout: float = 0.0,
+    tracker: Tracker | None = None,
+    progress: Progress | None = None,
+) -> None:
+    """Run the trials that are still wanted, on the ladder's lowest rung.
+
+    Parameters
+    ----------
+    study
+        Holds what was tried before.
+    space
+        What may be tried.
+    ladder
+        Samples and judges.
+    workers
+        Processes that judge.
+    n_trials
+        Wanted in all.
+    timeout
+        Seconds after which no new trial starts; 0 for no limit.
+    tracker
+        Records every trial in MLflow; None to record nothing.
+    progress
+        Told of every trial.
+    """
+    deadline = time.monotonic() + timeout if timeout else float("inf")
+    judge = ladder.judge_of(ladder.rungs[0])
+
+    def objective(trial: optuna.Trial) -> float:
+        spec = space.propose(trial)
+        with tracker.trial(trial.number, spec) if tracker else nullcontext("") as run_id:
+            trial.set_user_attr(RUN, run_id)
+            try:
+                outcome = workers.judge(judge, spec, draw=EVERY_TRIAL if tracker else ())
+            except JudgingError as error:
+                if progress:
+                    progress.failed(trial.number, spec, str(error))
+                raise
+            remember(trial, spec, outcome.evaluation, outcome.partition)
+            if tracker:
+                tracker.judged(run_id, spec, outcome)
+        if progress:
+            progress.trial(trial.number, spec, outcome.evaluation)
+        return outcome.evaluation.score
+
+    jobs = min(workers.jobs, n_trials)
+    optimise(study, objective, Plan(space), n_trials=n_trials, jobs=jobs, deadline=deadline)
+
+
+def choose(
+    study: optuna.Study,
+    ladder: Ladder,
+    workers: Workers,
+    *,
+    k: int = 0,
+    tracker: Tracker | None = None,
+    progress: Progress | None = None,
+) -> Found:
+    """Judge the promising trials on more customers, and pick.
+
+    Parameters
+    ----------
+    study, ladder, workers, tracker, progress
+        See :func:`try_all`.
+    k
+        Number of segments to pick; 0 for the best.
+    """
+    latest = {c.number: c for c in recall(settled(study))}
+    draw = THE_BEST if tracker else ()
+    for raised in ladder.climb(study, list(latest.values()), workers, draw=draw):
+        latest[raised.candidate.number] = raised.candidate
+        if tracker:
+            tracker.rung(raised.candidate, raised.outcome)
+        if progress:
+            progress.rung(raised.candidate)
+    found = _settled(list(latest.values()), k)
+    if tracker:
+        tracker.standings(found.ranking)
+    return found
+
+
+def _settled(candidates: Sequence[Candidate], k: int) -> Found:
+    highest = max((candidate.rung for candidate in candidates), default=0)
+    ranking = settle(candidate for candidate in candidates if candidate.rung == highest)
+    pick = ranking.pick(k)
+    feasible = pick if pick and pick.candidate.evaluation.feasible else None
+    return Found(tuple(candidates), ranking, feasible)

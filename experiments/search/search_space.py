@@ -1,0 +1,269 @@
+"""What a search tries: preprocessing × algorithm × hyperparameters, as Optuna suggestions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+from typing import Any
+
+import optuna
+
+from experiments.search.fixed import Fixed
+from segmentation.clustering.clusterers import CLUSTERERS
+from segmentation.clustering.hyperparameters import Categorical, FloatRange, IntRange, Range
+from segmentation.clustering.spec import HyperParameter, Preprocessing, SegmenterSpec
+
+Parameters = dict[str, Any]
+
+# Left out: `iterative` imputation costs twenty times the median and only 3.5 % of one column
+# are missing; `outliers=isolate` sets customers aside whom the guards then ask about.
+PREPROCESSING: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "nulls": ("median", "indicator"),
+        "outliers": ("none", "winsorise", "isolate"),
+        "skew": ("yeo_johnson", "log1p", "quantile", "none"),
+        "scale": ("standard", "robust"),
+        "ratios": ("none", "add"),
+        "zeros": ("plain", "two_part", "light"),
+        "categories": ("one_hot", "famd"),
+        "reduction": ("none", "pca"),
+    }
+)
+VARIANCE = FloatRange(0.70, 0.98)
+CATEGORY_WEIGHT = FloatRange(0.3, 1.5)
+# The others never won on labelled problems or card tables: see experiments/README.md.
+ALGORITHMS = (
+    "k_means",
+    "gaussian_diagonal",
+    "gaussian_tied",
+    "gaussian_full",
+    "genie",
+    "hdbscan",
+)
+ALL_K = (2, 3, 4, 5, 6, 8, 10)
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """One family of recipes a study starts with, at several numbers of segments.
+
+    Parameters
+    ----------
+    algorithm
+        Key of :data:`segmentation.clusterers.CLUSTERERS`.
+    ks
+        Numbers of segments; (0,) where the algorithm finds its own.
+    choices
+        Parameters that are not the plain ones.
+    """
+
+    algorithm: str
+    ks: tuple[int, ...]
+    choices: Mapping[str, Any] = field(default_factory=dict)
+
+
+# Good on 41 labelled problems and 49 generated and real tables: see experiments/README.md.
+RECIPES = (
+    Recipe("k_means", ALL_K),
+    Recipe("gaussian_full", ALL_K),
+    Recipe("gaussian_tied", (3, 4, 5, 7, 9)),
+    Recipe("gaussian_diagonal", (3, 5, 7, 9)),
+    Recipe("genie", (2, 3, 4, 5, 6), {"genie_gini_threshold": 0.1}),
+    Recipe("genie", (2, 3, 4, 5, 6, 8), {"genie_gini_threshold": 0.3}),
+    Recipe("genie", (2, 3, 4, 5, 6, 8), {"genie_gini_threshold": 0.5}),
+    Recipe("hdbscan", (0,), {"hdbscan_smallest_share": 0.02}),
+    Recipe("hdbscan", (0,), {"hdbscan_smallest_share": 0.05}),
+    Recipe("hdbscan", (0,), {"hdbscan_smallest_share": 0.1}),
+)
+# Where columns are often zero: treatments that look past the zeros.
+PAST_ZEROS = (
+    Recipe("k_means", (4, 5, 6), {"reduction": "pca", "variance": 0.83}),
+    Recipe("k_means", (4, 5, 6), {"zeros": "two_part"}),
+    Recipe("k_means", (4, 5, 6), {"zeros": "light"}),
+)
+# Where there are categories: factor analysis of mixed data, and categories that weigh less.
+MIXED = (
+    Recipe("k_means", (4, 5, 6), {"categories": "famd"}),
+    Recipe("k_means", (3, 4, 5, 6), {"category_weight": 0.5}),
+)
+USUAL: Mapping[str, Any] = MappingProxyType(
+    {
+        "gaussian_full_reg_covar": 1e-4,
+        "gaussian_tied_reg_covar": 1e-4,
+        "gaussian_diagonal_reg_covar": 1e-4,
+        "hdbscan_neighbours": 10,
+        "hdbscan_selection": "eom",
+    }
+)
+
+
+@dataclass(frozen=True)
+class Space:
+    """What may be proposed.
+
+    Parameters
+    ----------
+    schema
+        Name of the table schema.
+    k_min, k_max
+        Closed interval of the number of segments asked for.
+    seed
+        Of every proposed spec.
+    algorithms
+        Keys of :data:`segmentation.clusterers.CLUSTERERS`.
+    often_zero
+        Whether columns are one value for many customers, so that it matters how that is treated.
+    mixed
+        Whether there are nominal columns, whose treatment and weight are then searched too.
+    fixed
+        Choices that are not searched.
+    """
+
+    schema: str
+    k_min: int
+    k_max: int
+    seed: int
+    algorithms: tuple[str, ...] = ALGORITHMS
+    often_zero: bool = False
+    mixed: bool = False
+    fixed: Fixed = field(default_factory=Fixed)
+
+    def propose(self, trial: optuna.trial.BaseTrial) -> SegmenterSpec:
+        """Return the recipe a trial is about."""
+        algorithm = trial.suggest_categorical("algorithm", self.algorithms)
+        clusterer = CLUSTERERS[algorithm]
+        hyperparameters: dict[str, HyperParameter] = {}
+        if clusterer.takes_n_clusters:
+            hyperparameters["n_clusters"] = trial.suggest_int("n_clusters", self.k_min, self.k_max)
+        for name, values in clusterer.space.items():
+            hyperparameters[name] = _suggest(trial, f"{algorithm}_{name}", values)
+        return SegmenterSpec(
+            schema=self.schema,
+            preprocessing=self._preprocessing(trial),
+            clusterer=algorithm,
+            hyperparameters=hyperparameters,
+            rule=clusterer.rules[0],
+            seed=self.seed,
+        )
+
+    def first(self) -> list[Parameters]:
+        """Return the parameters of the trials a study starts with, families taking turns."""
+        families = [list(self._family(recipe)) for recipe in self._recipes()]
+        longest = max((len(family) for family in families), default=0)
+        return [
+            family[turn] for turn in range(longest) for family in families if turn < len(family)
+        ]
+
+    def near(self, spec: SegmenterSpec, k: int) -> Iterator[Parameters]:
+        """Yield what to try next to a good recipe with `k` segments.
+
+        The same with a segment more or less, then the other families with as many.
+        """
+        if CLUSTERERS[spec.clusterer].takes_n_clusters:
+            own = self._parameters(spec)
+            yield from ({**own, "n_clusters": n} for n in (k + 1, k - 1) if self._asked(n))
+        for recipe in self._recipes():
+            if recipe.ks != (0,) and self._asked(k):
+                yield from self._family(replace(recipe, ks=(k,)))
+
+    def spec_of(self, parameters: Parameters) -> SegmenterSpec:
+        """Return the recipe that complete parameters stand for."""
+        return self.propose(optuna.trial.FixedTrial(parameters))
+
+    def fingerprint(self) -> str:
+        """Return text that changes when the space does."""
+        ranges = {name: repr(dict(CLUSTERERS[name].space)) for name in self.algorithms}
+        first = self.first()
+        parts = (
+            self.schema,
+            self.k_min,
+            self.k_max,
+            self.seed,
+            ranges,
+            self._choices(),
+            first,
+            self.fixed,
+        )
+        return repr(parts)
+
+    def _recipes(self) -> Iterator[Recipe]:
+        choices = self._choices()
+        for recipe in (*RECIPES, *PAST_ZEROS * self.often_zero, *MIXED * self.mixed):
+            allowed = (
+                value in choices.get(name, (value,)) for name, value in recipe.choices.items()
+            )
+            if recipe.algorithm in self.algorithms and all(allowed):
+                yield recipe
+
+    def _family(self, recipe: Recipe) -> Iterator[Parameters]:
+        plain: Parameters = {name: choices[0] for name, choices in self._choices().items()}
+        named = f"{recipe.algorithm}_"
+        usual = {name: value for name, value in USUAL.items() if name.startswith(named)}
+        if plain["reduction"] == "pca":
+            plain |= {"variance": self._variance.high}
+        if self.mixed:
+            plain |= {"category_weight": 1.0}
+        common = {**plain, "algorithm": recipe.algorithm, **usual, **recipe.choices}
+        if self.fixed.variance is not None:
+            common["variance"] = self.fixed.variance
+        for k in recipe.ks:
+            if not k:
+                yield common
+            elif self._asked(k):
+                yield {**common, "n_clusters": k}
+
+    def _parameters(self, spec: SegmenterSpec) -> Parameters:
+        """Return the parameters that :meth:`propose` made a recipe of."""
+        chosen = {name: getattr(spec.preprocessing, name, "none") for name in self._choices()}
+        if spec.preprocessing.variance is not None:
+            chosen |= {"reduction": "pca", "variance": spec.preprocessing.variance}
+        if self.mixed:
+            chosen |= {"category_weight": spec.preprocessing.category_weight}
+        given = {
+            name if name == "n_clusters" else f"{spec.clusterer}_{name}": value
+            for name, value in spec.hyperparameters.items()
+        }
+        return {**chosen, "algorithm": spec.clusterer, **given}
+
+    def _asked(self, k: int) -> bool:
+        return self.k_min <= k <= self.k_max
+
+    def _choices(self) -> dict[str, tuple[str, ...]]:
+        """Return the preprocessing choices that can make a difference to this table."""
+        choices = dict(PREPROCESSING)
+        if not self.often_zero:
+            del choices["zeros"]
+        if not self.mixed:
+            del choices["categories"]
+        if self.fixed.variance is not None:
+            choices["reduction"] = ("pca",)
+        return {**choices, **{name: (value,) for name, value in self.fixed.choices.items()}}
+
+    @property
+    def _variance(self) -> FloatRange:
+        given = self.fixed.variance
+        return VARIANCE if given is None else FloatRange(given, given)
+
+    def _preprocessing(self, trial: optuna.trial.BaseTrial) -> Preprocessing:
+        chosen: Parameters = {
+            name: trial.suggest_categorical(name, choices)
+            for name, choices in self._choices().items()
+        }
+        reduced = chosen.pop("reduction", "none") == "pca"
+        if self.mixed:
+            low, high = CATEGORY_WEIGHT.low, CATEGORY_WEIGHT.high
+            chosen["category_weight"] = trial.suggest_float("category_weight", low, high)
+        low, high = self._variance.low, self._variance.high
+        variance = trial.suggest_float("variance", low, high) if reduced else None
+        return Preprocessing(**chosen, variance=variance)
+
+
+def _suggest(trial: optuna.trial.BaseTrial, name: str, values: Range) -> HyperParameter:
+    match values:
+        case IntRange(low, high, log):
+            return trial.suggest_int(name, low, high, log=log)
+        case FloatRange(low, high, log):
+            return trial.suggest_float(name, low, high, log=log)
+        case Categorical(choices):
+            return str(trial.suggest_categorical(name, choices))

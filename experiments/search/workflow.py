@@ -1,0 +1,287 @@
+"""Search for segments without labels, track every trial, register the best model."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import asdict, replace
+from functools import partial
+from typing import Any
+
+import click
+import optuna
+import pandas as pd
+from mlflow.data.code_dataset_source import CodeDatasetSource
+from mlflow.data.pandas_dataset import from_pandas
+from mlflow.entities import DatasetInput
+from sklearn.metrics import adjusted_rand_score
+from threadpoolctl import threadpool_limits
+
+from experiments.registry import lineage, packaging, registry
+from experiments.registry import promotion_log as trail
+from experiments.search.candidates import Candidate
+from experiments.search.fidelity import Ladder
+from experiments.search.fixed import Fixed
+from experiments.search.options import SearchOptions, checked, search_options
+from experiments.search.progress import Progress
+from experiments.search.runner import Found, choose, try_all
+from experiments.search.search_space import ALGORITHMS, Space
+from experiments.spark.options import SPARK, engine_options
+from experiments.spark.search import search_on_spark
+from experiments.study.databases import one_at_a_time, prepare_tracking, quiet
+from experiments.study.recovery import close_orphans
+from experiments.study.retry import StoreError, patient_client, tracking_store
+from experiments.study.separate_databases import need_another_database
+from experiments.study.study import default_storage, open_storage, open_study, settled, study_name
+from experiments.study.worker_pool import Limits, Workers
+from experiments.tracking import model_card as card
+from experiments.tracking.parent_run import open_experiment, open_parent
+from experiments.tracking.summary import Summary, console, record_study
+from experiments.tracking.tracker import Tracker
+from segmentation.clustering.segmenter import Segmenter
+from segmentation.data.schema_choice import load_described
+from segmentation.errors import SegmentationError
+from segmentation.evaluation.result import Guards
+from segmentation.evaluation.tendency import tendency
+from segmentation.evaluation.triviality import column_flags
+from segmentation.interpretation.sensitive_audit import Audit, audit
+from segmentation.model.segmentation_model import SegmentationModel
+from segmentation.monitoring.observing import with_reference
+from segmentation.preprocessing.blocks import blocks_of
+from segmentation.preprocessing.categorical import Formed, form
+from segmentation.preprocessing.columns import customer_matrix
+from segmentation.schema import TableSchema
+
+# How much less a fit on everybody may agree than one on half of the judged customers.
+LEEWAY = 0.1
+Turn = Callable[[], AbstractContextManager[None]]
+
+
+def run(options: SearchOptions) -> int:
+    """Run a whole search as the command line does; return the exit status."""
+    limits = Limits(options.trial_seconds, options.trial_gigabytes)
+    # One thread a process: more of them fight for the cores that the workers and others use.
+    with threadpool_limits(1), Workers(options.n_jobs or os.cpu_count() or 1, limits) as workers:
+        return _run(options, workers)
+
+
+def _run(options: SearchOptions, workers: Workers) -> int:
+    uri = prepare_tracking()
+    validated, table = load_described(options.data, options.schema)
+    for warning in validated.warnings:
+        click.echo(f"warning: {warning.without_values()}", err=True)
+    fixed = Fixed.parse(options.fix)
+    formed = form(validated.customers, table, sensitive=options.sensitive, excluded=fixed.excluded)
+    dataset, digest = describe_data(formed.customers, options.data)
+    space = space_for(
+        *(formed.customers, formed.schema, options.k_min, options.k_max, options.seed),
+        algorithms=options.chosen_algorithms,
+        fixed=fixed,
+    )
+    url = options.storage or default_storage(uri)
+    need_another_database(url, uri)
+    client, storage = patient_client(uri), open_storage(url)
+    trail.check_name(client, options.model_name)  # rather now than after hours of trying
+    name = study_name(options.experiment_name, digest, space)
+    turn = partial(one_at_a_time, url, name)
+    with turn():
+        experiment_id = open_experiment(client, options.experiment_name)
+        study = open_study(storage, name, new=options.new_study)
+        parent = open_parent(client, experiment_id, study.study_name, asdict(options))
+        tracker = Tracker(client, experiment_id, parent, dataset)
+        close_orphans(tracker, study)
+        tracker.inputs(parent)
+    try:
+        summary = _searched(
+            study, space, workers, tracker, formed=formed, options=options, turn=turn
+        )
+    except StoreError:
+        raise  # nothing more can be recorded; the next start sees to it
+    except BaseException:
+        close_orphans(tracker, study)
+        tracker.finish(failed=True)
+        raise
+    tracker.finish()
+    click.echo(console(summary))
+    return 0 if summary.model else 1
+
+
+def _searched(
+    study: optuna.Study,
+    space: Space,
+    workers: Workers,
+    tracker: Tracker,
+    *,
+    formed: Formed,
+    options: SearchOptions,
+    turn: Turn,
+) -> Summary:
+    """Try, choose, register; of several processes at one study one registers for all."""
+    guards = Guards(k_min=options.k_min, k_max=options.k_max)
+    ladder = Ladder(formed.customers, formed.schema, guards, options.seed)
+    with Progress(options.n_trials, len(settled(study)), study.study_name) as progress:
+        try_all(
+            study,
+            space,
+            ladder,
+            workers,
+            n_trials=options.n_trials,
+            timeout=options.timeout,
+            tracker=tracker,
+            progress=progress,
+        )
+        # The first to come here does the work; the others find it done.
+        with turn():
+            found = choose(study, ladder, workers, k=options.k, tracker=tracker, progress=progress)
+            summary = summed_up(tracker, found, formed, ladder, options)
+            record_study(tracker, study, summary, ladder)
+            close_orphans(tracker, study)
+    return summary
+
+
+def summed_up(
+    tracker: Tracker, found: Found, formed: Formed, ladder: Ladder, options: SearchOptions
+) -> Summary:
+    """Ask whether there are groups at all; fit, audit and register the pick."""
+    structure = tendency(formed.customers, formed.schema, options.seed)
+    if found.pick is None:
+        return Summary(found, structure, options.k, None)
+    client, name = tracker.client, options.model_name
+    built = build(found.pick.candidate, formed, ladder)
+    model = lineage.identified(client, name, built, formed.people)
+    model = with_reference(model, formed.people)
+    audited = audit_of(model, formed, options.seed)
+    summary = Summary(found, structure, options.k, model, audit=audited)
+    registered = register(tracker, summary, model, len(formed.customers), options)
+    return replace(summary, registered=registered)
+
+
+def space_for(
+    customers: pd.DataFrame,
+    schema: TableSchema,
+    k_min: int,
+    k_max: int,
+    seed: int,
+    *,
+    algorithms: tuple[str, ...] = ALGORITHMS,
+    fixed: Fixed | None = None,
+) -> Space:
+    """Return what may be tried on these customers."""
+    flags = column_flags(customer_matrix(customers, schema.column_names))
+    return Space(
+        schema.name,
+        k_min,
+        k_max,
+        seed,
+        algorithms=algorithms,
+        often_zero=len(flags.columns) > 1,
+        mixed=bool(blocks_of(schema)),
+        fixed=fixed or Fixed(),
+    )
+
+
+def register(
+    tracker: Tracker,
+    summary: Summary,
+    model: SegmentationModel,
+    rows: int,
+    options: SearchOptions,
+) -> str:
+    """Register the pick, fitted on all customers; the same pick only once."""
+    found, client = summary.found, tracker.client
+    if found.pick is None:
+        raise ValueError("a pick is registered, and there is none")
+    pick = found.pick.candidate
+    if known := registry.version_of_trial(client, options.model_name, pick.run_id):
+        return f"{options.model_name} version {known}"
+    digest = str(tracker.dataset.dataset.digest)
+    text = card.card(summary, model, rows=rows, digest=digest, options=options)
+    log_model = tracking_store(client.tracking_uri).patient(packaging.log_model)
+    uri = log_model(client, tracker.parent, model)
+    identity = model.identity
+    kept = "first version" if identity.first else f"{identity.kept} of {len(identity.numbers)}"
+    tags = {
+        "segments_kept": kept,
+        "algorithm": pick.spec.clusterer,
+        "segments": str(pick.evaluation.n_segments),
+        "score": f"{found.pick.score:.3f}",
+        "stability": f"{pick.evaluation.stability:.3f}",
+        "structure": "yes" if summary.structure.found else "no",
+        "sensitive": "form" if options.sensitive else "describe",
+        registry.TRIAL: pick.run_id,
+    }
+    version = registry.register(
+        client, options.model_name, uri, run_id=tracker.parent, description=text, tags=tags
+    )
+    lineage.remember(client, options.model_name, identity)
+    title = f"{options.model_name} version {version}"
+    client.log_text(tracker.parent, card.as_html(text, title), f"version_{version}/{card.FILE}")
+    registered = f"{options.model_name} version {version}"
+    tracker.tags(tracker.parent, {"registered": registered})
+    return registered
+
+
+def audit_of(model: SegmentationModel, formed: Formed, seed: int) -> Audit:
+    """Return what every column says of the model's segments, sensitive ones in particular."""
+    segment = model.segmenter.assign(formed.customers).segment
+    found = audit(formed.people, segment, formed.described, formed.table.column_names, seed)
+    return replace(found, numbers=model.identity.numbers)
+
+
+def refitted(
+    candidate: Candidate, customers: pd.DataFrame, schema: TableSchema, ladder: Ladder
+) -> Segmenter:
+    """Fit a candidate's recipe on all customers, or on those it was judged on.
+
+    With more customers an algorithm may end at other segments than those that were judged. A fit
+    that agrees with these less than fits on halves of the judged customers do is given up for the
+    fit that was judged; its rule assigns the others.
+    """
+    spec, judged = candidate.spec, ladder.positions(candidate.rung)
+    segmenter = Segmenter(spec, schema).fit_within(customers)
+    if not candidate.partition:
+        return segmenter
+    agreed = adjusted_rand_score(candidate.labels, segmenter.assignment_.segment[judged])
+    if agreed >= candidate.evaluation.stability - LEEWAY:
+        return segmenter
+    segmenter = Segmenter(spec, schema).fit_within(customers, len(judged))
+    segmenter.notes_ += (
+        f"Learned from the {len(judged):,} customers it was judged on, the others are assigned: "
+        f"fitted on everybody, the recipe ends at other segments (agreement {agreed:.2f}).",
+    )
+    return segmenter
+
+
+def build(candidate: Candidate, formed: Formed, ladder: Ladder) -> SegmentationModel:
+    """Fit a candidate's recipe and make it servable."""
+    segmenter = refitted(candidate, formed.customers, formed.schema, ladder)
+    return SegmentationModel.build(
+        segmenter, formed.customers, candidate.evaluation, candidate.spec.seed, formed.table
+    )
+
+
+def describe_data(customers: pd.DataFrame, source: str) -> tuple[DatasetInput, str]:
+    """Return what runs say about their data (no rows, no identifiers), and its digest."""
+    anonymous = customers.reset_index(drop=True)
+    origin = CodeDatasetSource(tags={"source": source})
+    dataset = from_pandas(anonymous, source=origin, name=source)
+    return DatasetInput(dataset=dataset._to_mlflow_entity()), str(dataset.digest)
+
+
+@click.command()
+@search_options
+@engine_options
+def main(engine: str, master: str, **values: Any) -> None:
+    """Search preprocessing × algorithm × hyperparameters; register the best segmentation."""
+    quiet()
+    try:
+        if engine == SPARK:
+            click.echo(search_on_spark(checked(values), master))
+            return
+        status = run(checked(values))
+    except SegmentationError as error:
+        click.echo(f"error: {error}", err=True)
+        sys.exit(2)
+    sys.exit(status)

@@ -1,0 +1,161 @@
+"""What runs inside Spark's tasks: pieces of a table, read and checked as in one process.
+
+Spark sends these functions by value (see :mod:`experiments.spark.scoring`): a process that has
+loaded a model knows the model's copy of the code, in which this module is missing.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from io import StringIO
+from typing import NamedTuple, cast
+
+import pandas as pd
+
+from segmentation.data.validation import Validated, validate
+from segmentation.errors import DataError, Problem
+from segmentation.schema import TableSchema
+from segmentation.schema.levels import decode
+
+LINE, PATH, START = "line", "path", "start"
+UNDECODABLE, BOM = "\ufffd", "\ufeff"
+Batches = Iterator[pd.DataFrame]
+
+
+@dataclass(frozen=True)
+class Contract:
+    """How the pieces of a table are read.
+
+    Parameters
+    ----------
+    schema
+        Of the table.
+    header, delimiter
+        First line of every CSV file, and what parts its cells; empty for Parquet.
+    """
+
+    schema: TableSchema
+    header: str = ""
+    delimiter: str = ""
+
+
+class _Piece(NamedTuple):
+    """Rows of one part of a file: a table, or the lines and the header of a CSV file."""
+
+    path: str
+    start: int
+    rows: pd.DataFrame | list[str]
+    header: str = ""
+
+
+def look(contract: Contract) -> Callable[[Batches], Batches]:
+    """Return what counts the rows of pieces and says what is wrong with them.
+
+    Its rows have a piece's ``path`` and ``start``, its number of ``rows``, and ``failures`` and
+    ``warnings``: JSON, see :func:`problems_from`.
+    """
+
+    def looked(batches: Batches) -> Batches:
+        for piece in _pieces(batches, contract):
+            failures: tuple[Problem, ...] = ()
+            warnings: tuple[Problem, ...] = ()
+            try:
+                warnings = _validated(piece, contract).warnings
+            except DataError as error:
+                failures = error.problems
+            yield pd.DataFrame(
+                {
+                    PATH: [piece.path],
+                    START: [piece.start],
+                    "rows": [len(piece.rows)],
+                    "failures": [_as_json(failures)],
+                    "warnings": [_as_json(warnings)],
+                }
+            )
+
+    return looked
+
+
+def customers(
+    contract: Contract, key: str, offsets: dict[tuple[str, int], int]
+) -> Callable[[Batches], Batches]:
+    """Return what makes pieces ready for the model, levels as texts.
+
+    Parameters
+    ----------
+    contract
+        As for :func:`look`.
+    key
+        Name of the first column: the identifier, else the row's number.
+    offsets
+        Number of the first row of every part of a file, where rows are numbered.
+    """
+
+    def ready(batches: Batches) -> Batches:
+        following = dict(offsets)
+        for piece in _pieces(batches, contract):
+            found = _validated(piece, contract).customers
+            if offsets:
+                first = following[piece.path, piece.start]
+                following[piece.path, piece.start] = first + len(found)
+                found = found.set_axis(pd.RangeIndex(first, first + len(found)))
+            yield decode(found, contract.schema).rename_axis(key).reset_index()
+
+    return ready
+
+
+def problems_from(text: str) -> list[Problem]:
+    """Return problems from what :func:`look` wrote."""
+    return [Problem(**{**p, "examples": tuple(p["examples"])}) for p in json.loads(text)]
+
+
+def _as_json(problems: tuple[Problem, ...]) -> str:
+    # Positions within a piece mean nothing to a person, and can be as many as rows.
+    return json.dumps([{k: v for k, v in asdict(p).items() if k != "rows"} for p in problems])
+
+
+def _pieces(batches: Batches, contract: Contract) -> Iterator[_Piece]:
+    """Yield the rows of batches by part of a file; of a CSV file, those below its header."""
+    begun = set()
+    for batch in batches:
+        for key, rows in batch.groupby([PATH, START], sort=False):
+            path, start = cast(tuple[str, int], key)
+            if not contract.header:
+                table = rows.drop(columns=[PATH, START]).reset_index(drop=True)
+                yield _Piece(path, int(start), table)
+                continue
+            lines, header = rows[LINE].tolist(), contract.header
+            if start == 0 and path not in begun:
+                begun.add(path)
+                header = lines.pop(0).removeprefix(BOM)
+            if lines := [line for line in lines if line.strip(" ")]:
+                yield _Piece(path, int(start), lines, header)
+
+
+def _validated(piece: _Piece, contract: Contract) -> Validated:
+    rows = piece.rows
+    table = rows if isinstance(rows, pd.DataFrame) else _parsed(rows, piece, contract)
+    return validate(table, contract.schema, piece.path)
+
+
+def _parsed(lines: list[str], piece: _Piece, contract: Contract) -> pd.DataFrame:
+    """Return lines as the table that reading the file in one process gives."""
+    if piece.header != contract.header:
+        raise _not_a_table(piece, "the same header in every file", "Score it on its own.")
+    if any(UNDECODABLE in line for line in lines):
+        raise _not_a_table(piece, "UTF-8 text", "Save it as CSV UTF-8, or use engine=process.")
+    if any(line.count('"') % 2 for line in lines):
+        expected = "a line for every customer, found a quoted cell that goes on in the next line"
+        raise _not_a_table(piece, expected, "Use Parquet, or engine=process.")
+    text = StringIO("\n".join([contract.header, *lines]))
+    texts = {contract.schema.identifier: str} if contract.schema.identifier else None
+    try:
+        return pd.read_csv(text, sep=contract.delimiter, header=0, low_memory=False, dtype=texts)
+    except pd.errors.ParserError as error:
+        raise _not_a_table(piece, f"rows of equal length ({error})", "Check the export.") from error
+
+
+def _not_a_table(piece: _Piece, expected: str, remedy: str) -> DataError:
+    return DataError([Problem(None, "not_a_table", f"{expected} ({piece.path})", remedy)])

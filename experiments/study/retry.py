@@ -1,0 +1,220 @@
+"""Stores that go away for a while: wait for them; where they stay away or are full, say so."""
+
+from __future__ import annotations
+
+import errno
+import functools
+import os
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, ParamSpec, TypeVar, cast
+
+from mlflow import MlflowClient
+from mlflow.exceptions import MlflowException
+from optuna.exceptions import StorageInternalError
+from optuna.storages import RDBStorage
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from tenacity import RetryCallState, Retrying, retry_if_exception, wait_exponential_jitter
+
+from experiments.study.databases import SQLITE
+from segmentation.errors import SegmentationError
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+PATIENCE = "SEGMENTATION_PATIENCE"
+PATIENCE_SECONDS = 90.0
+# MLflow's own retries through HTTP: 2 + 4 + 8 + 16 + 32 s and some jitter.
+HTTP_RETRIES = "6"
+AWAY_CODES = {"TEMPORARILY_UNAVAILABLE", "INTERNAL_ERROR"}
+FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+FULL_TEXTS = ("database or disk is full", "No space left on device", "Disk quota exceeded")
+MEGABYTE = 1_000_000
+HEARTBEAT = "record_heartbeat"
+# What Optuna calls of a database; each is one transaction, so each can be tried again.
+STUDY_CALLS = (
+    "create_new_study",
+    "get_all_studies",
+    "get_study_id_from_name",
+    "get_study_name_from_id",
+    "get_study_directions",
+    "get_study_user_attrs",
+    "get_study_system_attrs",
+    "set_study_user_attr",
+    "set_study_system_attr",
+    "get_trial",
+    "get_trial_id_from_study_id_trial_number",
+    "set_trial_state_values",
+    "set_trial_user_attr",
+    "set_trial_system_attr",
+    HEARTBEAT,
+    "_create_new_trial",
+    "_get_trials",
+    "_set_trial_param",
+    "_get_stale_trial_ids",
+)
+
+
+class StoreError(SegmentationError):
+    """The tracking store or the study's database does not work; the message says which and why."""
+
+
+class Store:
+    """A store that may be away: how long it is counts for all calls together.
+
+    Parameters
+    ----------
+    place
+        What it is and where, for messages.
+    """
+
+    def __init__(self, place: str) -> None:
+        self.place = place
+        self._away_since: float | None = None
+
+    def patient(self, call: Callable[P, R]) -> Callable[P, R]:
+        """Return a call that waits while the store is away.
+
+        Parameters
+        ----------
+        call
+            Talks to the store; trying it again must do no harm.
+
+        Returns
+        -------
+        callable
+            Raises :class:`StoreError` when the store was away for as many seconds as
+            ``SEGMENTATION_PATIENCE`` says (90), or at once where a disk is full. Every other
+            error passes.
+        """
+
+        @functools.wraps(call)
+        def waits(*args: P.args, **kwargs: P.kwargs) -> R:
+            attempts = Retrying(
+                retry=retry_if_exception(_may_come_back),
+                stop=self._stays_away,
+                wait=wait_exponential_jitter(multiplier=0.2, max=5),
+                reraise=True,
+            )
+            try:
+                found = attempts(call, *args, **kwargs)
+            except (MlflowException, StorageInternalError, DBAPIError, OSError) as error:
+                if told := _told(error, self.place):
+                    raise StoreError(told) from error
+                raise
+            self._away_since = None
+            return found
+
+        return waits
+
+    def _stays_away(self, _: RetryCallState) -> bool:
+        now = time.monotonic()
+        self._away_since = self._away_since or now
+        return now - self._away_since > float(os.environ.get(PATIENCE, PATIENCE_SECONDS))
+
+
+class _Patient:
+    """Passes every call on to another object, patiently."""
+
+    def __init__(self, inner: object, store: Store) -> None:
+        self._inner, self._store = inner, store
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self._inner, name)
+        return self._store.patient(found) if callable(found) else found
+
+
+def patient_client(uri: str) -> MlflowClient:
+    """Return a client of the tracking store whose every call waits while the store is away."""
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", HTTP_RETRIES)
+    return cast(MlflowClient, _Patient(MlflowClient(uri), tracking_store(uri)))
+
+
+def tracking_store(uri: str) -> Store:
+    """Return the tracking store as it is named to people."""
+    return Store(f"the tracking store {uri}")
+
+
+def make_patient(storage: RDBStorage, store: Store) -> RDBStorage:
+    """Let every call to a study's database wait while the database is away."""
+    for name in STUDY_CALLS:
+        setattr(storage, name, store.patient(getattr(storage, name)))
+    beat = getattr(storage, HEARTBEAT)
+
+    def quietly(trial_id: int) -> None:
+        # In a thread of its own, where nobody listens: the search's next call says the same.
+        with suppress(StoreError):
+            beat(trial_id)
+
+    setattr(storage, HEARTBEAT, quietly)
+    return storage
+
+
+def without_password(url: str) -> str:
+    """Return a database's address as it may be shown."""
+    start, at, rest = url.rpartition("@")
+    if not at:
+        return url
+    scheme, slashes, login = start.partition("://")
+    return f"{scheme}{slashes}{login.partition(':')[0]}@{rest}"
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
+
+
+def _may_come_back(error: BaseException) -> bool:
+    """Whether a database is away or busy; a disk that is full stays full."""
+    away = any(isinstance(cause, OperationalError | InterfaceError) for cause in _causes(error))
+    return away and not _is_full(error)
+
+
+def _is_full(error: BaseException) -> bool:
+    return any(
+        getattr(cause, "errno", None) in FULL or any(text in str(cause) for text in FULL_TEXTS)
+        for cause in _causes(error)
+    )
+
+
+def _told(error: Exception, place: str) -> str:
+    """Return what a person can do about it; empty where the error is none of the store's."""
+    if _is_full(error):
+        return (
+            f"{place} is full{_where(error, place)}. Nothing recorded before is lost: free some "
+            "space, then run the same command again; it goes on where it stopped."
+        )
+    if isinstance(error, MlflowException) and error.error_code not in AWAY_CODES:
+        return ""
+    if isinstance(error, StorageInternalError | DBAPIError) and not _may_come_back(error):
+        return ""
+    reason = str(next(reversed(list(_causes(error)))) or error).strip().splitlines()[0]
+    return (
+        f"{place} does not work: {reason[:300]}. Nothing recorded before is lost: when it works "
+        "again, run the same command; it goes on where it stopped."
+    )
+
+
+def _where(error: BaseException, place: str) -> str:
+    """Return path and size of what is full, as far as error and store know."""
+    names = [name for cause in _causes(error) for name in _files(cause)]
+    names += [place.partition(SQLITE)[2]]
+    for name in filter(None, names):
+        path = Path(name).absolute()
+        size = shutil.disk_usage(next(one for one in [path, *path.parents] if one.exists()))
+        free, total = size.free / MEGABYTE, size.total / MEGABYTE
+        return f" ({path}: {free:,.1f} MB of {total:,.1f} MB are free)"
+    return ""
+
+
+def _files(error: BaseException) -> list[str]:
+    """Return the files that could not be written."""
+    # shutil collects (source, target, reason) of every file it could not copy.
+    copies = error.args[0] if isinstance(error, shutil.Error) and error.args else ()
+    targets = [copy[1] for copy in copies if isinstance(copy, tuple) and len(copy) == 3]
+    names = [*targets, getattr(error, "filename2", None), getattr(error, "filename", None)]
+    return [os.fsdecode(name) for name in names if name]

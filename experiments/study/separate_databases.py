@@ -1,0 +1,66 @@
+"""The study's database and the tracking store's are two: Optuna and MLflow share a table's name."""
+
+from __future__ import annotations
+
+from sqlalchemy import NullPool, String, column, create_engine, inspect, make_url, select, table
+
+from experiments.study.databases import SQLITE, sqlite_path
+from experiments.study.retry import StoreError, without_password
+
+# Both libraries keep the revision of their tables here; Optuna's begin with v: v3.2.0.a.
+REVISIONS, OPTUNA = "alembic_version", "v"
+MLFLOW_TABLES = {"experiments", "runs"}
+
+
+def need_another_database(storage: str, tracking: str) -> None:
+    """Refuse a study in the database of the tracking store, before either makes its tables.
+
+    Raises
+    ------
+    StoreError
+        When both addresses lead to one database.
+    """
+    if "://" in tracking and _place(storage) == _place(tracking):
+        raise StoreError(_told(storage, "the database of the tracking store (MLFLOW_TRACKING_URI)"))
+
+
+def need_own_tables(storage: str) -> None:
+    """Refuse a database in which another program keeps the revision of its tables.
+
+    Raises
+    ------
+    StoreError
+        When there is one; Optuna would make half of its tables and then blame its own version.
+    """
+    engine = create_engine(storage, poolclass=NullPool)
+    with engine.connect() as connection:
+        tables = set(inspect(connection).get_table_names())
+        if REVISIONS not in tables:
+            return
+        revisions = select(column("version_num", String)).select_from(table(REVISIONS))
+        found = connection.execute(revisions).scalars().all()
+    if found and not any(revision.startswith(OPTUNA) for revision in found):
+        owner = "MLflow's tracking store" if tables >= MLFLOW_TABLES else "another program"
+        raise StoreError(_told(storage, f"tables of {owner}"))
+
+
+def _place(address: str) -> object:
+    """Return where a database is, whatever the driver and whoever asks."""
+    if path := sqlite_path(address):
+        return path.resolve()
+    url = make_url(address)
+    return url.get_backend_name(), url.host, url.port, url.database, url.query
+
+
+def _told(storage: str, found: str) -> str:
+    if path := sqlite_path(storage):
+        remedy = f"Name another file: storage={SQLITE}{path.with_name(f'{path.stem}-studies.db')}"
+    else:
+        url = make_url(storage)
+        own = url.set(database=f"{url.database}_studies")
+        address = without_password(own.render_as_string(hide_password=False))
+        remedy = f"Create one (createdb {own.database}) and name it: storage={address}"
+    return (
+        f"storage={without_password(storage)!r}: found {found}; expected a database of the "
+        f"studies' own. {remedy}."
+    )

@@ -1,0 +1,272 @@
+"""Judge recipes in processes of their own, as many as there are cores, each within limits."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from queue import Queue
+from threading import Lock, Thread
+from time import perf_counter
+from typing import Self
+
+import joblib
+import matplotlib
+import psutil
+from loky import ProcessPoolExecutor
+from loky.process_executor import BrokenProcessPool
+
+from experiments.search.candidates import as_text
+from experiments.tracking.pictures import drawn
+from segmentation.clustering.spec import SegmenterSpec
+from segmentation.errors import SegmentationError
+from segmentation.evaluation.evaluator import Judge
+from segmentation.evaluation.result import Evaluation
+from segmentation.reports.figures import FigureData
+
+ROOT = Path(__file__).resolve().parents[2]
+# One thread a process: threads of linear algebra would fight for the same cores.
+CAPPED = {f"{name}_NUM_THREADS": "1" for name in ("OMP", "OPENBLAS", "MKL")}
+GIGABYTE = 1024**3
+
+
+class JudgingError(SegmentationError):
+    """A recipe could not be judged; the message says why, and which limit was reached."""
+
+
+class _EndedError(Exception):
+    """The process that judged is dead, or has to be."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What judging one recipe may take.
+
+    Parameters
+    ----------
+    seconds
+        Of wall-clock time; 0 for no limit.
+    gigabytes
+        Of memory for data (2³⁰ bytes), at most the process's share of the machine's; 0 for no
+        limit. The operating system must know ``RLIMIT_DATA`` (Linux does).
+    """
+
+    seconds: float = 0.0
+    gigabytes: float = 0.0
+
+    def share(self, jobs: int) -> float:
+        """Return the gigabytes of one of several processes."""
+        machine: float = psutil.virtual_memory().total / GIGABYTE
+        return min(self.gigabytes, machine / jobs)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What judging one recipe gave.
+
+    Parameters
+    ----------
+    evaluation
+        The judgement.
+    partition
+        Of the customers judged on, see :func:`experiments.search.candidates.as_text`.
+    pictures
+        PNG files by name; empty where none were asked for.
+    seconds
+        Spent on ``judge`` and ``draw``.
+    """
+
+    evaluation: Evaluation
+    partition: str
+    pictures: Mapping[str, bytes]
+    seconds: Mapping[str, float]
+
+
+class Workers:
+    """Processes that judge; with one job and no limits, this process itself.
+
+    A process that crashes, hangs or runs out of memory is ended and replaced: it takes one
+    recipe with it and nothing else.
+
+    Parameters
+    ----------
+    jobs
+        Number of processes.
+    limits
+        Of one recipe.
+    """
+
+    def __init__(self, jobs: int, limits: Limits | None = None) -> None:
+        self.jobs, self.limits = jobs, limits or Limits()
+        self._stack = ExitStack()
+        self._judges: list[tuple[Judge, Path]] = []
+        self._lock = Lock()
+        self._idle: Queue[ProcessPoolExecutor] = Queue()
+        self._own = jobs > 1 or self.limits != Limits()
+        if self._own:
+            self._folder = Path(self._stack.enter_context(tempfile.TemporaryDirectory()))
+            for _ in range(jobs):
+                self._idle.put(self._process())
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        while not self._idle.empty():
+            self._idle.get().shutdown(kill_workers=True)
+        self._stack.close()
+
+    def judge(self, judge: Judge, spec: SegmenterSpec, *, draw: Sequence[str] = ()) -> Outcome:
+        """Judge one recipe and wait for it; threads may call this at the same time.
+
+        Parameters
+        ----------
+        judge
+            Of the rung.
+        spec
+            The recipe.
+        draw
+            Names of :data:`segmentation.reports.figures.FIGURES` to draw.
+
+        Raises
+        ------
+        JudgingError
+            When judging raised something, crashed, or reached a limit.
+        """
+        if not self._own:
+            try:
+                return outcome(judge, spec, draw)
+            except Exception as error:
+                raise JudgingError(_told(error)) from error
+        path, process = self._kept(judge), self._idle.get()
+        try:
+            return self._result(process.submit(_outcome, path, spec, draw))
+        except _EndedError as ended:
+            process.shutdown(kill_workers=True)
+            process = self._process()
+            raise JudgingError(str(ended)) from ended
+        finally:
+            self._idle.put(process)
+
+    def judge_all(
+        self, judge: Judge, specs: Sequence[SegmenterSpec], *, draw: Sequence[str] = ()
+    ) -> Iterator[Outcome | JudgingError]:
+        """Judge many recipes; yield outcomes in order, or why there is none."""
+
+        def judged(spec: SegmenterSpec) -> Outcome | JudgingError:
+            try:
+                return self.judge(judge, spec, draw=draw)
+            except JudgingError as error:
+                return error
+
+        if not self._own:
+            yield from map(judged, specs)
+            return
+        with ThreadPoolExecutor(self.jobs) as threads:
+            yield from threads.map(judged, specs)
+
+    def _result(self, future: Future[Outcome]) -> Outcome:
+        share = f"{self.limits.share(self.jobs):.3g} GB of memory for a trial (trial_gigabytes)"
+        try:
+            error = future.exception(self.limits.seconds or None)
+        except TimeoutError:
+            raise _EndedError(
+                f"it was ended after {self.limits.seconds:g} s, the limit of a trial "
+                "(trial_seconds)"
+            ) from None
+        if isinstance(error, BrokenProcessPool):
+            raise _EndedError(
+                f"its process ended by itself: native code crashed, perhaps at the limit of {share}"
+            )
+        if isinstance(error, MemoryError):
+            raise JudgingError(f"{_told(error)}; the limit is {share}") from error
+        if error is not None:
+            raise JudgingError(_told(error)) from error
+        return future.result()
+
+    def _process(self) -> ProcessPoolExecutor:
+        share = self.limits.share(self.jobs)
+        given = (share, os.getpid())
+        process = ProcessPoolExecutor(1, env=CAPPED, initializer=_begin, initargs=given)
+        with self._lock, _our_code_first():
+            process.submit(_warm)
+        return process
+
+    def _kept(self, judge: Judge) -> Path:
+        """Return the file that hands a judge to the processes, written once."""
+        with self._lock:
+            for known, path in self._judges:
+                if known is judge:
+                    return path
+            path = self._folder / f"{len(self._judges)}.judge"
+            joblib.dump(judge, path)
+            self._judges.append((judge, path))
+            return path
+
+
+@contextmanager
+def _our_code_first() -> Iterator[None]:
+    """Let new processes import this code: a model loaded by MLflow puts its own copy first."""
+    sys.path.insert(0, str(ROOT))
+    try:
+        yield
+    finally:
+        sys.path.remove(str(ROOT))
+
+
+def outcome(judge: Judge, spec: SegmenterSpec, draw: Sequence[str] = ()) -> Outcome:
+    """Judge a recipe and draw its pictures."""
+    start = perf_counter()
+    judged = judge.judge(spec)
+    done = perf_counter()
+    pictures: dict[str, bytes] = {}
+    if draw:
+        pictures = drawn(FigureData.of(judge, judged), draw)
+    seconds = {"judge": done - start, "draw": perf_counter() - done}
+    return Outcome(judged.evaluation, as_text(judged.segment), pictures, seconds)
+
+
+def _told(error: BaseException) -> str:
+    return f"{type(error).__name__}: {error}"
+
+
+def _begin(gigabytes: float, parent: int) -> None:
+    """Let this process draw fast, have so much memory, and live no longer than its parent."""
+    Thread(target=_end_with, args=(parent,), daemon=True).start()
+    # Hinting of letters is a fifth of a picture's time.
+    matplotlib.rcParams["text.hinting"] = "none"
+    if gigabytes and sys.platform != "win32":
+        import resource  # noqa: PLC0415 - Windows has none
+
+        most = int(gigabytes * GIGABYTE)
+        resource.setrlimit(resource.RLIMIT_DATA, (most, most))
+
+
+def _end_with(parent: int) -> None:
+    """Watch the parent: nobody tells a process that its parent was killed."""
+    while os.getppid() == parent and psutil.pid_exists(parent):
+        time.sleep(1)
+    os._exit(1)
+
+
+def _warm() -> None:
+    """Import what judging needs, while the caller is still busy reading the table."""
+
+
+@lru_cache(2)
+def _load(path: Path) -> Judge:
+    """Open a judge once; all processes share the pages of its arrays, none can change them."""
+    # In a folder that only this user may enter, written by our own parent.
+    judge: Judge = joblib.load(path, mmap_mode="r")
+    return judge
+
+
+def _outcome(path: Path, spec: SegmenterSpec, draw: Sequence[str]) -> Outcome:
+    return outcome(_load(path), spec, draw)

@@ -1,0 +1,173 @@
+"""The model card: what a registered version is made of, good for, and not good for."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import asdict
+from datetime import UTC, datetime
+
+from markdown_it import MarkdownIt
+from markupsafe import Markup
+
+from experiments.search.options import OPTIONS, SearchOptions
+from experiments.search.ranking import reason
+from experiments.tracking.summary import Summary, ladder_table, segments_table, warnings_of
+from segmentation.clustering.clusterers import CLUSTERERS
+from segmentation.model.segmentation_model import SegmentationModel
+from segmentation.reports.html import page
+
+FILE = "model_card.html"
+# Say nothing where there are no categories.
+MIXED_ONLY = ("categories", "category_weight")
+SECTIONS = (
+    "Segments",
+    "Intended use",
+    "Data",
+    "Quality",
+    "Recipe",
+    "What the segments are made of",
+    "Sensitive columns",
+    "What changed",
+    "Limits",
+    "How to reproduce",
+)
+
+
+def card(
+    summary: Summary,
+    model: SegmentationModel,
+    *,
+    rows: int,
+    digest: str,
+    options: SearchOptions,
+) -> str:
+    """Return the card as Markdown: every section of :data:`SECTIONS`, in that order.
+
+    Parameters
+    ----------
+    summary
+        Of the search, with a pick.
+    model
+        The pick fitted on all customers, its segments with their lasting numbers.
+    rows, digest
+        Of the table it was fitted on.
+    options
+        Of the search.
+    """
+    if summary.found.pick is None:
+        raise ValueError("a card describes a pick, and there is none")
+    texts = {
+        "Segments": segments_table(model),
+        "Intended use": _use(model),
+        "Data": _data(model, rows, digest, options),
+        "Quality": _quality(summary, options),
+        "Recipe": _recipe(model),
+        "What the segments are made of": summary.audit.made_of() if summary.audit else "",
+        "Sensitive columns": summary.audit.sensitive() if summary.audit else "",
+        "What changed": _changed(model),
+        "Limits": _limits(summary),
+        "How to reproduce": _reproduce(options),
+    }
+    head = [f"{len(model.identity.numbers)} customer segments, found without labels."]
+    parts = [*head, *warnings_of(summary.structure)]
+    parts += [f"## {title}\n\n{texts[title]}" for title in SECTIONS]
+    return "\n\n".join(parts)
+
+
+def as_html(text: str, title: str) -> str:
+    """Return a card as a page that needs nothing else."""
+    body = MarkdownIt("commonmark", {"html": False}).enable("table").render(text)
+    scrolling = body.replace("<table>", '<div class="scroll"><table>')
+    scrolling = scrolling.replace("</table>", "</table></div>")
+    escaped = Markup(scrolling)  # noqa: S704 - by MarkdownIt  # nosec B704
+    return page("card.html", title=title, body=escaped)
+
+
+def _use(model: SegmentationModel) -> str:
+    table = model.table
+    return (
+        f"To describe and address groups of customers of this kind ({table.title}). A segment is "
+        "a summary of behaviour, no verdict on a person: not for granting or pricing credit, and "
+        "not for customers of another kind of table. Each answer says how sure it is and whether "
+        "the customer is unlike those the model learnt from."
+    )
+
+
+def _data(model: SegmentationModel, rows: int, digest: str, options: SearchOptions) -> str:
+    table = model.table
+    lines = [
+        f"- {rows:,} customers, {len(table.columns)} columns, from `{options.data}` "
+        f"(digest `{digest}`), read on {datetime.now(UTC):%Y-%m-%d}.",
+        f"- Schema `{table.name}`: {table.title}"
+        + (f"; {table.source}" if table.source else "")
+        + (f"; {table.period}." if table.period else "; period not stated."),
+    ]
+    lines += [f"- Left out: {name} ({why})." for name, why in table.excluded.items()]
+    lines += [f"- {note}" for note in model.segmenter.notes_]
+    return "\n".join(lines)
+
+
+def _quality(summary: Summary, options: SearchOptions) -> str:
+    found, pick = summary.found, summary.found.pick
+    if pick is None:
+        raise ValueError("a card describes a pick, and there is none")
+    judged = pick.candidate.evaluation
+    numbers = (
+        f"- **Stability** {judged.stability:.3f} (± {judged.stability_spread:.3f} between "
+        "splits): agreement, adjusted Rand, with refits on random halves.\n"
+        f"- **Separation** {judged.separation:.3f}: 0 cuts through neighbours as a cut of one "
+        "cloud does, 1 parts none.\n"
+        f"- **Score** {judged.score:.3f} ± {judged.score_error:.3f}, final {pick.score:.3f}, "
+        f"on {judged.rows:,} customers.\n"
+        f"- **Structure**: {summary.structure.sentence}\n"
+        f"- **Why {pick.k}**: {reason(found.ranking, pick, options.k)}"
+    )
+    return f"{numbers}\n\nThe ladder, the best for every number of segments:\n\n" + ladder_table(
+        found
+    )
+
+
+def _recipe(model: SegmentationModel) -> str:
+    spec = model.segmenter.spec
+    chosen = asdict(spec.preprocessing)
+    steps = ", ".join(
+        f"{name} {value}"
+        for name, value in chosen.items()
+        if value is not None and (model.table != model.segmenter.schema or name not in MIXED_ONLY)
+    )
+    given = ", ".join(f"{name} {value}" for name, value in spec.hyperparameters.items())
+    return (
+        f"{CLUSTERERS[spec.clusterer].title}" + (f" ({given})" if given else "") + f"; {steps}; "
+        f"new customers by the rule `{spec.rule}`; seed {spec.seed}. `spec.json` in the trial's "
+        "run refits it exactly."
+    )
+
+
+def _changed(model: SegmentationModel) -> str:
+    identity = model.identity
+    if identity.first:
+        return "The first version: nothing came before."
+    kept = f"{identity.kept} of {len(identity.numbers)} segments are those of the champion."
+    return " ".join([kept, *identity.changes])
+
+
+def _limits(summary: Summary) -> str:
+    pick = summary.found.pick
+    notes = pick.candidate.evaluation.notes if pick else ()
+    always = (
+        "Segments are descriptions, not causes; another period or another kind of customer asks "
+        "for `monitor` and, where that says so, for training again.",
+        "A number of segments is a choice: the ladder shows the others.",
+    )
+    return "\n".join(f"- {note}" for note in (*notes, *always))
+
+
+def _reproduce(options: SearchOptions) -> str:
+    given = vars(options)
+    changed = [
+        f"-P {name}={shlex.quote(str(given[name]))}"
+        for name, _, default, _ in OPTIONS
+        if str(given[name]) != str(default)
+    ]
+    command = " ".join(["mlflow run .", *changed])
+    return f"```\n{command}\n```"

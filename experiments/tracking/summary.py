@@ -1,0 +1,254 @@
+"""Sum a study up: pictures and a page for its run, a card for the model, lines for the console."""
+
+from __future__ import annotations
+
+import json
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import optuna
+from mlflow.utils.mlflow_tags import MLFLOW_RUN_NOTE
+
+from experiments.search.candidates import Candidate
+from experiments.search.fidelity import Ladder
+from experiments.search.ranking import Standing, reason
+from experiments.search.runner import Found
+from experiments.tracking.pictures import as_png, drawn
+from experiments.tracking.tracker import Tracker
+from segmentation.clustering.clusterers import CLUSTERERS
+from segmentation.evaluation.clusterability import Structure
+from segmentation.interpretation.sensitive_audit import Audit
+from segmentation.model.segmentation_model import SegmentationModel
+from segmentation.reports.exploration.plain import plain
+from segmentation.reports.figures import FIGURES
+from segmentation.reports.figures.study import STUDY_FIGURES
+from segmentation.reports.figures.study_data import StudyData, TrialPoint
+
+LEADERBOARD = 10
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What there is to say about a search.
+
+    Parameters
+    ----------
+    found
+        Candidates, ranking and pick.
+    structure
+        Whether the table has groups at all.
+    k
+        Number of segments asked for; 0 for the search's own pick.
+    model
+        The pick fitted on all customers; None where there is no feasible candidate.
+    registered
+        What it was registered as, for example ``"customer-segmentation version 3"``.
+    audit
+        What every column says of the pick's segments; None where nothing was picked.
+    """
+
+    found: Found
+    structure: Structure
+    k: int
+    model: SegmentationModel | None
+    registered: str = ""
+    audit: Audit | None = None
+
+    @property
+    def audited(self) -> list[str]:
+        """What columns say of the segments, sensitive ones in particular, as Markdown."""
+        return [self.audit.page()] if self.audit else []
+
+    @property
+    def reason(self) -> str:
+        """Why this number of segments, in words; empty where nothing was picked."""
+        pick = self.found.pick
+        return reason(self.found.ranking, pick, self.k) if pick else ""
+
+
+def record_study(tracker: Tracker, study: optuna.Study, summary: Summary, ladder: Ladder) -> None:
+    """Put pictures, leaderboard, best numbers and the page into the study's run."""
+    found, parent = summary.found, tracker.parent
+    rows = [_row(standing) for standing in found.ranking.standings[:LEADERBOARD]]
+    pictures = {
+        name: as_png(draw(study_data(found, study))) for name, draw in STUDY_FIGURES.items()
+    }
+    if summary.model:
+        of_pick = drawn(ladder.pictured(summary.model), tuple(FIGURES))
+        pictures |= {f"pick_{name}": picture for name, picture in of_pick.items()}
+    tracker.files(parent, {"leaderboard.json": json.dumps(rows, indent=1)}, pictures)
+    feasible = sum(candidate.evaluation.feasible for candidate in found.candidates)
+    counts = {"trials": float(len(found.candidates)), "trials_feasible": float(feasible)}
+    tracker.metrics(parent, {**counts, **summary.structure.metrics(), "gap": found.ranking.gap})
+    tracker.metrics(parent, tracker.costs())
+    structure = "yes" if summary.structure.found else "no"
+    tags = {MLFLOW_RUN_NOTE: study_page(summary), "trials": str(len(found.candidates))}
+    tracker.tags(parent, {**tags, "structure": structure, "reason": summary.reason})
+    if summary.audit is not None:
+        tracker.files(parent, {"audit.json": json.dumps(plain(summary.audit), indent=1)}, {})
+        tracker.metrics(parent, summary.audit.metrics())
+        tracker.tags(parent, {"sensitive": "form" if summary.audit.sensitive_form else "describe"})
+    if found.pick is not None:
+        best = found.pick.candidate.evaluation
+        settled = {"final_score": found.pick.score, "vote": found.pick.vote}
+        tracker.metrics(parent, {**best.metrics(), **settled}, step=best.rows)
+        verdict = {
+            "algorithm": CLUSTERERS[found.pick.candidate.spec.clusterer].title,
+            "segments": str(best.n_segments),
+            "score": f"{best.score:.3f}",
+            "stability": f"{best.stability:.3f}",
+            "feasible": "yes",
+        }
+        tracker.tags(parent, verdict)
+
+
+def study_data(found: Found, study: optuna.Study) -> StudyData:
+    """Return what the pictures of a study are drawn from."""
+    trials = sorted(found.candidates, key=lambda candidate: candidate.number)
+    return StudyData(
+        tuple(_point(candidate, candidate.evaluation.score) for candidate in trials),
+        importances(study),
+        tuple(_point(s.candidate, s.score) for s in found.ranking.ladder()),
+        found.pick.k if found.pick else 0,
+    )
+
+
+def importances(study: optuna.Study) -> dict[str, float]:
+    """Return each parameter's share of the score's variance; empty where it has no meaning."""
+    values = {trial.value for trial in study.get_trials(deepcopy=False) if trial.value is not None}
+    if len(values) < 4:
+        return {}
+    evaluator = optuna.importance.PedAnovaImportanceEvaluator()
+    with warnings.catch_warnings():
+        # A parameter of an algorithm tried once counts for nothing, which is right here.
+        warnings.filterwarnings("ignore", "Some regimes for parameter", UserWarning)
+        found = optuna.importance.get_param_importances(study, evaluator=evaluator)
+    return dict(found)
+
+
+def study_page(summary: Summary) -> str:
+    """Return the Markdown page of a study."""
+    found, model = summary.found, summary.model
+    if found.pick is None or model is None:
+        reasons = _common_reasons(found.candidates)
+        return "\n\n".join(
+            ["**No feasible segmentation.**", *reasons, *warnings_of(summary.structure)]
+        )
+    pick, judged = found.pick.candidate, found.pick.candidate.evaluation
+    return "\n\n".join(
+        [
+            f"**{judged.n_segments} segments** by {CLUSTERERS[pick.spec.clusterer].title} "
+            f"(trial {pick.number}), registered as {summary.registered}. Stability "
+            f"{judged.stability:.3f}, separation {judged.separation:.3f}, judged on "
+            f"{judged.rows:,} customers.",
+            *warnings_of(summary.structure),
+            summary.reason,
+            segments_table(model),
+            "**The ladder: the best for every number of segments.** Take another rung with the "
+            "same command and `k`, for example `-P k=6`.",
+            ladder_table(found),
+            *summary.audited,
+            *judged.notes,
+            f"{len(found.candidates)} trials were judged. The same command continues this study: "
+            "ask for more with a larger `n_trials`.",
+        ]
+    )
+
+
+def console(summary: Summary) -> str:
+    """Return the closing lines of a search."""
+    found, model = summary.found, summary.model
+    if found.pick is None or model is None:
+        reasons = "\n".join(f"  {line}" for line in _common_reasons(found.candidates))
+        head = f"No feasible segmentation in {len(found.candidates)} trials:\n{reasons}"
+        return "\n".join([head, *warnings_of(summary.structure)])
+    pick, judged = found.pick.candidate, found.pick.candidate.evaluation
+    rungs = ", ".join(
+        f"{standing.k} ({standing.candidate.evaluation.stability:.2f})"
+        for standing in found.ranking.ladder()
+    )
+    lines = [
+        f"{len(found.candidates)} trials; the pick is trial {pick.number}, "
+        f"{CLUSTERERS[pick.spec.clusterer].title}: {judged.n_segments} segments, "
+        f"stability {judged.stability:.3f}, score {found.pick.score:.3f}.",
+        *(
+            f"  {profile['number']}. {profile['name']:<44} {profile['share']:6.1%}"
+            for profile in model.description()["profiles"]
+        ),
+        summary.reason,
+        f"The ladder, segments (stability): {rungs}. Register another rung with k.",
+        *warnings_of(summary.structure),
+        *judged.notes,
+        f"Registered as {summary.registered}.",
+    ]
+    return "\n".join(lines)
+
+
+def warnings_of(structure: Structure) -> list[str]:
+    """Return the verdict as a warning where there is no structure."""
+    return [] if structure.found else [f"**Warning.** {structure.sentence}"]
+
+
+def segments_table(model: SegmentationModel) -> str:
+    """Return number, name, share and sentence of every segment as a Markdown table."""
+    rows = [
+        f"| {p['number']} | {p['name']} | {p['share']:.1%} | {p['sentence']} |"
+        for p in model.description()["profiles"]
+    ]
+    return "\n".join(["| # | segment | share | what sets it apart |", "|---|---|---|---|", *rows])
+
+
+def ladder_table(found: Found) -> str:
+    """Return the best candidate of every number of segments as a Markdown table."""
+    rows = []
+    for standing in found.ranking.ladder():
+        judged, spec = standing.candidate.evaluation, standing.candidate.spec
+        picked = " ←" if found.pick and standing.k == found.pick.k else ""
+        rows.append(
+            f"| {standing.k}{picked} | {CLUSTERERS[spec.clusterer].title} "
+            f"(#{standing.candidate.number}) | {standing.score:.3f} | "
+            f"{judged.stability:.3f} ± {judged.stability_spread:.3f} | "
+            f"{judged.separation:.3f} | {standing.vote:.2f} | {judged.smallest_share:.1%} | "
+            f"{judged.tree_accuracy:.1%} | {'yes' if standing.candidate.restates else 'no'} |"
+        )
+    titles = "segments algorithm score stability separation vote smallest tree flags"
+    head = " | ".join(titles.split())
+    return "\n".join([f"| {head} |", "|---" * len(head.split(" | ")) + "|", *rows])
+
+
+def _common_reasons(candidates: Sequence[Candidate]) -> list[str]:
+    """Return which guards broke, the most frequent first."""
+    broken: dict[str, int] = {}
+    for candidate in candidates:
+        for guard, excess in candidate.evaluation.excess.items():
+            broken[guard] = broken.get(guard, 0) + (excess > 0)
+    ranked = sorted(broken.items(), key=lambda item: -item[1])
+    return [f"{count} of {len(candidates)} trials broke {guard}." for guard, count in ranked]
+
+
+def _row(standing: Standing) -> dict[str, object]:
+    candidate = standing.candidate
+    return {
+        "trial": candidate.number,
+        "run_id": candidate.run_id,
+        "algorithm": candidate.spec.clusterer,
+        "final_score": standing.score,
+        "vote": standing.vote,
+        **candidate.evaluation.metrics(),
+        "spec": json.loads(candidate.spec.to_json()),
+    }
+
+
+def _point(candidate: Candidate, score: float) -> TrialPoint:
+    judged = candidate.evaluation
+    return TrialPoint(
+        number=candidate.number,
+        score=score,
+        stability=judged.stability,
+        separation=judged.separation,
+        tree_accuracy=judged.tree_accuracy,
+        n_segments=judged.n_segments,
+        algorithm=CLUSTERERS[candidate.spec.clusterer].title,
+        feasible=judged.feasible,
+    )

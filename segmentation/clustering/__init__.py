@@ -1,0 +1,1 @@
+"""From features to segments: specs, clusterers, assignment rules and the segmenter."""

@@ -1,0 +1,1 @@
+"""From a file, a public data set or the generator to validated customers, and back to files."""

@@ -1,0 +1,282 @@
+"""From a file, a public data set or the generator to validated customers."""
+
+from __future__ import annotations
+
+import codecs
+import csv
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow
+import pyarrow.parquet
+
+from segmentation.data.demographics import generate_people
+from segmentation.data.synthetic import generate
+from segmentation.data.validation import Validated, validate
+from segmentation.errors import DataError, Problem
+from segmentation.schema import TableSchema
+
+EMBEDDED_ROWS = 5_000
+Generate = Callable[[int, int], pd.DataFrame]
+EMBEDDED: dict[str, Generate] = {"embedded": generate, "embedded-people": generate_people}
+PARQUET = frozenset({".parquet", ".pq"})
+HEAD_BYTES = 65_536
+DELIMITERS = ",;\t|"
+# First bytes of files people mistake for a table, and what to do about each.
+NOT_TABLES = {
+    b"PK\x03\x04": ("a zip archive or Excel workbook", "Export the sheet as CSV UTF-8."),
+    b"\x1f\x8b": ("a gzip archive", "Unpack it first."),
+    b"%PDF": ("a PDF document", "Export the table behind it as CSV."),
+    b"<!": ("a web page", "Download the file itself, not the page around it."),
+    b"<h": ("a web page", "Download the file itself, not the page around it."),
+    b"{": ("JSON", "Convert it to CSV or Parquet."),
+}
+
+
+def load_customers(source: str, schema: TableSchema) -> Validated:
+    """Read and validate the customers a model will learn from.
+
+    Parameters
+    ----------
+    source
+        Path of a ``.csv`` or ``.parquet`` file, ``openml:<id>``, or
+        ``embedded[:<rows>[:<seed>]]`` for generated customers; ``embedded-people`` likewise
+        for customers with demographics.
+    schema
+        The contract of the table.
+
+    Raises
+    ------
+    DataError
+        When there is no such source, it is not a table, or the table breaks the contract.
+    """
+    return validate(read_table(source), schema, source, to_train=True)
+
+
+def read_table(source: str) -> pd.DataFrame:
+    """Return a source as it is, unchecked; see :func:`load_customers` for the sources.
+
+    Raises
+    ------
+    DataError
+        When there is no such source or it is not a table.
+    """
+    scheme, _, rest = source.partition(":")
+    if scheme in EMBEDDED:
+        return _embedded(source, EMBEDDED[scheme], rest)
+    if scheme == "openml":
+        return _openml(source, rest)
+    path = Path(source)
+    if path.suffix.lower() in PARQUET:
+        with _parquet(path) as file:
+            table: pd.DataFrame = file.read().to_pandas()
+        return table
+    encoding, delimiter = csv_dialect(path)
+    try:
+        return pd.read_csv(path, sep=delimiter, encoding=encoding, header=0, low_memory=False)
+    except (pd.errors.ParserError, pd.errors.EmptyDataError) as error:
+        raise _not_a_table(path, f"rows of equal length ({error})", "Check the export.") from error
+
+
+def iter_chunks(path: str, schema: TableSchema, rows: int = 50_000) -> Iterator[Validated]:
+    """Yield the customers of a CSV or Parquet file in pieces, in bounded memory.
+
+    Parameters
+    ----------
+    path
+        Of the file.
+    schema
+        The contract of the table.
+    rows
+        Most customers in one piece.
+
+    Raises
+    ------
+    DataError
+        When the file is not a table, or a piece breaks the contract.
+    """
+    start = 0
+    texts = (schema.identifier,) if schema.identifier else ()
+    with closing(read_pieces(Path(path), rows, texts)) as found_pieces:
+        for piece in found_pieces:
+            read = f"{path}, rows {start + 1:,} to {start + len(piece):,}"
+            try:
+                found = validate(piece, schema, read)
+            except DataError as error:
+                raise DataError(_shifted(error.problems, start), read) from None
+            customers = found.customers
+            if isinstance(customers.index, pd.RangeIndex):
+                customers = customers.set_axis(pd.RangeIndex(start, start + len(customers)))
+            yield Validated(customers, _shifted(found.warnings, start))
+            start += len(piece)
+
+
+def read_pieces(
+    file: Path, rows: int = 50_000, texts: Sequence[str] = ()
+) -> Generator[pd.DataFrame, None, None]:
+    """Yield the rows of a CSV or Parquet file in pieces, as they are, unchecked.
+
+    Parameters
+    ----------
+    file
+        CSV or Parquet.
+    rows
+        Most rows in one piece.
+    texts
+        Columns of a CSV file that are texts even where they look like numbers: identifiers,
+        whose leading zeros count.
+
+    Raises
+    ------
+    DataError
+        When the file is not a table.
+    """
+    if file.suffix.lower() in PARQUET:
+        # One after the other and without reading ahead: a third of the memory, no slower.
+        with _parquet(file, pre_buffer=False, buffer_size=1 << 16) as table:
+            for batch in table.iter_batches(batch_size=rows, use_threads=False):
+                yield batch.to_pandas()
+        return
+    encoding, delimiter = csv_dialect(file)
+    kinds = dict.fromkeys(texts, str)
+    try:
+        with pd.read_csv(
+            file,
+            sep=delimiter,
+            encoding=encoding,
+            chunksize=rows,
+            low_memory=False,
+            dtype=kinds,
+        ) as reader:
+            yield from reader
+    except pd.errors.ParserError as error:
+        raise _not_a_table(file, f"rows of equal length ({error})", "Check the export.") from error
+
+
+def _shifted(problems: tuple[Problem, ...], start: int) -> tuple[Problem, ...]:
+    """Return problems of a piece with rows counted from the start of the file."""
+    return tuple(replace(p, rows=tuple(row + start for row in p.rows)) for p in problems)
+
+
+def _embedded(source: str, generate: Generate, rest: str) -> pd.DataFrame:
+    parts = rest.split(":") if rest else []
+    if len(parts) > 2 or not all(part.isdecimal() for part in parts) or parts[:1] == ["0"]:
+        raise _not_a_table(
+            source, "embedded, embedded:<rows> or embedded:<rows>:<seed>", "Correct the numbers."
+        )
+    rows, seed = ([int(part) for part in parts] + [EMBEDDED_ROWS, 0][len(parts) :])[:2]
+    return generate(rows, seed)
+
+
+def _openml(source: str, identifier: str) -> pd.DataFrame:
+    if not identifier.isdecimal():
+        raise _not_a_table(source, "openml:<number>", "Take the number from the data set's page.")
+    from sklearn.datasets import fetch_openml  # noqa: PLC0415 - the pages read files without it
+
+    try:
+        found = fetch_openml(data_id=int(identifier), as_frame=True, parser="auto")
+    except (OSError, ValueError) as error:
+        raise _not_a_table(
+            source,
+            f"an answer from OpenML ({type(error).__name__}: {error})",
+            "Check the number and the network, or download the file and name its path.",
+        ) from error
+    frame: pd.DataFrame = found.frame
+    return frame
+
+
+def _parquet(path: Path, **reading: Any) -> pyarrow.parquet.ParquetFile:
+    _must_be_file(path)
+    try:
+        return pyarrow.parquet.ParquetFile(path, **reading)
+    except (pyarrow.ArrowInvalid, OSError) as error:
+        raise _not_a_table(
+            path, "a Parquet file", "The file is damaged or of another kind; export it again."
+        ) from error
+
+
+def csv_dialect(path: Path) -> tuple[str, str]:
+    """Return encoding and delimiter of a CSV file after a look at what it is.
+
+    Raises
+    ------
+    DataError
+        When it is no such file.
+    """
+    _must_be_file(path)
+    with path.open("rb") as stream:
+        head = stream.read(HEAD_BYTES)
+    for magic, (kind, remedy) in NOT_TABLES.items():
+        if head.lower().startswith(magic.lower()):
+            raise _not_a_table(path, f"a CSV or Parquet table, found {kind}", remedy)
+    encoding = _encoding(path, head)
+    header = head.decode(encoding, errors="ignore").lstrip("\ufeff").splitlines()
+    if not header or not header[0].strip():
+        raise _not_a_table(path, "a header line, found an empty file", "Check the export.")
+    return encoding, delimiter_of(str(path), header[0])[0]
+
+
+def delimiter_of(source: str, header: str) -> tuple[str, list[str]]:
+    """Return what parts the cells of a header line, and the names of the columns.
+
+    Raises
+    ------
+    DataError
+        When two columns have one name.
+    """
+    delimiter = max(DELIMITERS, key=header.count)
+    names = next(csv.reader([header], delimiter=delimiter))
+    doubled = sorted({name for name in names if name and names.count(name) > 1})
+    if doubled:
+        remedy = "Remove the others."
+        expected = "one column of that name"
+        raise DataError([Problem(n, "doubled_column", expected, remedy) for n in doubled], source)
+    return delimiter, names
+
+
+def _encoding(path: Path, head: bytes) -> str:
+    if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return "utf-16"
+    if b"\x00" in head:
+        raise _not_a_table(
+            path, "a CSV or Parquet table, found binary data", "Export the table as CSV UTF-8."
+        )
+    wrong = _undecodable(path, "utf-8")
+    if wrong is None:
+        return "utf-8-sig"
+    # What spreadsheets in Western Europe write when nobody asks for UTF-8.
+    if _undecodable(path, "cp1252") is None:
+        return "cp1252"
+    raise _not_a_table(
+        path,
+        f"UTF-8, UTF-16 or Windows-1252 text, found the byte 0x{wrong:02x}",
+        "Save it as CSV UTF-8.",
+    )
+
+
+def _undecodable(path: Path, encoding: str) -> int | None:
+    """Return the first byte of a file that an encoding does not know, None for none."""
+    decoder = codecs.getincrementaldecoder(encoding)()
+    with path.open("rb") as stream:
+        try:
+            for block in iter(lambda: stream.read(1 << 20), b""):
+                decoder.decode(block)
+            decoder.decode(b"", final=True)
+        except UnicodeDecodeError as error:
+            return error.object[error.start]
+    return None
+
+
+def _must_be_file(path: Path) -> None:
+    if not path.exists():
+        raise _not_a_table(path, "an existing file", "Check the path.")
+    if not path.is_file():
+        raise _not_a_table(path, "a file, found a folder", "Name the file in it.")
+
+
+def _not_a_table(source: Path | str, expected: str, remedy: str) -> DataError:
+    return DataError([Problem(None, "not_a_table", expected, remedy)], str(source))

@@ -1,0 +1,264 @@
+"""Check a table against its schema, every failure at once, and make it ready for a model."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import pandera.pandas as pa
+from numpy.typing import NDArray
+
+from segmentation.errors import DataError, Problem
+from segmentation.schema import Column, TableSchema
+from segmentation.schema.levels import codes_of, is_missing
+from segmentation.types import FloatArray
+
+MOST_EXAMPLES = 3
+NOT_A_NUMBER = (
+    "not_a_number",
+    "numbers with a decimal point, or nothing for unknown",
+    "Correct these cells, leave them empty, or list the text under `missing` in the schema.",
+)
+UNSEEN = "unseen_level"
+UNSEEN_REMEDY = "It counts as unknown; list it among the schema's levels and train again."
+
+
+@dataclass(frozen=True)
+class Validated:
+    """Customers that a segmenter can take.
+
+    Parameters
+    ----------
+    customers
+        Shape (n, d), float64, the schema's columns in order; NaN for a missing value. The
+        index holds the customer ids, or counts from 0 where the table has none.
+    warnings
+        What a person should look at, though it fails nothing.
+    """
+
+    customers: pd.DataFrame
+    warnings: tuple[Problem, ...] = ()
+
+
+def validate(
+    frame: pd.DataFrame,
+    schema: TableSchema,
+    source: str = "the table",
+    *,
+    to_train: bool = False,
+) -> Validated:
+    """Return the customers of a table.
+
+    The order of columns does not matter; columns the schema does not know are dropped with a
+    warning, those it excludes without. Missing values are left to the model; a category's
+    values become codes, and a level the schema does not list is a missing value, with a warning.
+
+    Parameters
+    ----------
+    frame
+        As read.
+    schema
+        Its contract.
+    source
+        What was read, for messages.
+    to_train
+        Whether a model will learn from it: then a column without any value fails.
+
+    Raises
+    ------
+    DataError
+        With every failing check: missing or doubled columns, no rows, text in numbers,
+        infinities, and columns without any value.
+    """
+    if problems := list(_structural(frame, schema)):
+        raise DataError(problems, source)
+    numbers, wrong_cells = _numeric(frame, schema)
+    unseen = [problem for problem in wrong_cells if problem.check == UNSEEN]
+    not_numbers = [problem for problem in wrong_cells if problem.check != UNSEEN]
+    failures = [*not_numbers, *_failures(numbers, _hard_checks(schema, to_train), schema)]
+    if failures:
+        raise DataError(_in_schema_order(failures, schema), source)
+    warnings = [
+        *unknown_columns(frame.columns, schema),
+        *unseen,
+        *_unexpected_nulls(numbers, schema),
+        *_failures(numbers, _soft_checks(schema), schema),
+    ]
+    index, doubts = _identifiers(frame, schema)
+    return Validated(numbers.set_axis(index), (*warnings, *doubts))
+
+
+def _structural(frame: pd.DataFrame, schema: TableSchema) -> Iterator[Problem]:
+    names = [str(name) for name in frame.columns]
+    for name in schema.column_names:
+        if names.count(name) > 1:
+            yield Problem(name, "doubled_column", "one column of that name", "Remove the others.")
+        elif name not in names:
+            near = difflib.get_close_matches(name, names, n=1, cutoff=0.8)
+            hint = f"Rename {near[0]!r}, if that is it." if near else "Add it, or check the file."
+            yield Problem(name, "missing_column", "a column of exactly that name", hint)
+    if not len(frame):
+        yield Problem(None, "no_rows", "at least one row below the header", "Check the export.")
+
+
+def _numeric(frame: pd.DataFrame, schema: TableSchema) -> tuple[pd.DataFrame, list[Problem]]:
+    """Return the feature columns as float64, and what in them is no number or listed level."""
+    numbers: dict[str, FloatArray] = {}
+    problems = []
+    for column in schema.columns:
+        raw = frame[column.name]
+        if column.categorical:
+            numbers[column.name], wrong = codes_of(raw, column, schema.missing)
+            check, expected, remedy = UNSEEN, f"one of {', '.join(column.levels)}", UNSEEN_REMEDY
+        else:
+            numeric = pd.to_numeric(raw, errors="coerce").to_numpy(np.float64, na_value=np.nan)
+            wrong = np.isnan(numeric)
+            if wrong.any():
+                wrong &= ~is_missing(raw, schema.missing)
+            numbers[column.name] = numeric
+            check, expected, remedy = NOT_A_NUMBER
+        if wrong.any():
+            problems.append(_problem(column.name, check, expected, remedy, values=raw, wrong=wrong))
+    return pd.DataFrame(numbers), problems
+
+
+def _hard_checks(schema: TableSchema, to_train: bool) -> pa.DataFrameSchema:
+    checks = [pa.Check(np.isfinite, error="infinite")]
+    if to_train:
+        checks.append(pa.Check(lambda v: bool(v.notna().any()), error="no_values", ignore_na=False))
+    return pa.DataFrameSchema(
+        {name: pa.Column(float, checks, nullable=True) for name in schema.column_names}
+    )
+
+
+def _soft_checks(schema: TableSchema) -> pa.DataFrameSchema:
+    return pa.DataFrameSchema(
+        {
+            column.name: pa.Column(
+                float,
+                pa.Check.in_range(*column.plausible, error="implausible"),
+                nullable=True,
+            )
+            for column in schema.columns
+            if column.plausible
+        }
+    )
+
+
+REMEDIES = {
+    "infinite": "Correct these cells, or leave them empty.",
+    "no_values": "Fill the column, or use a schema without it.",
+    "implausible": "Check the unit; the values are used as they are.",
+}
+
+
+def _failures(
+    numbers: pd.DataFrame, checks: pa.DataFrameSchema, schema: TableSchema
+) -> list[Problem]:
+    try:
+        checks.validate(numbers, lazy=True)
+    except pa.errors.SchemaErrors as error:
+        cases = error.failure_cases
+    else:
+        return []
+    problems = []
+    for (name, check), found in cases.groupby(["column", "check"], sort=False):
+        positions = found["index"].dropna().to_numpy(dtype=np.int64)
+        wrong = np.zeros(len(numbers), dtype=bool)
+        wrong[positions] = True
+        values = numbers[name]
+        expected = _expected(check, schema.column(name))
+        problems.append(
+            _problem(name, check, expected, REMEDIES[check], values=values, wrong=wrong)
+        )
+    return problems
+
+
+def _expected(check: str, column: Column) -> str:
+    if check == "implausible" and column.plausible:
+        low, high = column.plausible
+        return f"{low:,g} to {high:,g} {column.unit}".rstrip()
+    return {"infinite": "a finite number", "no_values": "at least one known value"}[check]
+
+
+def _problem(
+    column: str,
+    check: str,
+    expected: str,
+    remedy: str,
+    *,
+    values: pd.Series[float] | pd.Series[str],
+    wrong: NDArray[np.bool_],
+) -> Problem:
+    rows = np.flatnonzero(wrong)
+    distinct = dict.fromkeys(str(value) for value in values.iloc[rows[:100]])
+    return Problem(
+        column=column,
+        check=check,
+        expected=expected,
+        remedy=remedy,
+        count=len(rows),
+        examples=tuple(distinct)[:MOST_EXAMPLES],
+        rows=tuple(rows.tolist()),
+    )
+
+
+def unknown_columns(names: Iterable[object], schema: TableSchema) -> Iterator[Problem]:
+    """Yield a warning for every column that the schema neither knows nor excludes."""
+    known = {*schema.column_names, schema.identifier, *schema.excluded}
+    for name in names:
+        if name not in known:
+            yield Problem(
+                str(name),
+                "unknown_column",
+                f"only the columns of the schema {schema.name}",
+                "It is ignored.",
+            )
+
+
+def _unexpected_nulls(numbers: pd.DataFrame, schema: TableSchema) -> Iterator[Problem]:
+    for column in schema.columns:
+        rows = np.flatnonzero(numbers[column.name].isna())
+        if len(rows) and not column.nullable:
+            yield Problem(
+                column=column.name,
+                check="missing_value",
+                expected="a value",
+                remedy="Missing values are filled as they were in training.",
+                count=len(rows),
+                rows=tuple(rows.tolist()),
+            )
+
+
+def _identifiers(
+    frame: pd.DataFrame, schema: TableSchema
+) -> tuple[pd.Index[str] | pd.RangeIndex, list[Problem]]:
+    name = schema.identifier
+    if name is None:
+        return pd.RangeIndex(len(frame)), []
+    if name not in frame.columns:
+        missing = Problem(
+            name, "no_identifier", "a column that names customers", "Rows are numbered instead."
+        )
+        return pd.RangeIndex(len(frame)), [missing]
+    index = pd.Index(frame[name].astype(str), name=name)
+    rows = np.flatnonzero(index.duplicated(keep=False))
+    if not len(rows):
+        return index, []
+    doubled = Problem(
+        column=name,
+        check="doubled_identifier",
+        expected="one row per customer",
+        remedy="Every row is scored on its own.",
+        count=len(rows),
+        rows=tuple(rows.tolist()),
+    )
+    return index, [doubled]
+
+
+def _in_schema_order(problems: Sequence[Problem], schema: TableSchema) -> list[Problem]:
+    position = {name: number for number, name in enumerate(schema.column_names)}
+    return sorted(problems, key=lambda problem: position.get(problem.column or "", -1))

@@ -1,0 +1,102 @@
+"""Write a scored table piece by piece: CSV, Parquet or an Excel workbook."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+from openpyxl import Workbook
+
+from segmentation.data.formula_injection import harmless
+from segmentation.data.readers import PARQUET
+from segmentation.errors import DataError, Problem
+
+WORKBOOK = frozenset({".xlsx"})
+MOST_SHEET_ROWS = 1_048_576
+
+
+class ScoredWriter:
+    """Writes scored customers by the ending of the path; use it as a context manager.
+
+    Texts that a spreadsheet would run as a formula get an apostrophe: the first column comes
+    from the customers' file, names of segments from whoever gave them.
+
+    Parameters
+    ----------
+    path
+        Of the file to write, or of a draft of it.
+    kind
+        Ending that decides the format; by default that of `path`.
+    """
+
+    def __init__(self, path: Path, kind: str = "") -> None:
+        self.path = path
+        self.kind = (kind or path.suffix).lower()
+        self._parquet: pq.ParquetWriter | None = None
+        self._book: Any = Workbook(write_only=True) if self.kind in WORKBOOK else None
+        self._sheet: Any = self._book.create_sheet("Scored") if self._book else None
+        self._rows = 0
+
+    def write(self, scored: pd.DataFrame) -> None:
+        """Append the rows of one piece.
+
+        Raises
+        ------
+        DataError
+            When a sheet cannot hold that many rows.
+        """
+        if self.kind in PARQUET:
+            table = pa.Table.from_pandas(scored, preserve_index=False)
+            self._parquet = self._parquet or pq.ParquetWriter(self.path, table.schema)
+            self._parquet.write_table(table)
+        else:
+            text = scored.assign(reasons=scored["reasons"].map(_joined))
+            for name in text.select_dtypes(["object", "string"]):
+                text[name] = _harmless(text[name])
+            if self._sheet is None:
+                text.to_csv(self.path, mode="a", header=self._rows == 0, index=False)
+            else:
+                self._append(text)
+        self._rows += len(scored)
+
+    def _append(self, text: pd.DataFrame) -> None:
+        """Append rows to the sheet."""
+        if self._rows + len(text) >= MOST_SHEET_ROWS:
+            expected = f"at most {MOST_SHEET_ROWS - 1:,} customers in a workbook"
+            raise DataError([Problem(None, "too_many_rows", expected, "Use CSV or Parquet.")])
+        if self._rows == 0:
+            self._sheet.append(list(text.columns))
+        plain = text.astype(object).where(text.notna(), None)
+        for row in plain.itertuples(index=False):
+            self._sheet.append(list(row))
+
+    def close(self) -> None:
+        """Finish the file."""
+        if self._parquet is not None:
+            self._parquet.close()
+        if self._book is not None:
+            self._book.save(self.path)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def _harmless(texts: pd.Series[str]) -> pd.Series[str]:
+    """Return texts that no spreadsheet runs; most columns repeat a few."""
+    return texts.map({text: harmless(text) for text in texts.dropna().unique()})
+
+
+def _joined(reasons: object) -> str:
+    return ", ".join(reasons) if isinstance(reasons, list) else ""

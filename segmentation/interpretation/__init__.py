@@ -1,0 +1,1 @@
+"""What segments are like, in words and numbers a person can use."""

@@ -1,0 +1,1 @@
+"""The servable model: saved, loaded, matched with the one before."""

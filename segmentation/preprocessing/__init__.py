@@ -1,0 +1,1 @@
+"""From customers to the float matrix a clusterer sees, in one scikit-learn pipeline."""

@@ -1,0 +1,172 @@
+"""Categories as numbers a distance can take: one 0/1 column for each level that is not rare.
+
+Ordered levels stay one column, their codes. A nominal column becomes indicators, so that every
+later step sees nothing but numbers; their weight against the numbers is set where distances are
+made (:class:`segmentation.preprocessing.category_weights.BalanceBlocks` and the reference space).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+
+from segmentation.interpretation.formatting import inside_sentence
+from segmentation.preprocessing.columns import customer_matrix
+from segmentation.schema import Column, TableSchema
+from segmentation.schema.levels import encode
+from segmentation.types import FloatArray, IntArray
+
+RARE = 0.02
+OTHER = "other"
+
+
+@dataclass(frozen=True)
+class Formed:
+    """Customers as segments are formed from them.
+
+    Parameters
+    ----------
+    customers
+        Shape (n, p), numbers only, in the order of `schema`.
+    schema
+        Nominal columns replaced by indicators.
+    table
+        The columns that form segments, as a person knows them.
+    people
+        The same customers with every column, sensitive ones included; levels as codes.
+    described
+        The schema of `people`.
+    """
+
+    customers: pd.DataFrame
+    schema: TableSchema
+    table: TableSchema
+    people: pd.DataFrame
+    described: TableSchema
+
+
+def form(
+    customers: pd.DataFrame,
+    schema: TableSchema,
+    *,
+    sensitive: bool = False,
+    excluded: tuple[str, ...] = (),
+) -> Formed:
+    """Return what forms segments: without sensitive columns, categories as indicators.
+
+    Parameters
+    ----------
+    customers
+        Validated customers, levels as codes.
+    schema
+        Theirs.
+    sensitive
+        Whether sensitive columns form segments too.
+    excluded
+        Other columns that only describe segments.
+    """
+    table = schema.forming(sensitive=sensitive, excluded=excluded)
+    forming = customers[list(table.column_names)]
+    expanded = expanded_schema(forming, table)
+    numbers = expand(forming, table, expanded)
+    return Formed(numbers, expanded, table, customers, schema)
+
+
+def expanded_schema(customers: pd.DataFrame, table: TableSchema) -> TableSchema:
+    """Return a schema in which indicators stand for nominal columns.
+
+    Levels that less than 2 % of customers have are merged into one; a column of two levels
+    becomes a single indicator. A schema without nominal columns is returned as it is.
+    """
+    if not any(column.kind == "category" for column in table.columns):
+        return table
+    columns: list[Column] = []
+    for column in table.columns:
+        if column.kind == "category":
+            columns += _indicators(column, customers[column.name].to_numpy(np.float64))
+        else:
+            columns.append(column)
+    return replace(table, columns=tuple(columns), examples=())
+
+
+def expand(
+    customers: pd.DataFrame | FloatArray, table: TableSchema, expanded: TableSchema
+) -> pd.DataFrame:
+    """Return customers in the columns of an expanded schema.
+
+    Parameters
+    ----------
+    customers
+        Shape (n, d), the table's columns; levels as codes or texts. A missing value, and a
+        level never listed, is missing in every indicator of its column.
+    table, expanded
+        As given to, and returned by, :func:`expanded_schema`.
+
+    Raises
+    ------
+    DataError
+        When a column is missing or holds text that is no level.
+    """
+    index = customers.index if isinstance(customers, pd.DataFrame) else None
+    if isinstance(customers, pd.DataFrame):
+        customers = encode(customers, table)
+    matrix = customer_matrix(customers, table.column_names)
+    place = {name: j for j, name in enumerate(table.column_names)}
+    result = np.empty((len(matrix), len(expanded.columns)))
+    for j, column in enumerate(expanded.columns):
+        values = matrix[:, place[column.of or column.name]]
+        if column.of:
+            levels = table.column(column.of).levels
+            codes = [levels.index(level) for level in column.levels]
+            values = np.where(np.isnan(values), np.nan, np.isin(values, codes))
+        result[:, j] = values
+    return pd.DataFrame(result, columns=list(expanded.column_names), index=index)
+
+
+def base_names(rows: list[list[str]], expanded: TableSchema) -> list[list[str]]:
+    """Return the columns behind names of an expanded schema, each once a row, in order."""
+    if not any(column.of for column in expanded.columns):
+        return rows
+    of = {column.name: column.of or column.name for column in expanded.columns}
+    return [list(dict.fromkeys(of.get(name, name) for name in names)) for names in rows]
+
+
+def commonest(codes: FloatArray) -> float:
+    """Return the commonest code, ties to the lower one; NaN where there is none."""
+    known: IntArray = codes[~np.isnan(codes)].astype(np.int64)
+    return float(np.bincount(known).argmax()) if len(known) else float("nan")
+
+
+def _indicators(column: Column, codes: FloatArray) -> Iterator[Column]:
+    known = codes[~np.isnan(codes)].astype(np.int64)
+    shares = np.bincount(known, minlength=len(column.levels)) / max(len(known), 1)
+    kept = [(level,) for level, share in zip(column.levels, shares, strict=True) if share >= RARE]
+    rare = tuple(level for level in column.levels if (level,) not in kept)
+    groups = [*kept, rare] if rare and shares.sum() else kept
+    if len(groups) == 2:
+        yield _indicator(column, groups[1], against=_named(groups[0]))
+        return
+    for group in groups:
+        yield _indicator(column, group)
+
+
+def _named(levels: tuple[str, ...]) -> str:
+    return levels[0] if len(levels) == 1 else OTHER
+
+
+def _indicator(column: Column, levels: tuple[str, ...], against: str = "") -> Column:
+    name, label = _named(levels), inside_sentence(column.label)
+    return replace(
+        column,
+        name=f"{column.name}={name}",
+        label=f"{column.label} {name}",
+        kind="indicator",
+        levels=levels,
+        of=column.name,
+        default=None,
+        high=f"{label} {name}",
+        low=f"{label} {against}" if against else f"{label} not {name}",
+    )

@@ -1,0 +1,92 @@
+"""Put columns on one scale, and reduce them to few where asked."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.decomposition import PCA
+
+from segmentation.preprocessing.rowwise import matmul
+from segmentation.preprocessing.step import ArrayStep
+from segmentation.types import FloatArray
+
+NORMAL_IQR = 1.349
+SMALLEST_ROBUST = 0.1
+CONSTANT = 1e-9
+
+
+class Standardise(ArrayStep):
+    """Subtract a centre and divide by a spread.
+
+    Parameters
+    ----------
+    robust
+        False: mean and standard deviation. True: median and interquartile range over 1.349
+        (the standard deviation of a normal). A column that is mostly one value, zero say, has
+        an interquartile range of next to nothing and would drown all others: where the robust
+        spread is below a tenth of the standard deviation, the standard deviation is used.
+
+    A column of only two values, such as an indicator, is divided by half their distance, the
+    standard deviation of a fair coin: by its own, a flag that one customer in thirty carries
+    would set that customer further apart than any amount of money could.
+
+    Attributes
+    ----------
+    centre_, spread_
+        Shape (d,); a constant column has spread 1 and so becomes 0.
+    """
+
+    def __init__(self, robust: bool = False) -> None:
+        self.robust = robust
+
+    def _learn(self, matrix: FloatArray) -> None:
+        deviation = matrix.std(axis=0)
+        self.centre_, spread = matrix.mean(axis=0), deviation
+        if self.robust:
+            low, self.centre_, high = np.quantile(matrix, [0.25, 0.5, 0.75], axis=0)
+            iqr = (high - low) / NORMAL_IQR
+            spread = np.where(iqr < SMALLEST_ROBUST * deviation, deviation, iqr)
+        low, high = matrix.min(axis=0), matrix.max(axis=0)
+        two_values = ((matrix == low) | (matrix == high)).all(axis=0)
+        spread = np.where(two_values, (high - low) / 2, spread)
+        constant = deviation <= CONSTANT * np.maximum(np.abs(self.centre_), 1e-300)
+        self.spread_ = np.where(constant, 1.0, spread)
+
+    def _apply(self, matrix: FloatArray) -> FloatArray:
+        return np.asarray((matrix - self.centre_) / self.spread_)
+
+
+class PrincipalComponents(ArrayStep):
+    """Keep the fewest principal components that explain a share of the variance.
+
+    Parameters
+    ----------
+    variance
+        Share of variance to keep, in (0, 1).
+
+    Attributes
+    ----------
+    mean_, components_
+        Shapes (d,) and (m, d).
+    """
+
+    def __init__(self, variance: float = 0.9) -> None:
+        self.variance = variance
+
+    def get_feature_names_out(self, input_features: Any = None) -> NDArray[np.object_]:
+        """Return ``component_1`` and so on."""
+        super().get_feature_names_out(input_features)
+        return np.array([f"component_{i + 1}" for i in range(len(self.components_))], dtype=object)
+
+    def _learn(self, matrix: FloatArray) -> None:
+        if len(matrix) < 2 or not np.ptp(matrix, axis=0).any():
+            # Nothing varies, so no direction is better than the first column.
+            self.mean_, self.components_ = matrix.mean(axis=0), np.eye(1, matrix.shape[1])
+            return
+        pca = PCA(self.variance, svd_solver="full").fit(matrix)
+        self.mean_, self.components_ = pca.mean_, pca.components_
+
+    def _apply(self, matrix: FloatArray) -> FloatArray:
+        return matmul(matrix - self.mean_, np.ascontiguousarray(self.components_.T))

@@ -1,0 +1,131 @@
+"""The table being explored: validated customers beside what its schema leaves out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import pandas as pd
+
+from segmentation.data.validation import validate
+from segmentation.errors import Problem
+from segmentation.evaluation.reference_space import ReferenceSpace
+from segmentation.preprocessing.categorical import Formed, form
+from segmentation.schema import Column, TableSchema
+from segmentation.types import FloatArray, IntArray
+
+# Most rows each part looks at; above, an evenly random sample stands for the table.
+PAIR_ROWS = 50_000
+MODEL_ROWS = 10_000
+MAP_ROWS = 2_000
+
+
+@dataclass(frozen=True)
+class Table:
+    """Customers and their contract.
+
+    Parameters
+    ----------
+    customers
+        Shape (n, d), float64, the schema's columns in order; levels as codes, NaN for missing.
+    schema
+        Describes them.
+    source
+        Where they came from, for the heading.
+    warnings
+        What validation found worth a look.
+    seed
+        Of every sample.
+    """
+
+    customers: pd.DataFrame
+    schema: TableSchema
+    source: str = "the table"
+    warnings: tuple[Problem, ...] = ()
+    seed: int = 0
+
+    @classmethod
+    def of(
+        cls, frame: pd.DataFrame, schema: TableSchema, source: str = "the table", seed: int = 0
+    ) -> Table:
+        """Validate a table as read; identifiers stay behind.
+
+        Raises
+        ------
+        DataError
+            When it breaks the contract.
+        """
+        found = validate(frame, schema, source, to_train=True)
+        return cls(found.customers.reset_index(drop=True), schema, source, found.warnings, seed)
+
+    def __len__(self) -> int:
+        return len(self.customers)
+
+    @property
+    def numbers(self) -> tuple[Column, ...]:
+        """The columns that hold amounts."""
+        return tuple(column for column in self.schema.columns if not column.categorical)
+
+    @property
+    def categories(self) -> tuple[Column, ...]:
+        """The columns that hold levels."""
+        return tuple(column for column in self.schema.columns if column.categorical)
+
+    @property
+    def number_names(self) -> list[str]:
+        """Names of the columns that hold amounts."""
+        return [column.name for column in self.numbers]
+
+    def places(self, rows: int) -> IntArray:
+        """Return positions of at most `rows` random rows, ascending; smaller samples are nested."""
+        if len(self) <= rows:
+            return np.arange(len(self))
+        return np.sort(self._shuffled[:rows])
+
+    def sample(self, rows: int) -> pd.DataFrame:
+        """Return at most `rows` random customers, in the table's order."""
+        return self.customers.iloc[self.places(rows)]
+
+    @cached_property
+    def space(self) -> Coordinates:
+        """Coordinates of at most 10,000 customers in the space candidates are judged in."""
+        places = self._shuffled[:MODEL_ROWS]
+        formed = self.formed
+        matrix = ReferenceSpace(formed.schema).fit_transform(formed.customers.iloc[places])
+        varying = matrix.std(axis=0) > 0
+        names = np.array([column.label for column in formed.schema.columns], dtype=object)
+        return Coordinates(places, matrix[:, varying], tuple(names[varying]))
+
+    @cached_property
+    def formed(self) -> Formed:
+        """Customers as numbers only, sensitive columns among them: categories as indicators."""
+        return form(self.customers, self.schema, sensitive=True)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of all columns, in order."""
+        return self.schema.column_names
+
+    @cached_property
+    def _shuffled(self) -> IntArray:
+        return np.random.default_rng(self.seed).permutation(len(self)).astype(np.int64)
+
+
+@dataclass(frozen=True)
+class Coordinates:
+    """Customers in the reference space, in random order: the first few are a sample too.
+
+    Parameters
+    ----------
+    places
+        Shape (m,): their rows in the table.
+    matrix
+        Shape (m, p): dimensions that vary only.
+    names
+        What a person reads, one a dimension.
+    """
+
+    places: IntArray
+    matrix: FloatArray
+    names: tuple[str, ...]

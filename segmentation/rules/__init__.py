@@ -1,6 +1,0 @@
-"""How a customer the clusterer never saw is assigned, from arrays alone."""
-
-from segmentation.rules.rule import Arrays, Rule
-from segmentation.rules.table import learn_rule, rule_from_arrays
-
-__all__ = ["Arrays", "Rule", "learn_rule", "rule_from_arrays"]

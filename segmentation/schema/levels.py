@@ -1,0 +1,111 @@
+"""Categories travel as numbers inside: a level is its place in the schema's list of levels."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from pandas.api.types import is_bool_dtype, is_float_dtype, is_numeric_dtype
+
+from segmentation.schema import Column, TableSchema
+from segmentation.types import FloatArray
+
+
+def as_text(value: object) -> str:
+    """Return a cell as the text of a level: ``1`` and ``1.0`` are one level, blanks are cut."""
+    if isinstance(value, float | np.floating) and float(value).is_integer():
+        return str(int(value))
+    return str(value).strip()
+
+
+def is_missing(values: pd.Series[Any], missing: Sequence[str]) -> NDArray[np.bool_]:
+    """Say for each cell whether it is null or one of the texts that mean so."""
+    nulls = values.isna().to_numpy()
+    if is_numeric_dtype(values) or is_bool_dtype(values):
+        return np.asarray(nulls)
+    tokens = {"", *(token.strip().casefold() for token in missing)}
+    texts = values.map(lambda v: v.strip().casefold() if isinstance(v, str) else None)
+    return np.asarray(nulls | texts.isin(tokens).to_numpy())
+
+
+def codes_of(
+    values: pd.Series[Any], column: Column, missing: Sequence[str] = ()
+) -> tuple[FloatArray, NDArray[np.bool_]]:
+    """Return the codes of a category's cells, and which cells hold a level never listed.
+
+    Parameters
+    ----------
+    values
+        As read: texts, numbers or booleans.
+    column
+        Lists the levels; case and blanks around a level do not matter.
+    missing
+        Texts that mean a value is missing.
+
+    Returns
+    -------
+    tuple
+        Codes, shape (n,), NaN for a missing value and for an unseen level; and a mask of the
+        unseen ones, shape (n,).
+    """
+    known = {level.casefold(): float(code) for code, level in enumerate(column.levels)}
+    absent = is_missing(values, missing)
+    found = {value: known.get(as_text(value).casefold(), np.nan) for value in values.unique()}
+    codes = values.map(found).to_numpy(dtype=np.float64, na_value=np.nan, copy=True)
+    codes[absent] = np.nan
+    return codes, np.isnan(codes) & ~absent
+
+
+def level_of(code: float, column: Column) -> str | None:
+    """Return the level behind a code, None for a missing value."""
+    return None if np.isnan(code) else column.levels[int(code)]
+
+
+def encode(frame: pd.DataFrame, schema: TableSchema) -> pd.DataFrame:
+    """Return a frame in which the schema's categories are codes; other columns stay.
+
+    A level the schema does not list becomes a missing value. A column of floats holds codes
+    already.
+    """
+    changed = {
+        column.name: codes_of(frame[column.name], column, schema.missing)[0]
+        for column in schema.columns
+        if column.categorical
+        and column.name in frame.columns
+        and not is_float_dtype(frame[column.name])
+    }
+    return frame.assign(**changed) if changed else frame
+
+
+def decode(frame: pd.DataFrame, schema: TableSchema) -> pd.DataFrame:
+    """Return validated customers with levels as texts, None for a missing value."""
+    changed = {
+        column.name: pd.Series(
+            [level_of(code, column) for code in frame[column.name]],
+            index=frame.index,
+            dtype=object,
+        )
+        for column in schema.columns
+        if column.categorical and column.name in frame.columns
+    }
+    return frame.assign(**changed) if changed else frame
+
+
+def values_as_codes(
+    values: Mapping[str, float | str | None], schema: TableSchema
+) -> dict[str, float]:
+    """Return one customer's values, levels as texts, as numbers; NaN for unknown."""
+    result = {}
+    for column in schema.columns:
+        value = values.get(column.name)
+        if value is None:
+            result[column.name] = np.nan
+        elif column.categorical:
+            cell: pd.Series[Any] = pd.Series([value], dtype=object)
+            result[column.name] = float(codes_of(cell, column, schema.missing)[0][0])
+        else:
+            result[column.name] = float(value)
+    return result

@@ -1,0 +1,49 @@
+"""Serve the champion at a fixed address and follow its alias: ``python -m serve.gateway``."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+from aiohttp import web
+
+from experiments.registry.registry import CHALLENGER
+from serve.gateway.backend import Backend
+from serve.gateway.proxy import create_front
+from serve.gateway.supervisor import Supervisor
+from serve.logs import begin_log
+from serve.web.settings import Settings
+
+CHALLENGER_IDLE_SECONDS = 600.0
+BIN = Path(sys.executable).parent
+
+
+def main() -> None:
+    """Run until stopped; every scoring server started is stopped too."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--port", type=int, default=5001)
+    parser.add_argument("--model-name", default=Settings.from_environment().model_name)
+    parser.add_argument("--logs", type=Path, default=Path("var/log"))
+    asked = parser.parse_args()
+    environment = {
+        # MLflow starts its server through the PATH.
+        "PATH": f"{BIN}{os.pathsep}{os.environ.get('PATH', '')}",
+        # Its warnings name columns and parameters that were sent: a customer's value, where
+        # somebody left a header out.
+        "MLFLOW_LOGGING_LEVEL": "ERROR",
+    }
+
+    def make(version: str) -> Backend:
+        return Backend(str(BIN / "mlflow"), asked.model_name, version, asked.logs, environment)
+
+    begin_log()
+    challenger = Supervisor(asked.model_name, make, CHALLENGER, CHALLENGER_IDLE_SECONDS)
+    front = create_front(Supervisor(asked.model_name, make), challenger)
+    web.run_app(front, host=asked.host, port=asked.port, print=None, access_log=None)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,106 @@
+"""One scoring server for one version: checked, started, tried out, watched, stopped."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from contextlib import ExitStack
+from pathlib import Path
+
+import requests
+
+from experiments.registry.registry import EXAMPLE, RegistryError, servable
+from segmentation.errors import SegmentationError
+from serve.processes import Service, ServiceError, ServiceGroup, free_port
+
+START_SECONDS = 90.0
+EXAMPLE_SECONDS = 30.0
+FIRST_PORT = 5101
+
+
+class Backend:
+    """``mlflow models serve`` for one version, on a port of its own.
+
+    MLflow is given the very files that were checked, in a folder that only this user may enter,
+    and that goes away with the server. Given a version, it would fetch them once more.
+
+    Parameters
+    ----------
+    mlflow
+        Path of the program.
+    name, version
+        Of the model.
+    log_folder, environment
+        As of :class:`serve.processes.ServiceGroup`.
+    """
+
+    def __init__(
+        self, mlflow: str, name: str, version: str, log_folder: Path, environment: Mapping[str, str]
+    ) -> None:
+        self.name, self.version = name, version
+        self.port = free_port(FIRST_PORT)
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.in_flight = 0
+        self.example = ""
+        self.columns: tuple[str, ...] = ()
+        self._mlflow = mlflow
+        self._group = ServiceGroup(log_folder, environment)
+        self._files = ExitStack()
+
+    def start(self) -> None:
+        """Check the files, start the server, let it answer the model's own input example.
+
+        Raises
+        ------
+        ModelFileError
+            When a file is not as it was registered; nothing is started then.
+        RegistryError
+            When there is no such version, or the registry cannot be reached.
+        ServiceError
+            When it does not come up, or does not answer; it is stopped then.
+        """
+        try:
+            folder = self._files.enter_context(servable(self.name, self.version))
+            service = self._service(folder)
+            self._group.start(service)
+            self._group.wait_until_ready(START_SECONDS)
+            self._try(service.name, folder)
+        except (RegistryError, SegmentationError, ServiceError):
+            self.stop()
+            raise
+
+    def alive(self) -> bool:
+        """Tell whether the process still runs."""
+        return self._group.alive()
+
+    def stop(self) -> None:
+        """Stop the server and delete its files; safe to call twice."""
+        self._group.stop()
+        self._files.close()
+
+    def _service(self, folder: Path) -> Service:
+        model = ("--model-uri", str(folder), "--env-manager", "local")
+        where = ("--host", "127.0.0.1", "--port", str(self.port))
+        return Service(
+            f"scoring-{self.version}-{self.port}",
+            (self._mlflow, "models", "serve", *model, *where),
+            f"{self.url}/ping",
+        )
+
+    def _try(self, service: str, folder: Path) -> None:
+        try:
+            example = (folder / EXAMPLE).read_text(encoding="utf-8")
+            reply = requests.post(
+                f"{self.url}/invocations",
+                data=example.encode(),
+                headers={"Content-Type": "application/json"},
+                timeout=EXAMPLE_SECONDS,
+            )
+            answered = reply.ok and len(reply.json()["predictions"]) > 0
+            self.example = example
+            self.columns = tuple(json.loads(example)["dataframe_split"]["columns"])
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            # Requests' own errors are OSErrors.
+            raise ServiceError(f"{service} did not answer its own example") from error
+        if not answered:
+            raise ServiceError(f"{service} refused its own example ({reply.status_code})")

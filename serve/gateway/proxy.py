@@ -1,0 +1,174 @@
+"""The fixed address: hands every request to the scoring server of the moment."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+from collections import Counter
+from collections.abc import AsyncIterator
+from dataclasses import asdict
+
+from aiohttp import ClientError, ClientSession, ClientTimeout, DummyCookieJar, hdrs, web
+
+from serve.gateway.backend import Backend
+from serve.gateway.error_messages import (
+    DOCUMENT,
+    INVOCATIONS,
+    JSON,
+    Refusal,
+    known_type,
+    refused_body,
+    refused_path,
+    reworded,
+    too_deep,
+)
+from serve.gateway.openapi import described
+from serve.gateway.supervisor import Supervisor
+from serve.web.scoring_client import CHALLENGER_PATH
+
+# How long a request waits where no scoring server is up, for example after a crash.
+PATIENCE_SECONDS = 30.0
+ANSWER_SECONDS = 300.0
+RETRY_SECONDS = 0.2
+MOST_DEATHS = 2
+MOST_BYTES = 256 * 1024**2
+STATE = "/live"
+SUPERVISOR = web.AppKey("supervisor", Supervisor)
+CHALLENGER = web.AppKey("challenger", Supervisor)
+SESSION = web.AppKey("session", ClientSession)
+ANSWERS = web.AppKey("answers", Counter[str])
+
+
+def create_front(supervisor: Supervisor, challenger: Supervisor) -> web.Application:
+    """Return the front: everything but ``/live`` goes to a scoring server.
+
+    What a scoring server would answer with a trace, or would write into its log, is refused
+    here; of its own refusals the kind of mistake is passed on, not what was sent.
+
+    Parameters
+    ----------
+    supervisor
+        Of the champion.
+    challenger
+        Of the challenger, which is asked below ``/challenger`` and runs only while it is.
+    """
+    app = web.Application(client_max_size=MOST_BYTES)
+    app[SUPERVISOR], app[CHALLENGER], app[ANSWERS] = supervisor, challenger, Counter()
+    app.cleanup_ctx.append(_running)
+    app.on_response_prepare.append(_count)
+    app.router.add_get(STATE, _state)
+    app.router.add_route("*", CHALLENGER_PATH + "/{path:.*}", _forward_challenger)
+    app.router.add_route("*", "/{path:.*}", _forward_champion)
+    return app
+
+
+async def _running(app: web.Application) -> AsyncIterator[None]:
+    """Supervise as long as the front runs."""
+    timeout = ClientTimeout(total=ANSWER_SECONDS)
+    async with ClientSession(timeout=timeout, cookie_jar=DummyCookieJar()) as session:
+        app[SESSION] = session
+        tasks = [asyncio.create_task(app[key].run()) for key in (SUPERVISOR, CHALLENGER)]
+        yield
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _count(request: web.Request, response: web.StreamResponse) -> None:
+    if request.path != STATE:
+        request.app[ANSWERS][str(response.status)] += 1
+
+
+async def _state(request: web.Request) -> web.Response:
+    """Tell what is served, what stands in the way, and how many answers had which status."""
+    state = asdict(request.app[SUPERVISOR].state)
+    return web.json_response({**state, "answers": request.app[ANSWERS]})
+
+
+async def _forward_champion(request: web.Request) -> web.Response:
+    return await _checked(request, request.app[SUPERVISOR], request.path)
+
+
+async def _forward_challenger(request: web.Request) -> web.Response:
+    path = request.path.removeprefix(CHALLENGER_PATH)
+    return await _checked(request, request.app[CHALLENGER], path)
+
+
+async def _checked(request: web.Request, supervisor: Supervisor, path: str) -> web.Response:
+    """Hand a request on unless it is refused here."""
+    if refusal := refused_path(request.method, path):
+        return _refused(refusal)
+    if (request.method, path) != ("POST", INVOCATIONS):
+        return await _forward(request, supervisor, path, b"", "")
+    content_type = request.headers.get(hdrs.CONTENT_TYPE, "")
+    if refusal := refused_body(content_type, request.headers.get(hdrs.CONTENT_ENCODING, "")):
+        return _refused(refusal)
+    try:
+        body = await request.read()
+    except web.RequestPayloadError:
+        return _refused(Refusal(400, "The body did not arrive as its headers say."))
+    kind = known_type(content_type) or ""
+    if kind == JSON and (refusal := too_deep(body)):
+        return _refused(refusal)
+    return await _forward(request, supervisor, path, body, kind)
+
+
+def _refused(refusal: Refusal) -> web.Response:
+    return web.Response(status=refusal.status, body=refusal.body, content_type=JSON)
+
+
+async def _forward(
+    request: web.Request, supervisor: Supervisor, path: str, body: bytes, kind: str
+) -> web.Response:
+    """Hand a request on; once more where its server died before it answered.
+
+    Scoring changes nothing, so that asking twice is safe; a request that two servers died of is
+    not given to a third.
+    """
+    deaths = 0
+    try:
+        async with asyncio.timeout(PATIENCE_SECONDS) as patience:
+            while deaths < MOST_DEATHS:
+                backend = await supervisor.some_backend()
+                try:
+                    # An answer may take longer than a server may stay away.
+                    patience.reschedule(asyncio.get_running_loop().time() + ANSWER_SECONDS)
+                    return await _ask(request, path, body, kind, backend)
+                except ClientError:
+                    deaths += supervisor.suspect(backend)
+                    patience.reschedule(asyncio.get_running_loop().time() + PATIENCE_SECONDS)
+                    await asyncio.sleep(RETRY_SECONDS)
+    except TimeoutError:
+        if supervisor.missing:
+            return _refused(Refusal(404, supervisor.problem))
+    problem = supervisor.problem or "The scoring server does not answer."
+    return web.json_response({"error": problem}, status=503, headers={"Retry-After": "10"})
+
+
+async def _ask(
+    request: web.Request, path: str, body: bytes, kind: str, backend: Backend
+) -> web.Response:
+    """Return a server's answer; a refusal of customers in words of our own.
+
+    Query and headers stay here: MLflow uses none but the content type, and logs the query.
+    """
+    backend.in_flight += 1
+    try:
+        async with request.app[SESSION].request(
+            request.method,
+            backend.url + path,
+            # Aiohttp sends what can be read in pieces; one for each attempt, since it is read up.
+            data=io.BytesIO(body) if body else None,
+            headers={hdrs.CONTENT_TYPE: kind} if kind else {},
+            allow_redirects=False,
+        ) as reply:
+            content = await reply.read()
+    finally:
+        backend.in_flight -= 1
+    if kind and reply.status in {400, 500}:
+        # A version answers its own example before it serves: what makes it fail is the request.
+        return _refused(reworded(content.decode(errors="replace"), backend.columns))
+    if path == DOCUMENT and reply.ok:
+        content = described(content, backend.example)
+    shown = reply.headers.get(hdrs.CONTENT_TYPE, JSON)
+    return web.Response(status=reply.status, body=content, headers={hdrs.CONTENT_TYPE: shown})

@@ -1,0 +1,207 @@
+"""Follow the champion alias: the new version beside the old one, then instead of it."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+
+from experiments.registry.registry import CHAMPION, RegistryError, alias_version
+from segmentation.errors import SegmentationError
+from serve.gateway.backend import Backend
+from serve.processes import ServiceError
+
+POLL_SECONDS = 2.0
+DRAIN_POLL_SECONDS = 0.05
+LONGEST_BACKOFF = 30.0
+# A version that did not come up is tried again after so long: its trouble may have passed.
+FORGIVE_SECONDS = 300.0
+
+
+@dataclass(frozen=True)
+class State:
+    """What is served and what stands in the way.
+
+    Parameters
+    ----------
+    serving
+        Version that answers; empty for none.
+    champion
+        Version that the alias names, as last seen; empty where nobody could say.
+    problem
+        A sentence for people; empty when all is well.
+    """
+
+    serving: str
+    champion: str
+    problem: str
+
+
+class Supervisor:
+    """Keeps one scoring server for an alias running.
+
+    Parameters
+    ----------
+    name
+        Of the registered model.
+    make
+        Makes the backend of a version.
+    alias
+        That is followed.
+    idle_seconds
+        Without a request for so long, the server is stopped until somebody asks; 0 for never.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        make: Callable[[str], Backend],
+        alias: str = CHAMPION,
+        idle_seconds: float = 0.0,
+    ) -> None:
+        self.name = name
+        self.make = make
+        self.alias = alias
+        self.idle_seconds = idle_seconds
+        self._asked = float("-inf")
+        self.missing = False
+        self.current: Backend | None = None
+        self.champion = ""
+        self.problem = ""
+        self.changed = asyncio.Event()
+        self._refused: dict[str, float] = {}
+        self._crashes = 0
+        self._crashed: Backend | None = None
+        self._draining: set[asyncio.Task[None]] = set()
+
+    @property
+    def state(self) -> State:
+        """What is served now."""
+        return State(self.current.version if self.current else "", self.champion, self.problem)
+
+    def suspect(self, backend: Backend) -> bool:
+        """Take a scoring server out at once if its process ended; return whether it did."""
+        if backend.alive():
+            return False
+        if backend is self.current:
+            self.current, self._crashed = None, backend
+        return True
+
+    @property
+    def wanted(self) -> bool:
+        """Whether a scoring server should run now."""
+        return not self.idle_seconds or time.monotonic() - self._asked < self.idle_seconds
+
+    async def some_backend(self) -> Backend:
+        """Return the scoring server of the moment; wait for one where there is none.
+
+        Raises
+        ------
+        TimeoutError
+            When an alias that need not exist does not.
+        """
+        self._asked = time.monotonic()
+        while self.current is None:
+            if self.missing:
+                raise TimeoutError(self.problem)
+            await self.changed.wait()
+        return self.current
+
+    def _tell(self) -> None:
+        """Wake whoever waits for a scoring server."""
+        self.changed.set()
+        self.changed = asyncio.Event()
+
+    async def run(self) -> None:
+        """Follow the alias until cancelled; then stop every scoring server."""
+        try:
+            while True:
+                if self.wanted:
+                    await self._look()
+                elif self.current is not None:
+                    idle, self.current = self.current, None
+                    await self._drain(idle)
+                await asyncio.sleep(POLL_SECONDS)
+        finally:
+            for task in self._draining:
+                task.cancel()
+            await asyncio.gather(*self._draining, return_exceptions=True)
+            if self.current is not None:
+                await asyncio.to_thread(self.current.stop)
+
+    async def _look(self) -> None:
+        try:
+            self.champion = await asyncio.to_thread(alias_version, self.name, self.alias)
+            self.missing = False
+        except RegistryError as error:
+            self.missing = bool(self.idle_seconds)
+            self._tell()
+            self.problem = (
+                f"{str(error).rstrip('.')}. Version {self.state.serving or 'none'} keeps serving."
+            )
+            return
+        if self.current is not None:
+            self.suspect(self.current)
+        if self._crashed is not None:
+            await self._restart(self._crashed)
+        elif self.current is None or self.current.version != self.champion:
+            if time.monotonic() - self._refused.get(self.champion, -FORGIVE_SECONDS) > (
+                FORGIVE_SECONDS
+            ):
+                await self._switch(self.champion)
+        elif self._crashes == 0:
+            self.problem = ""
+
+    async def _restart(self, old: Backend) -> None:
+        """Start the version that crashed again, later each time it crashes."""
+        self._crashed = None
+        await asyncio.to_thread(old.stop)
+        self.problem = f"The scoring server of version {old.version} ended; it is started again."
+        await asyncio.sleep(min(2.0**self._crashes - 1, LONGEST_BACKOFF))
+        self._crashes += 1
+        self._refused.pop(old.version, None)
+        await self._switch(self.champion)
+        if self.current is not None:
+            self._crashes, self.problem = 0, ""
+
+    async def _switch(self, version: str) -> None:
+        """Let a version take over once it answers; leave everything as it is when it does not."""
+        try:
+            fresh = self.make(version)
+            await _started(fresh)
+        except (RegistryError, SegmentationError, ServiceError) as error:
+            self._refused[version] = time.monotonic()
+            keeps = f" Version {self.state.serving} keeps serving." if self.current else ""
+            self.problem = f"Version {version} did not come up: {str(error).rstrip('.')}.{keeps}"
+            return
+        old, self.current = self.current, fresh
+        self.problem = ""
+        self._tell()
+        if old is not None:
+            task = asyncio.create_task(self._drain(old))
+            self._draining.add(task)
+            task.add_done_callback(self._draining.discard)
+
+    async def _drain(self, old: Backend) -> None:
+        """Stop a server when it has answered what it was asked."""
+        try:
+            while old.in_flight:
+                await asyncio.sleep(DRAIN_POLL_SECONDS)
+        finally:
+            with suppress(asyncio.CancelledError):
+                await asyncio.to_thread(old.stop)
+
+
+async def _started(backend: Backend) -> None:
+    """Start a scoring server; whoever is cancelled meanwhile leaves none behind."""
+    starting = asyncio.create_task(asyncio.to_thread(backend.start))
+    try:
+        await asyncio.shield(starting)
+    except asyncio.CancelledError:
+        # The first stop ends the wait for an answer, the second what was started in between.
+        await asyncio.to_thread(backend.stop)
+        await asyncio.gather(starting, return_exceptions=True)
+        await asyncio.to_thread(backend.stop)
+        raise

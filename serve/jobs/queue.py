@@ -1,0 +1,47 @@
+"""The queue of files to score: huey on a file of its own, no server needed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from huey import SqliteHuey
+
+from serve.jobs.sandbox import score_apart
+from serve.jobs.store import Jobs
+from serve.jobs.task import score_job
+from serve.web.scoring_client import CHALLENGER_PATH, ScoringClient
+from serve.web.settings import Settings
+
+FOLDER = "files"
+
+
+def file_queue(
+    instance: Path, settings: Settings, *, at_once: bool = False
+) -> tuple[SqliteHuey, Callable[[str], object]]:
+    """Return the queue of an instance folder, and what puts a job's token into it.
+
+    Parameters
+    ----------
+    instance
+        Of the pages; pages and worker share it.
+    settings
+        Where the scoring server is, how long files are kept.
+    at_once
+        Whether files are scored in the process that puts them in, for tests.
+    """
+    instance.mkdir(parents=True, exist_ok=True)
+    queue = SqliteHuey("files", filename=str(instance / "queue.db"), immediate=at_once)
+    jobs = Jobs(instance / FOLDER, settings.keep_seconds)
+    scoring, challenger = (
+        ScoringClient(settings.scoring_url + path, settings.timeout, settings.file_timeout)
+        for path in ("", CHALLENGER_PATH)
+    )
+
+    score = score_job if at_once else score_apart
+
+    @queue.task(name="score_file")  # type: ignore[untyped-decorator]
+    def score_file(token: str) -> None:
+        score(token, jobs, scoring, challenger)
+
+    return queue, score_file

@@ -1,0 +1,298 @@
+"""Score one uploaded file, piece by piece, telling how far it is."""
+
+from __future__ import annotations
+
+import csv
+from contextlib import closing
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from pyarrow.lib import ArrowException
+
+from segmentation.data.readers import read_pieces
+from segmentation.data.validation import Validated, validate
+from segmentation.data.writers import ScoredWriter
+from segmentation.errors import DataError, Problem
+from segmentation.schema import TableSchema
+from segmentation.schema.levels import decode
+from serve.jobs.inspection import about_rows, check_rows, piece_rows
+from serve.jobs.row_errors import cells_to_mend
+from serve.jobs.store import DONE, FAILED, MENDING, READING, SCORING, Job, Jobs
+from serve.jobs.workbook import sheet_to_csv
+from serve.web.scoring_client import ScoringClient, ScoringError
+
+MOST_NOTES = 20
+MOST_CHARACTERS = 200
+PREVIEW_ROWS = 20
+MOST_ATTEMPTS = 3
+WORKBOOK = ".xlsx"
+SWALLOWS = (
+    "the table: expected one that can be read piece by piece, found a cell, line or part that "
+    "takes too much memory. Correct it, or split the file."
+)
+NOT_READ = (
+    "the table: expected numbers and texts in rows, found something that cannot be read as such. "
+    "Export it again, as CSV UTF-8."
+)
+# What pandas, Arrow and openpyxl raise on files made to be odd, beside their own kinds.
+UNREADABLE = (TypeError, ValueError, KeyError, IndexError, OverflowError, csv.Error, ArrowException)
+
+
+def score_job(token: str, jobs: Jobs, scoring: ScoringClient, challenger: ScoringClient) -> None:
+    """Score a file, or write down what has to be mended first.
+
+    Begun again after a crash it starts from the beginning; a file that is done stays done, and
+    one that crashed three times is given up.
+
+    Parameters
+    ----------
+    token
+        Of the job.
+    jobs
+        The folder.
+    scoring, challenger
+        The scoring servers.
+    """
+    job = jobs.find(token)
+    if job is None or job.finished:
+        return
+    job.attempts += 1
+    if job.attempts > MOST_ATTEMPTS:
+        give_up(job)
+    else:
+        _try(job, jobs, scoring, challenger)
+    if job.state == DONE:
+        jobs.upload(job).unlink(missing_ok=True)
+    jobs.save(job)
+
+
+def _try(job: Job, jobs: Jobs, scoring: ScoringClient, challenger: ScoringClient) -> None:
+    job.state, job.done = READING, 0
+    jobs.save(job)
+    try:
+        run = _Run(job, jobs, scoring, challenger if job.compare else None)
+        _score(run, _table(job, jobs))
+    except DataError as error:
+        problems = [str(problem) for problem in error.problems]
+        _mend(job, [SWALLOWS] if any("out of memory" in text for text in problems) else problems)
+    except MemoryError:
+        _mend(job, [SWALLOWS])
+    except UNREADABLE:
+        _mend(job, [NOT_READ])
+    except ScoringError as error:
+        _fail(job, str(error), error.remedy)
+    except OSError as error:
+        if error.errno is None:  # Arrow's, of a file it cannot read
+            _mend(job, [NOT_READ])
+            return
+        # The reason only: a path is nobody's business.
+        _fail(job, f"The server could not keep the result: {error.strerror}.", "Try again later.")
+
+
+def _mend(job: Job, problems: list[str]) -> None:
+    more = [f"… and {len(problems) - MOST_NOTES:,} more."] if len(problems) > MOST_NOTES else []
+    job.state, job.whole = MENDING, [*map(_cut, problems[:MOST_NOTES]), *more]
+
+
+def _cut(text: str) -> str:
+    """Return the beginning of a text that may have any length."""
+    return text if len(text) <= MOST_CHARACTERS else f"{text[:MOST_CHARACTERS]}…"
+
+
+def give_up(job: Job) -> None:
+    """Say of a file that nobody could read it to its end."""
+    _fail(job, "The file could not be read to its end.", "Split it and try again.")
+
+
+def _fail(job: Job, failure: str, remedy: str) -> None:
+    job.state, job.failure, job.remedy = FAILED, failure, remedy
+
+
+def _table(job: Job, jobs: Jobs) -> Path:
+    """Return a file that can be read in pieces."""
+    upload = jobs.upload(job)
+    if job.ending != WORKBOOK:
+        return upload
+    text = upload.with_suffix(".csv")
+    sheet_to_csv(upload, text)
+    return text
+
+
+class _Run:
+    """What one pass over a file gathers."""
+
+    def __init__(
+        self, job: Job, jobs: Jobs, scoring: ScoringClient, challenger: ScoringClient | None
+    ) -> None:
+        self.job, self.jobs = job, jobs
+        self.scoring, self.challenger = scoring, challenger
+        self.schema: TableSchema = job.table
+        self.identifiers = (self.schema.identifier,) if self.schema.identifier else ()
+        self.given = {int(number): name for number, name in job.given_names.items()}
+        self.bad: list[Problem] = []
+        self.notes: dict[tuple[str | None, str], list[Problem]] = {}
+        self.counts: dict[int, int] = {}
+        self.names: dict[int, str] = {}
+        self.flows: dict[str, int] = {}
+        self.others: dict[int, str] = {}
+
+
+def _score(run: _Run, table: Path) -> None:
+    job, start, rows = run.job, 0, piece_rows(table)
+    job.total, job.preview, job.unlike, job.skipped = about_rows(table), [], 0, 0
+    if job.ending == ".parquet":
+        check_rows(job.total)
+    result = run.jobs.result(job)
+    draft = result.with_suffix(".part")
+    draft.unlink(missing_ok=True)
+    try:
+        with (
+            closing(read_pieces(table, rows, run.identifiers)) as pieces,
+            ScoredWriter(draft, job.ending) as writer,
+        ):
+            for piece in pieces:
+                _piece(run, piece, start, writer)
+                start += len(piece)
+                check_rows(start)
+                job.done, job.total = start, max(job.total, start)
+                run.jobs.save(job)
+        if not start:
+            raise DataError([Problem(None, "no_rows", "at least one row", "Check the export.")])
+        if run.bad and not job.anyway:
+            job.cells = [asdict(cell) for cell in cells_to_mend(run.bad, table, rows)]
+            job.more = sum(len(p.rows) for p in run.bad) - len(job.cells)
+            job.skipped = len({row for problem in run.bad for row in problem.rows})
+            job.state = MENDING
+            return
+        draft.replace(result)
+    finally:
+        draft.unlink(missing_ok=True)
+        if job.ending == WORKBOOK:
+            table.unlink(missing_ok=True)
+    job.counts = {str(number): count for number, count in run.counts.items()}
+    job.names = {str(number): name for number, name in run.names.items()}
+    job.flows = run.flows
+    job.others = {str(number): name for number, name in run.others.items()}
+    job.notes = [_note(found) for found in run.notes.values()][:MOST_NOTES]
+    job.state = DONE
+
+
+def _piece(run: _Run, piece: pd.DataFrame, start: int, writer: ScoredWriter) -> None:
+    """Check a piece and score its good rows, unless others keep the file from being scored."""
+    job, schema = run.job, run.schema
+    piece = piece.reset_index(drop=True)
+    good, found = _good_rows(piece, schema, start, run.bad)
+    for warning in found.warnings if found else ():
+        # Without its rows: of millions they would fill the memory, and nobody lists them.
+        kept = replace(warning, rows=())
+        run.notes.setdefault((warning.column, warning.check), []).append(kept)
+    if run.bad and not job.anyway:
+        return
+    job.state = SCORING
+    scored = _empty(piece, schema, start)
+    if found is not None:
+        customers = found.customers.set_axis(pd.RangeIndex(len(found.customers)))
+        answer = run.scoring.many(decode(customers, schema))
+        for number, name in (("segment", "segment_name"), ("runner_up", "runner_up_name")):
+            pairs = zip(answer[number].tolist(), answer[name].tolist(), strict=True)
+            answer[name] = [run.given.get(own, text) for own, text in pairs]
+        for own, text in zip(answer["segment"], answer["segment_name"], strict=True):
+            run.counts[own] = run.counts.get(own, 0) + 1
+            run.names[own] = text
+        if run.challenger is not None:
+            _ask_challenger(run, run.challenger, decode(customers, schema), answer)
+        job.unlike += int(answer["unlike_training"].sum())
+        scored = _merged(scored, good, answer, whole=len(good) == len(piece))
+    job.skipped += len(piece) - len(good)
+    if job.anyway:
+        scored["problem"] = _problems_of(piece, good)
+    writer.write(scored)
+    if len(job.preview) < PREVIEW_ROWS:
+        rows = scored.head(PREVIEW_ROWS - len(job.preview))
+        rows = rows.astype(object).where(rows.notna(), None)
+        job.preview += [{str(k): _plain(v) for k, v in r.items()} for r in rows.to_dict("records")]
+
+
+def _ask_challenger(
+    run: _Run, challenger: ScoringClient, customers: pd.DataFrame, answer: pd.DataFrame
+) -> None:
+    """Add the challenger's segments to an answer, and count who would move."""
+    other = challenger.many(customers)
+    names = [
+        run.given.get(number, name)
+        for number, name in zip(other["segment"], other["segment_name"], strict=True)
+    ]
+    answer["challenger_segment"] = other["segment"].to_numpy()
+    answer["challenger_name"] = names
+    for own, theirs, name in zip(answer["segment"], other["segment"], names, strict=True):
+        run.flows[f"{own}>{theirs}"] = run.flows.get(f"{own}>{theirs}", 0) + 1
+        run.others[theirs] = name
+
+
+def _good_rows(
+    piece: pd.DataFrame, schema: TableSchema, start: int, bad: list[Problem]
+) -> tuple[np.ndarray[tuple[int], np.dtype[np.int64]], Validated | None]:
+    """Return the positions of good rows and their customers; add what is wrong to `bad`.
+
+    Raises
+    ------
+    DataError
+        When the file as a whole is no such table.
+    """
+    every = np.arange(len(piece))
+    try:
+        return every, validate(piece, schema, "the file")
+    except DataError as error:
+        if whole := [problem for problem in error.problems if not problem.rows]:
+            raise DataError(whole, "the file") from None
+        wrong = sorted({row for problem in error.problems for row in problem.rows})
+        for problem in error.problems:
+            rows = tuple(row + start for row in problem.rows)
+            bad.append(Problem(problem.column, problem.check, problem.expected, "", rows=rows))
+    good = np.setdiff1d(every, wrong)
+    found = validate(piece.iloc[good].reset_index(drop=True), schema) if len(good) else None
+    return good, found
+
+
+def _empty(piece: pd.DataFrame, schema: TableSchema, start: int) -> pd.DataFrame:
+    """Return the first column of the result: who the customers are."""
+    if schema.identifier and schema.identifier in piece:
+        return pd.DataFrame({schema.identifier: piece[schema.identifier].astype(str)})
+    return pd.DataFrame({"row": range(start + 1, start + len(piece) + 1)})
+
+
+def _merged(
+    scored: pd.DataFrame,
+    good: np.ndarray[tuple[int], np.dtype[np.int64]],
+    answer: pd.DataFrame,
+    *,
+    whole: bool,
+) -> pd.DataFrame:
+    kept = answer.drop(columns=["map_x", "map_y"])
+    if whole:
+        return pd.concat([scored, kept.set_axis(scored.index)], axis=1)
+    merged = scored.join(kept.set_axis(good))
+    return merged.astype({"segment": "Int64", "runner_up": "Int64"})
+
+
+def _problems_of(
+    piece: pd.DataFrame, good: np.ndarray[tuple[int], np.dtype[np.int64]]
+) -> list[str]:
+    told = np.full(len(piece), "not scored: a value cannot be read", dtype=object)
+    told[good] = ""
+    return [str(text) for text in told]
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, str):
+        return _cut(value)
+    return ", ".join(value) if isinstance(value, list) else getattr(value, "item", lambda: value)()
+
+
+def _note(found: list[Problem]) -> str:
+    """Return warnings of one kind as a sentence for people, without a value of a customer."""
+    first, count = found[0], sum(problem.count for problem in found)
+    rows = f" in {count:,} row{'' if count == 1 else 's'}" if count else ""
+    return f"{first.column}: expected {first.expected}{rows}. {first.remedy}"

@@ -1,0 +1,43 @@
+"""Score uploaded files in the background: ``python -m serve.jobs.worker``."""
+
+from __future__ import annotations
+
+import os
+import threading
+from pathlib import Path
+
+from huey.consumer import Consumer
+
+from serve.jobs.queue import FOLDER, file_queue
+from serve.jobs.sandbox import prepare
+from serve.jobs.store import Jobs
+from serve.logs import begin_log
+from serve.web.settings import Settings
+
+SWEEP_SECONDS = 30.0
+
+
+def main() -> None:
+    """Run until stopped; what an earlier worker left unfinished is begun again."""
+    begin_log()
+    instance = Path(os.environ.get("SEGMENTATION_INSTANCE", "var/instance")).resolve()
+    settings = Settings.from_environment()
+    prepare()
+    queue, put = file_queue(instance, settings)
+    jobs = Jobs(instance / FOLDER, settings.keep_seconds)
+    jobs.sweep()
+    for token in jobs.unfinished():
+        put(token)
+    threading.Thread(target=_keep_time, args=(jobs,), daemon=True).start()
+    Consumer(queue, workers=1, periodic=False, initial_delay=0.1, max_delay=0.5).run()
+
+
+def _keep_time(jobs: Jobs) -> None:
+    """Delete files on time, also where nobody comes back."""
+    waiting = threading.Event()
+    while not waiting.wait(min(SWEEP_SECONDS, max(jobs.keep_seconds, 1.0))):
+        jobs.sweep()
+
+
+if __name__ == "__main__":
+    main()

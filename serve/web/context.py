@@ -1,0 +1,33 @@
+"""What the running application works with: settings, knowledge, scoring clients."""
+
+from __future__ import annotations
+
+from flask import current_app
+
+from serve.web.model_cache import Knowledge
+from serve.web.scoring_client import ScoringClient
+from serve.web.settings import Settings
+
+
+def settings() -> Settings:
+    """Return the settings of the running application."""
+    found: Settings = current_app.extensions["settings"]
+    return found
+
+
+def knowledge() -> Knowledge:
+    """Return what the running application knows of the served model."""
+    found: Knowledge = current_app.extensions["knowledge"]
+    return found
+
+
+def challenger() -> ScoringClient:
+    """Return the client of the challenger's scoring server, which runs while it is asked."""
+    found: ScoringClient = current_app.extensions["challenger"]
+    return found
+
+
+def scoring() -> ScoringClient:
+    """Return the client of the scoring server."""
+    found: ScoringClient = current_app.extensions["scoring"]
+    return found

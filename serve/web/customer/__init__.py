@@ -1,0 +1,173 @@
+"""The first page and the form for one customer."""
+
+from __future__ import annotations
+
+import re
+import time
+from dataclasses import replace
+
+import pandas as pd
+from flask import Blueprint, abort, render_template, request
+from flask_wtf import FlaskForm
+
+from experiments.registry.registry import ModelInfo
+from segmentation.schema import Example
+from segmentation.schema.levels import decode
+from serve.web.answers import AnswerView, answer_view
+from serve.web.context import challenger, knowledge, scoring
+from serve.web.customer.counterfactuals import Move, smallest_moves
+from serve.web.forms import customer_form, doubts, groups, typed_customer
+from serve.web.portraits import customer_map, figures
+from serve.web.scoring_client import AWAY, Answer, ScoringAwayError, ScoringError
+from serve.web.wording import plain
+
+pages = Blueprint("customer", __name__)
+
+# For all that a page asks of the scoring server: the rest of two seconds is drawing it.
+ASKING_SECONDS = 1.7
+
+
+@pages.get("/")
+def home() -> str:
+    """Show the segments of the served model and the ways in."""
+    model = knowledge().model()
+    cards = [(p, figures(p, model)) for p in model.profiles] if model else []
+    picture = customer_map(model) if model else None
+    notice = scoring().notice()
+    return render_template(
+        "home.html", notice=notice, away=notice == AWAY, cards=cards, map=picture
+    )
+
+
+@pages.get("/customer")
+def form() -> str | tuple[str, int]:
+    """Show the form, empty or filled with one of the schema's examples."""
+    model = knowledge().model()
+    if model is None:
+        return _unknown_model()
+    filled = customer_form(model.schema)
+    if name := request.args.get("example"):
+        chosen = next((e for e in model.schema.examples if slug(e) == name), None)
+        if chosen is None:
+            abort(404)
+        for column, value in chosen.values.items():
+            filled[column].data = plain(value)
+    elif number := request.args.get("like", type=int):
+        _fill_like(filled, number, model)
+    return _render(filled, model)
+
+
+@pages.post("/customer")
+def ask() -> str | tuple[str, int]:
+    """Show the answer for the customer typed, or what has to be mended first."""
+    model = knowledge().model()
+    if model is None:
+        return _unknown_model()
+    filled = customer_form(model.schema)
+    if not filled.validate_on_submit():
+        return _render(filled, model), 422
+    customer, deadline = typed_customer(filled, model.schema), time.monotonic() + ASKING_SECONDS
+    try:
+        answer = scoring().one(decode(customer, model.schema))
+    except ScoringError as error:
+        return _render(filled, model, failure=error), error.status
+    # Another version's profiles would be wrong: rather none.
+    served = knowledge().version(answer.model_version) or replace(model, profiles=[], book={})
+    view = answer_view(answer, customer, served)
+    picture = customer_map(served, (answer.map_x, answer.map_y, answer.segment))
+    return _render(
+        filled,
+        model,
+        answer=view,
+        doubts=doubts(customer, model.schema),
+        moves=_moves(customer, answer, served, deadline),
+        other=_challenger(customer, model, deadline) if "challenger" in request.args else None,
+        map=picture,
+        profiles=served.profiles,
+    )
+
+
+@pages.post("/customer/what-if")
+def what_if() -> tuple[str, int]:
+    """Answer in one sentence while somebody changes a value; for the page's own script."""
+    model = knowledge().model()
+    if model is None:
+        abort(503)
+    filled = customer_form(model.schema)
+    if not filled.validate_on_submit():
+        return render_template("customer/what_if.html", mistakes=len(filled.errors)), 200
+    customer = typed_customer(filled, model.schema)
+    try:
+        answer = scoring().one(decode(customer, model.schema))
+    except ScoringError as error:
+        return render_template("customer/what_if.html", failure=error), 200
+    served = knowledge().version(answer.model_version) or replace(model, profiles=[], book={})
+    view = answer_view(answer, customer, served)
+    before = request.args.get("before", type=int)
+    return render_template("customer/what_if.html", answer=view, before=before), 200
+
+
+def _challenger(customer: pd.DataFrame, model: ModelInfo, deadline: float) -> AnswerView | str:
+    """Return what the challenger says, or a sentence on why it does not."""
+    try:
+        answer = challenger().until(deadline).one(decode(customer, model.schema))
+    except ScoringAwayError:
+        return "There is no challenger, or it is being started: ask again in a quarter of a minute."
+    except ScoringError as error:
+        return str(error)
+    known = knowledge().version(answer.model_version) or replace(model, profiles=[], book={})
+    return answer_view(answer, customer, known)
+
+
+def _moves(
+    customer: pd.DataFrame, answer: Answer, model: ModelInfo, deadline: float
+) -> list[Move] | None:
+    """Return what would move the customer; None where nobody knows."""
+    if not model.book:
+        return None
+    try:
+        return smallest_moves(customer, answer.segment, model, scoring().until(deadline))
+    except ScoringError:
+        return None
+
+
+def _fill_like(filled: FlaskForm, number: int, model: ModelInfo) -> None:
+    """Put the medians of a segment into the form."""
+    profile = next((p for p in model.profiles if p["number"] == number), None)
+    if profile is None:
+        abort(404)
+    for entry in profile["columns"]:
+        if entry["column"] in model.schema.column_names:
+            column, value = model.schema.column(entry["column"]), entry["median"]
+            known = value is not None and column.categorical
+            filled[column.name].data = column.levels[round(value)] if known else _short(value)
+
+
+def _short(value: float | None) -> str:
+    return plain(None if value is None else round(value, 2))
+
+
+def slug(example: Example) -> str:
+    """Return the short name of an example for an address."""
+    return re.sub(r"[^a-z0-9]+", "-", example.title.lower()).strip("-")
+
+
+def _render(filled: object, model: ModelInfo, **more: object) -> str:
+    examples = [(slug(example), example.title) for example in model.schema.examples]
+    return render_template(
+        "customer/form.html",
+        form=filled,
+        groups=groups(model.schema),
+        examples=examples,
+        **more,
+    )
+
+
+def _unknown_model() -> tuple[str, int]:
+    page = render_template(
+        "errors/error.html",
+        code=503,
+        title="No model is known yet",
+        remedy="The model registry does not describe a champion. Run a search or try again soon.",
+    )
+    return page, 503

@@ -1,0 +1,161 @@
+"""What would move a customer to another segment, and the smallest such change of one value."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from math import isnan
+
+import numpy as np
+import pandas as pd
+
+from experiments.registry.registry import ModelInfo
+from segmentation.schema import Column
+from segmentation.schema.levels import decode
+from serve.web.scoring_client import ScoringClient
+from serve.web.wording import quantity
+
+STEPS = 20
+MOST_SHOWN = 3
+
+
+@dataclass(frozen=True)
+class Move:
+    """A change of one value that leads to another segment.
+
+    Parameters
+    ----------
+    label
+        Of the column.
+    before, after
+        Values with units.
+    name
+        Of the segment it leads to.
+    number
+        Of that segment.
+    size
+        Of the change, as a share of the book's usual range, in [0, 1].
+    """
+
+    label: str
+    before: str
+    after: str
+    name: str
+    number: int
+    size: float
+
+
+@dataclass(frozen=True)
+class _Try:
+    column: Column
+    value: float
+    size: float
+
+
+def smallest_moves(
+    customer: pd.DataFrame, segment: int, model: ModelInfo, scoring: ScoringClient
+) -> list[Move]:
+    """Return the smallest changes of one value that move a customer, at most three.
+
+    Every column is tried at twenty values of the book's usual range; where one moves the
+    customer, the way there is tried again at twenty values between.
+
+    Parameters
+    ----------
+    customer
+        One row, levels as codes.
+    segment
+        Where the customer is.
+    model
+        The version that answers.
+    scoring
+        The scoring server.
+
+    Raises
+    ------
+    ScoringError
+        See :class:`serve.web.scoring_client.ScoringClient`.
+    """
+    coarse = [t for column in model.schema.columns for t in _tries(customer, column, model)]
+    moving = _nearest(coarse, _segments(coarse, customer, model, scoring), segment)
+    fine = [t for found in moving for t in _between(customer, found, model)]
+    closer = _nearest(fine, _segments(fine, customer, model, scoring), segment)
+    best = {found.column.name: found for found in [*moving, *closer]}
+    order = sorted(best.values(), key=lambda found: found.size)[:MOST_SHOWN]
+    if not order:
+        return []
+    names = {p["number"]: p["name"] for p in model.profiles}
+    numbers = _segments(order, customer, model, scoring)
+    return [
+        Move(
+            t.column.label,
+            quantity(customer[t.column.name].iloc[0], t.column),
+            quantity(t.value, t.column),
+            names.get(number, f"segment {number}"),
+            number,
+            t.size,
+        )
+        for t, number in zip(order, numbers, strict=True)
+    ]
+
+
+def _tries(customer: pd.DataFrame, column: Column, model: ModelInfo) -> Iterator[_Try]:
+    """Yield values to try for a column; a total follows from its parts and is not tried."""
+    now = float(customer[column.name].iloc[0])
+    book = model.book.get(column.name, {})
+    if isnan(now) or any(identity.total == column.name for identity in model.schema.identities):
+        return
+    if column.categorical:
+        for code in range(len(column.levels)):
+            if code != round(now):
+                yield _Try(column, float(code), 1.0)
+        return
+    low, high = book.get("q05"), book.get("q95")
+    if low is None or high is None or high <= low:
+        return
+    # By the square root: money is spread out where most customers are.
+    roots = np.linspace(0.0, 1.0, STEPS) ** 2
+    for value in (low + roots * (high - low)).tolist():
+        if value != now:
+            yield _Try(column, _rounded(value, column), abs(value - now) / (high - low))
+
+
+def _between(customer: pd.DataFrame, found: _Try, model: ModelInfo) -> Iterator[_Try]:
+    if found.column.categorical:
+        return
+    now = float(customer[found.column.name].iloc[0])
+    book = model.book[found.column.name]
+    for value in np.linspace(now, found.value, STEPS + 1)[1:].tolist():
+        size = abs(value - now) / (book["q95"] - book["q05"])
+        yield _Try(found.column, _rounded(value, found.column), size)
+
+
+def _rounded(value: float, column: Column) -> float:
+    return float(round(value, 0 if column.kind == "count" else 2))
+
+
+def _segments(
+    tries: list[_Try], customer: pd.DataFrame, model: ModelInfo, scoring: ScoringClient
+) -> list[int]:
+    if not tries:
+        return []
+    place = {str(name): j for j, name in enumerate(customer.columns)}
+    tried = np.repeat(customer.to_numpy(dtype=np.float64), len(tries), axis=0)
+    for row, one in zip(tried, tries, strict=True):
+        before = row[place[one.column.name]]
+        row[place[one.column.name]] = one.value
+        for identity in model.schema.identities:
+            if one.column.name in identity.parts:
+                row[place[identity.total]] += one.value - before
+    changed = pd.DataFrame(tried, columns=customer.columns)
+    return scoring.segments(decode(changed, model.schema))
+
+
+def _nearest(tries: list[_Try], segments: list[int], own: int) -> list[_Try]:
+    """Return the smallest change of each column that leads elsewhere."""
+    best: dict[str, _Try] = {}
+    for one, segment in zip(tries, segments, strict=True):
+        known = best.get(one.column.name)
+        if segment != own and (known is None or one.size < known.size):
+            best[one.column.name] = one
+    return list(best.values())

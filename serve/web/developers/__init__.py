@@ -1,0 +1,69 @@
+"""A page for engineers: the exact calls of the scoring server with the served signature."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from flask import Blueprint, abort, render_template
+
+from segmentation.schema import TableSchema
+from serve.web.context import knowledge, settings
+
+pages = Blueprint("developers", __name__)
+
+PYTHON = """import requests
+
+customers = {customers}
+reply = requests.post(
+    "{url}/invocations",
+    json={{"dataframe_records": customers, "params": {{"detail": "full"}}}},
+    timeout=10,
+)
+reply.raise_for_status()
+print(reply.json()["predictions"])
+"""
+FILE = """import io
+
+import pandas as pd
+import requests
+
+customers = pd.read_parquet("customers.parquet").assign(detail="basic")
+body = io.BytesIO()
+customers.to_parquet(body, index=False)
+reply = requests.post(
+    "{url}/invocations",
+    data=body.getvalue(),
+    headers={{"Content-Type": "application/vnd.apache.parquet"}},
+    timeout=60,
+)
+reply.raise_for_status()
+segments = pd.DataFrame(reply.json()["predictions"])
+"""
+
+
+@pages.get("/engineers")
+def page() -> str:
+    """Show the calls for the served model."""
+    model = knowledge().model()
+    if model is None:
+        abort(503)
+    url, customer = settings().scoring_url, _example(model.schema)
+    body = {"dataframe_records": [customer], "params": {"detail": "full"}}
+    return render_template(
+        "developers/page.html",
+        url=url,
+        curl=f"curl {url}/invocations \\\n  -H 'Content-Type: application/json' \\\n"
+        f"  -d '{json.dumps(body)}'",
+        python=PYTHON.format(url=url, customers=json.dumps([customer], indent=4)).replace(
+            "null", "None"
+        ),
+        file=FILE.format(url=url),
+    )
+
+
+def _example(schema: TableSchema) -> dict[str, Any]:
+    """Return a made-up customer: the schema's first example, else one that is unknown."""
+    if schema.examples:
+        return dict(schema.examples[0].values)
+    return dict.fromkeys(schema.column_names)

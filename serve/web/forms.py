@@ -1,0 +1,227 @@
+"""The customer form, built from the schema of the served model."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from math import isfinite
+from typing import Any
+
+import pandas as pd
+from flask_wtf import FlaskForm
+from flask_wtf.file import FileField, FileRequired
+from wtforms import (
+    BooleanField,
+    IntegerField,
+    PasswordField,
+    SelectField,
+    StringField,
+    TextAreaField,
+)
+from wtforms.validators import DataRequired, Length, Optional, ValidationError
+from wtforms.widgets import HiddenInput
+
+from segmentation.schema import Column, TableSchema
+from serve.web.wording import plain, quantity
+
+# Digits with a decimal point; commas and blanks only where they separate thousands: a comma
+# before decimals would otherwise multiply the value by ten or more without a word.
+NUMBER = re.compile(
+    r"[+-]?(\d{1,3}([, ]\d{3})+|\d*)(\.\d*)?(e[+-]?\d{1,3})?", re.ASCII | re.IGNORECASE
+)
+
+
+UNKNOWN = "Unknown"
+MOST_NOTE = 2_000
+MOST_REASON = 1_000
+SHORTER = f"At most {MOST_REASON:,} characters; shorten it a little."
+
+
+class NumberField(StringField):  # type: ignore[misc]
+    """A number typed by a person; empty means unknown. What was typed is kept on error."""
+
+    number: float | None = None
+
+    def __call__(self, **attributes: Any) -> str:
+        """Render the field so that its help and its mistake are read out with it."""
+        state = {"aria-describedby": f"{self.id}-help"}
+        if self.errors:
+            state = {"aria-describedby": f"{self.id}-error {self.id}-help", "aria-invalid": "true"}
+        rendered: str = super().__call__(**attributes, **state)
+        return rendered
+
+    def pre_validate(self, form: FlaskForm) -> None:  # noqa: ARG002 - WTForms passes it
+        """Read the number.
+
+        Raises
+        ------
+        ValidationError
+            Naming what was found and what was expected.
+        """
+        typed = (self.data or "").strip()
+        if not typed:
+            self.number = None
+            return
+        try:
+            self.number = _number(typed)
+        except ValueError:
+            raise ValidationError(
+                f"“{typed}” is not a number. Type digits and a decimal point, for example "
+                "1250.50, or leave the field empty if it is unknown."
+            ) from None
+
+
+def _number(typed: str) -> float:
+    if NUMBER.fullmatch(typed):
+        number = float(typed.replace(",", "").replace(" ", ""))
+        if isfinite(number):
+            return number
+    raise ValueError(typed)
+
+
+class LevelField(SelectField):  # type: ignore[misc]
+    """A level chosen by a person; empty means unknown.
+
+    Parameters
+    ----------
+    column
+        A category.
+    """
+
+    def __init__(self, column: Column, **more: Any) -> None:
+        choices = [("", UNKNOWN), *((level, level) for level in column.levels)]
+        super().__init__(column.label, choices=choices, description=column.help, **more)
+        self.column = column
+
+    def __call__(self, **attributes: Any) -> str:
+        """Render the field so that its help is read out with it."""
+        attributes["class"] = str(attributes.get("class", "")).replace(
+            "form-control", "form-select"
+        )
+        attributes.pop("inputmode", None)
+        rendered: str = super().__call__(**attributes, **{"aria-describedby": f"{self.id}-help"})
+        return rendered
+
+    @property
+    def number(self) -> float | None:
+        """The level's code, None where it is unknown."""
+        return float(self.column.levels.index(self.data)) if self.data else None
+
+    def pre_validate(self, form: FlaskForm) -> None:
+        """Check that the level is one of the list.
+
+        Raises
+        ------
+        ValidationError
+            Naming what was expected.
+        """
+        try:
+            super().pre_validate(form)
+        except ValidationError:
+            self.data = ""
+            levels = ", ".join(self.column.levels)
+            raise ValidationError(
+                f"This level is not known. Choose one of {levels}, or leave it unknown."
+            ) from None
+
+
+class NoteForm(FlaskForm):  # type: ignore[misc]
+    """What people want to do for a segment."""
+
+    text = TextAreaField(
+        "Ideas for action",
+        validators=[
+            Length(max=MOST_NOTE, message=f"At most {MOST_NOTE:,} characters; shorten it a little.")
+        ],
+    )
+
+
+class SignInForm(FlaskForm):  # type: ignore[misc]
+    """Name and password."""
+
+    name = StringField("Name", validators=[DataRequired("Type your name."), Length(max=64)])
+    password = PasswordField(
+        "Password", validators=[DataRequired("Type your password."), Length(max=200)]
+    )
+
+
+class MoveForm(FlaskForm):  # type: ignore[misc]
+    """Why the champion moves."""
+
+    reason = TextAreaField("Why", validators=[Length(max=MOST_REASON, message=SHORTER)])
+    force = BooleanField("Even if a check of quality fails")
+    seen = IntegerField(widget=HiddenInput(), validators=[Optional()])
+
+    def validate_force(self, field: BooleanField) -> None:
+        """Ask for a reason where somebody forces.
+
+        Raises
+        ------
+        ValidationError
+            When there is none.
+        """
+        if field.data and not (self.reason.data or "").strip():
+            self.reason.errors = [*self.reason.errors, "Say why: it stays in the record."]
+            raise ValidationError("Say why.")
+
+
+class UploadForm(FlaskForm):  # type: ignore[misc]
+    """A file of customers."""
+
+    file = FileField("Customer file", validators=[FileRequired("Choose a file first.")])
+    compare = BooleanField("Ask the challenger too, and show who would move")
+
+
+def customer_form(schema: TableSchema) -> FlaskForm:
+    """Return a form with one field per column of the schema."""
+    fields: dict[str, Any] = {column.name: _field(column) for column in schema.columns}
+    return type("CustomerForm", (FlaskForm,), fields)()
+
+
+def _field(column: Column) -> Any:
+    if column.categorical:
+        return LevelField(column, default=plain(column.default))
+    return NumberField(column.label, description=column.help, default=plain(column.default))
+
+
+def groups(schema: TableSchema) -> list[tuple[str, list[Column]]]:
+    """Return the form's sections, heading and columns, as the schema's columns bring them up."""
+    headings = schema.groups or {}
+    found: dict[str, list[Column]] = {}
+    for column in schema.columns:
+        found.setdefault(headings.get(column.group, "Customer"), []).append(column)
+    return list(found.items())
+
+
+def typed_customer(form: FlaskForm, schema: TableSchema) -> pd.DataFrame:
+    """Return the customer of a valid form as a table of one row, levels as codes."""
+    return pd.DataFrame([{name: form[name].number for name in schema.column_names}], dtype=float)
+
+
+def doubts(customer: pd.DataFrame, schema: TableSchema) -> list[str]:
+    """Return what looks implausible about a customer, one sentence each."""
+    values = {name: float(customer[name].iloc[0]) for name in schema.column_names}
+    return [*_implausible(values, schema), *_broken_sums(values, schema)]
+
+
+def _implausible(values: dict[str, float], schema: TableSchema) -> Iterator[str]:
+    for column in schema.columns:
+        if column.categorical:
+            continue
+        low, high = column.plausible or (float("-inf"), float("inf"))
+        if values[column.name] < low or values[column.name] > high:
+            yield (
+                f"{column.label}: you typed {quantity(values[column.name], column)}, "
+                f"usual is {quantity(low, column)} to {quantity(high, column)}."
+            )
+
+
+def _broken_sums(values: dict[str, float], schema: TableSchema) -> Iterator[str]:
+    for identity in schema.identities:
+        total, parts = schema.column(identity.total), map(schema.column, identity.parts)
+        together = sum(values[name] for name in identity.parts)
+        if abs(values[total.name] - together) > max(1.0, 0.01 * abs(together)):
+            yield (
+                f"{total.label}: you typed {quantity(values[total.name], total)}, but "
+                f"{' and '.join(p.label.lower() for p in parts)} make {quantity(together, total)}."
+            )

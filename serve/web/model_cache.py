@@ -1,0 +1,98 @@
+"""What is known about the served model, remembered for a while."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+from experiments.registry.registry import CHAMPION, ModelInfo, RegistryError, describe
+from segmentation.errors import SegmentationError
+
+REMEMBER_SECONDS = 30.0
+PATIENCE_SECONDS = 2.0
+
+
+class Knowledge:
+    """Descriptions of the champion and of the versions that answered.
+
+    The registry is asked in the background, for the champion at most every thirty seconds: a
+    registry that is slow or away never holds up a page that has something to show. What was
+    known stays known.
+
+    Parameters
+    ----------
+    model_name
+        Registered model.
+    patience
+        Seconds to wait for the registry where nothing is known yet.
+    """
+
+    def __init__(self, model_name: str, patience: float = PATIENCE_SECONDS) -> None:
+        self.model_name = model_name
+        self.patience = patience
+        self._lock = threading.Lock()
+        self._asked = float("-inf")
+        self._answered = False
+        self._known: dict[str, ModelInfo] = {}
+        self._asking: dict[str, threading.Thread] = {}
+
+    def model(self) -> ModelInfo | None:
+        """Return what is known of the champion, None when nothing is."""
+        if time.monotonic() - self._asked > REMEMBER_SECONDS:
+            self._asked = time.monotonic()
+            self._ask(CHAMPION)
+        return self._answer(CHAMPION)
+
+    def version(self, number: str) -> ModelInfo | None:
+        """Return what is known of the version that answered, None when nothing is.
+
+        It is another one than the champion when the alias was moved while the scoring server
+        kept running. A version met for the first time makes the champion stale.
+        """
+        champion = self.model()
+        if champion is not None and champion.version == number:
+            return champion
+        if number not in self._known:
+            self._asked = float("-inf")
+            self._ask(number)
+        return self._answer(number)
+
+    def refresh(self) -> None:
+        """Ask for the champion now, and wait for the answer a while."""
+        self._asked = time.monotonic()
+        self._ask(CHAMPION)
+        asking = self._asking.get(CHAMPION)
+        if asking is not None:
+            asking.join(self.patience)
+
+    def reachable(self) -> bool:
+        """Tell whether the registry described the champion when it was last asked, in time."""
+        self.model()
+        waiting = CHAMPION in self._asking and time.monotonic() - self._asked > self.patience
+        return self._answered and not waiting
+
+    def _ask(self, alias: str) -> None:
+        """Ask in the background, unless an earlier question is still open."""
+        with self._lock:
+            if alias not in self._asking:
+                thread = threading.Thread(target=self._learn, args=(alias,), daemon=True)
+                self._asking[alias] = thread
+                thread.start()
+
+    def _answer(self, alias: str) -> ModelInfo | None:
+        """Return what is known, after some patience where nothing is."""
+        asking = self._asking.get(alias)
+        if asking is not None and alias not in self._known:
+            asking.join(self.patience)
+        return self._known.get(alias)
+
+    def _learn(self, alias: str) -> None:
+        try:
+            self._known[alias] = describe(self.model_name, alias)
+            self._answered = True
+        except (RegistryError, SegmentationError, KeyError):
+            # A KeyError or a malformed schema: described by another release of this project.
+            self._answered = False
+        finally:
+            with self._lock:
+                del self._asking[alias]

@@ -1,0 +1,227 @@
+"""Ask the scoring server, with time limits, and turn whatever it says into a typed answer."""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+import io
+import json
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, Self
+
+import pandas as pd
+from aiohttp import ClientError, ClientSession, ClientTimeout
+
+CONNECT_SECONDS = 1.0
+NOTICE_SECONDS = 1.0
+AWAY = "The scoring server does not answer right now."
+# Where the front of :mod:`serve.gateway` answers for the challenger.
+CHALLENGER_PATH = "/challenger"
+# Read 25 times faster than JSON, and without a doubt about types.
+PARQUET = "application/vnd.apache.parquet"
+# The columns of an answer, and what each of their values looks like.
+COLUMNS: Mapping[str, Callable[[Any], bool]] = MappingProxyType(
+    {
+        "segment": lambda value: type(value) is int,
+        "segment_name": lambda value: isinstance(value, str),
+        "confidence": lambda value: type(value) in {int, float} and 0 <= value <= 1,
+        "runner_up": lambda value: type(value) is int,
+        "runner_up_name": lambda value: isinstance(value, str),
+        "unlike_training": lambda value: isinstance(value, bool),
+        "map_x": lambda value: type(value) in {int, float},
+        "map_y": lambda value: type(value) in {int, float},
+        "reasons": lambda value: (
+            isinstance(value, list) and all(isinstance(name, str) for name in value)
+        ),
+        "model_version": lambda value: isinstance(value, str),
+    }
+)
+
+
+class ScoringError(Exception):
+    """No usable answer; the message is fit for a person and holds no customer's value.
+
+    Attributes
+    ----------
+    status
+        HTTP status of the page that says so.
+    remedy
+        What the person can do about it.
+    """
+
+    status = 502
+    remedy = "Whoever runs the pages should look into the scoring server's log."
+
+
+class ScoringAwayError(ScoringError):
+    """The scoring server is away or too slow."""
+
+    status = 503
+    remedy = "Send it again in a minute."
+
+
+class ScoringRefusedError(ScoringError):
+    """The scoring server cannot take these customers, or answers with something else."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the served model says of one customer; see the model's own documentation."""
+
+    segment: int
+    segment_name: str
+    confidence: float
+    runner_up: int
+    runner_up_name: str
+    unlike_training: bool
+    map_x: float
+    map_y: float
+    reasons: tuple[str, ...]
+    model_version: str
+
+
+class ScoringClient:
+    """Talks to ``mlflow models serve``.
+
+    Parameters
+    ----------
+    url
+        Base address.
+    timeout, file_timeout
+        Seconds to wait for one customer, and for a part of a file, from the question to the last
+        byte of the answer.
+    """
+
+    def __init__(self, url: str, timeout: float, file_timeout: float) -> None:
+        self.url = url
+        self.timeout = timeout
+        self.file_timeout = file_timeout
+        self.deadline = float("inf")
+
+    def until(self, deadline: float) -> Self:
+        """Return the same client, but one that waits no longer than to a time of `monotonic`.
+
+        A page that asks several times stays within its time by it.
+        """
+        bound = copy.copy(self)
+        bound.deadline = deadline
+        return bound
+
+    def one(self, customer: pd.DataFrame) -> Answer:
+        """Return the answer for a table of one customer.
+
+        Raises
+        ------
+        ScoringAwayError, ScoringRefusedError
+            See their classes.
+        """
+        row = self._predictions(customer, self.timeout)[0]
+        return Answer(**{**row, "reasons": tuple(row["reasons"])})
+
+    def many(self, customers: pd.DataFrame) -> pd.DataFrame:
+        """Return one answer row per customer, with the index of `customers`."""
+        rows = self._predictions(customers, self.file_timeout)
+        return pd.DataFrame(rows, columns=list(COLUMNS)).set_axis(customers.index)
+
+    def segments(self, customers: pd.DataFrame) -> list[int]:
+        """Return the segment of each customer and nothing else, for many tries at once."""
+        reply = self._invoke(customers.assign(detail="basic"), self.timeout)
+        try:
+            found = json.loads(reply)["predictions"]["segment"]
+        except (json.JSONDecodeError, KeyError, TypeError) as error:
+            raise ScoringRefusedError("The scoring server's answer is not readable.") from error
+        if len(found) != len(customers) or not all(type(number) is int for number in found):
+            raise ScoringRefusedError("The scoring server's answer is incomplete.")
+        return list(found)
+
+    def alive(self) -> bool:
+        """Tell whether the scoring server answers."""
+        try:
+            return self._send("GET", "/ping", 1.0)[0] < 400
+        except ScoringAwayError:
+            return False
+
+    def notice(self) -> str:
+        """Return what stands in the way of the champion being served; empty when nothing does.
+
+        Only the front of :mod:`serve.gateway` knows more than whether it answers at all.
+        """
+        bound = self.until(time.monotonic() + NOTICE_SECONDS)
+        try:
+            status, text = bound._send("GET", "/live", NOTICE_SECONDS)
+            problem = str(json.loads(text).get("problem", "")) if status < 400 else ""
+        except ScoringAwayError:
+            return AWAY
+        except (ValueError, AttributeError):
+            problem = ""
+        return problem or ("" if bound.alive() else AWAY)
+
+    def _send(
+        self, method: str, path: str, seconds: float, content: bytes = b"", kind: str = ""
+    ) -> tuple[int, str]:
+        """Return status and text of an answer that was complete in time.
+
+        Raises
+        ------
+        ScoringAwayError
+            When there was none.
+        """
+        seconds = min(seconds, self.deadline - time.monotonic())
+        if seconds <= 0:
+            raise ScoringAwayError(AWAY)
+        limits = ClientTimeout(total=seconds, connect=CONNECT_SECONDS)
+        headers = {"Content-Type": kind} if kind else {}
+
+        async def ask() -> tuple[int, str]:
+            # Customers go to the scoring server and nowhere else: no proxy, no redirect.
+            async with (
+                ClientSession(timeout=limits, trust_env=False) as session,
+                session.request(
+                    method,
+                    self.url + path,
+                    data=io.BytesIO(content) if content else None,
+                    headers=headers,
+                    allow_redirects=False,
+                ) as reply,
+            ):
+                return reply.status, (await reply.read()).decode(errors="replace")
+
+        try:
+            # In a thread of its own: the caller's may run an event loop already.
+            with ThreadPoolExecutor(max_workers=1) as thread:
+                return thread.submit(lambda: asyncio.run(ask())).result()
+        except (ClientError, TimeoutError, OSError, ValueError) as error:
+            raise ScoringAwayError(AWAY) from error
+
+    def _predictions(self, customers: pd.DataFrame, seconds: float) -> list[dict[str, Any]]:
+        return _rows(self._invoke(customers, seconds), len(customers))
+
+    def _invoke(self, customers: pd.DataFrame, seconds: float) -> str:
+        body = io.BytesIO()
+        customers.to_parquet(body, index=False)
+        status, text = self._send("POST", "/invocations", seconds, body.getvalue(), PARQUET)
+        if status in {404, 502, 503, 504}:
+            # The front, or a proxy before the server, speaks for one that is away or not there.
+            raise ScoringAwayError(AWAY)
+        if status != 200:
+            # The server's own words may repeat what the customer typed: they stay here.
+            raise ScoringRefusedError(f"The scoring server refused the request ({status}).")
+        return text
+
+
+def _rows(text: str, expected: int) -> list[dict[str, Any]]:
+    """Return the answer's rows after a look at their shape."""
+    try:
+        rows = json.loads(text)["predictions"]
+        complete = len(rows) == expected and all(
+            looks_right(row[name]) for row in rows for name, looks_right in COLUMNS.items()
+        )
+    except (json.JSONDecodeError, KeyError, TypeError, IndexError) as error:
+        raise ScoringRefusedError("The scoring server's answer is not readable.") from error
+    if not complete:
+        raise ScoringRefusedError("The scoring server's answer is incomplete.")
+    return [{name: row[name] for name in COLUMNS} for row in rows]

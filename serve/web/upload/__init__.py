@@ -1,0 +1,177 @@
+"""A file of customers: sent, scored in the background, fetched."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from flask import (
+    Blueprint,
+    Response,
+    abort,
+    current_app,
+    jsonify,
+    redirect,
+    render_template,
+    send_file,
+    session,
+    url_for,
+)
+from werkzeug.utils import secure_filename
+from werkzeug.wrappers import Response as BaseResponse
+
+from serve.jobs.queue import FOLDER
+from serve.jobs.store import DONE, FAILED, MENDING, WAITING, Job, Jobs
+from serve.web.context import knowledge, settings
+from serve.web.forms import UploadForm
+from serve.web.upload.receiving import PageRequest
+from serve.web.wording import how_sure, sure
+
+__all__ = ["PageRequest", "pages"]
+pages = Blueprint("upload", __name__)
+
+SESSION_KEY = "files"
+MOST_REMEMBERED = 10
+STARTS = {b"PK\x03\x04": ".xlsx", b"PAR1": ".parquet"}
+TYPES = {
+    ".csv": "text/csv",
+    ".parquet": "application/vnd.apache.parquet",
+    ".xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+}
+
+
+@pages.get("/file")
+def form() -> str:
+    """Show the upload form and the files of this session."""
+    return _form(UploadForm())
+
+
+@pages.post("/file")
+def receive() -> str | tuple[str, int] | BaseResponse:
+    """Take a file and put it into the queue."""
+    upload = UploadForm()
+    model = knowledge().model()
+    if model is None:
+        abort(503)
+    if not upload.validate_on_submit():
+        return _form(upload), 422
+    jobs, sent = _jobs(), upload.file.data
+    jobs.sweep()
+    ending = STARTS.get(sent.stream.read(4), ".csv")
+    sent.stream.seek(0)
+    title = secure_filename(sent.filename or "")[:80] or "customers"
+    job = jobs.new(ending, title, model.schema, model.given_names)
+    job.compare = bool(upload.compare.data)
+    sent.save(jobs.upload(job))
+    sent.close()
+    jobs.save(job)
+    session[SESSION_KEY] = [*session.get(SESSION_KEY, []), job.token][-MOST_REMEMBERED:]
+    current_app.extensions["put_file"](job.token)
+    return redirect(url_for("upload.result", token=job.token), code=303)
+
+
+@pages.get("/file/<token>")
+def result(token: str) -> str | tuple[str, int]:
+    """Show how far a file is, what has to be mended, or its result."""
+    job = _job(token)
+    if job.state == DONE:
+        return _result(job)
+    if job.state == MENDING:
+        return render_template("upload/mend.html", job=job, form=UploadForm()), 422
+    if job.state == FAILED:
+        return render_template("upload/failed.html", job=job, form=UploadForm()), 503
+    return render_template("upload/progress.html", job=job)
+
+
+@pages.get("/file/<token>/state")
+def state(token: str) -> Response:
+    """Tell how far a file is; for the page's own script."""
+    job = _job(token)
+    return jsonify(state=job.state, done=job.done, total=job.total, finished=job.finished)
+
+
+@pages.post("/file/<token>/anyway")
+def anyway(token: str) -> BaseResponse:
+    """Score the good rows of a file in which others cannot be."""
+    job = _job(token)
+    if job.state == MENDING and job.cells:
+        job.anyway, job.state, job.attempts, job.skipped = True, WAITING, 0, 0
+        _jobs().save(job)
+        current_app.extensions["put_file"](job.token)
+    return redirect(url_for("upload.result", token=token), code=303)
+
+
+@pages.post("/file/<token>/again")
+def again(token: str) -> BaseResponse:
+    """Try once more to score a file that is still here."""
+    job = _job(token)
+    if job.state == FAILED:
+        job.state, job.attempts = WAITING, 0
+        _jobs().save(job)
+        current_app.extensions["put_file"](job.token)
+    return redirect(url_for("upload.result", token=token), code=303)
+
+
+@pages.get("/file/<token>/download")
+def download(token: str) -> Response:
+    """Send the scored file, in the format it came in."""
+    job = _job(token)
+    if job.state != DONE:
+        abort(404)
+    return send_file(
+        _jobs().result(job),
+        mimetype=TYPES[job.ending],
+        as_attachment=True,
+        download_name=f"scored{job.ending}",
+    )
+
+
+def _form(upload: UploadForm) -> str:
+    found = [_jobs().find(token) for token in reversed(session.get(SESSION_KEY, []))]
+    return render_template(
+        "upload/form.html",
+        form=upload,
+        limit=settings().upload_megabytes,
+        files=[job for job in found if job is not None],
+    )
+
+
+def _result(job: Job) -> str:
+    total = sum(job.counts.values())
+    order = sorted(job.counts.items(), key=lambda item: -item[1])
+    schema = job.table
+    return render_template(
+        "upload/result.html",
+        job=job,
+        rows=[(int(n), job.names[n], count, 100 * count / total) for n, count in order],
+        total=total,
+        flow=_flow(job),
+        others=[name for _, name in sorted(job.others.items(), key=lambda item: int(item[0]))],
+        identifier=next(iter(job.preview[0])),
+        labels={column.name: column.label for column in schema.columns},
+        sure=sure,
+        how_sure=how_sure,
+    )
+
+
+def _flow(job: Job) -> list[tuple[str, list[tuple[int, float, bool]]]]:
+    """Return a row per segment: its name, and for each of the challenger's the customers there."""
+    rows = []
+    for own in sorted(job.counts, key=int):
+        cells = []
+        for other in sorted(job.others, key=int):
+            count = job.flows.get(f"{own}>{other}", 0)
+            cells.append((count, 100 * count / job.counts[own], own == other))
+        rows.append((job.names[own], cells))
+    return rows
+
+
+def _jobs() -> Jobs:
+    return Jobs(Path(current_app.instance_path) / FOLDER, settings().keep_seconds)
+
+
+def _job(token: str) -> Job:
+    """Return a job of this session."""
+    job = _jobs().find(token) if token in session.get(SESSION_KEY, []) else None
+    if job is None:
+        abort(410)
+    return job

@@ -1,0 +1,127 @@
+"""Versions: which is served, which could be; promote and roll back through the same gates."""
+
+from __future__ import annotations
+
+from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
+from werkzeug.wrappers import Response as BaseResponse
+
+from experiments.registry.promotion import GateError, history, promote, rollback
+from experiments.registry.registry import RegistryError
+from experiments.registry.versions import Version, list_versions
+from serve.web.auth import promoters_only, who
+from serve.web.context import knowledge, scoring, settings
+from serve.web.forms import MoveForm
+from serve.web.scoring_client import AWAY
+
+pages = Blueprint("versions", __name__)
+
+MOST_MOVES = 20
+
+
+@pages.get("/versions")
+def page() -> str | tuple[str, int]:
+    """Show every version and every move of the champion."""
+    try:
+        versions, moves = list_versions(settings().model_name), history(settings().model_name)
+    except RegistryError:
+        return _away()
+    notice = scoring().notice()
+    return render_template(
+        "versions/page.html",
+        versions=versions,
+        moves=list(reversed(moves))[:MOST_MOVES],
+        can_go_back=any(move.from_version for move in moves),
+        notice=notice,
+        away=notice == AWAY,
+    )
+
+
+@pages.get("/versions/<int:number>/promote")
+@promoters_only
+def ask_promotion(number: int) -> str | tuple[str, int]:
+    """Ask for a reason before a version is promoted."""
+    try:
+        return _ask("promote", _version(number), MoveForm(seen=_seen()))
+    except RegistryError:
+        return _away()
+
+
+@pages.post("/versions/<int:number>/promote")
+@promoters_only
+def promoted(number: int) -> str | tuple[str, int] | BaseResponse:
+    """Promote a version, or say which gate is closed."""
+    form, name = MoveForm(), settings().model_name
+    try:
+        version = _version(number)
+        if not form.validate_on_submit():
+            return _ask("promote", version, form), 422
+        promote(
+            name,
+            version.number,
+            reason=form.reason.data or "",
+            force=bool(form.force.data),
+            who=who(),
+            seen=history(name)[: int(form.seen.data or 0)],
+        )
+    except GateError as error:
+        return _ask("promote", version, form, gates=error.gates), 409
+    except RegistryError as error:
+        return _ask("promote", version, form, failure=str(error)), 409
+    knowledge().refresh()
+    flash(f"Version {version.number} is the champion. It serves as soon as it answers.")
+    return redirect(url_for("versions.page"), code=303)
+
+
+@pages.get("/versions/rollback")
+@promoters_only
+def ask_rollback() -> str:
+    """Ask for a reason before the champion before this one returns."""
+    return _ask("rollback", None, MoveForm())
+
+
+@pages.post("/versions/rollback")
+@promoters_only
+def rolled_back() -> str | tuple[str, int] | BaseResponse:
+    """Return to the champion before this one."""
+    form = MoveForm()
+    if not form.validate_on_submit():
+        return _ask("rollback", None, form), 422
+    try:
+        move = rollback(settings().model_name, reason=form.reason.data or "", who=who())
+    except GateError as error:
+        return _ask("rollback", None, form, gates=error.gates), 409
+    except RegistryError as error:
+        return _ask("rollback", None, form, failure=str(error)), 409
+    knowledge().refresh()
+    flash(f"Version {move.to_version} is the champion again. It serves as soon as it answers.")
+    return redirect(url_for("versions.page"), code=303)
+
+
+def _ask(kind: str, version: Version | None, form: MoveForm, **more: object) -> str:
+    return render_template(
+        "versions/move.html", kind=kind, version=version, form=form, path=request.path, **more
+    )
+
+
+def _version(number: int) -> Version:
+    """Return a version that exists."""
+    versions = list_versions(settings().model_name)
+    found = next((v for v in versions if v.number == str(number)), None)
+    if found is None:
+        abort(404)
+    return found
+
+
+def _seen() -> int:
+    """Return how many moves there were when somebody began to decide."""
+    return len(history(settings().model_name))
+
+
+def _away() -> tuple[str, int]:
+    page = render_template(
+        "errors/error.html",
+        code=503,
+        title="The registry does not answer",
+        remedy="Nothing was changed. Try again in a minute.",
+    )
+    return page, 503

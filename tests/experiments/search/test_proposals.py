@@ -1,0 +1,79 @@
+"""What a study tries depends on places and history alone."""
+
+import optuna
+import pytest
+from optuna.trial import FrozenTrial
+
+from experiments.search.fidelity import Ladder, Rung
+from experiments.search.proposals import BATCH, Plan
+from experiments.search.runner import find
+from experiments.search.search_space import Space
+from experiments.study.study import PLACE, open_study, optimise, settled
+from experiments.study.worker_pool import Workers
+from segmentation.evaluation.result import Guards
+from tests.segmentation.planted import SCHEMA, planted
+
+SPACE = Space(SCHEMA.name, 2, 5, 3)
+RUNGS = (Rung(200, 1_000), Rung(300, 4))
+
+
+@pytest.fixture(scope="module")
+def history() -> list[FrozenTrial]:
+    """Return the settled trials of a short study."""
+    study = open_study(None, "history")
+    ladder = Ladder(planted(300)[0], SCHEMA, Guards(2, 5), 3, RUNGS)
+    with Workers(1) as workers:
+        find(study, SPACE, ladder, workers, n_trials=30)
+    return sorted(settled(study), key=lambda trial: trial.user_attrs[PLACE])
+
+
+def test_first_recipes_fill_the_first_batch() -> None:
+    """All of them need no history; batches of four follow without a gap."""
+    plan = Plan(SPACE)
+    assert plan.batch(0) == range(len(plan.first))
+    start = plan.batch(0).stop
+    assert plan.batch(start) == range(start, start + BATCH)
+    assert plan.propose([], plan.batch(0)) == plan.first
+
+
+def test_the_same_history_gives_the_same_proposals(history: list[FrozenTrial]) -> None:
+    """Half near the best and not tried before, half sampled; another place, other samples."""
+    plan = Plan(SPACE)
+    places = range(100, 104)
+    proposed = plan.propose(history, places)
+    assert proposed == plan.propose(history, places)
+    assert proposed[2:] != plan.propose(history, range(104, 108))[2:]
+    tried = {SPACE.spec_of(dict(trial.params)) for trial in history}
+    near = [SPACE.spec_of(parameters) for parameters in proposed[:2]]
+    assert not tried & set(near)
+    assert len(set(near)) == 2
+
+
+def run(n_trials: int, study: optuna.Study) -> list[dict[str, object]]:
+    def objective(trial: optuna.Trial) -> float:
+        spec = SPACE.propose(trial)
+        return float(len(spec.clusterer))
+
+    optimise(study, objective, Plan(SPACE), n_trials=n_trials)
+    return [
+        dict(trial.params) for trial in sorted(settled(study), key=lambda t: t.user_attrs[PLACE])
+    ]
+
+
+def test_interruptions_do_not_change_what_is_tried() -> None:
+    """Asked for in three portions, with a trial lost in between: the same trials."""
+    whole = run(38, open_study(None, "whole"))
+    study = open_study(None, "parts")
+    run(33, study)
+    assert run(36, study) == whole[:36]
+    assert run(38, study) == whole
+
+
+def test_a_place_is_taken_once() -> None:
+    """A trial queued by two processes is judged by the first and pruned by the second."""
+    study = open_study(None, "twice")
+    (first, *_) = Plan(SPACE).first
+    study.enqueue_trial(first, user_attrs={PLACE: 0})
+    study.enqueue_trial(first, user_attrs={PLACE: 0})
+    run(1, study)
+    assert [trial.state.name for trial in study.trials] == ["COMPLETE", "PRUNED"]

@@ -1,0 +1,184 @@
+"""The order of candidates once all are known: votes, restatements, equals, the ladder."""
+
+from dataclasses import MISSING, fields
+
+import numpy as np
+import pytest
+
+from experiments.search.candidates import Candidate, as_text
+from experiments.search.ranking import NOISE, promising, reason, settle
+from segmentation.clustering.spec import Preprocessing, SegmenterSpec
+from segmentation.evaluation.result import Evaluation
+
+ROWS = 60
+
+
+def candidate(
+    number: int,
+    k: int = 3,
+    score: float = 1.5,
+    *,
+    clusterer: str = "k_means",
+    preprocessing: Preprocessing | None = None,
+    shift: int = 0,
+    **numbers: float,
+) -> Candidate:
+    """Return a candidate whose partition is k equal ranges, shifted by some rows."""
+    given = {"stability": 0.9, "separation": score - 0.9, **numbers}
+    further = {name: given.pop(name, 0.0) for name in ("likelihood_gain", "restatement")}
+    unstable = given["stability"] < 0.6
+    names = [f.name for f in fields(Evaluation) if f.default is MISSING]
+    plain = dict.fromkeys([n for n in names if n not in given], 0.0)
+    plain = {n: v for n, v in plain.items() if n not in {"excess", "further", "seconds"}}
+    judged = Evaluation(
+        **{**plain, **given, "score": score, "n_segments": k, "rows": ROWS},
+        infeasible=("stability is low",) if unstable else (),
+        firm=given["stability"] >= 0.8,
+        excess={"stability": 0.6 - given["stability"], "smallest_share": -0.1},
+        further=further,
+    )
+    labels = np.roll(np.arange(ROWS) * k // ROWS, shift)
+    hyperparameters = {"n_clusters": k} if clusterer != "hdbscan" else {}
+    spec = SegmenterSpec(
+        "s", preprocessing or Preprocessing(), clusterer, hyperparameters, seed=number
+    )
+    return Candidate(number, spec, judged, as_text(labels))
+
+
+def numbers(found: list[Candidate]) -> list[int]:
+    return [c.number for c in found]
+
+
+def test_the_vote_goes_to_what_a_model_would_choose() -> None:
+    """The partition of the largest likelihood gain lifts those like it, and itself."""
+    voter = candidate(1, 4, 1.40, likelihood_gain=2.0)
+    ranking = settle([candidate(0, 3, 1.45), voter])
+    assert [s.candidate.number for s in ranking.standings] == [1, 0]
+    by_number = {s.candidate.number: s for s in ranking.standings}
+    assert by_number[1].vote == 1.0
+    weight = 1.3 * 0.9**2 * (1.5 - ranking.gap)
+    assert by_number[1].score == pytest.approx(1.40 + weight)
+    assert 0 < by_number[0].vote < 1
+
+
+def test_nobody_votes_where_no_partition_gains() -> None:
+    """A single Gaussian explains the table best: scores stay as they are."""
+    ranking = settle([candidate(0, 3, 1.4), candidate(1, 4, 1.5, likelihood_gain=-0.1)])
+    assert [s.score for s in ranking.standings] == [1.5, 1.4]
+
+
+def test_restatements_come_last_and_have_no_vote() -> None:
+    """However high their score and their likelihood."""
+    flags = candidate(0, 3, 1.9, restatement=0.95, likelihood_gain=9.0)
+    real = candidate(1, 4, 1.3, likelihood_gain=0.5, shift=7)
+    ranking = settle([flags, real])
+    assert [s.candidate.number for s in ranking.standings] == [1, 0]
+    assert ranking.standings[0].vote == 1.0
+
+
+def test_segments_that_come_back_go_first() -> None:
+    """A higher score does not make up for segments that a refit draws otherwise."""
+    ranking = settle([candidate(0, 8, 1.9, stability=0.7), candidate(1, 4, 1.3)])
+    assert [s.candidate.number for s in ranking.standings] == [0, 1]
+    pick = ranking.pick()
+    assert pick is not None
+    assert pick.candidate.number == 1
+
+
+def test_of_equals_the_simpler_is_picked() -> None:
+    """As many segments, a score within noise: plain preprocessing and algorithm first."""
+    elaborate = candidate(0, 4, 1.50, preprocessing=Preprocessing(scale="robust"))
+    mixture = candidate(1, 4, 1.50, clusterer="gaussian_full")
+    plain = candidate(2, 4, 1.50 - 0.9 * NOISE)
+    for order in ([elaborate, mixture, plain], [plain, elaborate, mixture]):
+        pick = settle(order).pick()
+        assert pick is not None
+        assert pick.candidate.number == 2
+    worse = candidate(2, 4, 1.50 - 1.5 * NOISE)
+    pick = settle([elaborate, worse]).pick()
+    assert pick is not None
+    assert pick.candidate.number == 0
+
+
+def test_noise_is_that_of_the_splits_where_it_is_large() -> None:
+    """A score known to a tenth only makes more candidates equal."""
+    unsure = candidate(0, 4, 1.5, preprocessing=Preprocessing(scale="robust"), score_error=0.1)
+    pick = settle([unsure, candidate(1, 4, 1.42)]).pick()
+    assert pick is not None
+    assert pick.candidate.number == 1
+
+
+def test_the_ladder_has_the_best_of_every_number() -> None:
+    """Fewest first; any of its rungs can be asked for; what is not there is None."""
+    ranking = settle([candidate(0, 3, 1.6), candidate(1, 3, 1.2), candidate(2, 5, 1.4)])
+    assert [(s.k, s.candidate.number) for s in ranking.ladder()] == [(3, 0), (5, 2)]
+    asked = ranking.pick(5)
+    assert asked is not None
+    assert asked.candidate.number == 2
+    assert ranking.pick(4) is None
+
+
+def test_the_unstable_stand_in_where_nothing_is_stable() -> None:
+    """They are ranked, so that the best of what there is can be told; else they are left out."""
+    unstable = candidate(0, 3, 1.0, stability=0.4)
+    assert len(settle([unstable]).standings) == 1
+    assert [s.candidate.number for s in settle([unstable, candidate(1)]).standings] == [1]
+    assert settle([]).pick() is None
+
+
+def test_leaders_of_all_numbers_and_the_voter_are_promising() -> None:
+    """Then the best of the others, as many as there is room for."""
+    judged = [candidate(i, k, s) for i, (k, s) in enumerate([(3, 1.6), (3, 1.5), (4, 1.0)])]
+    judged.append(candidate(7, 3, 1.1, likelihood_gain=0.1, shift=31, clusterer="hdbscan"))
+    judged.append(candidate(8, 3, 1.2, shift=29))
+    assert set(numbers(promising(settle(judged), 1))) >= {2, 7}
+    assert len(promising(settle(judged), 4)) == 4
+
+
+def test_a_recipe_tried_twice_counts_once() -> None:
+    """The older of two equal recipes stands for both."""
+    one = candidate(3, 4)
+    twin = Candidate(8, one.spec, one.evaluation, one.partition)
+    assert [s.candidate.number for s in settle([twin, one]).standings] == [3]
+
+
+def test_of_equals_the_most_set_apart_is_picked() -> None:
+    """Scores within twice the noise are equal, whatever the number of segments."""
+    best = candidate(0, 5, 1.50, separation=0.6)
+    apart = candidate(1, 3, 1.47, separation=0.9)
+    worse = candidate(2, 4, 1.45, separation=1.0)
+    ranking = settle([best, apart, worse])
+    pick = ranking.pick()
+    assert pick is not None
+    assert pick.candidate.number == 1
+    assert "3 segments: the most set apart (separation 0.90)" in reason(ranking, pick)
+
+
+@pytest.mark.parametrize(
+    ("others", "asked", "said"),
+    [
+        ([candidate(1, 6, 1.1, stability=0.65)], 0, "4 segments: the largest number whose"),
+        ([candidate(1, 6, 1.1)], 0, "4 segments: the best score, 1.50, against 1.10 with 6"),
+        ([], 0, "no other number kept all guards"),
+        ([candidate(1, 3, 1.6)], 4, "as asked; the search itself would pick 3"),
+        (
+            [candidate(1, 3, 1.7, restatement=0.9)],
+            0,
+            "say more than two yes/no facts; the others: 1.70",
+        ),
+    ],
+)
+def test_the_pick_is_explained(others: list[Candidate], asked: int, said: str) -> None:
+    """The sentence says why this number of segments."""
+    ranking = settle([candidate(0, 4, 1.5), *others])
+    pick = ranking.pick(asked)
+    assert pick is not None
+    assert said in reason(ranking, pick, asked)
+
+
+def test_partitions_travel_as_text() -> None:
+    """One letter a customer, back to the same integers; too many segments leave nothing."""
+    labels = np.random.default_rng(0).integers(0, 12, 500)
+    kept = Candidate(0, candidate(0).spec, candidate(0).evaluation, as_text(labels))
+    assert np.array_equal(kept.labels, labels)
+    assert as_text(np.arange(100)) == ""

@@ -1,0 +1,95 @@
+"""Every proposal is a valid recipe; every choice is reachable."""
+
+import optuna
+import pytest
+
+from experiments.search.search_space import PREPROCESSING, Space
+from segmentation.clustering.clusterers import CLUSTERERS
+from segmentation.clustering.segmenter import Segmenter
+from segmentation.clustering.spec import SegmenterSpec
+from segmentation.schema import load_schema
+
+SPACE = Space("cc_general", 3, 8, 5)
+WHOLE = Space("cc_general", 3, 8, 5, algorithms=tuple(CLUSTERERS), often_zero=True, mixed=True)
+
+
+def proposals(number: int) -> list[SegmenterSpec]:
+    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
+    return [WHOLE.propose(study.ask()) for _ in range(number)]
+
+
+def test_proposals_are_valid_and_reach_everything() -> None:
+    """Four hundred random proposals build, use every algorithm and every choice."""
+    schema = load_schema("cc_general")
+    specs = proposals(400)
+    for spec in specs:
+        Segmenter(spec, schema)
+        assert spec.seed == 5
+        if CLUSTERERS[spec.clusterer].takes_n_clusters:
+            assert 3 <= int(spec.hyperparameters["n_clusters"]) <= 8
+    assert {spec.clusterer for spec in specs} == set(CLUSTERERS)
+    for name, choices in PREPROCESSING.items():
+        if name != "reduction":
+            assert {getattr(spec.preprocessing, name) for spec in specs} == set(choices)
+    assert {spec.preprocessing.variance is None for spec in specs} == {True, False}
+
+
+def test_the_first_trials_are_complete() -> None:
+    """What a study starts with leaves nothing to a sampler, and nothing twice."""
+    specs = [SPACE.spec_of(parameters) for parameters in SPACE.first()]
+    assert len(set(specs)) == len(specs)
+    study = optuna.create_study()
+    for parameters, spec in zip(SPACE.first(), specs, strict=True):
+        study.enqueue_trial(parameters)
+        trial = study.ask()
+        assert SPACE.propose(trial) == spec
+        assert trial.params == parameters
+
+
+@pytest.mark.parametrize("change", [{"k_max": 9}, {"seed": 6}, {"algorithms": ("k_means",)}])
+def test_another_space_has_another_fingerprint(change: dict[str, object]) -> None:
+    """A study is never continued in a space that it was not begun in."""
+    plain = {"schema": "cc_general", "k_min": 3, "k_max": 8, "seed": 5}
+    assert Space(**{**plain, **change}).fingerprint() != SPACE.fingerprint()  # type: ignore[arg-type]
+    assert Space(**plain).fingerprint() == SPACE.fingerprint()  # type: ignore[arg-type]
+
+
+def test_first_recipes_keep_to_what_is_asked() -> None:
+    """No number of segments beyond the interval, no algorithm that was not asked for."""
+    narrow = Space("cc_general", 4, 5, 0, algorithms=("k_means", "hdbscan"))
+    assert {p["algorithm"] for p in narrow.first()} == {"k_means", "hdbscan"}
+    assert {p.get("n_clusters", 4) for p in narrow.first()} == {4, 5}
+
+
+def test_often_zero_tables_get_treatments_that_look_past_zeros() -> None:
+    """Two parts, light columns and components are tried early, elsewhere they are not."""
+    often = Space("cc_general", 3, 8, 5, often_zero=True)
+    zeros = {p["zeros"] for p in often.first()}
+    assert zeros == {"plain", "two_part", "light"}
+    assert "zeros" not in SPACE.first()[0]
+
+
+def test_mixed_tables_get_two_treatments_and_a_weight() -> None:
+    """Factor analysis and lighter categories are tried early; tables of numbers have neither."""
+    mixed = Space("embedded_people", 3, 8, 5, mixed=True)
+    specs = [mixed.spec_of(parameters).preprocessing for parameters in mixed.first()]
+    assert {spec.categories for spec in specs} == {"one_hot", "famd"}
+    assert {spec.category_weight for spec in specs} == {0.5, 1.0}
+    assert "category_weight" not in SPACE.first()[0]
+    first = mixed.spec_of(mixed.first()[0])
+    assert all(mixed.spec_of(near).schema == "embedded_people" for near in mixed.near(first, 4))
+    sampled = {spec.preprocessing.category_weight for spec in proposals(50)}
+    assert all(0.3 <= weight <= 1.5 for weight in sampled)
+    assert len(sampled) > 40
+
+
+def test_neighbours_are_a_step_away() -> None:
+    """A segment more or less in the same recipe, then other families with as many."""
+    often = Space("cc_general", 3, 8, 5, often_zero=True)
+    parameters = {**often.first()[0], "reduction": "pca", "variance": 0.9, "n_clusters": 8}
+    spec = often.spec_of({**parameters, "algorithm": "k_means"})
+    near = [often.spec_of(p) for p in often.near(spec, 8)]
+    assert near[0].hyperparameters["n_clusters"] == 7
+    assert near[0].preprocessing == spec.preprocessing
+    assert {s.hyperparameters["n_clusters"] for s in near[1:]} == {8}
+    assert "hdbscan" not in {s.clusterer for s in near}

@@ -1,0 +1,384 @@
+"""A search runs, is interrupted, goes on, ends; MLflow holds every trial of it."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from threading import Barrier
+
+import mlflow
+import numpy as np
+import optuna
+import pytest
+from click.testing import CliRunner
+from mlflow import MlflowClient
+from mlflow.entities import Run
+
+from experiments import promote
+from experiments.benchmark.__main__ import main as benchmark
+from experiments.registry import promotion
+from experiments.registry.promotion_log import version_of
+from experiments.search.candidates import Candidate, as_text
+from experiments.search.fidelity import Ladder, Rung
+from experiments.search.proposals import Plan
+from experiments.search.search_space import Space
+from experiments.search.workflow import describe_data, main, refitted, run
+from experiments.study.study import (
+    PLACE,
+    default_storage,
+    open_storage,
+    open_study,
+    optimise,
+    settled,
+)
+from experiments.study.worker_pool import JudgingError
+from experiments.tracking.parent_run import open_experiment, open_parent
+from experiments.tracking.tracker import Tracker
+from segmentation.clustering.segmenter import Segmenter
+from segmentation.clustering.spec import Preprocessing, SegmenterSpec
+from segmentation.data.readers import load_customers
+from segmentation.data.synthetic import generate
+from segmentation.evaluation.result import Guards
+from segmentation.schema import load_schema
+from tests.experiments.conftest import OPTIONS
+
+SPACE = Space("cc_general", 3, 5, 0)
+ROOT = Path(__file__).resolve().parents[3]
+
+
+def trials_of(experiment: str) -> list[tuple[dict[str, object], float | None]]:
+    storage = open_storage(default_storage(os.environ["MLFLOW_TRACKING_URI"]))
+    (name,) = [n for n in optuna.get_all_study_names(storage) if n.startswith(f"{experiment}-")]
+    trials = settled(optuna.load_study(study_name=name, storage=storage))
+    return [(t.params, t.value) for t in sorted(trials, key=lambda t: t.user_attrs[PLACE])]
+
+
+def runs_of(client: MlflowClient, experiment: str) -> tuple[list[Run], list[Run]]:
+    """Return parents and nested runs."""
+    found = client.get_experiment_by_name(experiment)
+    assert found is not None
+    runs = client.search_runs([found.experiment_id])
+    nested = [r for r in runs if "mlflow.parentRunId" in r.data.tags]
+    return [r for r in runs if r not in nested], nested
+
+
+@pytest.fixture(scope="module")
+def undisturbed(workplace: Path) -> str:
+    """Return the experiment of a search that ran through."""
+    assert run(replace(OPTIONS, experiment_name="whole", model_name="whole")) == 0
+    return "whole"
+
+
+def test_every_trial_is_one_finished_run(undisturbed: str, client: MlflowClient) -> None:
+    """One parent, six nested; parameters, metrics, verdict and data set on each."""
+    parents, nested = runs_of(client, undisturbed)
+    assert (len(parents), len(nested)) == (1, 6)
+    for found in nested:
+        assert found.info.status == "FINISHED"
+        assert found.data.params["algorithm"]
+        assert found.data.metrics["score"] >= 0
+        assert found.data.tags["feasible"] in {"yes", "no"}
+        dataset = found.inputs.dataset_inputs[0].dataset
+        assert dataset.digest
+        assert "embedded:600" in dataset.source
+        assert json.loads(dataset.profile)["num_rows"] == 600
+    assert parents[0].data.metrics["trials"] == 6
+    assert parents[0].data.metrics["score"] > 1
+
+
+def test_every_metric_is_explained(undisturbed: str, client: MlflowClient) -> None:
+    """The table in the room's README names every metric that a run holds, and no other."""
+    text = (ROOT / "experiments" / "README.md").read_text(encoding="utf-8")
+    rows = [line.split("|")[1] for line in text.splitlines() if line.startswith("| `")]
+    named = {name for row in rows for name in re.findall(r"`(\w+)`", row)}
+    parents, nested = runs_of(client, undisturbed)
+    logged = {name for found in [*parents, *nested] for name in found.data.metrics}
+    by_column = ("explained_", "sensitive_")
+    assert all(f"`{start}<column>`" in text for start in by_column)
+    assert {name for name in logged if not name.startswith(by_column)} <= named
+    assert {name for name in named if name.startswith("seconds")} <= logged
+
+
+def test_costs_of_tracking_are_reprinted(undisturbed: str) -> None:
+    """The benchmark reads judging, drawing and logging back from the runs."""
+    result = CliRunner().invoke(benchmark, ["tracking", "--experiment-name", undisturbed])
+    assert result.exit_code == 0, result.output
+    assert "6 trials of whole" in result.output
+    assert re.search(r"MLflow calls +0\.\d+ s", result.output)
+    missing = CliRunner().invoke(benchmark, ["tracking", "--experiment-name", "none"])
+    assert missing.exit_code == 2
+
+
+def test_the_recipe_in_a_run_refits_bit_for_bit(undisturbed: str, client: MlflowClient) -> None:
+    """spec.json and the data give the registered model's assignment again, exactly."""
+    version = client.get_model_version_by_alias("whole", "champion")
+    trial = client.get_run(version.tags["trial_run"])
+    spec = SegmenterSpec.from_json(
+        mlflow.artifacts.load_text(f"{trial.info.artifact_uri}/spec.json")
+    )
+    schema = load_schema("cc_general")
+    customers = load_customers("embedded:600", schema).customers
+    again = Segmenter(spec, schema).fit(customers).assignment_
+    served = mlflow.pyfunc.load_model("models:/whole@champion").predict(customers)
+    assert np.array_equal(again.segment + 1, served["segment"].to_numpy())
+    assert np.array_equal(again.runner_up + 1, served["runner_up"].to_numpy())
+
+
+def test_a_continued_study_equals_an_undisturbed_one(
+    undisturbed: str, client: MlflowClient, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Three trials, then the same command for six: the same trials with the same values."""
+    options = replace(OPTIONS, experiment_name="parts", model_name="parts")
+    assert run(replace(options, n_trials=3)) == 0
+    capsys.readouterr()
+    assert run(options) == 0
+    assert "continues: 3 of 6 trials are done" in capsys.readouterr().err
+    assert trials_of("parts") == trials_of(undisturbed)
+    parents, nested = runs_of(client, "parts")
+    assert (len(parents), len(nested)) == (1, 6)
+
+
+def test_a_finished_study_says_so_and_registers_nothing_twice(
+    undisturbed: str, client: MlflowClient, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The same command again changes nothing and tells how to go on."""
+    assert run(replace(OPTIONS, experiment_name="whole", model_name="whole")) == 0
+    said = capsys.readouterr()
+    assert "is finished: 6 of 6 trials" in said.err
+    assert "whole version 1" in said.out
+    assert len(client.search_model_versions("name = 'whole'")) == 1
+    assert len(runs_of(client, undisturbed)[1]) == 6
+
+
+def test_another_rung_is_one_command(
+    workplace: Path, client: MlflowClient, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`k` registers another rung of the same study; `promote --k` registers and promotes one."""
+    options = replace(OPTIONS, experiment_name="rungs", model_name="rungs", n_trials=12)
+    assert run(options) == 0
+    pick = client.get_model_version_by_alias("rungs", "champion").tags["segments"]
+    other = {"3": 4, "4": 3, "5": 3}[pick]
+    capsys.readouterr()
+    assert run(replace(options, k=other)) == 0
+    assert f"{other} segments: as asked; the search itself would pick {pick}" in (
+        capsys.readouterr().out
+    )
+    again = CliRunner().invoke(promote.main, ["--model-name", "rungs", "--k", str(other)])
+    assert again.exit_code == 0, again.output
+    assert "rungs@champion: version 1 -> version 2" in again.output
+    assert len(client.search_model_versions("name = 'rungs'")) == 2
+    missing = CliRunner().invoke(promote.main, ["--model-name", "rungs", "--k", "9"])
+    assert missing.exit_code == 2
+    assert "k=9 is not between k_min=3 and k_max=5" in missing.output
+    parents, nested = runs_of(client, "rungs")
+    assert (len(parents), len(nested)) == (1, 12)
+
+
+def test_a_table_without_groups_is_called_so(
+    workplace: Path, tmp_path: Path, client: MlflowClient, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Columns permuted: the console, the study's run and the card warn, in so many words."""
+    customers = generate(600)
+    rng = np.random.default_rng(0)
+    for name in customers.columns.drop("CUST_ID"):
+        customers[name] = rng.permutation(customers[name].to_numpy())
+    customers.to_csv(tmp_path / "permuted.csv", index=False)
+    options = replace(OPTIONS, data=str(tmp_path / "permuted.csv"), n_trials=8)
+    status = run(replace(options, experiment_name="noise", model_name="noise"))
+    assert "No structure: these data look like one cloud" in capsys.readouterr().out
+    (parent,), _ = runs_of(client, "noise")
+    assert parent.data.tags["structure"] == "no"
+    assert "No structure" in parent.data.tags["mlflow.note.content"]
+    if status == 0:
+        version = client.get_model_version_by_alias("noise", "champion")
+        assert version.tags["structure"] == "no"
+        assert "**Warning.** No structure" in version.description
+
+
+def test_another_seed_is_another_study(workplace: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Studies of different seeds, or asked for anew, never share trials."""
+    options = replace(OPTIONS, experiment_name="seeds", model_name="seeds", n_trials=1)
+    names = []
+    for change in ({}, {"seed": 1}, {"new_study": True}):
+        run(replace(options, **change))
+        names.append(capsys.readouterr().err.split()[1])
+        assert names[-1].startswith("seeds-")
+    assert len(set(names)) == 3
+
+
+def test_a_killed_search_goes_on_as_if_nothing_had_happened(
+    undisturbed: str, client: MlflowClient, workplace: Path
+) -> None:
+    """After kill -9 in the middle: nothing lost, nothing doubled, nothing left running."""
+    options = {"experiment-name": "killed", "model-name": "killed", "n-trials": 6}
+    options |= {"data": "embedded:600", "k-max": 5, "n-jobs": 2}
+    flags = [text for name, value in options.items() for text in (f"--{name}", str(value))]
+    command = [sys.executable, "-m", "experiments.search", *flags]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    process = subprocess.Popen(
+        command, cwd=workplace, env=environment, stderr=subprocess.PIPE, text=True
+    )
+    assert process.stderr is not None
+    for line in process.stderr:
+        if line.startswith("trial   2"):
+            break
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    process.stderr.close()
+    again = subprocess.run(
+        command, cwd=workplace, env=environment, capture_output=True, text=True, check=False
+    )
+    assert again.returncode == 0, again.stderr
+    assert trials_of("killed") == trials_of(undisturbed)
+    parents, nested = runs_of(client, "killed")
+    statuses = [found.info.status for found in [*parents, *nested]]
+    assert "RUNNING" not in statuses
+    assert statuses.count("FINISHED") == 7
+
+
+def test_a_search_killed_right_after_its_run_was_made_finds_it_again(workplace: Path) -> None:
+    """The next start goes on in the same run; none without a study is left running."""
+
+    class Killed(BaseException):
+        pass
+
+    class DiesNext(MlflowClient):
+        def log_batch(self, *_: object, **__: object) -> None:
+            raise Killed
+
+    client = MlflowClient()
+    experiment = client.create_experiment("killed at the start")
+    with pytest.raises(Killed):
+        open_parent(DiesNext(), experiment, "study-1", {"seed": 0})
+    run_id = open_parent(client, experiment, "study-1", {"seed": 0})
+    assert [found.info.run_id for found in client.search_runs([experiment])] == [run_id]
+    assert client.get_run(run_id).data.params == {"seed": "0"}
+
+
+def test_studies_of_the_same_data_start_at_once(workplace: Path) -> None:
+    """In an experiment that none of them finds: they end in the same one, with the same data."""
+    client, many = MlflowClient(), 6
+    dataset, _ = describe_data(generate(50), "together")
+
+    def start(name: str, together: Barrier) -> tuple[str, str]:
+        together.wait()
+        experiment = open_experiment(client, name)
+        tracker = Tracker(client, experiment, "", dataset)
+        run_id = client.create_run(experiment).info.run_id
+        together.wait()
+        tracker.inputs(run_id)
+        (known,) = client.get_run(run_id).inputs.dataset_inputs
+        return experiment, known.dataset.digest
+
+    for name in ("one", "two", "three"):
+        together = Barrier(many, timeout=20)
+        with ThreadPoolExecutor(many) as pool:
+            started = set(pool.map(partial(start, together=together), [name] * many))
+        assert len(started) == 1
+
+
+@pytest.mark.parametrize("moved", [False, True])
+def test_a_fit_on_everybody_that_moves_away_is_given_up(moved: bool) -> None:
+    """What is registered agrees with what was judged; else it is the very fit that was judged."""
+    schema, everybody = load_schema("cc_general"), generate(900, seed=3)
+    ladder = Ladder(everybody, schema, Guards(), 0, (Rung(200, 10), Rung(300, 10)))
+    spec = SegmenterSpec("cc_general", Preprocessing(), "k_means", {"n_clusters": 4}, seed=0)
+    judged = ladder.judge_of(ladder.rungs[1]).judge(spec)
+    other = np.random.default_rng(0).integers(0, 4, 300) if moved else judged.segment
+    candidate = Candidate(0, spec, judged.evaluation, as_text(other), rung=1)
+    segmenter = refitted(candidate, everybody, schema, ladder)
+    found = segmenter.assignment_.segment
+    assert ("Learned from the 300 customers" in "".join(segmenter.notes_)) == moved
+    whole = Segmenter(spec, schema).fit(everybody).assignment_.segment
+    assert np.array_equal(found, whole) != moved
+    assert np.array_equal(found[ladder.positions(1)], judged.segment) or not moved
+    assert len(found) == len(everybody)
+
+
+def test_a_crashing_trial_fails_alone(workplace: Path) -> None:
+    """Its error is kept, and the study goes on to the number asked for."""
+
+    def objective(trial: optuna.Trial) -> float:
+        SPACE.propose(trial)
+        if trial.number == 1:
+            raise JudgingError("MemoryError: 100 GB")
+        return 1.0
+
+    study = open_study(None, "memory")
+    optimise(study, objective, Plan(SPACE), n_trials=4)
+    states = [trial.state.name for trial in study.trials]
+    assert states == ["COMPLETE", "FAIL", "COMPLETE", "COMPLETE"]
+    assert study.trials[1].user_attrs["error"] == "MemoryError: 100 GB"
+
+
+def test_time_limits_stop_between_trials(workplace: Path) -> None:
+    """A limit already over runs no trial; the exit code says that nothing was found."""
+    options = replace(OPTIONS, experiment_name="late", model_name="late", timeout=1e-6)
+    start = time.monotonic()
+    assert run(options) == 1
+    assert time.monotonic() - start < 20
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--n-trials", "abc"], "'--n-trials': 'abc' is not a valid integer"),
+        (["--n-trials", "0"], "0 is not in the range x>=1"),
+        (["--k-min", "8", "--k-max", "4"], "k_min=8 is above k_max=4"),
+        (["--k", "12"], "k=12 is not between k_min=3 and k_max=10"),
+        (["--algorithms", "kmeans"], "kmeans is unknown; expected some of k_means"),
+        (["--schema", "nope"], "schema 'nope' is unknown: use one of bank_churners"),
+        (["--data", "nope.csv"], "expected an existing file"),
+        (["--data", "embedded:x"], "embedded:<rows>"),
+    ],
+)
+def test_a_wrong_parameter_is_named(workplace: Path, arguments: list[str], message: str) -> None:
+    """Exit code 2, the parameter, what was found and what was expected; no trace."""
+    result = CliRunner().invoke(main, arguments)
+    assert result.exit_code == 2
+    assert message in result.output
+    assert "Traceback" not in result.output
+
+
+def test_an_empty_model_made_by_hand_is_used(workplace: Path, client: MlflowClient) -> None:
+    """Its first version is the champion, with a record; what somebody wrote of it stays."""
+    client.create_registered_model("made-by-hand", {"owner": "marketing"}, "Ours.")
+    assert run(replace(OPTIONS, experiment_name="by hand", model_name="made-by-hand")) == 0
+    about = client.get_registered_model("made-by-hand")
+    assert (about.description, about.tags["owner"]) == ("Ours.", "marketing")
+    (move,) = promotion.history("made-by-hand")
+    assert (move.kind, move.to_version) == ("register", "1")
+    assert version_of(client, "made-by-hand", "champion") == "1"
+
+
+def test_a_model_of_somebody_else_is_refused_at_the_start(
+    workplace: Path, client: MlflowClient
+) -> None:
+    """It has versions that are not of this project: exit code 2 before a trial, and a remedy."""
+    client.create_registered_model("foreign")
+    client.create_model_version("foreign", str(workplace))
+    result = CliRunner().invoke(
+        main, ["--data", "embedded:600", "--experiment-name", "foreign", "--model-name", "foreign"]
+    )
+    assert result.exit_code == 2
+    assert "error: the registered model 'foreign' was not made by this project" in result.output
+    assert "under another model_name" in result.output
+    assert client.get_experiment_by_name("foreign") is None
+    assert len(client.search_model_versions("name = 'foreign'")) == 1
+
+
+def test_no_customer_reaches_the_store(undisturbed: str, workplace: Path) -> None:
+    """No identifier in any file below the store: not in databases, artifacts or models."""
+    identifiers = [name.encode() for name in generate(600)["CUST_ID"]][::50]
+    files = [path for path in workplace.rglob("*") if path.is_file()]
+    assert len(files) > 30
+    for path in files:
+        content = path.read_bytes()
+        assert not [i for i in identifiers if i in content], path

@@ -1,0 +1,64 @@
+"""Databases appear whole or not at all, and keep a log that survives a crash."""
+
+import sqlite3
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from experiments.study.databases import create_whole, sqlite_path
+
+
+def create(path: Path) -> None:
+    connection = sqlite3.connect(path)
+    connection.execute("create table t (x)")
+    connection.commit()
+    connection.close()
+
+
+def tables(path: Path) -> list[str]:
+    connection = sqlite3.connect(path)
+    found = connection.execute("select name from sqlite_master").fetchall()
+    connection.close()
+    return [name for (name,) in found]
+
+
+def test_a_database_is_made_once_with_write_ahead_logging(tmp_path: Path) -> None:
+    """The second call leaves it alone; no draft is left behind."""
+    path = tmp_path / "deep" / "store.db"
+    create_whole(path, create)
+    create_whole(path, lambda draft: pytest.fail(f"made again: {draft}"))
+    connection = sqlite3.connect(path)
+    assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    connection.close()
+    assert tables(path) == ["t"]
+    assert not list(path.parent.glob(".creating-*"))
+
+
+def test_a_failure_while_making_leaves_nothing(tmp_path: Path) -> None:
+    """Half a database never gets the name."""
+
+    def fail(draft: Path) -> None:
+        create(draft)
+        raise OSError("disk full")
+
+    with pytest.raises(OSError, match="disk full"):
+        create_whole(tmp_path / "store.db", fail)
+    assert not list(tmp_path.iterdir())
+
+
+def test_many_may_make_it_at_once(tmp_path: Path) -> None:
+    """One wins, the others use its database."""
+    path = tmp_path / "store.db"
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda _: create_whole(path, create), range(16)))
+    assert tables(path) == ["t"]
+
+
+@pytest.mark.parametrize(
+    ("uri", "path"),
+    [("sqlite:///a.db", Path("a.db")), ("sqlite:////x/a.db", Path("/x/a.db")), ("http://h", None)],
+)
+def test_only_sqlite_has_a_file(uri: str, path: Path | None) -> None:
+    """Remote stores are left alone."""
+    assert sqlite_path(uri) == path

@@ -1,0 +1,86 @@
+"""Worker processes judge as this process does."""
+
+import socket
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from threading import Barrier
+
+import joblib
+import numpy as np
+import pytest
+from optuna.storages import RDBStorage
+from optuna.trial import TrialState
+
+from experiments.search.fidelity import Ladder, Rung
+from experiments.study.study import WORKER, fail_interrupted, open_study
+from experiments.study.worker_pool import JudgingError, Workers, _load, outcome
+from segmentation.evaluation.evaluator import Judge
+from segmentation.evaluation.result import Guards
+from segmentation.reports.figures import FIGURES
+from tests.segmentation.planted import SCHEMA, planted, spec
+
+SPECS = [spec(n_clusters=4), spec("gaussian_full", "gaussian", n_clusters=3)]
+
+
+def judge(rows: int = 300) -> Judge:
+    ladder = Ladder(planted(rows)[0], SCHEMA, Guards(2, 6), 0, (Rung(rows, 9), Rung(rows, 9)))
+    return ladder.judge_of(ladder.rungs[0])
+
+
+@pytest.fixture(scope="module")
+def workers() -> Workers:
+    """Return two processes."""
+    with Workers(2) as processes:
+        yield processes
+
+
+def test_processes_find_what_this_process_finds(workers: Workers) -> None:
+    """The same numbers and partition, bit for bit, and pictures where asked for."""
+    here = judge()
+    for recipe in SPECS:
+        there = workers.judge(here, recipe, draw=tuple(FIGURES))
+        mine = outcome(here, recipe)
+        assert there.evaluation.metrics() == pytest.approx(mine.evaluation.metrics(), nan_ok=True)
+        assert there.partition == mine.partition
+        assert not mine.pictures
+        assert list(there.pictures) == list(FIGURES)
+        assert all(picture.startswith(b"\x89PNG") for picture in there.pictures.values())
+    both = list(workers.judge_all(here, SPECS))
+    assert [b.partition for b in both] == [outcome(here, s).partition for s in SPECS]
+
+
+def test_errors_come_back(workers: Workers) -> None:
+    """What judging raises is told here, and is an outcome among many; the process lives on."""
+    few = judge(8)
+    with pytest.raises(JudgingError, match="DataError: (.|\n)*at least 12 customers"):
+        workers.judge(few, spec(n_clusters=12))
+    (refused,) = workers.judge_all(judge(4_200), [spec("spectral", "neighbours", n_clusters=3)])
+    assert isinstance(refused, JudgingError)
+    assert "TooLargeError" in str(refused)
+
+
+def test_processes_share_what_they_judge_on(tmp_path: Path) -> None:
+    """Arrays are pages of one file: none is copied for a process, and none can be changed."""
+    file = tmp_path / "0.judge"
+    joblib.dump(judge(), file)
+    opened = _load(file)
+    for array in (opened.matrix, opened.table.coordinates, opened.table.ranks):
+        assert isinstance(array, np.memmap)
+        assert not array.flags.writeable
+
+
+def test_many_may_find_the_same_worker_dead(tmp_path: Path) -> None:
+    """Each fails its trials, whoever is first; nobody ends because of another."""
+    storage = RDBStorage(f"sqlite:///{tmp_path / 'optuna.db'}")
+    study = open_study(storage, "dead")
+    for _ in range(6):
+        study.ask().set_user_attr(WORKER, f"{socket.gethostname()}:999999999")
+    begin = Barrier(4)
+
+    def clear(_: int) -> None:
+        begin.wait()
+        fail_interrupted(study)
+
+    with ThreadPoolExecutor(4) as threads:
+        list(threads.map(clear, range(4)))
+    assert {trial.state for trial in study.trials} == {TrialState.FAIL}

@@ -1,0 +1,200 @@
+"""Assignment rules: what they answer, how sure they are, and that nothing else matters."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from sklearn.cluster import Birch, KMeans
+from sklearn.mixture import GaussianMixture
+
+from segmentation.clustering.assignment_rules import learn_rule, rule_from_arrays
+from segmentation.clustering.assignment_rules.gaussian import GaussianRule
+from segmentation.clustering.assignment_rules.neighbours import NeighboursRule
+from segmentation.clustering.assignment_rules.prototype import PrototypeRule
+from segmentation.clustering.assignment_rules.rule import best_two
+from segmentation.clustering.assignment_rules.table import RULES
+from segmentation.clustering.microaggregation import labelled_local_means, local_means
+from segmentation.clustering.spec import RULES as SPEC_RULES
+from segmentation.preprocessing.rowwise import matmul, row_sums
+
+LINE = np.array([[0.0], [4.0], [10.0]])
+
+
+def points(rows: int = 300, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """Return three overlapping groups in five dimensions and their labels."""
+    rng = np.random.default_rng(seed)
+    labels = rng.integers(0, 3, rows)
+    return rng.normal(size=(rows, 5)) + 2.0 * labels[:, None], labels.astype(np.int64)
+
+
+def fitted_rules() -> list:
+    """Return one rule of every kind, learned from the same points."""
+    features, labels = points()
+    mixtures = [
+        GaussianMixture(3, covariance_type=kind, random_state=0).fit(features)
+        for kind in ("full", "tied", "diag")
+    ]
+    return [
+        learn_rule("prototype", KMeans(3, random_state=0).fit(features), features, labels),
+        learn_rule("prototype", Birch(n_clusters=3).fit(features), features, labels),
+        learn_rule("neighbours", None, features, labels),
+        *(learn_rule("gaussian", mix, features, mix.predict(features)) for mix in mixtures),
+    ]
+
+
+def test_rules_of_the_table_are_the_rules_of_the_spec() -> None:
+    """A spec may name every rule there is, and no other."""
+    assert set(RULES) == set(SPEC_RULES)
+
+
+def test_prototype_confidence_is_the_share_of_the_other_distance() -> None:
+    """On a line: 1 on a prototype, one half in the middle, d2 / (d1 + d2) between."""
+    rule = PrototypeRule(LINE, np.array([0, 1, 2]))
+    answer = rule.assign(np.array([[0.0], [1.0], [2.0], [9.0]]))
+    assert answer.segment.tolist() == [0, 0, 0, 2]
+    assert answer.runner_up.tolist() == [1, 1, 1, 1]
+    assert np.allclose(answer.confidence, [1.0, 0.75, 0.5, 5 / 6])
+
+
+def test_prototypes_of_one_segment_do_not_compete() -> None:
+    """The runner-up is the nearest other segment, not the second prototype of the same."""
+    rule = PrototypeRule(LINE, np.array([0, 0, 1]))
+    answer = rule.assign(np.array([[1.0]]))
+    assert (answer.segment[0], answer.runner_up[0]) == (0, 1)
+    assert answer.confidence[0] == pytest.approx(0.9)
+
+
+def test_gaussian_agrees_with_scikit_learn() -> None:
+    """Posterior and assignment equal the mixture's own, for every covariance type."""
+    features, _ = points()
+    for kind in ("full", "tied", "diag"):
+        mixture = GaussianMixture(3, covariance_type=kind, random_state=0).fit(features)
+        rule = GaussianRule.learn(mixture, features, mixture.predict(features))
+        answer = rule.assign(features)
+        assert np.array_equal(answer.segment, mixture.predict(features))
+        assert np.allclose(answer.confidence, mixture.predict_proba(features).max(axis=1))
+
+
+def test_gaussian_far_from_everything_is_still_finite() -> None:
+    """A thousand standard deviations away the posterior neither overflows nor vanishes."""
+    for rule in fitted_rules():
+        answer = rule.assign(np.full((1, 5), 1e6))
+        assert 0 <= answer.confidence[0] <= 1
+
+
+def test_neighbours_vote_and_name_the_nearer_other_segment() -> None:
+    """A unanimous vote is sure; the runner-up is then the segment with the nearest mean."""
+    places = np.concatenate([np.linspace(c, c + 1, 10) for c in (0.0, 5.0, 20.0)])[:, None]
+    rule = NeighboursRule(places, np.repeat(np.arange(3), 10))
+    answer = rule.assign(np.array([[0.5], [19.0], [3.0]]))
+    assert answer.segment.tolist()[:2] == [0, 2]
+    assert answer.runner_up.tolist()[:2] == [1, 1]
+    assert answer.confidence.tolist()[:2] == [1.0, 1.0]
+
+
+def test_neighbours_confidence_is_the_share_of_votes() -> None:
+    """Three equally far voters against two give three fifths."""
+    ring = np.exp(2j * np.pi * np.arange(5) / 5)
+    rule = NeighboursRule(np.column_stack([ring.real, ring.imag]), np.array([0, 0, 0, 1, 1]))
+    answer = rule.assign(np.zeros((1, 2)))
+    assert answer.segment[0] == 0
+    assert answer.confidence[0] == pytest.approx(0.6)
+
+
+def test_neighbours_are_surer_inside_than_at_the_border() -> None:
+    """Five neighbours of one mind at a border are still less sure than in the interior."""
+    places = np.linspace(0, 1, 300)[:, None]
+    rule = NeighboursRule(places, (places[:, 0] > 0.5).astype(np.int64))
+    answer = rule.assign(np.array([[0.1], [0.485], [0.5]]))
+    assert answer.segment.tolist()[:2] == [0, 0]
+    assert answer.confidence[0] == 1.0 > answer.confidence[1] > answer.confidence[2]
+
+
+def test_no_kept_point_is_a_customer() -> None:
+    """What rules keep are averages of five: no training row is found among them."""
+    features, _ = points()
+    for rule in fitted_rules():
+        for kept in rule.to_arrays().values():
+            if kept.shape[-1:] == (5,):
+                same = (kept.reshape(-1, 1, 5) == features).all(axis=2)
+                assert not same.any()
+
+
+def test_averages_keep_to_their_label_and_number() -> None:
+    """Each label gives its share of averages, every one inside its own group."""
+    features, labels = points(600)
+    means, owner = labelled_local_means(features, labels * 1, 60)
+    assert len(means) == pytest.approx(60, abs=3)
+    for label in range(3):
+        group = features[labels == label]
+        inside = (means[owner == label] >= group.min(axis=0)).all()
+        assert inside
+    assert len(local_means(features[:3])) == 3
+
+
+@pytest.mark.parametrize("index", range(6))
+def test_a_row_alone_is_answered_as_in_a_batch(index) -> None:
+    """Bit for bit the same segment, runner-up and confidence, for every rule."""
+    rule = fitted_rules()[index]
+    features, _ = points(97, seed=1)
+    batch = rule.assign(features)
+    for i, row in enumerate(features):
+        alone = rule.assign(row[None])
+        assert alone.segment[0] == batch.segment[i]
+        assert alone.runner_up[0] == batch.runner_up[i]
+        assert alone.confidence[0] == batch.confidence[i]
+
+
+@pytest.mark.parametrize("index", range(6))
+def test_saved_arrays_give_the_same_rule(index) -> None:
+    """A rule rebuilt from its arrays answers bit for bit the same."""
+    rule = fitted_rules()[index]
+    again = rule_from_arrays(rule.name, rule.to_arrays())
+    features, _ = points(50, seed=2)
+    assert np.array_equal(again.assign(features).confidence, rule.assign(features).confidence)
+
+
+@pytest.mark.parametrize("index", range(6))
+def test_renumbering_permutes_the_answer(index) -> None:
+    """Cluster i of the renumbered rule is cluster order[i] of the first."""
+    rule = fitted_rules()[index]
+    order = np.array([2, 0, 1])
+    features, _ = points(50, seed=3)
+    before, after = rule.assign(features), rule.renumbered(order).assign(features)
+    assert np.array_equal(order[after.segment], before.segment)
+    assert np.array_equal(order[after.runner_up], before.runner_up)
+    assert np.allclose(after.confidence, before.confidence)
+
+
+@pytest.mark.parametrize("index", range(6))
+def test_a_cluster_can_be_dropped(index) -> None:
+    """After dropping a cluster nobody is assigned to it."""
+    rule = fitted_rules()[index].renumbered(np.array([2, 1]))
+    features, _ = points(50, seed=4)
+    assert rule.n_segments == 2
+    assert set(rule.assign(features).segment) <= {0, 1}
+
+
+def test_one_segment_is_beyond_doubt() -> None:
+    """With a single cluster the runner-up is the segment itself, and confidence is 1."""
+    features, _ = points(20)
+    for name in ("prototype", "neighbours"):
+        answer = learn_rule(name, None, features, np.zeros(20, dtype=np.int64)).assign(features)
+        assert not answer.runner_up.any()
+        assert (answer.confidence == 1).all()
+
+
+def test_best_two_breaks_ties_downwards_and_never_repeats_the_winner() -> None:
+    """Equal scores go to the lower column, even where all the others are minus infinity."""
+    scores = np.array([[1.0, 1.0, 1.0], [0.0, -np.inf, -np.inf], [-np.inf, -np.inf, 0.0]])
+    first, second = best_two(scores)
+    assert first.tolist() == [0, 0, 2]
+    assert second.tolist() == [1, 1, 0]
+
+
+def test_rowwise_products_are_products() -> None:
+    """The fixed-order product and sum agree with numpy's to rounding."""
+    rng = np.random.default_rng(5)
+    left, right = rng.normal(size=(5000, 7)), rng.normal(size=(7, 3))
+    assert np.allclose(matmul(left, right), left @ right)
+    assert np.allclose(row_sums(left), left.sum(axis=1))

@@ -1,0 +1,160 @@
+"""Validation lists every failure at once, by row, and never shows an identifier."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from segmentation.data.synthetic import generate
+from segmentation.data.validation import validate
+from segmentation.errors import DataError
+from segmentation.schema import load_schema
+
+SCHEMA = load_schema("cc_general")
+TABLE = generate(60, seed=3)
+NAMES = SCHEMA.column_names
+
+
+def problems_of(frame: pd.DataFrame, *, to_train: bool = False) -> list[tuple[str | None, str]]:
+    with pytest.raises(DataError) as caught:
+        validate(frame, SCHEMA, to_train=to_train)
+    return [(problem.column, problem.check) for problem in caught.value.problems]
+
+
+def test_a_good_table_becomes_customers() -> None:
+    """Float features in schema order, indexed by customer, no warnings."""
+    found = validate(TABLE, SCHEMA)
+    assert tuple(found.customers.columns) == NAMES
+    assert found.customers.index.name == "CUST_ID"
+    assert set(found.customers.dtypes) == {np.dtype("float64")}
+    assert found.warnings == ()
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.permutations(list(TABLE.columns)))
+def test_the_order_of_columns_does_not_matter(order: list[str]) -> None:
+    """Any permutation validates to the same customers."""
+    expected = validate(TABLE, SCHEMA).customers
+    pd.testing.assert_frame_equal(validate(TABLE[order], SCHEMA).customers, expected)
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.dictionaries(
+        st.tuples(st.sampled_from(NAMES), st.integers(0, len(TABLE) - 1)),
+        st.sampled_from(["n/a?", "1,5", "--", "12 months", "€3", "1e", "0x1"]),
+        min_size=1,
+        max_size=8,
+    )
+)
+def test_bad_cells_are_found_in_exactly_their_rows(bad: dict[tuple[str, int], str]) -> None:
+    """Text in numbers is reported for those cells, all columns at once, and for no other."""
+    frame = TABLE.astype(object)
+    for (column, row), text in bad.items():
+        frame.loc[row, column] = text
+    with pytest.raises(DataError) as caught:
+        validate(frame, SCHEMA)
+    found = {(p.column, row) for p in caught.value.problems for row in p.rows}
+    assert found == set(bad)
+    assert all(len(problem.examples) <= 3 for problem in caught.value.problems)
+    assert all(problem.count == len(problem.rows) for problem in caught.value.problems)
+
+
+def test_missing_columns_are_named_together_with_a_near_miss() -> None:
+    """Two missing columns are two problems; a typo is offered as a remedy."""
+    frame = TABLE.rename(columns={"BALANCE": "BALANCES"}).drop(columns="TENURE")
+    with pytest.raises(DataError, match="Rename 'BALANCES'") as caught:
+        validate(frame, SCHEMA)
+    assert [p.column for p in caught.value.problems] == ["BALANCE", "TENURE"]
+
+
+def test_doubled_columns_are_refused() -> None:
+    """Which of two columns is meant cannot be guessed."""
+    frame = pd.concat([TABLE, TABLE[["PAYMENTS"]]], axis=1)
+    assert problems_of(frame) == [("PAYMENTS", "doubled_column")]
+
+
+def test_an_empty_table_is_refused() -> None:
+    """A header alone is no table."""
+    assert problems_of(TABLE.iloc[:0]) == [(None, "no_rows")]
+
+
+def test_infinities_are_refused_and_all_failures_listed() -> None:
+    """An infinite amount and a text are both in the one error."""
+    frame = TABLE.astype(object)
+    frame.loc[4, "PAYMENTS"] = float("inf")
+    frame.loc[5, "BALANCE"] = "much"
+    assert problems_of(frame) == [("BALANCE", "not_a_number"), ("PAYMENTS", "infinite")]
+
+
+def test_a_column_without_values_fails_only_training() -> None:
+    """Nothing can be learnt from it; a customer to score may well lack it."""
+    frame = TABLE.assign(MINIMUM_PAYMENTS=None)
+    assert problems_of(frame, to_train=True) == [("MINIMUM_PAYMENTS", "no_values")]
+    assert validate(frame, SCHEMA).customers["MINIMUM_PAYMENTS"].isna().all()
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "check"),
+    [
+        ("CASH_ADVANCE_FREQUENCY", 1.5, "implausible"),
+        ("BALANCE", -20.0, "implausible"),
+        ("PURCHASES", None, "missing_value"),
+    ],
+)
+def test_what_is_odd_warns_and_does_not_fail(column: str, value: float | None, check: str) -> None:
+    """Implausible and missing values are used, and said."""
+    frame = TABLE.copy()
+    frame.loc[7, column] = value
+    (warning,) = validate(frame, SCHEMA).warnings
+    assert (warning.column, warning.check, warning.rows) == (column, check, (7,))
+
+
+def test_a_nullable_column_may_be_empty_without_a_word() -> None:
+    """Missing minimum payments are how the table is."""
+    assert TABLE["MINIMUM_PAYMENTS"].isna().any()
+    assert validate(TABLE, SCHEMA).warnings == ()
+
+
+def test_unknown_columns_are_dropped_with_a_warning() -> None:
+    """The model never sees a column that the schema does not know."""
+    found = validate(TABLE.assign(AGE=40), SCHEMA)
+    assert "AGE" not in found.customers
+    assert [(w.column, w.check) for w in found.warnings] == [("AGE", "unknown_column")]
+
+
+def test_customers_without_identifier_are_numbered() -> None:
+    """The table is usable; the warning says how rows are called."""
+    found = validate(TABLE.drop(columns="CUST_ID"), SCHEMA)
+    assert list(found.customers.index[:2]) == [0, 1]
+    assert [w.check for w in found.warnings] == ["no_identifier"]
+
+
+def test_doubled_identifiers_warn_without_showing_them() -> None:
+    """Positions are given, identifiers are not."""
+    frame = TABLE.assign(CUST_ID=["secret-canary"] * 2 + list(TABLE["CUST_ID"][2:]))
+    (warning,) = validate(frame, SCHEMA).warnings
+    assert warning.rows == (0, 1)
+    assert "canary" not in str(warning)
+
+
+def test_a_problem_can_be_logged_without_values() -> None:
+    """The sentence for logs names column, check and count only."""
+    frame = TABLE.astype(object)
+    frame.loc[1, "BALANCE"] = "canary-value"
+    with pytest.raises(DataError, match="canary-value") as caught:
+        validate(frame, SCHEMA)
+    assert "canary" not in caught.value.problems[0].without_values()
+    assert "BALANCE" in caught.value.problems[0].without_values()
+
+
+@pytest.mark.data
+def test_the_public_table_is_valid(data_folder: object) -> None:
+    """8,950 customers; only the frequencies above 1 are odd."""
+    frame = pd.read_csv(f"{data_folder}/CC GENERAL.csv")
+    found = validate(frame, SCHEMA, to_train=True)
+    assert found.customers.shape == (8950, 17)
+    assert [(w.column, w.check, w.count) for w in found.warnings] == [
+        ("CASH_ADVANCE_FREQUENCY", "implausible", 8)
+    ]

@@ -1,0 +1,154 @@
+"""Planted drift is found and named; customers of the same kind raise no alarm."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from segmentation.clustering.spec import Preprocessing, SegmenterSpec
+from segmentation.data.synthetic import generate
+from segmentation.data.validation import validate
+from segmentation.evaluation.evaluator import Judge
+from segmentation.model.segmentation_model import SegmentationModel
+from segmentation.monitoring import Batch, ColumnSummary, Drift, compare_batches
+from segmentation.monitoring.drift import OK, RETRAIN, WATCH, stability_index, told
+from segmentation.monitoring.observing import observe, reference_of, with_reference
+from segmentation.preprocessing.categorical import form
+from segmentation.schema import load_schema
+
+SCHEMA = load_schema("cc_general")
+ROWS = 5_000
+
+
+@pytest.fixture(scope="module")
+def book() -> pd.DataFrame:
+    """Return the customers a model learns from, and as many again of the same kind."""
+    return validate(generate(4 * ROWS, seed=1), SCHEMA).customers
+
+
+@pytest.fixture(scope="module")
+def model(book: pd.DataFrame) -> SegmentationModel:
+    """Return a model of the first half, with its reference."""
+    people = book.iloc[: 2 * ROWS]
+    formed = form(people, SCHEMA)
+    spec = SegmenterSpec("cc_general", Preprocessing(), "k_means", {"n_clusters": 5})
+    judged = Judge(formed.customers, formed.schema).judge(spec)
+    made = SegmentationModel.build(judged.segmenter, formed.customers, judged.evaluation, 0)
+    return with_reference(made, people)
+
+
+def drift_of(model: SegmentationModel, customers: pd.DataFrame, **levels: int) -> Drift:
+    """Compare customers with those the model learnt from."""
+    reference = reference_of(model)
+    assert reference is not None
+    return compare_batches(reference, observe(model, customers, reference), levels)
+
+
+def fresh(book: pd.DataFrame, seed: int) -> pd.DataFrame:
+    """Return 5,000 customers of the same kind that the model has not seen."""
+    return book.iloc[2 * ROWS :].sample(ROWS, random_state=seed)
+
+
+def found(drift: Drift) -> set[tuple[str, str]]:
+    """Return kind and subject of every drift."""
+    return {(finding.kind, finding.subject) for finding in drift.drifted}
+
+
+def test_twenty_clean_batches_raise_at_most_one_alarm(
+    model: SegmentationModel, book: pd.DataFrame
+) -> None:
+    """Chance is corrected for: some forty comparisons, twenty times."""
+    verdicts = [drift_of(model, fresh(book, seed)).verdict for seed in range(20)]
+    assert verdicts.count(OK) >= 19, verdicts
+
+
+def test_a_scaled_column_is_named(model: SegmentationModel, book: pd.DataFrame) -> None:
+    """Payments thirty per cent larger: that column, with its medians."""
+    batch = fresh(book, 0)
+    batch["PAYMENTS"] *= 1.3
+    drift = drift_of(model, batch)
+    assert ("distribution", "PAYMENTS") in found(drift)
+    assert drift.verdict == WATCH
+    (sentence,) = [text for text in told(drift, {"PAYMENTS": "Payments"}, {}) if "Payments" in text]
+    assert "is distributed differently" in sentence
+
+
+def test_a_doubled_segment_is_named(model: SegmentationModel, book: pd.DataFrame) -> None:
+    """Twice as many of the smallest segment: that segment, with its shares."""
+    batch = fresh(book, 0)
+    answers = model.score(batch)["segment"]
+    small = answers.value_counts().index[-1]
+    members = batch[answers.to_numpy() == small]
+    others = batch[answers.to_numpy() != small].iloc[: ROWS - 2 * len(members)]
+    drift = drift_of(model, pd.concat([others, members, members]))
+    assert ("segment", str(small)) in found(drift)
+    (finding,) = [f for f in drift.drifted if f.subject == str(small)]
+    assert finding.after == pytest.approx(2 * finding.before, rel=0.15)
+
+
+def test_more_nulls_are_named(model: SegmentationModel, book: pd.DataFrame) -> None:
+    """Minimum payments missing for a tenth instead of 3.5 %: that column, by its share."""
+    batch = fresh(book, 0)
+    hidden = np.random.default_rng(0).random(ROWS) < 0.07
+    batch.loc[hidden, "MINIMUM_PAYMENTS"] = np.nan
+    drift = drift_of(model, batch)
+    assert ("missing", "MINIMUM_PAYMENTS") in found(drift)
+
+
+def test_a_new_level_is_named(model: SegmentationModel, book: pd.DataFrame) -> None:
+    """A level nobody listed is a fact: it needs no test."""
+    drift = drift_of(model, fresh(book, 0), Card=40)
+    assert ("new level", "Card") in found(drift)
+    assert drift.verdict == WATCH
+    assert told(drift, {"Card": "Card"}, {}) == [
+        "Card has levels never listed, for 0.8% of customers."
+    ]
+
+
+def test_another_population_asks_for_training(model: SegmentationModel, book: pd.DataFrame) -> None:
+    """Everybody spends ten times as much: train again."""
+    batch = fresh(book, 0)
+    batch[["PURCHASES", "PAYMENTS", "BALANCE"]] *= 10
+    drift = drift_of(model, batch)
+    assert drift.verdict == RETRAIN
+    assert drift.metrics()["verdict"] == 2
+    assert drift.metrics()["psi_PAYMENTS"] > 0.25
+
+
+def test_one_customer_can_be_compared(model: SegmentationModel, book: pd.DataFrame) -> None:
+    """Too few to say anything is no drift, and no error."""
+    assert drift_of(model, fresh(book, 0).iloc[:1]).verdict == OK
+
+
+def test_the_reference_survives_saving(model: SegmentationModel) -> None:
+    """As JSON inside the model it comes back equal."""
+    reference = reference_of(model)
+    assert reference is not None
+    assert Batch.from_dict(json.loads(json.dumps(reference.to_dict()))) == reference
+
+
+def test_the_reference_holds_no_extreme_customer(
+    model: SegmentationModel, book: pd.DataFrame
+) -> None:
+    """The largest values, which would be one person's, are not among the edges."""
+    reference = reference_of(model)
+    assert reference is not None
+    learnt = book.iloc[: 2 * ROWS]
+    for summary in reference.columns:
+        if learnt[summary.column].nunique() > 100:
+            assert max(summary.edges) < learnt[summary.column].nlargest(10).min()
+
+
+def test_the_stability_index_is_that_of_the_textbook() -> None:
+    """Two bins, .5 and .5 against .6 and .4: .1 ln 1.2 + .1 ln 1.25."""
+    index = stability_index(np.array([0.5, 0.5]), np.array([0.6, 0.4]))
+    assert index == pytest.approx(0.1 * np.log(1.2) - 0.1 * np.log(0.8))
+    assert stability_index(np.array([0.5, 0.5]), np.array([0.5, 0.5])) == 0
+
+
+def test_a_column_without_values_is_summarised() -> None:
+    """No edges, all missing."""
+    summary = ColumnSummary.of("empty", np.full(3, np.nan))
+    assert (summary.known, summary.missing_share, summary.edges) == (0, 1.0, ())
+    assert np.isnan(summary.median)

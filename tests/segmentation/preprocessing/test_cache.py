@@ -1,0 +1,57 @@
+"""Preprocessing that is fitted once gives what fitting it every time gives."""
+
+from dataclasses import asdict
+
+import numpy as np
+import pytest
+
+from segmentation.clustering.segmenter import Segmenter
+from segmentation.clustering.spec import Preprocessing, SegmenterSpec
+from segmentation.evaluation.evaluator import Judge
+from segmentation.evaluation.metrics import random_halves
+from segmentation.preprocessing.cache import KEPT, Preparations, Prepared
+from segmentation.preprocessing.columns import customer_matrix
+from tests.segmentation.planted import SCHEMA, planted, spec
+
+ISOLATED = Preprocessing(outliers="isolate", skew="log1p")
+
+
+def without_seconds(judge: Judge, recipe: SegmenterSpec) -> dict[str, object]:
+    return {k: v for k, v in asdict(judge.judge(recipe).evaluation).items() if k != "seconds"}
+
+
+@pytest.mark.parametrize("preprocessing", [Preprocessing(), ISOLATED], ids=["plain", "isolate"])
+def test_a_judgement_does_not_depend_on_those_before(preprocessing: Preprocessing) -> None:
+    """After another recipe with the same preprocessing all numbers are those of a fresh judge."""
+    customers, _ = planted(300)
+    wanted = spec("genie", "neighbours", preprocessing, n_clusters=4, gini_threshold=0.3)
+    used, fresh = Judge(customers, SCHEMA), Judge(customers, SCHEMA)
+    used.judge(spec(preprocessing=preprocessing, n_clusters=3))
+    assert without_seconds(used, wanted) == without_seconds(fresh, wanted)
+
+
+def test_a_prepared_table_is_fitted_as_the_customers_are() -> None:
+    """Segments, runners-up and confidences are the same, whichever way the table came in."""
+    customers, _ = planted(300)
+    recipe = spec(preprocessing=ISOLATED, n_clusters=4)
+    matrix = customer_matrix(customers, SCHEMA.column_names)
+    one = Segmenter(recipe, SCHEMA).fit(customers).assignment_
+    other = Segmenter(recipe, SCHEMA).fit_prepared(Prepared.of(matrix, recipe, SCHEMA)).assignment_
+    for name in ("segment", "runner_up", "confidence"):
+        assert np.array_equal(getattr(one, name), getattr(other, name)), name
+
+
+def test_recipes_share_what_was_prepared_until_others_push_it_out() -> None:
+    """The same preprocessing is fitted once; that asked for longest ago is forgotten first."""
+    customers, _ = planted(60)
+    matrix = customer_matrix(customers, SCHEMA.column_names)
+    kept = Preparations(matrix, SCHEMA, random_halves(np.arange(60)))
+    recipes = [spec(preprocessing=Preprocessing(category_weight=1 + i)) for i in range(KEPT + 1)]
+    first, second = (kept.whole(recipe) for recipe in recipes[:2])
+    halves = kept.halves(recipes[0])
+    assert kept.whole(spec("genie", "neighbours", recipes[0].preprocessing)) is first
+    assert kept.halves(recipes[0]) is halves
+    for recipe in recipes[2:]:
+        kept.whole(recipe)
+    assert kept.whole(recipes[0]) is first
+    assert kept.whole(recipes[1]) is not second

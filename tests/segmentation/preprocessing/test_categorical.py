@@ -1,0 +1,229 @@
+"""Categories beside numbers: balanced, merged where rare, handled where never seen."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from segmentation.clustering.segmenter import Segmenter
+from segmentation.clustering.spec import Preprocessing, SegmenterSpec
+from segmentation.data.demographics import generate_people
+from segmentation.data.readers import load_customers
+from segmentation.data.validation import validate
+from segmentation.errors import SpecError
+from segmentation.evaluation.evaluator import Judge
+from segmentation.evaluation.reference_space import ReferenceSpace
+from segmentation.interpretation.sensitive_audit import audit, column_codes
+from segmentation.model.segmentation_model import SegmentationModel
+from segmentation.preprocessing.blocks import blocks_of
+from segmentation.preprocessing.categorical import base_names, expand, expanded_schema, form
+from segmentation.preprocessing.pipeline import build_pipeline
+from segmentation.schema import Column, TableSchema, load_schema
+from segmentation.schema.levels import decode
+
+PEOPLE = load_schema("embedded_people")
+SMALL = TableSchema(
+    "small",
+    "Small",
+    (
+        Column("amount", "Amount", "money", "$"),
+        Column("city", "City", "category", levels=("Bonn", "Kiel", "Ulm", "Zell", "Ahr")),
+        Column("member", "Member", "category", levels=("no", "yes"), sensitive=True),
+        Column("size", "Size", "ordered", levels=("small", "medium", "large")),
+    ),
+)
+
+
+def small_table(rows: int = 1_000) -> pd.DataFrame:
+    random = np.random.default_rng(0)
+    return pd.DataFrame(
+        {
+            "amount": random.lognormal(3, 1, rows),
+            "city": random.choice(
+                SMALL.column("city").levels, rows, p=[0.5, 0.3, 0.18, 0.01, 0.01]
+            ),
+            "member": random.choice(["no", "yes"], rows),
+            "size": random.choice(["small", "medium", "large"], rows),
+        }
+    )
+
+
+@pytest.fixture(scope="module")
+def small() -> pd.DataFrame:
+    """Return validated customers of the small table."""
+    return validate(small_table(), SMALL).customers
+
+
+def test_nominal_columns_become_indicators_and_rare_levels_merge(small: pd.DataFrame) -> None:
+    """A level below 2 % joins `other`, two levels are one column, ordered levels stay codes."""
+    formed = form(small, SMALL, sensitive=True)
+    assert formed.schema.column_names == (
+        *("amount", "city=Bonn", "city=Kiel", "city=Ulm", "city=other"),
+        *("member=yes", "size"),
+    )
+    assert formed.schema.column("city=other").levels == ("Zell", "Ahr")
+    city = formed.customers[["city=Bonn", "city=Kiel", "city=Ulm", "city=other"]]
+    assert (city.sum(axis=1) == 1).all()
+    assert set(formed.customers["size"]) == {0.0, 1.0, 2.0}
+    assert TableSchema.from_dict(formed.schema.to_dict()) == formed.schema
+
+
+def test_a_table_of_numbers_is_left_alone() -> None:
+    """Without categories the schema is the very same, and so are the numbers."""
+    schema = load_schema("cc_general")
+    customers = load_customers("embedded:50", schema).customers
+    formed = form(customers, schema)
+    assert formed.schema is schema
+    pd.testing.assert_frame_equal(formed.customers, customers)
+
+
+def test_missing_and_unseen_levels_are_missing_everywhere(small: pd.DataFrame) -> None:
+    """They are in no level's indicator; the pipeline and the reference space fill them."""
+    formed = form(small, SMALL, sensitive=True)
+    odd = pd.DataFrame(
+        {
+            "amount": [5.0, 5.0],
+            "city": ["Rome", None],
+            "member": ["yes", "maybe"],
+            "size": [None] * 2,
+        }
+    )
+    numbers = expand(odd, formed.table, formed.schema)
+    assert numbers.filter(like="city").isna().all(axis=None)
+    space = ReferenceSpace(formed.schema).fit(formed.customers)
+    coordinates = space.transform(numbers)
+    np.testing.assert_allclose(coordinates[:, 1:5], 0, atol=1e-12)
+    pipeline = build_pipeline(Preprocessing(), formed.schema).fit(formed.customers)
+    assert np.isfinite(pipeline.transform(numbers)).all()
+
+
+def test_a_category_weighs_as_much_as_one_number_in_the_reference_space() -> None:
+    """Every block of indicators has variance 1, as every number has: neither side dominates."""
+    customers = load_customers("embedded-people:3000:1", PEOPLE).customers.dropna()
+    formed = form(customers, PEOPLE, sensitive=True)
+    coordinates = ReferenceSpace(formed.schema).fit_transform(formed.customers)
+    variance = coordinates.var(axis=0)
+    blocks = blocks_of(formed.schema)
+    assert len(blocks) == 2
+    for block in blocks:
+        assert variance[list(block)].sum() == pytest.approx(1)
+    numbers = np.delete(variance, [i for block in blocks for i in block])
+    np.testing.assert_allclose(numbers, 1, rtol=1e-6)
+
+
+@pytest.mark.parametrize("weight", [0.3, 1.0, 1.5])
+@pytest.mark.parametrize("skew", ["none", "log1p", "yeo_johnson", "quantile"])
+def test_the_weight_is_the_stated_one(small: pd.DataFrame, weight: float, skew: str) -> None:
+    """A block's standard deviation is the weight, whatever was done to the numbers."""
+    formed = form(small, SMALL, sensitive=True)
+    preprocessing = Preprocessing(skew=skew, category_weight=weight)
+    features = build_pipeline(preprocessing, formed.schema).fit_transform(formed.customers)
+    for block in blocks_of(formed.schema):
+        assert features[:, list(block)].var(axis=0).sum() == pytest.approx(weight**2)
+
+
+def test_famd_is_factor_analysis_of_mixed_data(small: pd.DataFrame) -> None:
+    """Before the main axes a block has inertia levels - 1, as Pagès (2004) weighs it."""
+    formed = form(small, SMALL, sensitive=True)
+    pipeline = build_pipeline(Preprocessing(categories="famd"), formed.schema)
+    assert pipeline.steps[-1][0] == "reduction"
+    weighed = pipeline[:-1].fit_transform(formed.customers)
+    city = weighed[:, 1:5]
+    assert city.var(axis=0).sum() == pytest.approx(3)
+    assert pipeline.fit_transform(formed.customers).shape[1] < weighed.shape[1]
+
+
+@pytest.mark.parametrize("change", [{"categories": "gower"}, {"category_weight": 0.0}])
+def test_a_wrong_treatment_is_refused(change: dict[str, object]) -> None:
+    """The error names the choice."""
+    with pytest.raises(SpecError, match=next(iter(change))):
+        Preprocessing(**change)  # type: ignore[arg-type]
+
+
+@pytest.fixture(scope="module", params=["one_hot", "famd"])
+def model(request: pytest.FixtureRequest) -> SegmentationModel:
+    """Return a model of people in which sensitive columns form segments."""
+    customers = load_customers("embedded-people:1200:3", PEOPLE).customers
+    formed = form(customers, PEOPLE, sensitive=True)
+    preprocessing = Preprocessing(categories=request.param)
+    spec = SegmenterSpec(PEOPLE.name, preprocessing, "k_means", {"n_clusters": 4})
+    judged = Judge(formed.customers, formed.schema).judge(spec)
+    segmenter = Segmenter(spec, formed.schema).fit(formed.customers)
+    return SegmentationModel.build(segmenter, formed.customers, judged.evaluation, 0, formed.table)
+
+
+def test_texts_and_codes_score_alike(model: SegmentationModel) -> None:
+    """Levels as texts or as codes, alone or in a batch: one answer, in words of the table."""
+    customers = load_customers("embedded-people:40:9", PEOPLE).customers
+    by_code = model.score(customers)
+    by_text = model.score(decode(customers, PEOPLE))
+    pd.testing.assert_frame_equal(by_code, by_text)
+    pd.testing.assert_frame_equal(model.score(customers.iloc[7:8]), by_code.iloc[7:8])
+    named = {name for reasons in by_code["reasons"] for name in reasons}
+    assert named <= set(PEOPLE.column_names)
+    assert all(len(set(reasons)) == len(reasons) for reasons in by_code["reasons"])
+
+
+def test_a_mixed_model_survives_its_folder(model: SegmentationModel, tmp_path: Path) -> None:
+    """Saved and loaded it scores texts to the same bit; its schema is the person's."""
+    model.save(tmp_path / "model")
+    loaded = SegmentationModel.load(tmp_path / "model")
+    raw = generate_people(30, seed=12)
+    pd.testing.assert_frame_equal(loaded.score(raw), model.score(raw))
+    assert loaded.schema == PEOPLE
+    assert model.description()["schema"]["columns"][-6]["kind"] == "category"
+
+
+def test_profiles_speak_of_categories(model: SegmentationModel) -> None:
+    """A profile has the commonest level of each category beside the shares of its levels."""
+    for profile in model.description()["profiles"]:
+        entries = {entry["column"]: entry for entry in profile["columns"]}
+        own = entries["MARITAL_STATUS"]["median"]
+        shares = {n: e["median"] for n, e in entries.items() if n.startswith("MARITAL_STATUS=")}
+        assert max(shares, key=lambda n: shares[n]) == f"MARITAL_STATUS={_level(own)}"
+        assert 0.9 <= sum(shares.values()) <= 1.1
+    book = model.description()["book"]
+    assert _level(book["MARITAL_STATUS"]["median"]) == "Married"
+    assert _level(book["GENDER"]["median"], "GENDER") in {"F", "M"}
+
+
+def _level(code: float, column: str = "MARITAL_STATUS") -> str:
+    return PEOPLE.column(column).levels[int(code)]
+
+
+def test_names_lead_back_to_columns(small: pd.DataFrame) -> None:
+    """Indicators are named by their column, once."""
+    expanded = expanded_schema(small, SMALL)
+    found = base_names([["city=Ulm", "size", "city=Bonn", "member=yes"]], expanded)
+    assert found == [["city", "size", "member"]]
+
+
+def test_the_audit_finds_what_segments_are_made_of(small: pd.DataFrame) -> None:
+    """Segments cut along one sensitive column track it, and no other."""
+    segment = small["member"].to_numpy().astype(np.int64)
+    found = audit(small, segment, SMALL, ["amount", "city", "size"])
+    assert found.explained[0].column == "member"
+    assert found.explained[0].share == pytest.approx(1)
+    (trace,) = found.traces
+    assert trace.information == pytest.approx(1)
+    assert trace.baseline < 0.02
+    assert trace.tracks
+    assert not found.sensitive_form
+    assert trace.by_segment == ("no 100 %", "yes 100 %")
+    assert "describe segments, not form them" in found.page()
+
+
+def test_the_audit_acquits_what_is_unrelated(small: pd.DataFrame) -> None:
+    """Segments made at random track nothing: information within what permutation reaches."""
+    segment = np.random.default_rng(5).integers(0, 4, len(small))
+    (trace,) = audit(small, segment, SMALL, ["amount"]).traces
+    assert not trace.tracks
+    assert "do not track" in trace.sentence or "hardly track" in trace.sentence
+
+
+def test_ranges_hold_equally_many() -> None:
+    """Numbers are cut into ten ranges, missing values into one of their own."""
+    values = np.r_[np.arange(1_000.0), np.full(100, np.nan)]
+    counts = np.bincount(column_codes(values, Column("x", "X")))
+    assert counts.tolist() == [100] * 11

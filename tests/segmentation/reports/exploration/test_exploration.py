@@ -1,0 +1,272 @@
+"""What an exploration says of tables whose truth is known."""
+
+import json
+import re
+from dataclasses import replace
+from html.parser import HTMLParser
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from segmentation.clustering.spec import Preprocessing
+from segmentation.data.synthetic import generate
+from segmentation.reports.exploration import STEPS, Exploration, Table, explore
+from segmentation.reports.exploration.descriptive import describe, tail_index
+from segmentation.reports.exploration.drawing import pictures
+from segmentation.reports.exploration.evidence import search_parameters
+from segmentation.reports.exploration.missingness import nulls
+from segmentation.reports.exploration.null_tests import hopkins, tendency
+from segmentation.reports.exploration.plain import plain
+from segmentation.reports.exploration.report import number, render
+from segmentation.reports.exploration.univariate import distribution
+from segmentation.schema import Column, load_schema
+from segmentation.schema.inference import infer_schema
+
+
+def table_of(frame: pd.DataFrame) -> Table:
+    return Table.of(frame, infer_schema(frame))
+
+
+@pytest.fixture(scope="module")
+def told() -> list[str]:
+    """Return the steps told of."""
+    return []
+
+
+@pytest.fixture(scope="module")
+def found(told: list[str]) -> Exploration:
+    """Return an exploration of generated customers."""
+    table = Table.of(generate(1_200, seed=2), load_schema("cc_general"), "embedded:1200:2")
+    return explore(table, told.append)
+
+
+def test_every_step_is_told(found: Exploration, told: list[str]) -> None:
+    """Whoever waits is told of each step in its order."""
+    assert tuple(told) == STEPS
+
+
+def test_everything_is_plain_json(found: Exploration) -> None:
+    """What is computed can be written as strict JSON, undefined numbers as null."""
+    for part in ("descriptive", "associations", "components", "tendency", "nulls", "outliers"):
+        text = json.dumps(plain(getattr(found, part)), allow_nan=False)
+        assert len(text) > 50
+
+
+def test_an_exploration_repeats(found: Exploration) -> None:
+    """Equal tables give equal numbers."""
+    again = explore(found.table)
+    for part in ("descriptive", "associations", "tendency", "nulls", "outliers"):
+        assert plain(getattr(again, part)) == plain(getattr(found, part)), part
+
+
+def test_planted_segments_are_structure(found: Exploration) -> None:
+    """Generated customers have segments, and both tests see that."""
+    assert found.tendency.structure
+    assert found.tendency.beaten
+
+
+@pytest.mark.parametrize("kind", ["uniform", "normal", "skewed"])
+def test_no_clusters_is_said_plainly(kind: str) -> None:
+    """Noise, one cloud and one skewed cloud have no structure; the first advice is to stop."""
+    random = np.random.default_rng(4)
+    draw = {
+        "uniform": random.random((900, 4)),
+        "normal": random.standard_normal((900, 4)) @ random.standard_normal((4, 4)),
+        "skewed": np.exp(random.standard_normal((900, 4))),
+    }[kind]
+    found = explore(table_of(pd.DataFrame(draw, columns=list("abcd"))))
+    assert found.tendency.structure is False
+    assert found.tendency.sentence.startswith("No structure")
+    assert not found.tendency.beaten
+    assert found.recommendations[0].switch == {"stop": "no cluster structure"}
+    page = render(found, dict.fromkeys(pictures(found), ()), seconds=0)
+    assert "There are no clusters here." in page
+
+
+def test_hopkins_tells_noise_from_groups() -> None:
+    """A half for evenly spread points, near 1 for tight groups."""
+    random = np.random.default_rng(0)
+    groups = random.integers(0, 3, (1_000, 1)) * 10 + random.normal(0, 0.1, (1_000, 2))
+    assert hopkins(random.random((1_000, 2)), 0) == pytest.approx(0.5, abs=0.06)
+    assert hopkins(groups, 0) > 0.95
+
+
+def test_too_few_rows_give_no_verdict() -> None:
+    """Ten customers prove nothing."""
+    assert tendency(np.random.default_rng(0).random((10, 3)), 0).structure is None
+
+
+def test_every_switch_is_understood(found: Exploration) -> None:
+    """Preprocessing switches make a valid recipe together; others belong to schema or search."""
+    recipe = {}
+    for item in found.recommendations:
+        assert item.text.endswith(".")
+        assert re.search(r"\d", item.number)
+        for key, value in item.switch.items():
+            if key in Preprocessing.__dataclass_fields__:
+                recipe[key] = value
+            else:
+                assert key in {"excluded", "sensitive", "stop", "k_min", "identities"}
+    assert {"skew", "outliers", "scale", "nulls"} <= set(recipe)
+    Preprocessing(**recipe)
+    parameters = search_parameters(found.recommendations)
+    assert parameters.startswith("-P fix=")
+    assert all(f"{key}={value}" in parameters for key, value in recipe.items())
+
+
+def test_skew_advice_gives_both_numbers(found: Exploration) -> None:
+    """The skew before and after is in the advice, and the advice tames it."""
+    (advice,) = [item for item in found.recommendations if "skew" in item.switch]
+    before, after = map(float, re.findall(r"(\d+\.\d) → (\d+\.\d)", advice.number)[0])
+    assert after < before / 4
+
+
+def test_identities_are_found_in_an_undescribed_table() -> None:
+    """A sum that holds is proposed, with the columns it is made of."""
+    random = np.random.default_rng(1)
+    frame = pd.DataFrame(random.gamma(2, 50, (300, 3)), columns=["one", "other", "third"])
+    frame["total"] = frame["one"] + frame["other"]
+    frame.loc[:5, "total"] += 20
+    (check,) = describe(table_of(frame)).identities
+    assert (check.total, set(check.parts)) == ("total", {"one", "other"})
+    assert (check.broken, check.rows, check.declared) == (6, 300, False)
+
+
+def test_hidden_dependence_of_missingness() -> None:
+    """Values that go missing where another column is large are found; random gaps are not."""
+    random = np.random.default_rng(3)
+    frame = pd.DataFrame(random.random((2_000, 3)), columns=["a", "b", "c"])
+    frame.loc[frame["a"] > 0.8, "b"] = np.nan
+    frame.loc[random.random(2_000) < 0.1, "c"] = np.nan
+    (only,) = nulls(table_of(frame)).dependencies
+    assert (only.missing, only.other) == ("b", "a")
+    assert only.effect == pytest.approx(1.0)
+
+
+def test_regression_beats_the_median_where_columns_agree() -> None:
+    """Hidden values of a column that follows another are found better by regression."""
+    random = np.random.default_rng(5)
+    first = random.normal(10, 2, 1_500)
+    frame = pd.DataFrame({"first": first, "second": first + random.normal(0, 0.2, 1_500)})
+    frame.loc[random.random(1_500) < 0.1, "second"] = np.nan
+    found = nulls(table_of(frame))
+    errors = {i.method: i.error for i in found.imputations}
+    assert errors["median"] == 1.0
+    assert errors["iterative"] < 0.3
+
+
+def test_a_planted_outlier_is_the_worst() -> None:
+    """The one customer far from all others is first, named by row and by column."""
+    random = np.random.default_rng(6)
+    frame = pd.DataFrame(random.normal(size=(500, 4)), columns=["w", "x", "y", "z"])
+    frame.loc[123, ["w", "z"]] = [9.0, -9.0]
+    worst = explore(table_of(frame)).outliers.worst[0]
+    assert worst.row == 123
+    assert {name for name, _ in worst.drivers[:2]} == {"W", "Z"}
+
+
+def test_tail_index_of_known_laws() -> None:
+    """Hill's estimate: about 1/α for a Pareto law, small for an exponential one."""
+    random = np.random.default_rng(7)
+    assert tail_index(random.pareto(2.0, 50_000) + 1) == pytest.approx(0.5, abs=0.05)
+    assert tail_index(random.exponential(1.0, 50_000)) < 0.35
+    assert np.isnan(tail_index(np.zeros(100)))
+
+
+@pytest.mark.parametrize(
+    ("values", "scale", "zeros", "few"),
+    [
+        (np.random.default_rng(0).normal(size=500), "linear", 0, False),
+        (np.r_[np.zeros(70), np.random.default_rng(0).lognormal(3, 2, 500)], "log", 70, False),
+        (np.tile([1.0, 2, 3], 100), "linear", 0, True),
+        (np.full(20, 7.5), "linear", 0, False),
+    ],
+)
+def test_a_scale_that_shows_it(values: np.ndarray, scale: str, zeros: int, few: bool) -> None:
+    """Skewed amounts stand on a log scale with zeros apart; no value is lost."""
+    shape = distribution(values, Column("x", "X"))
+    assert (shape.scale, shape.zeros, shape.few) == (scale, zeros, few)
+    assert sum(shape.counts) + shape.zeros == len(values)
+
+
+def test_a_sorted_file_is_sampled_evenly() -> None:
+    """The map and the main axes see a random part, not the first rows of the file."""
+    frame = pd.DataFrame({"x": np.arange(9_000.0), "y": np.random.default_rng(0).random(9_000)})
+    space = table_of(frame).space
+    assert space.places[:2_000].mean() == pytest.approx(4_500, rel=0.05)
+    assert abs(space.matrix[:2_000, 0].mean()) < 0.1
+
+
+def test_samples_are_said(found: Exploration) -> None:
+    """Above a limit a sample is used, and the report says of how many rows."""
+    customers = pd.concat([found.table.customers] * 50, ignore_index=True)
+    large = replace(found, table=replace(found.table, customers=customers))
+    assert any("50,000 of 60,000 rows" in line for line in large.sampled)
+    assert not any("50,000" in line for line in found.sampled)
+    page = render(large, dict.fromkeys(pictures(found), ()), seconds=1)
+    assert "<strong>Sampled.</strong>" in page
+
+
+class Elements(HTMLParser):
+    """Collects what a page loads and its ids."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.loads: list[str] = []
+        self.ids: list[str] = []
+        self.tags: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        values = dict(attrs)
+        self.tags.append(tag)
+        if "id" in values:
+            self.ids.append(str(values["id"]))
+        for name in ("src", "href", "xlink:href"):
+            if name in values:
+                self.loads.append(str(values[name]))
+
+
+def test_the_report_needs_nothing_else(found: Exploration) -> None:
+    """One page: no scripts, nothing loaded from anywhere, unique ids, both themes, print."""
+    page = render(found, pictures(found), seconds=1.0)
+    elements = Elements()
+    elements.feed(page)
+    assert "script" not in elements.tags
+    assert all(load.startswith(("#", "data:")) for load in elements.loads), elements.loads
+    assert len(set(elements.ids)) == len(elements.ids)
+    assert "prefers-color-scheme: dark" in page
+    assert "@media print" in page
+    assert page.count("<figure") >= 25
+    assert "nan" not in re.findall(r">\s*(nan|None|inf)\s*<", page)
+
+
+def test_no_identifier_is_in_the_report(found: Exploration) -> None:
+    """Customers are named by their row only."""
+    raw = generate(1_200, seed=2)
+    page = render(found, pictures(found), seconds=1.0)
+    assert not any(str(name) in page for name in raw["CUST_ID"].iloc[:200])
+
+
+def test_hostile_names_are_escaped() -> None:
+    """Names and levels of a file are text in the report, never markup."""
+    frame = pd.DataFrame(
+        {
+            "<script>alert(1)</script>": np.arange(40.0) % 7,
+            "$a_b$": np.arange(40.0) ** 2,
+            "kind": ["<b>x</b>", "$y$"] * 20,
+        }
+    )
+    found = explore(table_of(frame))
+    page = render(found, pictures(found), seconds=1.0)
+    assert "<script" not in page.casefold()
+    assert "<b>x" not in page
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(float("nan"), "–"), (None, "–"), (0, "0"), (12345.6, "12,346"), (-0.5, "−0.500"), (3, "3")],
+)
+def test_numbers_are_written_short(value: float | None, text: str) -> None:
+    """Four digits that matter, a dash for what is undefined."""
+    assert number(value) == text

@@ -1,0 +1,222 @@
+"""Pictures: the numbers behind them, and that they can be drawn and read."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from io import BytesIO
+
+import numpy as np
+import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.text import Text
+from sklearn.decomposition import PCA
+from sklearn.metrics import silhouette_samples
+
+from segmentation.evaluation.evaluator import Judge
+from segmentation.reports.figures import FIGURES, FigureData
+from segmentation.reports.figures.data import (
+    CLEARANCE,
+    effect_table,
+    segment_map,
+    silhouette_profile,
+    spread_apart,
+)
+from segmentation.reports.figures.study import (
+    STUDY_FIGURES,
+    StudyData,
+    TrialPoint,
+    best_so_far,
+    pareto_front,
+)
+from tests.segmentation.planted import SCHEMA, planted, spec
+
+SIGNATURE = b"\x89PNG"
+
+
+def png(figure: Figure) -> bytes:
+    file = BytesIO()
+    figure.savefig(file, format="png")
+    return file.getvalue()
+
+
+def title(figure: Figure) -> str:
+    return figure.texts[0].get_text()
+
+
+@pytest.fixture(scope="module")
+def data() -> FigureData:
+    judge = Judge(planted(400, spread=0.8)[0], SCHEMA)
+    return FigureData.of(judge, judge.judge(spec(n_clusters=4)))
+
+
+def test_map_is_the_first_two_principal_components(data: FigureData) -> None:
+    """Points and shown variance are scikit-learn's, up to the direction of an axis."""
+    rows = data.sample()
+    pca = PCA(2).fit(data.coordinates[rows])
+    found = segment_map(data)
+    assert np.allclose(np.abs(found.points), np.abs(pca.transform(data.coordinates[rows])))
+    assert found.explained == pytest.approx(tuple(pca.explained_variance_ratio_))
+    for axis, columns in enumerate(found.axes):
+        column = data.coordinates[rows][:, columns[0]]
+        assert np.corrcoef(found.points[:, axis], column)[0, 1] > 0
+
+
+def test_centres_are_the_medians_of_the_points(data: FigureData) -> None:
+    """A segment's number stands at the median of its points."""
+    found = segment_map(data)
+    for k, centre in enumerate(found.centres):
+        assert np.allclose(centre, np.median(found.points[found.segment == k], axis=0))
+
+
+def test_marks_are_spread_apart() -> None:
+    """Marks that would cover each other are moved, others stay, missing ones stay missing."""
+    centres = np.array([[0.0, 0.0], [0.0, 0.0], [5.0, 5.0], [np.nan, np.nan]])
+    points = np.array([[-10.0, -10.0], [10.0, 10.0]])
+    moved = spread_apart(centres, points)
+    assert np.linalg.norm((moved[0] - moved[1]) / 20) == pytest.approx(CLEARANCE)
+    assert np.array_equal(moved[2], centres[2])
+    assert np.isnan(moved[3]).all()
+
+
+def test_silhouettes_are_those_of_scikit_learn(data: FigureData) -> None:
+    """Widths by segment, falling; mean and share of misplaced customers."""
+    rows = data.sample()
+    widths = silhouette_samples(data.coordinates[rows], data.segment[rows])
+    found = silhouette_profile(data)
+    assert found.mean == pytest.approx(widths.mean())
+    assert found.misplaced == pytest.approx(np.mean(widths < 0))
+    for k, own in enumerate(found.widths):
+        assert np.allclose(own, np.sort(widths[data.segment[rows] == k])[::-1])
+
+
+def test_heat_map_shows_the_profiles_effects(data: FigureData) -> None:
+    """Rows in the table's order, columns by segment, the effects of the profiles."""
+    table = effect_table(data)
+    assert table.labels == tuple(column.label for column in SCHEMA.columns)
+    assert table.left_out == 0
+    for k, profile in enumerate(data.profiles):
+        for column in profile.columns:
+            row = SCHEMA.column_names.index(column.column)
+            assert table.effects[row, k] == column.effect
+
+
+def test_strongest_column_counts_customers_not_segments(data: FigureData) -> None:
+    """A column that sets one tiny segment apart is not what segments differ most in."""
+    shares, balance, tenure = (0.5, 0.45, 0.05), (0.7, -0.8, 0.1), (0.0, 0.0, 0.99)
+    profiles = []
+    for k in range(3):
+        effects = {"BALANCE": balance[k], "TENURE": tenure[k]}
+        columns = [replace(c, effect=effects.get(c.column, 0.0)) for c in data.profiles[k].columns]
+        profiles.append(replace(data.profiles[k], share=shares[k], columns=tuple(columns)))
+    assert effect_table(replace(data, profiles=tuple(profiles))).strongest == "Balance"
+
+
+def test_sample_is_bounded_and_repeatable(data: FigureData) -> None:
+    """At most 2,000 customers are drawn, the same ones each time."""
+    many = replace(data, segment=np.zeros(5000, dtype=np.int64))
+    assert len(many.sample()) == len(set(many.sample())) == 2000
+    assert np.array_equal(many.sample(), many.sample())
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_every_picture_can_be_drawn(name: str, data: FigureData) -> None:
+    """A PNG with a title that states the finding, wide enough to read, and not heavy."""
+    figure = FIGURES[name](data)
+    picture = png(figure)
+    assert picture.startswith(SIGNATURE)
+    assert 5_000 < len(picture) < 400_000
+    assert len(title(figure)) > 15
+    assert figure.get_figwidth() * figure.dpi > 600
+
+
+@pytest.mark.parametrize("name", FIGURES)
+@pytest.mark.parametrize("k", [1, 2, 10])
+def test_any_number_of_segments_fits(name: str, k: int) -> None:
+    """One segment has no silhouette and two axes still; ten have room for their names."""
+    judge = Judge(planted(200)[0], SCHEMA)
+    judged = judge.judge(spec(n_clusters=max(2, k)))
+    if k == 1:
+        judged.segmenter.assignment_.segment[:] = 0
+    assert png(FIGURES[name](FigureData.of(judge, judged))).startswith(SIGNATURE)
+
+
+def overlapping(texts: list[Text], figure: Figure) -> list[tuple[str, str]]:
+    renderer = FigureCanvasAgg(figure).get_renderer()
+    boxes = [(t.get_text(), t.get_window_extent(renderer)) for t in texts if t.get_text()]
+    pairs = [(a, b) for i, a in enumerate(boxes) for b in boxes[i + 1 :]]
+    return [(a, b) for (a, one), (b, other) in pairs if one.overlaps(other)]
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_labels_do_not_overlap(name: str) -> None:
+    """With eight long names, no two texts lie on each other and none leaves the picture."""
+    judge = Judge(planted(400, spread=1.0)[0], SCHEMA)
+    data = FigureData.of(judge, judge.judge(spec(n_clusters=8)))
+    named = [replace(p, name=f"Seldom buyers {p.number}, high payments") for p in data.profiles]
+    figure = FIGURES[name](replace(data, profiles=tuple(named)))
+    axes = figure.axes[0]
+    texts = [*figure.texts, *axes.texts, *axes.get_yticklabels(), *axes.get_xticklabels()]
+    assert overlapping(texts, figure) == []
+    renderer = FigureCanvasAgg(figure).get_renderer()
+    for text in texts:
+        box = text.get_window_extent(renderer)
+        assert box.x0 >= 0, text.get_text()
+        assert box.x1 <= figure.bbox.width, text.get_text()
+
+
+def test_threads_can_draw_at_once(data: FigureData) -> None:
+    """Four threads draw the same bytes as one: no global state."""
+    draw = FIGURES["segment_sizes"]
+    with ThreadPoolExecutor(4) as pool:
+        pictures = list(pool.map(lambda _: png(draw(data)), range(4)))
+    assert set(pictures) == {png(draw(data))}
+
+
+def trial(
+    number: int, stable: float, agreed: float, k: int = 4, feasible: bool = True
+) -> TrialPoint:
+    return TrialPoint(number, stable + agreed, stable, agreed, 0.9, k, "k-means", feasible)
+
+
+TRIALS = (
+    trial(0, 0.0, 0.99, feasible=False),
+    trial(1, 0.7, 0.80, k=5),
+    trial(2, 0.9, 0.70),
+    trial(3, 0.6, 0.75),
+    trial(4, 0.9, 0.85, feasible=False),
+    trial(5, 0.8, 0.78),
+)
+
+
+def test_best_so_far_ignores_infeasible_trials() -> None:
+    """It rises only with feasible trials and is undefined before the first."""
+    best = best_so_far(TRIALS)
+    assert np.isnan(best[0])
+    assert best[1:].tolist() == pytest.approx([1.5, 1.6, 1.6, 1.6, 1.6])
+
+
+def test_pareto_front_holds_what_none_beats() -> None:
+    """No trial on the front is beaten in both, every other one is."""
+    assert [t.number for t in pareto_front(TRIALS)] == [2, 5, 1]
+
+
+@pytest.mark.parametrize("name", STUDY_FIGURES)
+@pytest.mark.parametrize(
+    ("trials", "importances"),
+    [
+        (TRIALS, {"clusterer": 0.6, "n_clusters": 0.4}),
+        (TRIALS[:1], {}),
+        (TRIALS[1:2], {"clusterer": 0.0}),
+        ((), {}),
+    ],
+    ids=["study", "infeasible", "single", "empty"],
+)
+def test_every_study_picture_can_be_drawn(
+    name: str, trials: tuple[TrialPoint, ...], importances: dict[str, float]
+) -> None:
+    """Also without a feasible trial, and with one: a picture that says so."""
+    figure = STUDY_FIGURES[name](StudyData(trials, importances, rungs=trials[1:3], pick=5))
+    assert png(figure).startswith(SIGNATURE)
+    assert len(title(figure)) > 15

@@ -1,0 +1,63 @@
+"""What the front makes of MLflow's refusals: the kind of mistake and known columns, no value."""
+
+import json
+
+import pytest
+
+from serve.gateway.error_messages import known_type, refused_body, refused_path, reworded, too_deep
+
+COLUMNS = ("BALANCE", "PAYMENTS")
+ECHO = "Failed to predict data '  BALANCE canary'. \nError: "
+ENFORCE = "Failed to enforce schema of data 'canary' with schema '['BALANCE': double]'. Error: "
+
+
+@pytest.mark.parametrize(
+    ("message", "told"),
+    [
+        (
+            ECHO + ENFORCE + "Model is missing inputs ['PAYMENTS']. Note extra: ['canary'].",
+            "PAYMENTS: columns are missing",
+        ),
+        (
+            ECHO + "the table cannot be used:\n - column BALANCE: expected a finite number.",
+            "BALANCE: a value is not finite",
+        ),
+        (
+            "Failed to convert column BALANCE to type 'float64'. Error: could not: 'canary'",
+            "BALANCE: a value is not a number",
+        ),
+        ("Ensure that input is a valid JSON formatted string. Input: b'canary'", "is not JSON"),
+        ("/srv/mlflow/canary.py said canary", "the body is no table of customers"),
+    ],
+)
+def test_a_refusal_names_kind_and_column(message: str, told: str) -> None:
+    """Whatever MLflow repeats of the request, its trace and its paths are left out."""
+    sent = json.dumps({"message": message, "stack_trace": 'File "canary.py"'})
+    refusal = reworded(sent, COLUMNS)
+    assert refusal.status == 400
+    assert told in refusal.message
+    assert "canary" not in refusal.body.decode()
+
+
+@pytest.mark.parametrize("text", ["Internal Server Error", "[]", "null", '{"message": 1}', ""])
+def test_an_answer_without_a_message_is_worded_too(text: str) -> None:
+    """No form of an error is passed on as it is."""
+    assert "no table of customers" in reworded(text, COLUMNS).message
+
+
+def test_only_what_mlflow_reads_is_handed_on() -> None:
+    """Paths, methods, content types, encodings: what MLflow would trip over stays outside."""
+    assert refused_path("POST", "/invocations") is None
+    assert refused_path("GET", "/canary") is not None
+    assert refused_path("DELETE", "/ping") is not None
+    assert known_type("Application/JSON; charset=UTF-8") == "application/json"
+    assert refused_body("text/csv", "identity") is None
+    for kind, encoding in (("", ""), ("text/plain", ""), ("text/csv; x=canary", "")):
+        assert refused_body(kind, encoding) is not None
+    assert refused_body("application/json", "gzip") is not None
+
+
+def test_json_deeper_than_a_table_is_refused() -> None:
+    """MLflow's parser ends with a trace on it; a table with brackets in texts passes."""
+    assert too_deep(b"[" * 33) is not None
+    assert too_deep(b'{"dataframe_records": [{"a": [1]}, {"b": "]]["}]}' * 50) is None

@@ -1,0 +1,340 @@
+"""A file of customers: what comes back, what is refused, what is kept and for how long."""
+
+import io
+import json
+import os
+import re
+import time
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from segmentation.data.synthetic import generate
+from segmentation.data.writers import ScoredWriter
+from serve.jobs.queue import FOLDER, file_queue
+from serve.jobs.sandbox import score_apart
+from serve.jobs.store import Jobs
+from serve.jobs.workbook import MOST_UNPACKED
+from serve.web.scoring_client import ScoringClient
+from serve.web.settings import Settings
+from tests.serve.conftest import SCHEMA, Scoring, scored
+
+
+def send(client: FlaskClient, content: bytes, name: str = "customers.csv"):
+    """Send a file and return the page it leads to."""
+    reply = client.post("/file", data={"file": (io.BytesIO(content), name)})
+    assert reply.status_code == 303, reply.text
+    page = client.get(reply.location)
+    page.address = reply.location
+    return page
+
+
+def fetched(client: FlaskClient, address: str) -> bytes:
+    with client.get(f"{address}/download") as download:
+        assert download.status_code == 200
+        return download.data
+
+
+def spoilt(table: bytes, row: int, value: str = "lots") -> bytes:
+    """Return a CSV file with a text in one cell of the column BALANCE."""
+    lines = table.decode().splitlines()
+    cells = lines[row].split(",")
+    lines[row] = ",".join([cells[0], value, *cells[2:]])
+    return "\n".join(lines).encode()
+
+
+def kept(client: FlaskClient) -> list[Path]:
+    return sorted((Path(client.application.instance_path) / FOLDER).rglob("*.*"))
+
+
+def test_a_file_is_scored_and_comes_back(client: FlaskClient, customers_csv: bytes) -> None:
+    """Counts by segment, a preview, and a download with every customer in order."""
+    page = send(client, customers_csv)
+    assert "30 customers scored" in page.text
+    assert "Full payers" in page.text
+    frame = scored(fetched(client, page.address))
+    assert list(frame["CUST_ID"]) == list(scored(customers_csv)["CUST_ID"])
+    assert set(frame["segment_name"]) <= {"Full payers", "Cash-advance users"}
+    assert "CASH_ADVANCE, BALANCE" in set(frame["reasons"])
+
+
+@pytest.mark.parametrize("ending", [".parquet", ".xlsx"])
+def test_a_file_comes_back_in_its_format(client: FlaskClient, tmp_path: Path, ending: str) -> None:
+    """Parquet and Excel are read by what they are, and written again."""
+    table, path = generate(25, seed=4), tmp_path / f"customers{ending}"
+    write, read = {
+        ".parquet": (table.to_parquet, pd.read_parquet),
+        ".xlsx": (table.to_excel, pd.read_excel),
+    }[ending]
+    write(path, index=False)
+    page = send(client, path.read_bytes(), "anything.csv")
+    assert "25 customers scored" in page.text
+    frame = read(io.BytesIO(fetched(client, page.address)))
+    assert list(frame["CUST_ID"]) == list(table["CUST_ID"])
+    assert frame["segment"].between(1, 2).all()
+
+
+def test_bad_cells_are_listed_by_line_and_nothing_is_scored(
+    client: FlaskClient, customers_csv: bytes, scoring: Scoring
+) -> None:
+    """Line as in a spreadsheet, column, what was found and what was expected."""
+    page = send(client, spoilt(customers_csv, 5))
+    assert page.status_code == 422
+    assert re.search(r"<td>6</td><td>BALANCE</td><td><code>lots</code></td>", page.text)
+    assert client.get(f"{page.address}/download").status_code == 404
+    assert not scoring.bodies
+
+
+def test_good_rows_are_scored_anyway_when_a_person_says_so(
+    client: FlaskClient, customers_csv: bytes
+) -> None:
+    """Every row comes back in place; the bad one says why it has no segment."""
+    page = send(client, spoilt(customers_csv, 5))
+    assert "Score the other 29 customers anyway" in page.text
+    reply = client.post(f"{page.address}/anyway")
+    assert reply.status_code == 303
+    page = client.get(reply.location)
+    assert "29 customers scored" in page.text
+    assert "1 row could not be read" in page.text
+    frame = scored(fetched(client, reply.location))
+    assert list(frame["CUST_ID"]) == list(scored(customers_csv)["CUST_ID"])
+    assert frame["segment"].isna().tolist() == [row == 4 for row in range(30)]
+    assert frame["problem"].notna().tolist() == [row == 4 for row in range(30)]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
+def test_lines_are_counted_as_an_editor_counts_them(
+    client: FlaskClient, customers_csv: bytes, encoding: str
+) -> None:
+    """Blank lines and cells over several lines do not shift the numbers."""
+    lines = customers_csv.decode().splitlines()
+    lines[1] = '"two\nlines"' + lines[1][lines[1].index(",") :]
+    lines[4] = lines[4].replace(",", ",plenty", 1)
+    lines.insert(3, "")
+    text = "\n".join(lines)
+    line = next(n for n, found in enumerate(text.split("\n"), 1) if "plenty" in found)
+    assert line == 7
+    page = send(client, text.encode(encoding))
+    assert re.search(rf"<td>{line}</td><td>BALANCE</td><td><code>plenty", page.text)
+
+
+def test_many_bad_cells_are_capped_in_the_order_of_the_file(client: FlaskClient) -> None:
+    """One bad column does not hide the next one; how many are left out is said."""
+    table = generate(60, seed=1).astype(object).assign(BALANCE="much", PAYMENTS="plenty")
+    page = send(client, table.to_csv(index=False).encode()).text
+    assert re.findall(r"<td>(\d+)</td><td>(\w+)</td>", page)[:3] == [
+        ("2", "BALANCE"),
+        ("2", "PAYMENTS"),
+        ("3", "BALANCE"),
+    ]
+    assert "and 70 more" in page
+    assert "anyway" not in page
+
+
+def test_what_stood_out_in_a_good_file_is_said(client: FlaskClient) -> None:
+    """Unusual values and a missing identifier are told, rows counted from 1."""
+    table = generate(4, seed=1).drop(columns="CUST_ID").assign(CASH_ADVANCE_FREQUENCY=1.5, AGE=4)
+    page = send(client, table.to_csv(index=False).encode())
+    assert "CASH_ADVANCE_FREQUENCY: expected 0 to 1 share of months in 4 rows." in page.text
+    assert "AGE: expected only the columns of the schema" in page.text
+    assert "CUST_ID: expected a column that names customers" in page.text
+    assert list(scored(fetched(client, page.address))["row"]) == [1, 2, 3, 4]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"%PDF-1.7", "a PDF document"),
+        (b"", "empty file"),
+        (b"A;B\n1;2\n", "a column of exactly that name"),
+        (b"PK\x03\x04rest", "a damaged one or another archive"),
+        (b"PAR1rest", "a Parquet file"),
+        (",".join(["CUST_ID", *SCHEMA.column_names]).encode() + b"\n", "at least one row"),
+    ],
+)
+def test_what_is_no_table_is_explained(client: FlaskClient, content: bytes, message: str) -> None:
+    """The page says what was found instead; the server's paths stay its own."""
+    page = send(client, content)
+    assert page.status_code == 422
+    assert message in page.text
+    assert client.application.instance_path not in page.text
+
+
+def test_a_workbook_that_unpacks_to_gigabytes_is_not_unpacked(client: FlaskClient) -> None:
+    """A zip bomb under the name of a workbook costs nothing."""
+    import zipfile
+
+    packed = io.BytesIO()
+    with (
+        zipfile.ZipFile(packed, "w", zipfile.ZIP_BZIP2) as archive,
+        archive.open("xl/worksheets/sheet1.xml", "w") as member,
+    ):
+        for _ in range((MOST_UNPACKED >> 20) + 1):
+            member.write(bytes(1 << 20))
+    start = time.monotonic()
+    page = send(client, packed.getvalue(), "bomb.xlsx")
+    assert "MB unpacked" in page.text
+    assert time.monotonic() - start < 2
+
+
+@pytest.mark.parametrize("ending", [".csv", ".parquet"])
+def test_more_customers_than_anybody_waits_for_are_refused(
+    client: FlaskClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ending: str
+) -> None:
+    """Equal rows take next to no room in a file; the limit is on rows, and says what to do."""
+    monkeypatch.setattr("serve.jobs.inspection.MOST_ROWS", 20)
+    path = tmp_path / f"many{ending}"
+    table = generate(30, seed=4)
+    (table.to_csv if ending == ".csv" else table.to_parquet)(path, index=False)
+    page = send(client, path.read_bytes())
+    assert page.status_code == 422
+    assert "at most 20 customers. Split the file" in page.text
+
+
+def test_a_file_that_takes_too_long_is_given_up_once(
+    tmp_path: Path, scoring: Scoring, customers_csv: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its process is ended and not begun again: others wait behind it."""
+    monkeypatch.setattr("serve.jobs.sandbox.MOST_SECONDS", 0.01)
+    jobs, asked = Jobs(tmp_path / FOLDER, 3600), ScoringClient(scoring.url, 1, 60)
+    slow = jobs.new(".csv", "slow.csv", SCHEMA, {})
+    jobs.upload(slow).write_bytes(customers_csv)
+    jobs.save(slow)
+    score_apart(slow.token, jobs, asked, asked)
+    ended = jobs.find(slow.token)
+    assert ended is not None
+    assert (ended.state, ended.failure) == ("failed", "The file could not be read to its end.")
+    assert scoring.bodies == []
+
+
+def test_no_file_is_a_mistake_too(client: FlaskClient) -> None:
+    """Sending the form without a file says what is missing."""
+    reply = client.post("/file", data={})
+    assert reply.status_code == 422
+    assert "Choose a file first." in reply.text
+
+
+def test_a_file_too_large_is_refused(app: Flask) -> None:
+    """The limit is kept with a page of its own."""
+    app.config["MAX_CONTENT_LENGTH"] = 2000
+    content = {"file": (io.BytesIO(b"x" * 5000), "customers.csv")}
+    reply = app.test_client().post("/file", data=content)
+    assert reply.status_code == 413
+    assert "too large" in reply.text
+
+
+def test_a_failing_scoring_server_loses_nothing_of_a_file(
+    client: FlaskClient, scoring: Scoring, customers_csv: bytes
+) -> None:
+    """The page says so; once the server is back, the same file is scored."""
+    scoring.mode = "refuses"
+    page = send(client, customers_csv)
+    assert page.status_code == 503
+    assert "refused" in page.text
+    assert "canary" not in page.text
+    assert not [file for file in kept(client) if file.name.startswith("scored")]
+    scoring.mode = "answer"
+    reply = client.post(f"{page.address}/again")
+    assert "30 customers scored" in client.get(reply.location).text
+
+
+def test_a_result_belongs_to_its_session(
+    app: Flask, client: FlaskClient, customers_csv: bytes
+) -> None:
+    """Another browser, a changed token or a path trick finds nothing."""
+    address = send(client, customers_csv).address
+    assert client.get(address).status_code == 200
+    for path in ("", "/state", "/download"):
+        assert app.test_client().get(address + path).status_code == 410
+    for path in ("/again", "/anyway"):
+        assert app.test_client().post(address + path).status_code == 410
+    for trick in ("/file/../../secret_key", "/file/%2e%2e%2fsecret_key", address + "x"):
+        assert client.get(trick).status_code in {404, 410}
+
+
+def test_files_are_deleted(client: FlaskClient, customers_csv: bytes) -> None:
+    """The upload once it is scored, the result after its time."""
+    address = send(client, customers_csv).address
+    assert {file.name for file in kept(client)} == {"job.json", "scored.csv"}
+    old = time.time() - 4000
+    for file in kept(client):
+        os.utime(file, (old, old))
+    Jobs(Path(client.application.instance_path) / FOLDER, 3600).sweep()
+    assert client.get(address).status_code == 410
+    assert not kept(client)
+
+
+def test_identifiers_that_are_formulas_come_back_harmless(
+    client: FlaskClient, customers_csv: bytes
+) -> None:
+    """A spreadsheet that opens the download runs nothing."""
+    lines = customers_csv.decode().splitlines()
+    starts = ["=1+1", "+1", "-1", "@x", "|x", " =1", "\t=1", "\ufeff=1", "＝1", "\t1"]
+    for number, start in enumerate(starts, start=1):
+        lines[number] = ",".join([start, *lines[number].split(",")[1:]])
+    text = fetched(client, send(client, "\n".join(lines).encode()).address).decode()
+    for start in starts:
+        assert f"\n'{start}," in text
+
+
+@pytest.mark.parametrize("ending", [".csv", ".xlsx"])
+def test_names_that_are_formulas_come_back_harmless(tmp_path: Path, ending: str) -> None:
+    """People name segments: what they type is as little run as what is in the file."""
+    row = {"CUST_ID": "a", "segment": 1, "segment_name": "\t=1", "reasons": ["=1", "B"]}
+    with ScoredWriter(tmp_path / f"scored{ending}") as writer:
+        writer.write(pd.DataFrame([row, row]))
+    read = pd.read_csv if ending == ".csv" else pd.read_excel
+    frame = read(tmp_path / f"scored{ending}")
+    assert list(frame["segment_name"]) == ["'\t=1"] * 2
+    assert list(frame["reasons"]) == ["'=1, B"] * 2
+
+
+def test_an_unfinished_file_is_done_after_a_restart(
+    tmp_path: Path, scoring: Scoring, customers_csv: bytes
+) -> None:
+    """A worker does what another left in the middle, once; a file that always kills is given up."""
+    settings = Settings(scoring_url=scoring.url)
+    jobs = Jobs(tmp_path / FOLDER, 3600)
+    left = jobs.new(".csv", "left.csv", SCHEMA, {})
+    left.state, left.done, left.attempts = "scoring", 10, 1
+    jobs.upload(left).write_bytes(customers_csv)
+    jobs.save(left)
+    deadly = jobs.new(".csv", "deadly.csv", SCHEMA, {})
+    deadly.state, deadly.attempts = "reading", 3
+    jobs.save(deadly)
+    _, put = file_queue(tmp_path, settings, at_once=True)
+    assert set(jobs.unfinished()) == {left.token, deadly.token}
+    for token in (left.token, deadly.token, left.token):
+        put(token)
+    done, given_up = jobs.find(left.token), jobs.find(deadly.token)
+    assert done is not None
+    assert given_up is not None
+    assert (done.state, sum(done.counts.values())) == ("done", 30)
+    assert given_up.state == "failed"
+    assert len(scoring.bodies) == 1
+    assert not list(jobs.unfinished())
+
+
+def test_who_would_move_with_the_challenger_is_shown(client: FlaskClient) -> None:
+    """Both versions score the file; counts, shares and columns say who goes where."""
+    table = generate(6, seed=4).assign(CASH_ADVANCE=[0.0, 0.0, 100.0, 100.0, 100.0, 900.0])
+    content = {"file": (io.BytesIO(table.to_csv(index=False).encode()), "c.csv"), "compare": "y"}
+    reply = client.post("/file", data=content)
+    page = client.get(reply.location).text
+    assert "Who would move with the challenger" in page
+    flow = page.split("Who would move")[1]
+    cells = re.findall(r'<td class="text-end(?: stays)?">(\d+|<span)', flow)
+    assert cells == ["2", "3", "<span", "1"]
+    frame = scored(fetched(client, reply.location))
+    assert frame["segment"].tolist() == [1, 1, 1, 1, 1, 2]
+    assert frame["challenger_segment"].tolist() == [1, 1, 2, 2, 2, 2]
+
+
+def test_progress_is_told(client: FlaskClient, customers_csv: bytes) -> None:
+    """The page's script learns the state and the number of rows."""
+    address = send(client, customers_csv).address
+    told = json.loads(client.get(f"{address}/state").text)
+    assert told == {"state": "done", "done": 30, "total": 30, "finished": True}

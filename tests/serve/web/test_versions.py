@@ -1,0 +1,131 @@
+"""Promoting and rolling back from the pages, in a real registry."""
+
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import mlflow
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from mlflow import MlflowClient
+
+from experiments.benchmark.races import NAME, prepare
+from experiments.registry.promotion import history, promote
+from experiments.study.databases import prepare_tracking
+from serve.app import create_app
+from serve.web.settings import Settings
+from tests.serve.conftest import Scoring
+
+
+@pytest.fixture(scope="module")
+def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MlflowClient]:
+    """Return a registry with three equal versions, the first one champion."""
+    folder, before = tmp_path_factory.mktemp("registry"), dict(os.environ)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        patch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{folder / 'mlflow.db'}")
+        prepare_tracking()
+        client = MlflowClient()
+        prepare(client, 3)
+        yield client
+    mlflow.set_tracking_uri(None)
+    # MLflow writes the experiment of a process into its environment.
+    os.environ.clear()
+    os.environ.update(before)
+
+
+@pytest.fixture
+def pages(tmp_path: Path, scoring: Scoring, registry: MlflowClient) -> Flask:
+    """Return pages for that registry."""
+    settings = Settings(scoring_url=scoring.url, model_name=NAME)
+    return create_app({"INSTANCE": tmp_path, "SETTINGS": settings, "WTF_CSRF_ENABLED": False})
+
+
+@pytest.fixture
+def client(pages: Flask) -> FlaskClient:
+    """Return a browser."""
+    return pages.test_client()
+
+
+def champion(registry: MlflowClient) -> str:
+    return str(registry.get_registered_model(NAME).aliases["champion"])
+
+
+def seen(page: str) -> str:
+    found = re.search(r'name="seen"[^>]*value="(\d+)"', page)
+    assert found is not None
+    return found[1]
+
+
+def test_promote_and_roll_back(client: FlaskClient, registry: MlflowClient) -> None:
+    """The list, the question, the move, the record, the way back."""
+    page = client.get("/versions").text
+    assert page.count("Promote<span") == 2
+    before = champion(registry)
+    other = next(n for n in "123" if n != before)
+    asked = client.get(f"/versions/{other}/promote").text
+    reply = client.post(
+        f"/versions/{other}/promote", data={"reason": "new quarter", "seen": seen(asked)}
+    )
+    assert reply.status_code == 303
+    assert champion(registry) == other
+    page = client.get("/versions").text
+    assert f"Version {other} is the champion" in page
+    assert "new quarter" in page
+    assert client.post("/versions/rollback", data={"reason": "worse"}).status_code == 303
+    assert champion(registry) == before
+    assert history(NAME)[-1].why == "worse"
+
+
+def test_whoever_decided_on_an_old_page_is_told(
+    client: FlaskClient, registry: MlflowClient
+) -> None:
+    """Somebody else promoted meanwhile: nothing moves, and the page says what happened."""
+    before = champion(registry)
+    first, second = (n for n in "123" if n != before)
+    asked = client.get(f"/versions/{first}/promote").text
+    promote(NAME, second, reason="faster", who="somebody else")
+    reply = client.post(f"/versions/{first}/promote", data={"seen": seen(asked)})
+    assert reply.status_code == 409
+    assert "Nothing was changed" in reply.text
+    assert "somebody else" in reply.text
+    assert champion(registry) == second
+
+
+def test_force_needs_a_reason(client: FlaskClient, registry: MlflowClient) -> None:
+    """The mistake is shown beside the field; nothing moves."""
+    before = champion(registry)
+    other = next(n for n in "123" if n != before)
+    reply = client.post(f"/versions/{other}/promote", data={"force": "y", "reason": " "})
+    assert reply.status_code == 422
+    assert "Say why" in reply.text
+    assert champion(registry) == before
+
+
+@pytest.mark.parametrize("path", ["/versions/99/promote", "/versions/0/promote"])
+def test_a_version_that_is_none_is_not_found(client: FlaskClient, path: str) -> None:
+    """404, for the question and for the move."""
+    assert client.get(path).status_code == 404
+    assert client.post(path, data={}).status_code == 404
+
+
+def test_a_damaged_version_is_not_promoted(client: FlaskClient, registry: MlflowClient) -> None:
+    """The gate that failed is named; not even force opens it."""
+    before = champion(registry)
+    other = next(n for n in "123" if n != before)
+    folder = Path(mlflow.artifacts.download_artifacts(f"models:/{NAME}/{other}"))
+    (arrays,) = folder.rglob("arrays.npz")
+    whole = arrays.read_bytes()
+    arrays.write_bytes(whole[:-1])
+    try:
+        reply = client.post(
+            f"/versions/{other}/promote",
+            data={"force": "y", "reason": "now", "seen": str(len(history(NAME)))},
+        )
+    finally:
+        arrays.write_bytes(whole)
+    assert reply.status_code == 409
+    assert "failed" in reply.text
+    assert champion(registry) == before
