@@ -49,8 +49,7 @@ from segmentation.evaluation.triviality import column_flags
 from segmentation.interpretation.sensitive_audit import Audit, audit
 from segmentation.model.segmentation_model import SegmentationModel
 from segmentation.monitoring.observing import with_reference
-from segmentation.preprocessing.blocks import blocks_of
-from segmentation.preprocessing.categorical import Formed, form
+from segmentation.preprocessing.categorical import Formed, blocks_of, form
 from segmentation.preprocessing.columns import customer_matrix
 from segmentation.schema import TableSchema
 

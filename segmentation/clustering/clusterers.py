@@ -17,6 +17,7 @@ from sklearn.cluster import (
 from sklearn.mixture import BayesianGaussianMixture, GaussianMixture
 
 from segmentation.clustering.genie import Genie
+from segmentation.clustering.hdbscan import RadiusBirch, ShareHDBSCAN
 from segmentation.clustering.hyperparameters import (
     N_CLUSTERS,
     Categorical,
@@ -24,7 +25,6 @@ from segmentation.clustering.hyperparameters import (
     IntRange,
     Range,
 )
-from segmentation.clustering.relative import RadiusBirch, ShareHDBSCAN
 from segmentation.clustering.spec import HyperParameter
 from segmentation.errors import SpecError, TooLargeError
 

@@ -16,7 +16,13 @@ from segmentation.clustering.assignment_rules import Rule, learn_rule
 from segmentation.clustering.clusterers import CLUSTERERS, Clusterer
 from segmentation.clustering.spec import SegmenterSpec
 from segmentation.errors import DataError, Problem, SpecError
-from segmentation.preprocessing.cache import Prepared, blocks, canonical_order, one_thread, through
+from segmentation.preprocessing.cache import (
+    Prepared,
+    apply_pipeline,
+    canonical_order,
+    one_thread,
+    row_blocks,
+)
 from segmentation.preprocessing.columns import customer_matrix
 from segmentation.schema import TableSchema
 from segmentation.types import Assignment, FloatArray, IntArray
@@ -146,20 +152,20 @@ class Segmenter:
         matrix = customer_matrix(customers, self.schema.column_names)
         if (infinite := np.isinf(matrix)).any():
             raise DataError(list(_infinite(infinite, self.schema)))
-        return through(self.pipeline_, matrix)
+        return apply_pipeline(self.pipeline_, matrix)
 
     def assign(self, customers: Customers) -> Assignment:
         """Return the assignment of customers, seen before or not; see :meth:`features`."""
         matrix = customer_matrix(customers, self.schema.column_names)
-        return _joined([self.rule_.assign(self.features(block)) for block in blocks(matrix)])
+        return _joined([self.rule_.assign(self.features(block)) for block in row_blocks(matrix)])
 
     def assign_features(self, features: FloatArray) -> Assignment:
         """Return the assignment of customers by their feature matrix."""
-        return _joined([self.rule_.assign(block) for block in blocks(features)])
+        return _joined([self.rule_.assign(block) for block in row_blocks(features)])
 
     def _fit(self, prepared: Prepared) -> None:
         self.pipeline_, features = prepared.pipeline, prepared.features
-        rule, noise = self._learn(features[prepared.kept])
+        rule, noise = self._learn(features[prepared.inliers])
         self.noise_share_ = float(noise / len(features))
         self.rule_, assignment = _by_size(rule, features)
         self.n_segments_ = self.rule_.n_segments

@@ -170,8 +170,8 @@ class Judge:
 
     def _stability(self, spec: SegmenterSpec, labels: IntArray) -> tuple[float, float]:
         def refit(half: Half) -> IntArray:
-            segmenter = Segmenter(spec, self.schema).fit_prepared(half.learned)
-            return segmenter.assign_features(half.everybody).segment
+            segmenter = Segmenter(spec, self.schema).fit_prepared(half.prepared)
+            return segmenter.assign_features(half.features).segment
 
         return stability(labels, map(refit, self._preparations.halves(spec)))
 

@@ -16,12 +16,11 @@ from numpy.typing import NDArray
 from sklearn.neighbors import NearestNeighbors
 
 from segmentation.errors import ModelFileError
-from segmentation.preprocessing.blocks import blocks_of
+from segmentation.preprocessing.categorical import blocks_of
 from segmentation.preprocessing.columns import customer_matrix
 from segmentation.preprocessing.imputation import MedianFill
-from segmentation.preprocessing.scaling import Standardise
+from segmentation.preprocessing.scaling import LARGEST, Standardise, UnitFree
 from segmentation.preprocessing.transforms import YeoJohnson, yeo_johnson
-from segmentation.preprocessing.units import LARGEST, UnitFree
 from segmentation.schema import TableSchema
 from segmentation.types import FloatArray, IntArray
 

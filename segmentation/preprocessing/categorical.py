@@ -2,12 +2,12 @@
 
 Ordered levels stay one column, their codes. A nominal column becomes indicators, so that every
 later step sees nothing but numbers; their weight against the numbers is set where distances are
-made (:class:`segmentation.preprocessing.category_weights.BalanceBlocks` and the reference space).
+made (:class:`BalanceBlocks` and the reference space).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -15,9 +15,10 @@ import pandas as pd
 
 from segmentation.interpretation.formatting import inside_sentence
 from segmentation.preprocessing.columns import customer_matrix
+from segmentation.preprocessing.step import ArrayStep
 from segmentation.schema import Column, TableSchema
 from segmentation.schema.levels import encode
-from segmentation.types import FloatArray, IntArray
+from segmentation.types import FloatArray
 
 RARE = 0.02
 OTHER = "other"
@@ -134,12 +135,6 @@ def base_names(rows: list[list[str]], expanded: TableSchema) -> list[list[str]]:
     return [list(dict.fromkeys(of.get(name, name) for name in names)) for names in rows]
 
 
-def commonest(codes: FloatArray) -> float:
-    """Return the commonest code, ties to the lower one; NaN where there is none."""
-    known: IntArray = codes[~np.isnan(codes)].astype(np.int64)
-    return float(np.bincount(known).argmax()) if len(known) else float("nan")
-
-
 def _indicators(column: Column, codes: FloatArray) -> Iterator[Column]:
     known = codes[~np.isnan(codes)].astype(np.int64)
     shares = np.bincount(known, minlength=len(column.levels)) / max(len(known), 1)
@@ -170,3 +165,57 @@ def _indicator(column: Column, levels: tuple[str, ...], against: str = "") -> Co
         high=f"{label} {name}",
         low=f"{label} {against}" if against else f"{label} not {name}",
     )
+
+
+def blocks_of(schema: TableSchema) -> tuple[tuple[int, ...], ...]:
+    """Return the positions of the indicators of each nominal column."""
+    blocks: dict[str, list[int]] = {}
+    for position, column in enumerate(schema.columns):
+        if column.of:
+            blocks.setdefault(column.of, []).append(position)
+    return tuple(tuple(block) for block in blocks.values())
+
+
+class BalanceBlocks(ArrayStep):
+    """Give the indicators of each category a stated weight against one standardised number.
+
+    Parameters
+    ----------
+    blocks
+        Positions of the indicators of each category.
+    weight
+        Standard deviation of a block in all; a standardised number has 1.
+    famd
+        Whether indicators are weighed as in factor analysis of mixed data (Pagès 2004, Revue
+        de statistique appliquée 52): divided by the root of their share, so that rare levels
+        stand out and a block weighs its number of levels less one. Meant before main axes.
+
+    Attributes
+    ----------
+    factor_
+        Shape (d,), 1 for numbers.
+    """
+
+    def __init__(
+        self, blocks: Sequence[Sequence[int]] = (), weight: float = 1.0, famd: bool = False
+    ) -> None:
+        self.blocks = blocks
+        self.weight = weight
+        self.famd = famd
+
+    def _learn(self, matrix: FloatArray) -> None:
+        self.factor_ = np.ones(matrix.shape[1])
+        for block in self.blocks:
+            own = matrix[:, list(block)]
+            low, spread = own.min(axis=0), np.ptp(own, axis=0)
+            spread[spread == 0] = 1.0
+            if self.famd:
+                share = np.maximum(((own - low) / spread).mean(axis=0), 1e-6)
+                factor = self.weight / (spread * np.sqrt(share))
+            else:
+                total = own.var(axis=0).sum()
+                factor = np.full(len(block), self.weight / np.sqrt(total) if total > 0 else 0.0)
+            self.factor_[list(block)] = factor
+
+    def _apply(self, matrix: FloatArray) -> FloatArray:
+        return np.asarray(matrix * self.factor_)

@@ -86,7 +86,7 @@ class ColumnMatrix(ArrayStep):
         Names to take; None takes whatever comes.
     """
 
-    accepts_nulls: ClassVar[bool] = True
+    accepts_missing: ClassVar[bool] = True
 
     def __init__(self, columns: Sequence[str] | None = None) -> None:
         self.columns = columns
@@ -122,7 +122,7 @@ class RatioAdder(ArrayStep):
         A name for each ratio.
     """
 
-    accepts_nulls: ClassVar[bool] = True
+    accepts_missing: ClassVar[bool] = True
 
     def __init__(
         self, pairs: Sequence[tuple[int, int]] = (), names: Sequence[str] | None = None

@@ -13,7 +13,7 @@ from sklearn.impute import IterativeImputer
 from sklearn.linear_model import BayesianRidge
 
 from segmentation.preprocessing.rowwise import matmul
-from segmentation.preprocessing.step import ArrayStep, quiet_quantile
+from segmentation.preprocessing.step import ArrayStep, column_quantile
 from segmentation.types import FloatArray
 
 
@@ -33,7 +33,7 @@ class MedianFill(ArrayStep):
         Positions of the columns that had missing values.
     """
 
-    accepts_nulls: ClassVar[bool] = True
+    accepts_missing: ClassVar[bool] = True
 
     def __init__(self, indicator: bool = False) -> None:
         self.indicator = indicator
@@ -45,7 +45,7 @@ class MedianFill(ArrayStep):
         return np.array([*incoming, *flags], dtype=object)
 
     def _learn(self, matrix: FloatArray) -> None:
-        self.median_ = quiet_quantile(matrix, 0.5)
+        self.median_ = column_quantile(matrix, 0.5)
         self.flagged_ = np.flatnonzero(np.isnan(matrix).any(axis=0))
 
     def _apply(self, matrix: FloatArray) -> FloatArray:
@@ -78,16 +78,16 @@ class RegressionFill(ArrayStep):
         Shapes (d, d) and (d,): one equation per column, zero on the diagonal.
     """
 
-    accepts_nulls: ClassVar[bool] = True
+    accepts_missing: ClassVar[bool] = True
 
     def __init__(self, rounds: int = 5, fit_rows: int = 10_000) -> None:
         self.rounds = rounds
         self.fit_rows = fit_rows
 
     def _learn(self, matrix: FloatArray) -> None:
-        self.median_ = quiet_quantile(matrix, 0.5)
-        self.low_ = quiet_quantile(matrix, 0.005)
-        self.high_ = quiet_quantile(matrix, 0.995)
+        self.median_ = column_quantile(matrix, 0.5)
+        self.low_ = column_quantile(matrix, 0.005)
+        self.high_ = column_quantile(matrix, 0.995)
         width = matrix.shape[1]
         self.coefficients_ = np.zeros((width, width))
         self.intercepts_ = self.median_.copy()

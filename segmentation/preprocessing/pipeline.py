@@ -8,15 +8,19 @@ from types import MappingProxyType
 from sklearn.pipeline import Pipeline
 
 from segmentation.clustering.spec import Preprocessing
-from segmentation.preprocessing.blocks import blocks_of
-from segmentation.preprocessing.category_weights import BalanceBlocks
+from segmentation.preprocessing.categorical import BalanceBlocks, blocks_of
 from segmentation.preprocessing.columns import ColumnMatrix, RatioAdder
 from segmentation.preprocessing.imputation import MedianFill, RegressionFill
-from segmentation.preprocessing.scaling import PrincipalComponents, Standardise
+from segmentation.preprocessing.scaling import PrincipalComponents, Standardise, UnitFree
 from segmentation.preprocessing.step import ArrayStep
-from segmentation.preprocessing.transforms import NormalScores, SignedLog, Winsorise, YeoJohnson
-from segmentation.preprocessing.units import UnitFree
-from segmentation.preprocessing.zero_inflation import Lighten, TwoPart
+from segmentation.preprocessing.transforms import (
+    Lighten,
+    NormalScores,
+    SignedLog,
+    TwoPart,
+    Winsorise,
+    YeoJohnson,
+)
 from segmentation.schema import TableSchema
 
 FAMD_VARIANCE = 0.9

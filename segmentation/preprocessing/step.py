@@ -18,7 +18,7 @@ class ArrayStep(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):  # type:
     whose name ends in ``_``, so a fitted step is saved as plain arrays.
     """
 
-    accepts_nulls: ClassVar[bool] = False
+    accepts_missing: ClassVar[bool] = False
 
     def fit(self, X: Any, y: None = None) -> Self:  # noqa: ARG002
         """Learn from a matrix of shape (n, d) and return the step itself."""
@@ -42,11 +42,11 @@ class ArrayStep(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):  # type:
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
-        tags.input_tags.allow_nan = self.accepts_nulls
+        tags.input_tags.allow_nan = self.accepts_missing
         return tags
 
     def _validated(self, X: Any, *, reset: bool) -> FloatArray:
-        finite = "allow-nan" if self.accepts_nulls else True
+        finite = "allow-nan" if self.accepts_missing else True
         matrix: FloatArray = validate_data(
             self, X, reset=reset, dtype=np.float64, order="C", ensure_all_finite=finite
         )
@@ -60,7 +60,7 @@ class ArrayStep(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):  # type:
         raise NotImplementedError
 
 
-def quiet_quantile(matrix: FloatArray, share: float) -> FloatArray:
+def column_quantile(matrix: FloatArray, share: float) -> FloatArray:
     """Return each column's quantile over its present values, 0 where a column has none.
 
     Parameters

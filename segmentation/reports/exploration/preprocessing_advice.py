@@ -8,9 +8,8 @@ import numpy as np
 
 from segmentation.interpretation.formatting import percent
 from segmentation.preprocessing.pipeline import SKEW
-from segmentation.preprocessing.scaling import Standardise
+from segmentation.preprocessing.scaling import Standardise, UnitFree
 from segmentation.preprocessing.step import ArrayStep
-from segmentation.preprocessing.units import UnitFree
 from segmentation.reports.exploration.evidence import Evidence, Recommendation
 from segmentation.reports.exploration.explored_table import MODEL_ROWS, Table
 from segmentation.types import FloatArray, IntArray

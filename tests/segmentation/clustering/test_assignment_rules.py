@@ -7,12 +7,11 @@ import pytest
 from sklearn.cluster import Birch, KMeans
 from sklearn.mixture import GaussianMixture
 
-from segmentation.clustering.assignment_rules import learn_rule, rule_from_arrays
+from segmentation.clustering.assignment_rules import RULES, learn_rule, rule_from_arrays
 from segmentation.clustering.assignment_rules.gaussian import GaussianRule
 from segmentation.clustering.assignment_rules.neighbours import NeighboursRule
 from segmentation.clustering.assignment_rules.prototype import PrototypeRule
 from segmentation.clustering.assignment_rules.rule import best_two
-from segmentation.clustering.assignment_rules.table import RULES
 from segmentation.clustering.microaggregation import labelled_local_means, local_means
 from segmentation.clustering.spec import RULES as SPEC_RULES
 from segmentation.preprocessing.rowwise import matmul, row_sums

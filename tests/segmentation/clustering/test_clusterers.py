@@ -15,7 +15,7 @@ from segmentation.clustering.clusterers import (
     IntRange,
 )
 from segmentation.clustering.genie import Genie
-from segmentation.clustering.relative import RadiusBirch, ShareHDBSCAN
+from segmentation.clustering.hdbscan import RadiusBirch, ShareHDBSCAN
 from segmentation.clustering.spec import RULES
 from segmentation.errors import SpecError, TooLargeError
 

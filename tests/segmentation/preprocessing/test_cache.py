@@ -9,7 +9,7 @@ from segmentation.clustering.segmenter import Segmenter
 from segmentation.clustering.spec import Preprocessing, SegmenterSpec
 from segmentation.evaluation.evaluator import Judge
 from segmentation.evaluation.metrics import random_halves
-from segmentation.preprocessing.cache import KEPT, Preparations, Prepared
+from segmentation.preprocessing.cache import CACHE_SIZE, Preparations, Prepared
 from segmentation.preprocessing.columns import customer_matrix
 from tests.segmentation.planted import SCHEMA, planted, spec
 
@@ -45,13 +45,15 @@ def test_recipes_share_what_was_prepared_until_others_push_it_out() -> None:
     """The same preprocessing is fitted once; that asked for longest ago is forgotten first."""
     customers, _ = planted(60)
     matrix = customer_matrix(customers, SCHEMA.column_names)
-    kept = Preparations(matrix, SCHEMA, random_halves(np.arange(60)))
-    recipes = [spec(preprocessing=Preprocessing(category_weight=1 + i)) for i in range(KEPT + 1)]
-    first, second = (kept.whole(recipe) for recipe in recipes[:2])
-    halves = kept.halves(recipes[0])
-    assert kept.whole(spec("genie", "neighbours", recipes[0].preprocessing)) is first
-    assert kept.halves(recipes[0]) is halves
+    cache = Preparations(matrix, SCHEMA, random_halves(np.arange(60)))
+    recipes = [
+        spec(preprocessing=Preprocessing(category_weight=1 + i)) for i in range(CACHE_SIZE + 1)
+    ]
+    first, second = (cache.whole(recipe) for recipe in recipes[:2])
+    halves = cache.halves(recipes[0])
+    assert cache.whole(spec("genie", "neighbours", recipes[0].preprocessing)) is first
+    assert cache.halves(recipes[0]) is halves
     for recipe in recipes[2:]:
-        kept.whole(recipe)
-    assert kept.whole(recipes[0]) is first
-    assert kept.whole(recipes[1]) is not second
+        cache.whole(recipe)
+    assert cache.whole(recipes[0]) is first
+    assert cache.whole(recipes[1]) is not second

@@ -16,8 +16,13 @@ from segmentation.evaluation.evaluator import Judge
 from segmentation.evaluation.reference_space import ReferenceSpace
 from segmentation.interpretation.sensitive_audit import audit, column_codes
 from segmentation.model.segmentation_model import SegmentationModel
-from segmentation.preprocessing.blocks import blocks_of
-from segmentation.preprocessing.categorical import base_names, expand, expanded_schema, form
+from segmentation.preprocessing.categorical import (
+    base_names,
+    blocks_of,
+    expand,
+    expanded_schema,
+    form,
+)
 from segmentation.preprocessing.pipeline import build_pipeline
 from segmentation.schema import Column, TableSchema, load_schema
 from segmentation.schema.levels import decode

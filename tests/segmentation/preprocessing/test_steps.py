@@ -14,16 +14,16 @@ from segmentation.errors import DataError
 from segmentation.preprocessing.columns import ColumnMatrix, RatioAdder, customer_matrix
 from segmentation.preprocessing.imputation import MedianFill, RegressionFill
 from segmentation.preprocessing.pipeline import build_pipeline
-from segmentation.preprocessing.scaling import PrincipalComponents, Standardise
+from segmentation.preprocessing.scaling import PrincipalComponents, Standardise, UnitFree
 from segmentation.preprocessing.transforms import (
+    Lighten,
     NormalScores,
     SignedLog,
+    TwoPart,
     Winsorise,
     YeoJohnson,
     yeo_johnson,
 )
-from segmentation.preprocessing.units import UnitFree
-from segmentation.preprocessing.zero_inflation import Lighten, TwoPart
 from segmentation.schema import Column, Ratio, TableSchema
 
 STEPS = [
