@@ -23,7 +23,7 @@ from experiments.tracking import event_run as happening
 from segmentation.clustering.spec import SegmenterSpec
 from segmentation.data.schema_choice import AUTO, load_described
 from segmentation.errors import SegmentationError
-from segmentation.evaluation.evaluator import Judge
+from segmentation.evaluation.evaluator import Evaluator
 from segmentation.model.segment_matching import Known, match
 from segmentation.model.segmentation_model import SegmentationModel
 from segmentation.monitoring import Drift, compare_batches
@@ -34,9 +34,9 @@ from segmentation.reports.html import flow_picture, page
 
 REPORT = "compare.html"
 RUN_ID = re.compile("[0-9a-f]{32}")
-JUDGED_ROWS = 20_000
+EVALUATION_ROWS = 20_000
 WHICH = "Alias, number or run id."
-JUDGED = {
+EVALUATION_LABELS = {
     "n_segments": "Segments",
     "score": "Score",
     "score_error": "its standard error",
@@ -60,13 +60,13 @@ class Side:
         ``version 3`` or ``run 1a2b3c4d``.
     model
         With lasting segment numbers.
-    judged
-        Its judgement's numbers, by name.
+    evaluation
+        Its evaluation's numbers, by name.
     """
 
     title: str
     model: SegmentationModel
-    judged: Mapping[str, Any]
+    evaluation: Mapping[str, Any]
 
 
 def run(model_name: str, first: str, second: str, data: str, out: str) -> Comparison:
@@ -85,7 +85,7 @@ def run(model_name: str, first: str, second: str, data: str, out: str) -> Compar
     html = report(found, (one, other), formed, title, Path(source).name)
     metrics = found.metrics()
     for suffix, side in (("first", one), ("second", other)):
-        metrics |= {f"{key}_{suffix}": float(side.judged[key]) for key in JUDGED}
+        metrics |= {f"{key}_{suffix}": float(side.evaluation[key]) for key in EVALUATION_LABELS}
         if drift := drift_of(side.model, formed):
             metrics |= {f"drifted_{suffix}": float(len(drift.drifted))}
     note = _note(found, title)
@@ -123,12 +123,12 @@ def _side(client: MlflowClient, name: str, which: str, formed: Formed) -> Side:
         model = lineage.load(client, name, about.version)
         return Side(f"version {about.version}", model, about.evaluation)
     spec = SegmenterSpec.from_json(mlflow.artifacts.load_text(f"runs:/{which}/spec.json"))
-    judge = Judge(formed.customers.iloc[:JUDGED_ROWS], formed.schema)
-    judged = judge.judge(spec)
+    evaluator = Evaluator(formed.customers.iloc[:EVALUATION_ROWS], formed.schema)
+    evaluated = evaluator.evaluate(spec)
     model = SegmentationModel.build(
-        judged.segmenter, formed.customers, judged.evaluation, spec.seed, formed.table
+        evaluated.segmenter, formed.customers, evaluated.evaluation, spec.seed, formed.table
     )
-    return Side(f"run {which[:8]}", model, vars(judged.evaluation))
+    return Side(f"run {which[:8]}", model, vars(evaluated.evaluation))
 
 
 def _numbered_like(one: Side, other: Side, formed: Formed) -> Side:
@@ -165,8 +165,8 @@ def report(
         changes=other.model.identity.changes,
         picture=flow_picture(found),
         rows=[
-            (text, _number(one.judged[key]), _number(other.judged[key]))
-            for key, text in JUDGED.items()
+            (text, _number(one.evaluation[key]), _number(other.evaluation[key]))
+            for key, text in EVALUATION_LABELS.items()
         ]
         + [("Drift of these customers", *(_drift_text(drift_of(s.model, formed)) for s in sides))],
     )

@@ -14,7 +14,7 @@ from experiments.study.study import open_study
 from experiments.study.worker_pool import Workers
 from experiments.tracking.parent_run import open_experiment, open_parent
 from experiments.tracking.tracker import Tracker
-from segmentation.evaluation.result import Guards
+from segmentation.evaluation.constraints import Constraints
 from segmentation.schema import TableSchema
 
 EXPERIMENT = "benchmark"
@@ -23,7 +23,7 @@ EXPERIMENT = "benchmark"
 def search_table(
     customers: pd.DataFrame,
     schema: TableSchema,
-    guards: Guards,
+    constraints: Constraints,
     *,
     name: str,
     trials: int,
@@ -39,7 +39,7 @@ def search_table(
         Validated customers, shape (n, d).
     schema
         Their table.
-    guards
+    constraints
         Limits, the interval of the number of segments among them.
     name
         What the study is called where it is tracked.
@@ -50,8 +50,8 @@ def search_table(
     track
         Whether every trial becomes a run of the experiment ``benchmark``, as in a real search.
     """
-    space = space_for(customers, schema, guards.k_min, guards.k_max, seed)
-    ladder = Ladder(customers, schema, guards, seed)
+    space = space_for(customers, schema, constraints.k_min, constraints.k_max, seed)
+    ladder = Ladder(customers, schema, constraints, seed)
     tracker = _tracker(customers, name) if track else None
     with Workers(jobs) as workers:
         study = open_study(None, name)

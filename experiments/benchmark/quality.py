@@ -21,14 +21,16 @@ from experiments.benchmark.one import search_table
 from experiments.benchmark.report import QualityRow, render
 from experiments.benchmark.suite import LabelledTable, agreement, read_suite
 from segmentation.clustering.segmenter import Segmenter
-from segmentation.evaluation.result import Guards
+from segmentation.evaluation.constraints import Constraints
 from segmentation.schema.inference import infer_schema
 from segmentation.types import FloatArray, IntArray
 
 K_MIN, K_MAX = 2, 12
 # Labelled suites hold small clusters and pairs, and groups of a few dozen points that refits on
 # halves cannot find again; a card business would want neither.
-GUARDS = Guards(K_MIN, K_MAX, smallest_share=0.02, largest_share=0.95, stability=0.5, firm=0.5)
+CONSTRAINTS = Constraints(
+    K_MIN, K_MAX, smallest_share=0.02, largest_share=0.95, stability=0.5, firm=0.5
+)
 
 
 @dataclass(frozen=True)
@@ -78,7 +80,7 @@ def choose(
     frame = pd.DataFrame(values, columns=[f"x{i + 1}" for i in range(values.shape[1])])
     schema = infer_schema(frame, "suite")
     found, ladder = search_table(
-        frame, schema, GUARDS, name=name, trials=trials, seed=seed, track=track
+        frame, schema, CONSTRAINTS, name=name, trials=trials, seed=seed, track=track
     )
     # A suite wants an answer even where nothing is stable: the best of what there is.
     best = found.ranking.pick()

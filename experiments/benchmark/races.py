@@ -13,7 +13,7 @@ from experiments.registry.promotion_log import champion_of
 from experiments.registry.registry import RegistryError
 from segmentation.clustering.spec import Preprocessing, SegmenterSpec
 from segmentation.data.synthetic import generate
-from segmentation.evaluation.evaluator import Judge
+from segmentation.evaluation.evaluator import Evaluator
 from segmentation.model.segmentation_model import SegmentationModel
 from segmentation.schema import load_schema
 
@@ -78,8 +78,8 @@ def prepare(client: MlflowClient, count: int) -> list[str]:
     customers = generate(800, seed=2).set_index("CUST_ID")[list(schema.column_names)]
     customers = customers.astype(float)
     spec = SegmenterSpec(CARDS, Preprocessing(), "k_means", {"n_clusters": 4})
-    judged = Judge(customers, schema).judge(spec)
-    model = SegmentationModel.build(judged.segmenter, customers, judged.evaluation, 0)
+    evaluated = Evaluator(customers, schema).evaluate(spec)
+    model = SegmentationModel.build(evaluated.segmenter, customers, evaluated.evaluation, 0)
     experiment = registry.registry_experiment(client, NAME)
     versions = []
     for _ in range(count):

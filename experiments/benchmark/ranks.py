@@ -16,8 +16,8 @@ from experiments.search.workflow import space_for
 from experiments.study.worker_pool import Outcome, Workers
 from segmentation.clustering.spec import SegmenterSpec
 from segmentation.data.readers import load_customers
+from segmentation.evaluation.constraints import Constraints
 from segmentation.evaluation.metrics import SILHOUETTE_ROWS
-from segmentation.evaluation.result import Guards
 from segmentation.schema import load_schema
 from segmentation.types import FloatArray, IntArray
 
@@ -76,30 +76,30 @@ def ranks_of(source: str, schema_name: str, jobs: int) -> Ranks:
     specs = [space.spec_of(p) for p in Plan(space).first]
     samples = [Rung(rung.rows, len(specs)) for rung in RUNGS[:2]]
     everybody = Rung(len(customers), len(specs))
-    ladder = Ladder(customers, schema, Guards(), 0, rungs=(*samples, everybody))
+    ladder = Ladder(customers, schema, Constraints(), 0, rungs=(*samples, everybody))
     with Workers(jobs) as workers:
-        judged = {rung.rows: _judged(ladder, rung, specs, workers) for rung in ladder.rungs}
-    exact = judged[everybody.rows]
-    alike = [number for number in exact if all(number in found for found in judged.values())]
+        evaluated = {rung.rows: _evaluated(ladder, rung, specs, workers) for rung in ladder.rungs}
+    exact = evaluated[everybody.rows]
+    alike = [number for number in exact if all(number in found for found in evaluated.values())]
     rows = [
-        RankRow(name, rung.rows, _ranked(name, judged[rung.rows], exact, alike))
+        RankRow(name, rung.rows, _ranked(name, evaluated[rung.rows], exact, alike))
         for name in RANKED
         for rung in ladder.rungs[:-1]
     ]
-    coordinates = ladder.judge_of(everybody).table.coordinates
+    coordinates = ladder.evaluator_of(everybody).table.coordinates
     labels = [as_labels(exact[number].partition) for number in alike[::2]]
     rows.append(RankRow("silhouette", SILHOUETTE_ROWS, _silhouettes(labels, coordinates)))
-    first = judged[samples[0].rows]
+    first = evaluated[samples[0].rows]
     raised = sorted(alike, key=lambda i: -first[i].evaluation.score)[: RUNGS[1].most]
     scores = {number: exact[number].evaluation.score for number in alike}
     lost = max(scores.values()) - max(scores[number] for number in raised)
     return Ranks(tuple(rows), len(customers), len(alike), lost)
 
 
-def _judged(
+def _evaluated(
     ladder: Ladder, rung: Rung, specs: Sequence[SegmenterSpec], workers: Workers
 ) -> dict[int, Outcome]:
-    outcomes = workers.judge_all(ladder.judge_of(rung), specs)
+    outcomes = workers.evaluate_all(ladder.evaluator_of(rung), specs)
     return {number: o for number, o in enumerate(outcomes) if isinstance(o, Outcome)}
 
 

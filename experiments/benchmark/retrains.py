@@ -12,7 +12,7 @@ import pandas as pd
 from experiments.benchmark.one import search_table
 from experiments.benchmark.segments import read_table
 from segmentation.clustering.segmenter import Segmenter
-from segmentation.evaluation.result import Guards
+from segmentation.evaluation.constraints import Constraints
 from segmentation.interpretation.profiles import profile_segments
 from segmentation.model.segment_matching import Identity, Known, first_identity, match
 from segmentation.schema import TableSchema
@@ -79,7 +79,7 @@ def _trained(
     customers: pd.DataFrame, schema: TableSchema, trials: int, seed: int, jobs: int
 ) -> tuple[Segmenter, tuple[str, ...]]:
     found, _ = search_table(
-        customers, schema, Guards(), name="retrains", trials=trials, seed=seed, jobs=jobs
+        customers, schema, Constraints(), name="retrains", trials=trials, seed=seed, jobs=jobs
     )
     if found.pick is None:
         raise ValueError("nothing feasible was found, so there is nothing to compare")

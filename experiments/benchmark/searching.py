@@ -22,7 +22,7 @@ from experiments.study.worker_pool import ROOT
 from segmentation.clustering.spec import SegmenterSpec
 from segmentation.data.readers import load_customers
 from segmentation.data.synthetic import planted_segments
-from segmentation.evaluation.evaluator import Judge
+from segmentation.evaluation.evaluator import Evaluator
 from segmentation.schema import load_schema
 
 NAME = "benchmark"
@@ -50,7 +50,7 @@ class SearchRow:
     ari
         Adjusted Rand of the pick against the planted segments, in [-1, 1].
     score
-        Of the pick, judged by the same judge on all customers.
+        Of the pick, judged by the same evaluator on all customers.
     """
 
     way: str
@@ -88,13 +88,13 @@ def run_search(rows: int, trials: int) -> tuple[SearchRow, SearchRow, Costs]:
         paces.append((trying(folder / "plain", "plain"), plain_seconds))
         plain = SegmenterSpec.from_json(json.loads(plain_file.read_text(encoding="utf-8")))
     schema = load_schema(SCHEMA)
-    judge = Judge(load_customers(data, schema).customers, schema, n_splits=5)
+    evaluator = Evaluator(load_customers(data, schema).customers, schema, n_splits=5)
     truth = planted_segments(rows)
     found = []
     for way, spec, pace in zip(("ours", "plain loop"), (ours, plain), paces, strict=True):
-        judged = judge.judge(spec)
-        ari = float(adjusted_rand_score(truth, judged.segment))
-        found.append(SearchRow(way, trials, *pace, ari, judged.evaluation.score))
+        evaluated = evaluator.evaluate(spec)
+        ari = float(adjusted_rand_score(truth, evaluated.segment))
+        found.append(SearchRow(way, trials, *pace, ari, evaluated.evaluation.score))
     return found[0], found[1], costs
 
 

@@ -19,7 +19,7 @@ from segmentation.clustering.clusterers import CLUSTERERS
 from segmentation.clustering.segmenter import Segmenter
 from segmentation.data.schema_choice import AUTO, load_described
 from segmentation.data.synthetic import generate, planted_segments
-from segmentation.evaluation.result import Guards
+from segmentation.evaluation.constraints import Constraints
 from segmentation.evaluation.tendency import tendency
 from segmentation.preprocessing.categorical import form
 from segmentation.preprocessing.columns import customer_matrix
@@ -79,7 +79,7 @@ def ladder_of(path: Path, trials: int, seed: int, jobs: int) -> str:
     customers, schema = read_table(path)
     start = time.perf_counter()
     found, _ = search_table(
-        customers, schema, Guards(), name=path.stem, trials=trials, seed=seed, jobs=jobs
+        customers, schema, Constraints(), name=path.stem, trials=trials, seed=seed, jobs=jobs
     )
     seconds = time.perf_counter() - start
     rows = [
@@ -151,7 +151,7 @@ def _segments(
     customers: pd.DataFrame, schema: TableSchema, trials: int, seed: int, jobs: int
 ) -> tuple[Found, IntArray]:
     found, _ = search_table(
-        customers, schema, Guards(), name="segments", trials=trials, seed=seed, jobs=jobs
+        customers, schema, Constraints(), name="segments", trials=trials, seed=seed, jobs=jobs
     )
     if found.pick is None:
         return found, np.zeros(len(customers), dtype=np.int64)

@@ -25,7 +25,7 @@ from experiments.benchmark.servers import BIN, Server, megabytes, running
 from experiments.registry import packaging, registry
 from segmentation.clustering.spec import Preprocessing, SegmenterSpec
 from segmentation.data.synthetic import generate
-from segmentation.evaluation.evaluator import Judge
+from segmentation.evaluation.evaluator import Evaluator
 from segmentation.model.segmentation_model import SegmentationModel
 from segmentation.schema import load_schema
 
@@ -180,8 +180,8 @@ def _our_model() -> str:
     schema, client = load_schema(CARDS), MlflowClient()
     customers = generate(TRAINED_ON, seed=2).set_index("CUST_ID")[list(schema.column_names)]
     spec = SegmenterSpec(CARDS, Preprocessing(), "k_means", {"n_clusters": SEGMENTS})
-    judged = Judge(customers.astype(float), schema).judge(spec)
-    model = SegmentationModel.build(judged.segmenter, customers, judged.evaluation, 0)
+    evaluated = Evaluator(customers.astype(float), schema).evaluate(spec)
+    model = SegmentationModel.build(evaluated.segmenter, customers, evaluated.evaluation, 0)
     run_id = client.create_run(registry.registry_experiment(client, NAME)).info.run_id
     uri = packaging.log_model(client, run_id, model)
     client.set_terminated(run_id)

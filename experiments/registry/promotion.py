@@ -30,7 +30,7 @@ from experiments.registry.registry import (
 from experiments.registry.verification import verified
 from experiments.search.ranking import NOISE
 from segmentation.errors import SegmentationError
-from segmentation.evaluation.result import Guards
+from segmentation.evaluation.constraints import Constraints
 
 T = TypeVar("T")
 LONGEST_REASON = 1_000
@@ -187,11 +187,13 @@ def gates_of(
 ) -> Iterator[Gate]:
     """Yield every gate of a version, against the champion where there is one."""
     about = describe(name, version)
-    floor = Guards().stability
-    judged = about.evaluation
-    feasible = bool(judged["feasible"])
-    yield Gate("feasible", feasible, "kept every guard" if feasible else "broke a guard")
-    stable = float(judged["stability"])
+    floor = Constraints().stability
+    evaluation = about.evaluation
+    feasible = bool(evaluation["feasible"])
+    yield Gate(
+        "feasible", feasible, "meets every constraint" if feasible else "violates a constraint"
+    )
+    stable = float(evaluation["stability"])
     yield Gate("stability", stable >= floor, f"{stable:.3f}, at least {floor:.2f}")
     if champion:
         before = describe(name, champion)

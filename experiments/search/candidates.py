@@ -22,7 +22,7 @@ FIRST_LETTER = 48
 
 @dataclass(frozen=True)
 class Candidate:
-    """One recipe and its latest judgement.
+    """One recipe and its latest evaluation.
 
     Parameters
     ----------
@@ -31,7 +31,7 @@ class Candidate:
     spec
         The recipe.
     evaluation
-        The judgement of the highest rung it got to.
+        The evaluation of the highest rung it got to.
     partition
         Segments of the customers judged on, see :func:`as_text`; empty where there are too many.
     rung
@@ -82,11 +82,12 @@ def as_labels(partition: str) -> IntArray:
 def remember(
     trial: optuna.Trial, spec: SegmenterSpec, evaluation: Evaluation, partition: str
 ) -> None:
-    """Keep recipe and judgement with the trial, and tell the sampler which guards broke."""
+    """Store spec and evaluation with the trial; tell the sampler what constraints it violates."""
     trial.set_user_attr(SPEC, spec.to_json())
     trial.set_user_attr(EVALUATION, evaluation.to_dict())
     trial.set_user_attr(PARTITION, partition)
     # The sampler adds up what was exceeded, and every constraint is a call to the database.
+    # The constraint keeps its first name, so that a study from before can be continued.
     trial.set_constraint("guards", sum(max(0.0, excess) for excess in evaluation.excess.values()))
 
 
@@ -106,12 +107,12 @@ def recall(trials: Iterable[FrozenTrial]) -> list[Candidate]:
 
 
 def rung_key(rung: int, number: int) -> str:
-    """Return the study attribute that keeps a trial's judgement on a higher rung."""
+    """Return the study attribute that keeps a trial's evaluation on a higher rung."""
     return f"rung:{rung}:{number}"
 
 
 def recall_rung(study: optuna.Study, rung: int, number: int) -> tuple[Evaluation, str] | None:
-    """Return judgement and partition an earlier session found on a rung, or None."""
+    """Return evaluation and partition an earlier session found on a rung, or None."""
     kept = study.user_attrs.get(rung_key(rung, number))
     if not kept:
         return None
@@ -120,6 +121,6 @@ def recall_rung(study: optuna.Study, rung: int, number: int) -> tuple[Evaluation
 
 
 def remember_rung(study: optuna.Study, candidate: Candidate) -> None:
-    """Keep a judgement on a higher rung with the study."""
+    """Keep an evaluation on a higher rung with the study."""
     raw = {EVALUATION: candidate.evaluation.to_dict(), PARTITION: candidate.partition}
     study.set_user_attr(rung_key(candidate.rung, candidate.number), json.dumps(raw))

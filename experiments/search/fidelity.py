@@ -10,10 +10,10 @@ import pandas as pd
 
 from experiments.search.candidates import Candidate, recall_rung, remember_rung
 from experiments.search.ranking import promising, settle
-from experiments.study.worker_pool import JudgingError, Outcome, Workers
-from segmentation.evaluation.evaluator import Judge
+from experiments.study.worker_pool import EvaluationError, Outcome, Workers
+from segmentation.evaluation.constraints import Constraints
+from segmentation.evaluation.evaluator import Evaluator
 from segmentation.evaluation.reference_space import ReferenceSpace
-from segmentation.evaluation.result import Guards
 from segmentation.interpretation.profiles import profile_segments
 from segmentation.model.segmentation_model import SegmentationModel
 from segmentation.preprocessing.cache import canonical_order
@@ -49,7 +49,7 @@ class Raised:
     Parameters
     ----------
     candidate
-        With its latest judgement.
+        With its latest evaluation.
     outcome
         What came out just now; None where an earlier session judged it.
     """
@@ -71,7 +71,7 @@ class Ladder:
         All validated customers, shape (n, d).
     schema
         Their table.
-    guards
+    constraints
         What makes a candidate infeasible.
     seed
         Of samples, splits and trees.
@@ -83,11 +83,11 @@ class Ladder:
         self,
         customers: pd.DataFrame | FloatArray,
         schema: TableSchema,
-        guards: Guards,
+        constraints: Constraints,
         seed: int,
         rungs: Sequence[Rung] = RUNGS,
     ) -> None:
-        self.schema, self.guards, self.seed = schema, guards, seed
+        self.schema, self.constraints, self.seed = schema, constraints, seed
         self._matrix = customer_matrix(customers, schema.column_names)
         self._order = canonical_order(self._matrix, seed)
         largest = self._order[: rungs[-1].rows]
@@ -117,13 +117,13 @@ class Ladder:
             seed=self.seed,
         )
 
-    def judge_of(self, rung: Rung) -> Judge:
-        """Return the judge of a rung; its neighbour graph is computed here, once."""
+    def evaluator_of(self, rung: Rung) -> Evaluator:
+        """Return the evaluator of a rung; its neighbour graph is computed here, once."""
         sample = self._matrix[self._order[: rung.rows]]
-        return Judge(
+        return Evaluator(
             sample,
             self.schema,
-            guards=self.guards,
+            constraints=self.constraints,
             seed=self.seed,
             n_splits=rung.n_splits,
             reference=self.reference,
@@ -142,19 +142,19 @@ class Ladder:
         Parameters
         ----------
         study
-            Remembers judgements of earlier sessions.
+            Remembers evaluations of earlier sessions.
         candidates
             Of the lowest rung.
         workers
             Processes that judge.
         draw
             Pictures of those on the highest rung, see
-            :meth:`experiments.study.worker_pool.Workers.judge`.
+            :meth:`experiments.study.worker_pool.Workers.evaluate`.
 
         Yields
         ------
         Raised
-            Each with its judgement on a higher rung, also those judged in an earlier session.
+            Each with its evaluation on a higher rung, also those judged in an earlier session.
         """
         standing = list(candidates)
         for number, rung in enumerate(self.rungs[1:], start=1):
@@ -176,19 +176,19 @@ class Ladder:
     ) -> Iterator[Raised]:
         known = {c.number: recall_rung(study, number, c.number) for c in candidates}
         fresh = [c for c in candidates if known[c.number] is None]
-        judge = self.judge_of(self.rungs[number]) if fresh else None
+        evaluator = self.evaluator_of(self.rungs[number]) if fresh else None
         specs = [c.spec for c in fresh]
-        outcomes = workers.judge_all(judge, specs, draw=draw) if judge else iter(())
+        outcomes = workers.evaluate_all(evaluator, specs, draw=draw) if evaluator else iter(())
         for candidate in candidates:
-            found, judged = known[candidate.number], None
+            found, evaluated = known[candidate.number], None
             if found is not None:
                 evaluation, partition = found
             else:
                 outcome = next(outcomes)
-                if isinstance(outcome, JudgingError):
+                if isinstance(outcome, EvaluationError):
                     continue  # what cannot be fitted on that many cannot be served for them
-                evaluation, partition, judged = outcome.evaluation, outcome.partition, outcome
+                evaluation, partition, evaluated = outcome.evaluation, outcome.partition, outcome
             raised = replace(candidate, evaluation=evaluation, partition=partition, rung=number)
-            if judged:
+            if evaluated:
                 remember_rung(study, raised)
-            yield Raised(raised, judged)
+            yield Raised(raised, evaluated)

@@ -44,7 +44,7 @@ class Plan:
         """Return complete parameters for every place of a batch.
 
         Every other trial is a neighbour of the best so far; the others are sampled by a
-        tree-structured Parzen estimator that knows scores and broken guards.
+        tree-structured Parzen estimator that knows scores and violated constraints.
 
         Parameters
         ----------

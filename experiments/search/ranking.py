@@ -61,7 +61,7 @@ class Ranking:
     Parameters
     ----------
     standings
-        Feasible candidates; where none is, those that broke the stability guard only.
+        Feasible candidates; where none is, those that violate the stability constraint only.
     gap
         In [0, 1]: the largest min(stability, separation) of them.
     """
@@ -164,7 +164,7 @@ def reason(ranking: Ranking, pick: Standing, asked: int = 0) -> str:
         )
     others = sorted((s for s in rungs if s.k != pick.k), key=lambda s: -s.score)[:2]
     if not others:
-        return f"{head}no other number kept all guards."
+        return f"{head}no other number met all constraints."
     rivals = " and ".join(f"{s.score:.2f} with {s.k}" for s in others)
     above = [s for s in rungs if s.score > pick.score and s.k != pick.k]
     if not above:
@@ -181,7 +181,7 @@ def reason(ranking: Ranking, pick: Standing, asked: int = 0) -> str:
 
 
 def _contenders(candidates: Iterable[Candidate]) -> list[Candidate]:
-    """Return the feasible candidates, or else those that broke the stability guard only."""
+    """Return the feasible candidates, or else those that violate the stability constraint only."""
     distinct: dict[str, Candidate] = {}
     for candidate in sorted(candidates, key=lambda c: c.number):
         if candidate.partition:

@@ -16,7 +16,7 @@ from experiments.search.proposals import Plan
 from experiments.search.ranking import Ranking, Standing, settle
 from experiments.search.search_space import Space
 from experiments.study.study import optimise, settled
-from experiments.study.worker_pool import JudgingError, Workers
+from experiments.study.worker_pool import EvaluationError, Workers
 from experiments.tracking.tracker import Tracker
 
 # Drawing all four costs as much as judging on few customers: one picture of every trial, another
@@ -32,7 +32,7 @@ class Found:
     Parameters
     ----------
     candidates
-        Every judged trial, each with its judgement of the highest rung it got to.
+        Every judged trial, each with its evaluation of the highest rung it got to.
     ranking
         Of the candidates that got to the highest rung.
     pick
@@ -79,7 +79,7 @@ def try_all(
     space
         What may be tried.
     ladder
-        Samples and judges.
+        Samples and evaluators.
     workers
         Processes that judge.
     n_trials
@@ -92,21 +92,21 @@ def try_all(
         Told of every trial.
     """
     deadline = time.monotonic() + timeout if timeout else float("inf")
-    judge = ladder.judge_of(ladder.rungs[0])
+    evaluator = ladder.evaluator_of(ladder.rungs[0])
 
     def objective(trial: optuna.Trial) -> float:
         spec = space.propose(trial)
         with tracker.trial(trial.number, spec) if tracker else nullcontext("") as run_id:
             trial.set_user_attr(RUN, run_id)
             try:
-                outcome = workers.judge(judge, spec, draw=EVERY_TRIAL if tracker else ())
-            except JudgingError as error:
+                outcome = workers.evaluate(evaluator, spec, draw=EVERY_TRIAL if tracker else ())
+            except EvaluationError as error:
                 if progress:
                     progress.failed(trial.number, spec, str(error))
                 raise
             remember(trial, spec, outcome.evaluation, outcome.partition)
             if tracker:
-                tracker.judged(run_id, spec, outcome)
+                tracker.evaluated(run_id, spec, outcome)
         if progress:
             progress.trial(trial.number, spec, outcome.evaluation)
         return outcome.evaluation.score

@@ -17,7 +17,7 @@ from segmentation.clustering.spec import HyperParameter, Preprocessing, Segmente
 Parameters = dict[str, Any]
 
 # Left out: `iterative` imputation costs twenty times the median and only 3.5 % of one column
-# are missing; `outliers=isolate` sets customers aside whom the guards then ask about.
+# are missing; `outliers=isolate` sets customers aside whom the constraints then limit.
 PREPROCESSING: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
         "nulls": ("median", "indicator"),

@@ -43,7 +43,7 @@ from experiments.tracking.tracker import Tracker
 from segmentation.clustering.segmenter import Segmenter
 from segmentation.data.schema_choice import load_described
 from segmentation.errors import SegmentationError
-from segmentation.evaluation.result import Guards
+from segmentation.evaluation.constraints import Constraints
 from segmentation.evaluation.tendency import tendency
 from segmentation.evaluation.triviality import column_flags
 from segmentation.interpretation.sensitive_audit import Audit, audit
@@ -118,8 +118,8 @@ def _searched(
     turn: Turn,
 ) -> Summary:
     """Try, choose, register; of several processes at one study one registers for all."""
-    guards = Guards(k_min=options.k_min, k_max=options.k_max)
-    ladder = Ladder(formed.customers, formed.schema, guards, options.seed)
+    constraints = Constraints(k_min=options.k_min, k_max=options.k_max)
+    ladder = Ladder(formed.customers, formed.schema, constraints, options.seed)
     with Progress(options.n_trials, len(settled(study)), study.study_name) as progress:
         try_all(
             study,
@@ -238,16 +238,16 @@ def refitted(
     that agrees with these less than fits on halves of the judged customers do is given up for the
     fit that was judged; its rule assigns the others.
     """
-    spec, judged = candidate.spec, ladder.positions(candidate.rung)
+    spec, evaluated = candidate.spec, ladder.positions(candidate.rung)
     segmenter = Segmenter(spec, schema).fit_within(customers)
     if not candidate.partition:
         return segmenter
-    agreed = adjusted_rand_score(candidate.labels, segmenter.assignment_.segment[judged])
+    agreed = adjusted_rand_score(candidate.labels, segmenter.assignment_.segment[evaluated])
     if agreed >= candidate.evaluation.stability - LEEWAY:
         return segmenter
-    segmenter = Segmenter(spec, schema).fit_within(customers, len(judged))
+    segmenter = Segmenter(spec, schema).fit_within(customers, len(evaluated))
     segmenter.notes_ += (
-        f"Learned from the {len(judged):,} customers it was judged on, the others are assigned: "
+        f"Learned from the {len(evaluated):,} customers it was judged on, the others are assigned: "
         f"fitted on everybody, the recipe ends at other segments (agreement {agreed:.2f}).",
     )
     return segmenter

@@ -24,7 +24,7 @@ from experiments.search.search_space import Space
 from experiments.study.databases import SQLITE, create_whole, one_at_a_time, sqlite_path
 from experiments.study.retry import Store, make_patient, without_password
 from experiments.study.separate_databases import need_own_tables
-from experiments.study.worker_pool import JudgingError
+from experiments.study.worker_pool import EvaluationError
 
 HEARTBEAT_SECONDS = 20
 ERROR = "error"
@@ -161,7 +161,7 @@ def optimise(
     study
         From :func:`open_study`.
     objective
-        Judges one trial; a :class:`JudgingError` fails that trial and the study goes on. Any
+        Judges one trial; an :class:`EvaluationError` fails that trial and the study goes on. Any
         other exception ends the search, and the trial is tried again when it goes on.
     plan
         What to try.
@@ -186,7 +186,7 @@ def optimise(
                     n_trials=len(waiting),
                     timeout=left if left < float("inf") else None,
                     n_jobs=jobs,
-                    catch=(JudgingError,),
+                    catch=(EvaluationError,),
                 )
             else:
                 _await_others(study)
@@ -251,7 +251,7 @@ def _signed(objective: Objective) -> Objective:
             raise optuna.TrialPruned
         try:
             return objective(trial)
-        except JudgingError as error:
+        except EvaluationError as error:
             trial.set_user_attr(ERROR, str(error))
             raise
 

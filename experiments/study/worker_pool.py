@@ -27,7 +27,7 @@ from experiments.search.candidates import as_text
 from experiments.tracking.pictures import drawn
 from segmentation.clustering.spec import SegmenterSpec
 from segmentation.errors import SegmentationError
-from segmentation.evaluation.evaluator import Judge
+from segmentation.evaluation.evaluator import Evaluator
 from segmentation.evaluation.result import Evaluation
 from segmentation.reports.figures import FigureData
 
@@ -37,7 +37,7 @@ CAPPED = {f"{name}_NUM_THREADS": "1" for name in ("OMP", "OPENBLAS", "MKL")}
 GIGABYTE = 1024**3
 
 
-class JudgingError(SegmentationError):
+class EvaluationError(SegmentationError):
     """A recipe could not be judged; the message says why, and which limit was reached."""
 
 
@@ -74,7 +74,7 @@ class Outcome:
     Parameters
     ----------
     evaluation
-        The judgement.
+        The evaluation.
     partition
         Of the customers judged on, see :func:`experiments.search.candidates.as_text`.
     pictures
@@ -106,7 +106,7 @@ class Workers:
     def __init__(self, jobs: int, limits: Limits | None = None) -> None:
         self.jobs, self.limits = jobs, limits or Limits()
         self._stack = ExitStack()
-        self._judges: list[tuple[Judge, Path]] = []
+        self._evaluators: list[tuple[Evaluator, Path]] = []
         self._lock = Lock()
         self._idle: Queue[ProcessPoolExecutor] = Queue()
         self._own = jobs > 1 or self.limits != Limits()
@@ -123,12 +123,14 @@ class Workers:
             self._idle.get().shutdown(kill_workers=True)
         self._stack.close()
 
-    def judge(self, judge: Judge, spec: SegmenterSpec, *, draw: Sequence[str] = ()) -> Outcome:
+    def evaluate(
+        self, evaluator: Evaluator, spec: SegmenterSpec, *, draw: Sequence[str] = ()
+    ) -> Outcome:
         """Judge one recipe and wait for it; threads may call this at the same time.
 
         Parameters
         ----------
-        judge
+        evaluator
             Of the rung.
         spec
             The recipe.
@@ -137,40 +139,40 @@ class Workers:
 
         Raises
         ------
-        JudgingError
+        EvaluationError
             When judging raised something, crashed, or reached a limit.
         """
         if not self._own:
             try:
-                return outcome(judge, spec, draw)
+                return outcome(evaluator, spec, draw)
             except Exception as error:
-                raise JudgingError(_told(error)) from error
-        path, process = self._kept(judge), self._idle.get()
+                raise EvaluationError(_told(error)) from error
+        path, process = self._kept(evaluator), self._idle.get()
         try:
             return self._result(process.submit(_outcome, path, spec, draw))
         except _EndedError as ended:
             process.shutdown(kill_workers=True)
             process = self._process()
-            raise JudgingError(str(ended)) from ended
+            raise EvaluationError(str(ended)) from ended
         finally:
             self._idle.put(process)
 
-    def judge_all(
-        self, judge: Judge, specs: Sequence[SegmenterSpec], *, draw: Sequence[str] = ()
-    ) -> Iterator[Outcome | JudgingError]:
+    def evaluate_all(
+        self, evaluator: Evaluator, specs: Sequence[SegmenterSpec], *, draw: Sequence[str] = ()
+    ) -> Iterator[Outcome | EvaluationError]:
         """Judge many recipes; yield outcomes in order, or why there is none."""
 
-        def judged(spec: SegmenterSpec) -> Outcome | JudgingError:
+        def evaluated(spec: SegmenterSpec) -> Outcome | EvaluationError:
             try:
-                return self.judge(judge, spec, draw=draw)
-            except JudgingError as error:
+                return self.evaluate(evaluator, spec, draw=draw)
+            except EvaluationError as error:
                 return error
 
         if not self._own:
-            yield from map(judged, specs)
+            yield from map(evaluated, specs)
             return
         with ThreadPoolExecutor(self.jobs) as threads:
-            yield from threads.map(judged, specs)
+            yield from threads.map(evaluated, specs)
 
     def _result(self, future: Future[Outcome]) -> Outcome:
         share = f"{self.limits.share(self.jobs):.3g} GB of memory for a trial (trial_gigabytes)"
@@ -186,9 +188,9 @@ class Workers:
                 f"its process ended by itself: native code crashed, perhaps at the limit of {share}"
             )
         if isinstance(error, MemoryError):
-            raise JudgingError(f"{_told(error)}; the limit is {share}") from error
+            raise EvaluationError(f"{_told(error)}; the limit is {share}") from error
         if error is not None:
-            raise JudgingError(_told(error)) from error
+            raise EvaluationError(_told(error)) from error
         return future.result()
 
     def _process(self) -> ProcessPoolExecutor:
@@ -199,15 +201,15 @@ class Workers:
             process.submit(_warm)
         return process
 
-    def _kept(self, judge: Judge) -> Path:
-        """Return the file that hands a judge to the processes, written once."""
+    def _kept(self, evaluator: Evaluator) -> Path:
+        """Return the file that hands an evaluator to the processes, written once."""
         with self._lock:
-            for known, path in self._judges:
-                if known is judge:
+            for known, path in self._evaluators:
+                if known is evaluator:
                     return path
-            path = self._folder / f"{len(self._judges)}.judge"
-            joblib.dump(judge, path)
-            self._judges.append((judge, path))
+            path = self._folder / f"{len(self._evaluators)}.evaluator"
+            joblib.dump(evaluator, path)
+            self._evaluators.append((evaluator, path))
             return path
 
 
@@ -221,16 +223,16 @@ def _our_code_first() -> Iterator[None]:
         sys.path.remove(str(ROOT))
 
 
-def outcome(judge: Judge, spec: SegmenterSpec, draw: Sequence[str] = ()) -> Outcome:
+def outcome(evaluator: Evaluator, spec: SegmenterSpec, draw: Sequence[str] = ()) -> Outcome:
     """Judge a recipe and draw its pictures."""
     start = perf_counter()
-    judged = judge.judge(spec)
+    evaluated = evaluator.evaluate(spec)
     done = perf_counter()
     pictures: dict[str, bytes] = {}
     if draw:
-        pictures = drawn(FigureData.of(judge, judged), draw)
+        pictures = drawn(FigureData.of(evaluator, evaluated), draw)
     seconds = {"judge": done - start, "draw": perf_counter() - done}
-    return Outcome(judged.evaluation, as_text(judged.segment), pictures, seconds)
+    return Outcome(evaluated.evaluation, as_text(evaluated.segment), pictures, seconds)
 
 
 def _told(error: BaseException) -> str:
@@ -261,11 +263,11 @@ def _warm() -> None:
 
 
 @lru_cache(2)
-def _load(path: Path) -> Judge:
-    """Open a judge once; all processes share the pages of its arrays, none can change them."""
+def _load(path: Path) -> Evaluator:
+    """Open an evaluator once; all processes share the pages of its arrays, none can change them."""
     # In a folder that only this user may enter, written by our own parent.
-    judge: Judge = joblib.load(path, mmap_mode="r")
-    return judge
+    evaluator: Evaluator = joblib.load(path, mmap_mode="r")
+    return evaluator
 
 
 def _outcome(path: Path, spec: SegmenterSpec, draw: Sequence[str]) -> Outcome:

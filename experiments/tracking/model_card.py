@@ -111,14 +111,14 @@ def _quality(summary: Summary, options: SearchOptions) -> str:
     found, pick = summary.found, summary.found.pick
     if pick is None:
         raise ValueError("a card describes a pick, and there is none")
-    judged = pick.candidate.evaluation
+    evaluation = pick.candidate.evaluation
     numbers = (
-        f"- **Stability** {judged.stability:.3f} (± {judged.stability_spread:.3f} between "
+        f"- **Stability** {evaluation.stability:.3f} (± {evaluation.stability_spread:.3f} between "
         "splits): agreement, adjusted Rand, with refits on random halves.\n"
-        f"- **Separation** {judged.separation:.3f}: 0 cuts through neighbours as a cut of one "
+        f"- **Separation** {evaluation.separation:.3f}: 0 cuts through neighbours as a cut of one "
         "cloud does, 1 parts none.\n"
-        f"- **Score** {judged.score:.3f} ± {judged.score_error:.3f}, final {pick.score:.3f}, "
-        f"on {judged.rows:,} customers.\n"
+        f"- **Score** {evaluation.score:.3f} ± {evaluation.score_error:.3f}, final "
+        f"{pick.score:.3f}, on {evaluation.rows:,} customers.\n"
         f"- **Structure**: {summary.structure.sentence}\n"
         f"- **Why {pick.k}**: {reason(found.ranking, pick, options.k)}"
     )

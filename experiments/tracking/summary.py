@@ -135,13 +135,13 @@ def study_page(summary: Summary) -> str:
         return "\n\n".join(
             ["**No feasible segmentation.**", *reasons, *warnings_of(summary.structure)]
         )
-    pick, judged = found.pick.candidate, found.pick.candidate.evaluation
+    pick, evaluation = found.pick.candidate, found.pick.candidate.evaluation
     return "\n\n".join(
         [
-            f"**{judged.n_segments} segments** by {CLUSTERERS[pick.spec.clusterer].title} "
+            f"**{evaluation.n_segments} segments** by {CLUSTERERS[pick.spec.clusterer].title} "
             f"(trial {pick.number}), registered as {summary.registered}. Stability "
-            f"{judged.stability:.3f}, separation {judged.separation:.3f}, judged on "
-            f"{judged.rows:,} customers.",
+            f"{evaluation.stability:.3f}, separation {evaluation.separation:.3f}, judged on "
+            f"{evaluation.rows:,} customers.",
             *warnings_of(summary.structure),
             summary.reason,
             segments_table(model),
@@ -149,7 +149,7 @@ def study_page(summary: Summary) -> str:
             "same command and `k`, for example `-P k=6`.",
             ladder_table(found),
             *summary.audited,
-            *judged.notes,
+            *evaluation.notes,
             f"{len(found.candidates)} trials were judged. The same command continues this study: "
             "ask for more with a larger `n_trials`.",
         ]
@@ -163,15 +163,15 @@ def console(summary: Summary) -> str:
         reasons = "\n".join(f"  {line}" for line in _common_reasons(found.candidates))
         head = f"No feasible segmentation in {len(found.candidates)} trials:\n{reasons}"
         return "\n".join([head, *warnings_of(summary.structure)])
-    pick, judged = found.pick.candidate, found.pick.candidate.evaluation
+    pick, evaluation = found.pick.candidate, found.pick.candidate.evaluation
     rungs = ", ".join(
         f"{standing.k} ({standing.candidate.evaluation.stability:.2f})"
         for standing in found.ranking.ladder()
     )
     lines = [
         f"{len(found.candidates)} trials; the pick is trial {pick.number}, "
-        f"{CLUSTERERS[pick.spec.clusterer].title}: {judged.n_segments} segments, "
-        f"stability {judged.stability:.3f}, score {found.pick.score:.3f}.",
+        f"{CLUSTERERS[pick.spec.clusterer].title}: {evaluation.n_segments} segments, "
+        f"stability {evaluation.stability:.3f}, score {found.pick.score:.3f}.",
         *(
             f"  {profile['number']}. {profile['name']:<44} {profile['share']:6.1%}"
             for profile in model.description()["profiles"]
@@ -179,7 +179,7 @@ def console(summary: Summary) -> str:
         summary.reason,
         f"The ladder, segments (stability): {rungs}. Register another rung with k.",
         *warnings_of(summary.structure),
-        *judged.notes,
+        *evaluation.notes,
         f"Registered as {summary.registered}.",
     ]
     return "\n".join(lines)
@@ -203,14 +203,15 @@ def ladder_table(found: Found) -> str:
     """Return the best candidate of every number of segments as a Markdown table."""
     rows = []
     for standing in found.ranking.ladder():
-        judged, spec = standing.candidate.evaluation, standing.candidate.spec
+        evaluation, spec = standing.candidate.evaluation, standing.candidate.spec
         picked = " ←" if found.pick and standing.k == found.pick.k else ""
         rows.append(
             f"| {standing.k}{picked} | {CLUSTERERS[spec.clusterer].title} "
             f"(#{standing.candidate.number}) | {standing.score:.3f} | "
-            f"{judged.stability:.3f} ± {judged.stability_spread:.3f} | "
-            f"{judged.separation:.3f} | {standing.vote:.2f} | {judged.smallest_share:.1%} | "
-            f"{judged.tree_accuracy:.1%} | {'yes' if standing.candidate.restates else 'no'} |"
+            f"{evaluation.stability:.3f} ± {evaluation.stability_spread:.3f} | "
+            f"{evaluation.separation:.3f} | {standing.vote:.2f} | "
+            f"{evaluation.smallest_share:.1%} | "
+            f"{evaluation.tree_accuracy:.1%} | {'yes' if standing.candidate.restates else 'no'} |"
         )
     titles = "segments algorithm score stability separation vote smallest tree flags"
     head = " | ".join(titles.split())
@@ -218,13 +219,15 @@ def ladder_table(found: Found) -> str:
 
 
 def _common_reasons(candidates: Sequence[Candidate]) -> list[str]:
-    """Return which guards broke, the most frequent first."""
+    """Return which constraints are violated, the most frequent first."""
     broken: dict[str, int] = {}
     for candidate in candidates:
-        for guard, excess in candidate.evaluation.excess.items():
-            broken[guard] = broken.get(guard, 0) + (excess > 0)
+        for constraint, excess in candidate.evaluation.excess.items():
+            broken[constraint] = broken.get(constraint, 0) + (excess > 0)
     ranked = sorted(broken.items(), key=lambda item: -item[1])
-    return [f"{count} of {len(candidates)} trials broke {guard}." for guard, count in ranked]
+    return [
+        f"{count} of {len(candidates)} trials broke {constraint}." for constraint, count in ranked
+    ]
 
 
 def _row(standing: Standing) -> dict[str, object]:
@@ -241,14 +244,14 @@ def _row(standing: Standing) -> dict[str, object]:
 
 
 def _point(candidate: Candidate, score: float) -> TrialPoint:
-    judged = candidate.evaluation
+    evaluation = candidate.evaluation
     return TrialPoint(
         number=candidate.number,
         score=score,
-        stability=judged.stability,
-        separation=judged.separation,
-        tree_accuracy=judged.tree_accuracy,
-        n_segments=judged.n_segments,
+        stability=evaluation.stability,
+        separation=evaluation.separation,
+        tree_accuracy=evaluation.tree_accuracy,
+        n_segments=evaluation.n_segments,
         algorithm=CLUSTERERS[candidate.spec.clusterer].title,
-        feasible=judged.feasible,
+        feasible=evaluation.feasible,
     )

@@ -22,7 +22,7 @@ from tenacity import retry, retry_if_exception_message, stop_after_attempt
 from experiments.search.candidates import Candidate
 from experiments.search.ranking import Ranking
 from experiments.study.study import WORKER, worker
-from experiments.study.worker_pool import JudgingError, Outcome
+from experiments.study.worker_pool import EvaluationError, Outcome
 from segmentation.clustering.clusterers import CLUSTERERS
 from segmentation.clustering.spec import SegmenterSpec
 from segmentation.evaluation.result import Evaluation
@@ -60,7 +60,7 @@ class Tracker:
 
     @contextmanager
     def trial(self, number: int, spec: SegmenterSpec) -> Iterator[str]:
-        """Open the run of a trial; the end of the block and a failed judgement end it.
+        """Open the run of a trial; the end of the block and a failed evaluation end it.
 
         What else may end the block ends the search: see
         :func:`experiments.study.recovery.close_orphans`.
@@ -86,7 +86,7 @@ class Tracker:
         self._opened[run_id] = perf_counter() - start
         try:
             yield run_id
-        except JudgingError as error:
+        except EvaluationError as error:
             reason = str(error)[:MOST_TAG]
             tags = {"feasible": "failed", "reason": reason, MLFLOW_RUN_NOTE: f"Failed. {reason}"}
             self.client.log_batch(run_id, tags=tags_of(tags))
@@ -105,8 +105,8 @@ class Tracker:
         """
         self.client.log_inputs(run_id, [self.dataset])
 
-    def judged(self, run_id: str, spec: SegmenterSpec, outcome: Outcome) -> None:
-        """Record a judgement: numbers, reasons, recipe and pictures, and what that cost.
+    def evaluated(self, run_id: str, spec: SegmenterSpec, outcome: Outcome) -> None:
+        """Record an evaluation: numbers, reasons, recipe and pictures, and what that cost.
 
         Parameters
         ----------
@@ -127,7 +127,7 @@ class Tracker:
         Parameters
         ----------
         candidate
-            With the latest judgement.
+            With the latest evaluation.
         outcome
             What came out just now; None where an earlier session judged it.
         """
@@ -148,7 +148,7 @@ class Tracker:
         numbers: Mapping[str, float],
         tags: Mapping[str, str],
     ) -> None:
-        """Record a judgement and what it cost; the last call is only in the study's account."""
+        """Record an evaluation and what it cost; the last call is only in the study's account."""
         start, found = perf_counter(), outcome.evaluation
         self.files(run_id, _texts(spec, found), outcome.pictures)
         opened = self._opened.pop(run_id, 0.0)

@@ -185,7 +185,7 @@ class Segmenter:
         labels, self.notes_ = _fit_predict(estimator, features)
         noise = labels < 0
         if noise.all():
-            # Nothing but noise is one segment of everybody; the guards say what that is worth.
+            # Nothing but noise is one segment of all customers; the constraints judge that.
             return learn_rule("prototype", None, features, np.zeros_like(labels)), len(labels)
         _, gapless = np.unique(labels[~noise], return_inverse=True)
         rule = learn_rule(self.spec.rule, estimator, features[~noise], gapless.astype(np.int64))

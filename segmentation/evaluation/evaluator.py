@@ -1,4 +1,4 @@
-"""Judge candidates: fit a spec, describe its partition by numbers, hold it to the guards."""
+"""Evaluate candidates: fit a spec, measure its partition, check it against the constraints."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from sklearn.metrics import pairwise_distances
 
 from segmentation.clustering.segmenter import Segmenter
 from segmentation.clustering.spec import SegmenterSpec
-from segmentation.evaluation.constraints import Measured, excess, reasons
+from segmentation.evaluation.constraints import Constraints, Measured, excess, reasons
 from segmentation.evaluation.likelihood import without_ties
 from segmentation.evaluation.metrics import (
-    CRITERIA,
+    METRICS,
     SILHOUETTE_ROWS,
-    JudgedTable,
+    EvaluationTable,
     random_halves,
     score,
     stability,
 )
 from segmentation.evaluation.reference_space import NeighbourGraph, ReferenceSpace
-from segmentation.evaluation.result import Evaluation, Guards
+from segmentation.evaluation.result import Evaluation
 from segmentation.evaluation.separation import CompactCuts
 from segmentation.evaluation.surrogate import column_ranks
 from segmentation.evaluation.triviality import (
@@ -47,7 +47,7 @@ OWN_FIELDS = frozenset(f.name for f in fields(Evaluation))
 
 
 @dataclass(frozen=True)
-class Judged:
+class EvaluatedSegmenter:
     """A fitted candidate and what was found.
 
     Parameters
@@ -55,7 +55,7 @@ class Judged:
     segmenter
         Fitted on all judged customers.
     evaluation
-        The judgement.
+        The evaluation.
     """
 
     segmenter: Segmenter
@@ -67,10 +67,10 @@ class Judged:
         return self.segmenter.assignment_.segment
 
 
-class Judge:
+class Evaluator:
     """Judges specs on one set of customers, all in the same reference space.
 
-    The judgement depends on the customers and the seed, not on the order of the rows or the
+    The evaluation depends on the customers and the seed, not on the order of the rows or the
     units of the columns.
 
     Parameters
@@ -79,7 +79,7 @@ class Judge:
         Validated customers, shape (n, d).
     schema
         Their table.
-    guards
+    constraints
         What makes a candidate infeasible.
     seed
         Seeds the splits of the stability and the sample of the silhouette.
@@ -104,13 +104,13 @@ class Judge:
         customers: pd.DataFrame | FloatArray,
         schema: TableSchema,
         *,
-        guards: Guards | None = None,
+        constraints: Constraints | None = None,
         seed: int = 0,
         n_splits: int = 2,
         reference: ReferenceSpace | None = None,
     ) -> None:
         self.schema = schema
-        self.guards = guards or Guards()
+        self.constraints = constraints or Constraints()
         self.seed = seed
         self.n_splits = n_splits
         self.matrix = customer_matrix(customers, schema.column_names)
@@ -119,7 +119,7 @@ class Judge:
         coordinates = self.reference.transform(self.matrix)
         flags = column_flags(self.matrix)
         sample = self._order[:SILHOUETTE_ROWS]
-        self.table = JudgedTable(
+        self.table = EvaluationTable(
             coordinates=coordinates,
             without_ties=self._without_ties(coordinates, flags),
             graph=NeighbourGraph.of(coordinates),
@@ -138,11 +138,11 @@ class Judge:
         smooth[self._order] = without_ties(coordinates[self._order], flags.columns, self.seed)
         return smooth
 
-    def judge(self, spec: SegmenterSpec) -> Judged:
+    def evaluate(self, spec: SegmenterSpec) -> EvaluatedSegmenter:
         """Fit a spec on the customers and judge it.
 
-        The stability costs several fits; it is computed only for a partition that keeps all
-        other guards, and counts as 0 otherwise: such a candidate scores below every feasible
+        The stability costs several fits; it is computed only for a partition that meets all
+        other constraints, and counts as 0 otherwise: such a candidate scores below every feasible
         one, and its excesses still tell an optimiser how far it was off.
 
         Raises
@@ -158,15 +158,17 @@ class Judge:
         with _timed(seconds, "fit"):
             segmenter = Segmenter(spec, self.schema).fit_prepared(self._preparations.whole(spec))
         labels = segmenter.assignment_.segment
-        with _timed(seconds, "criteria"):
-            values = {name: c.compute(labels, self.table) for name, c in CRITERIA.items()}
+        with _timed(seconds, "metrics"):
+            values = {name: c.compute(labels, self.table) for name, c in METRICS.items()}
         measured = self._measured(segmenter, None)
         spread = 0.0
-        if not reasons(measured, self.guards):
+        if not reasons(measured, self.constraints):
             with _timed(seconds, "stability"):
                 stable, spread = self._stability(spec, labels)
             measured = self._measured(segmenter, stable)
-        return Judged(segmenter, self._evaluation(segmenter, measured, spread, values, seconds))
+        return EvaluatedSegmenter(
+            segmenter, self._evaluation(segmenter, measured, spread, values, seconds)
+        )
 
     def _stability(self, spec: SegmenterSpec, labels: IntArray) -> tuple[float, float]:
         def refit(half: Half) -> IntArray:
@@ -204,10 +206,10 @@ class Judge:
             largest_share=measured.largest_share,
             noise_share=measured.noise_share,
             rows=len(self.matrix),
-            infeasible=reasons(measured, self.guards),
+            infeasible=reasons(measured, self.constraints),
             notes=(*segmenter.notes_, *self._notes(labels, measured, values)),
-            firm=stable >= self.guards.firm,
-            excess=excess(measured, self.guards),
+            firm=stable >= self.constraints.firm,
+            excess=excess(measured, self.constraints),
             further={name: v for name, v in values.items() if name not in OWN_FIELDS},
             seconds=seconds,
             **{name: v for name, v in values.items() if name in OWN_FIELDS},
@@ -219,8 +221,8 @@ class Judge:
         """Yield what a reader should know of a partition before using it."""
         names = self.schema.column_names
         if measured.stability is None:
-            yield "Stability was not computed: the partition had broken another guard already."
-        elif measured.stability < self.guards.firm:
+            yield "Stability was not computed: the partition violates another constraint already."
+        elif measured.stability < self.constraints.firm:
             yield (
                 f"Stability is {measured.stability:.2f}: fitted on other customers, the segments "
                 "would be drawn noticeably otherwise."

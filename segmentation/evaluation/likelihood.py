@@ -16,7 +16,7 @@ RIDGE = 1e-3
 def likelihood_gain(labels: IntArray, coordinates: FloatArray) -> float:
     """Return what a partition gains in classification likelihood over a single Gaussian.
 
-    The criterion is the integrated completed likelihood in its BIC form (Biernacki, Celeux and
+    The gain uses the integrated completed likelihood in its BIC form (Biernacki, Celeux and
     Govaert 2000, IEEE PAMI 22), for hard labels: log-likelihood of every customer in the own
     segment's Gaussian and share, less half the parameters times ln n. Full, common and diagonal
     covariances are tried and the best counts, as in Banfield and Raftery (1993, Biometrics 49).
@@ -66,7 +66,7 @@ def without_ties(coordinates: FloatArray, columns: IntArray, seed: int) -> Float
 
 
 def _completed(labels: IntArray, coordinates: FloatArray) -> float:
-    """Return the best criterion over the kinds of covariance, per customer."""
+    """Return the best over the kinds of covariance, per customer."""
     n, d = coordinates.shape
     sizes = np.bincount(labels)
     k = len(sizes)

@@ -1,4 +1,4 @@
-"""What makes a segmentation good without knowing the truth; a new criterion is one entry."""
+"""What makes a segmentation good without knowing the truth; a new metric is one entry."""
 
 from __future__ import annotations
 
@@ -146,7 +146,7 @@ def _defined(
 
 
 @dataclass(frozen=True)
-class JudgedTable:
+class EvaluationTable:
     """What all candidates of a study are judged on, computed once.
 
     Parameters
@@ -164,7 +164,7 @@ class JudgedTable:
     cuts
         The zero of the separation.
     sample
-        Positions of the at most 2,000 customers for criteria whose cost grows with n².
+        Positions of the at most 2,000 customers for metrics whose cost grows with n².
     distances
         Between those, in the reference space.
     """
@@ -180,13 +180,13 @@ class JudgedTable:
 
 
 @dataclass(frozen=True)
-class Criterion:
+class Metric:
     """One number about a partition that needs no second fit.
 
     Parameters
     ----------
     name
-        Key in :data:`CRITERIA`; the metric's name in a run.
+        Key in :data:`METRICS`; the metric's name in a run.
     meaning
         One sentence for people, with the interval.
     higher_is_better
@@ -198,68 +198,68 @@ class Criterion:
     name: str
     meaning: str
     higher_is_better: bool
-    compute: Callable[[IntArray, JudgedTable], float]
+    compute: Callable[[IntArray, EvaluationTable], float]
 
 
-CRITERIA: Mapping[str, Criterion] = MappingProxyType(
+METRICS: Mapping[str, Metric] = MappingProxyType(
     {
-        criterion.name: criterion
-        for criterion in (
-            Criterion(
+        metric.name: metric
+        for metric in (
+            Metric(
                 "agreement",
                 "How much more often the ten nearest neighbours share a segment than by chance, "
                 "0 to 1.",
                 True,
                 lambda labels, table: neighbour_agreement(labels, table.graph),
             ),
-            Criterion(
+            Metric(
                 "separation",
                 "How much fewer nearest neighbours the segments part than k-means does in one "
                 "Gaussian cloud, 0 to 1.",
                 True,
                 lambda labels, table: separation(labels, table.graph, table.cuts),
             ),
-            Criterion(
+            Metric(
                 "likelihood_gain",
                 "Classification likelihood with one Gaussian a segment, less that of a single "
                 "Gaussian, per customer and after the BIC's penalty; above 0 it is gained.",
                 True,
                 lambda labels, table: likelihood_gain(labels, table.without_ties),
             ),
-            Criterion(
+            Metric(
                 "tree_accuracy",
                 "Share of customers whose segment a decision tree of depth 3 names, 0 to 1.",
                 True,
                 lambda labels, table: tree_accuracy(labels, table.ranks),
             ),
-            Criterion(
+            Metric(
                 "restatement",
                 "How much of the partition two yes/no facts about columns say, 0 to 1; from "
                 "0.6 on it is called a restatement and comes after others.",
                 False,
                 lambda labels, table: restatement(labels, table.flags),
             ),
-            Criterion(
+            Metric(
                 "one_column",
                 "How much of the partition twenty ranges of a single column say, 0 to 1.",
                 False,
                 lambda labels, table: one_column(labels, table.ranks),
             ),
-            Criterion(
+            Metric(
                 "silhouette",
                 "Mean silhouette width in the reference space on at most 2,000 customers, "
                 "-1 to 1; for comparison only.",
                 True,
                 lambda labels, table: silhouette(labels[table.sample], table.distances),
             ),
-            Criterion(
+            Metric(
                 "calinski_harabasz",
                 "Variance between segments over variance within, in the reference space, at "
                 "least 0; for comparison only.",
                 True,
                 lambda labels, table: calinski_harabasz(labels, table.coordinates),
             ),
-            Criterion(
+            Metric(
                 "davies_bouldin",
                 "Mean similarity of each segment to its nearest, in the reference space, at "
                 "least 0; for comparison only.",

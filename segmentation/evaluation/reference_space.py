@@ -130,7 +130,7 @@ class ReferenceSpace:
 
 @dataclass(frozen=True)
 class NeighbourGraph:
-    """The nearest other customers of each customer, computed once for many judgements.
+    """The nearest other customers of each customer, computed once for many evaluations.
 
     Parameters
     ----------

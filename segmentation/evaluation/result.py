@@ -1,4 +1,4 @@
-"""The judgement of one fitted segmenter, as data."""
+"""The evaluation of one fitted segmenter, as data."""
 
 from __future__ import annotations
 
@@ -8,34 +8,6 @@ from math import isnan, nan
 from typing import Any, Self
 
 NOT_METRICS = ("infeasible", "notes", "firm", "excess", "further", "seconds")
-
-
-@dataclass(frozen=True)
-class Guards:
-    """What makes a candidate infeasible, however well it scores.
-
-    Parameters
-    ----------
-    k_min, k_max
-        Closed interval of the number of segments.
-    smallest_share, largest_share
-        In [0, 1]: the smallest segment holds at least, the largest at most this share.
-    noise_share
-        In [0, 1]: at most this share of training customers may be noise.
-    stability
-        In [0, 1]: stability is at least this.
-    firm
-        In [0, 1]: from this stability on segments count as coming back when refitted, and go
-        before others. Not a limit: others may win where there is nothing better.
-    """
-
-    k_min: int = 3
-    k_max: int = 10
-    smallest_share: float = 0.05
-    largest_share: float = 0.70
-    noise_share: float = 0.20
-    stability: float = 0.60
-    firm: float = 0.80
 
 
 @dataclass(frozen=True)
@@ -49,7 +21,7 @@ class Evaluation:
         :func:`segmentation.evaluation.metrics.score`.
     stability
         In [0, 1], see :func:`segmentation.evaluation.metrics.stability`; 0 where it was not
-        computed because the partition had broken another guard already (`notes` says so).
+        computed because the partition had already violated another constraint (`notes` says so).
     stability_spread
         Standard deviation of stability between split seeds.
     score_error
@@ -67,20 +39,20 @@ class Evaluation:
     tree_accuracy
         In [0, 1], see :func:`segmentation.evaluation.metrics.tree_accuracy`.
     rows
-        Customers the judgement was made on.
+        Customers the evaluation was made on.
     infeasible
         Why the candidate may not win, one sentence a reason; empty when feasible.
     notes
         What else a reader should know, one sentence each.
     firm
-        Whether the segments come back when refitted, see :class:`Guards`.
+        Whether the segments come back when refitted, see `Constraints.firm`.
     excess
-        By guard, how far the candidate is beyond it: positive where broken. For an optimiser
+        By constraint, how far the candidate is beyond it: positive where broken. For an optimiser
         that learns from constraints; see :func:`segmentation.evaluation.constraints.excess`.
     further
-        Values of criteria that have no field of their own here.
+        Values of metrics that have no field of their own here.
     seconds
-        Time spent by step (``fit``, ``criteria``, ``stability``).
+        Time spent by step (``fit``, ``metrics``, ``stability``).
     """
 
     score: float
@@ -107,11 +79,11 @@ class Evaluation:
 
     @property
     def feasible(self) -> bool:
-        """Whether no guard was broken."""
+        """Whether no constraint is violated."""
         return not self.infeasible
 
     def metrics(self) -> dict[str, float]:
-        """Return every number of the judgement by name, NaN where undefined, without times."""
+        """Return every number of the evaluation by name, NaN where undefined, without times."""
         own = {f.name: float(getattr(self, f.name)) for f in fields(self) if _is_metric(f.name)}
         return {**own, **self.further}
 

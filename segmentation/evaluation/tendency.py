@@ -8,16 +8,16 @@ import pandas as pd
 
 from segmentation.clustering.spec import HyperParameter, Preprocessing, SegmenterSpec
 from segmentation.evaluation.clusterability import ROWS, Structure, structure_of, structureless
-from segmentation.evaluation.evaluator import Judge
+from segmentation.evaluation.constraints import Constraints
+from segmentation.evaluation.evaluator import Evaluator
 from segmentation.evaluation.reference_space import ReferenceSpace
-from segmentation.evaluation.result import Guards
 from segmentation.preprocessing.cache import canonical_order
 from segmentation.preprocessing.columns import customer_matrix
 from segmentation.preprocessing.imputation import MedianFill
 from segmentation.schema import TableSchema
 from segmentation.types import FloatArray
 
-LOOSE = Guards(2, 12, smallest_share=0.02, largest_share=0.95, noise_share=1.0, stability=0.0)
+LOOSE = Constraints(2, 12, smallest_share=0.02, largest_share=0.95, noise_share=1.0, stability=0.0)
 PROBES: tuple[tuple[str, str, Mapping[str, HyperParameter]], ...] = (
     *(("k_means", "prototype", {"n_clusters": k}) for k in (2, 3, 4, 5, 8)),
     *(("gaussian_full", "gaussian", {"n_clusters": k}) for k in (2, 3, 4)),
@@ -65,12 +65,12 @@ def set_apart(coordinates: FloatArray, schema: TableSchema, seed: int) -> float:
     seed
         Of the partitions.
     """
-    judge = Judge(coordinates, schema, guards=LOOSE, seed=seed)
+    evaluator = Evaluator(coordinates, schema, constraints=LOOSE, seed=seed)
     best = 0.0
     for clusterer, rule, given in PROBES:
         if len(coordinates) < ROWS_A_SEGMENT * int(given.get("n_clusters", 2)):
             continue
         spec = SegmenterSpec(schema.name, Preprocessing(), clusterer, given, rule, seed)
-        judged = judge.judge(spec).evaluation
-        best = max(best, min(judged.stability, judged.separation))
+        evaluated = evaluator.evaluate(spec).evaluation
+        best = max(best, min(evaluated.stability, evaluated.separation))
     return best

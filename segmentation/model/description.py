@@ -35,12 +35,12 @@ def described(
     table
         The customers' table as a person knows it.
     evaluation
-        The judgement of `segmenter`.
+        The evaluation of `segmenter`.
     """
     schema = segmenter.schema
     found = profile_segments(customers, segment, schema)
     profiles = [with_categories(profile.to_dict(), table, schema) for profile in found]
-    judged = {**asdict(evaluation), "feasible": evaluation.feasible}
+    numbers = {**asdict(evaluation), "feasible": evaluation.feasible}
     return {
         "schema": table.to_dict(),
         "spec": json.loads(segmenter.spec.to_json()),
@@ -48,6 +48,6 @@ def described(
         "book": {**book_summary(customers, schema), **commonest_levels(profiles[0], table)},
         "evaluation": {
             name: None if isinstance(value, float) and np.isnan(value) else value
-            for name, value in judged.items()
+            for name, value in numbers.items()
         },
     }

@@ -87,7 +87,7 @@ class SegmentationModel:
         customers
             The book that is described.
         evaluation
-            The judgement of `segmenter`, for the description.
+            The evaluation of `segmenter`, for the description.
         seed
             Seeds the refits of the calibration, landmarks and map.
         table

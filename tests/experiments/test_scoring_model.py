@@ -8,7 +8,7 @@ from mlflow.exceptions import MlflowException
 from experiments.scoring_model import ScoringModel
 from segmentation.clustering.spec import Preprocessing, SegmenterSpec
 from segmentation.data.synthetic import generate
-from segmentation.evaluation.evaluator import Judge
+from segmentation.evaluation.evaluator import Evaluator
 from segmentation.model.segmentation_model import SegmentationModel
 from segmentation.schema import load_schema
 
@@ -20,9 +20,9 @@ def scoring() -> ScoringModel:
     """Return a small model."""
     customers = generate(700, seed=2)[list(SCHEMA.column_names)].astype(float)
     spec = SegmenterSpec("cc_general", Preprocessing(), "k_means", {"n_clusters": 4})
-    judged = Judge(customers, SCHEMA).judge(spec)
+    evaluated = Evaluator(customers, SCHEMA).evaluate(spec)
     return ScoringModel(
-        SegmentationModel.build(judged.segmenter, customers, judged.evaluation, 0), "3"
+        SegmentationModel.build(evaluated.segmenter, customers, evaluated.evaluation, 0), "3"
     )
 
 

@@ -6,17 +6,17 @@ import time
 import numpy as np
 
 from segmentation.clustering.spec import SegmenterSpec
-from segmentation.evaluation.evaluator import Judge, Judged
+from segmentation.evaluation.evaluator import EvaluatedSegmenter, Evaluator
 
 RAISES, DIES, HANGS, SWALLOWS = "k_means", "gaussian_tied", "gaussian_full", "gaussian_diagonal"
 FAULTY = (RAISES, DIES, HANGS, SWALLOWS)
 HUNDRED_GB = 100 * 1024**3
 
 
-class FaultyJudge(Judge):
-    """A judge under which some algorithms misbehave."""
+class FaultyEvaluator(Evaluator):
+    """An evaluator under which some algorithms misbehave."""
 
-    def judge(self, spec: SegmenterSpec) -> Judged:
+    def evaluate(self, spec: SegmenterSpec) -> EvaluatedSegmenter:
         """Judge a recipe, or misbehave."""
         if spec.clusterer == RAISES:
             raise ZeroDivisionError("the algorithm divided by nothing")
@@ -27,4 +27,4 @@ class FaultyJudge(Judge):
                 time.sleep(3600)
         if spec.clusterer == SWALLOWS:
             np.ones(HUNDRED_GB // 8)
-        return super().judge(spec)
+        return super().evaluate(spec)

@@ -28,7 +28,7 @@ from experiments.registry import verification as integrity
 from experiments.search import workflow as search
 from segmentation.data.synthetic import generate
 from segmentation.data.validation import validate
-from segmentation.evaluation.evaluator import Judge
+from segmentation.evaluation.evaluator import Evaluator
 from segmentation.schema import load_schema
 from serve.app import create_app
 from serve.jobs.store import Jobs
@@ -140,7 +140,7 @@ def test_no_identifier_is_in_what_a_search_leaves(
     (workplace.work / "log").write_text(caplog.text)
     found, files = found_in(workplace.work, WANTED)
     planted, _ = found_in(workplace.data, WANTED)
-    left = list((workplace.work / "tmp").rglob("*.judge"))
+    left = list((workplace.work / "tmp").rglob("*.evaluator"))
     figure(
         f"14 commands, {files:,} files looked through for {len(WANTED)} patterns of 6,000 planted "
         f"identifiers and 5 cells: {len(found)} found ({len(planted)} where they were planted)"
@@ -165,11 +165,11 @@ class mlflow_inputs:  # noqa: N801 - reads as a function
 
 
 def test_what_worker_processes_are_given_names_nobody() -> None:
-    """A judge travels through a file; it holds numbers and no identifier."""
+    """An evaluator travels through a file; it holds numbers and no identifier."""
     schema = load_schema("cc_general")
     known = validate(customers(300, 1), schema).customers
     assert PERSON in str(known.index[0])
-    given = pickle.dumps(Judge(known, schema))
+    given = pickle.dumps(Evaluator(known, schema))
     assert not [need for need in IDENTIFIERS if need in given]
 
 

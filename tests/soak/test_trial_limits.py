@@ -11,7 +11,7 @@ from mlflow import MlflowClient
 
 from experiments.search.workflow import run
 from tests.experiments.conftest import OPTIONS
-from tests.soak.faults import DIES, HANGS, RAISES, SWALLOWS, FaultyJudge
+from tests.soak.faults import DIES, HANGS, RAISES, SWALLOWS, FaultyEvaluator
 from tests.soak.searching import EXPERIMENT, Search
 
 SECONDS, GIGABYTES = 12.0, 3.0
@@ -45,7 +45,7 @@ def test_algorithms_that_crash_hang_or_swallow_memory(
     figure: Callable[[str], None],
 ) -> None:
     """Each kind is a failed trial that names its reason and limit; the study goes on to a pick."""
-    monkeypatch.setattr("experiments.search.fidelity.Judge", FaultyJudge)
+    monkeypatch.setattr("experiments.search.fidelity.Evaluator", FaultyEvaluator)
     names = {"experiment_name": EXPERIMENT, "model_name": EXPERIMENT}
     limits = {"trial_seconds": SECONDS, "trial_gigabytes": GIGABYTES, "n_jobs": 2}
     assert run(replace(OPTIONS, n_trials=store.trials, **names, **limits)) == 0

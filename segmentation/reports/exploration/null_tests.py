@@ -88,7 +88,7 @@ class Tendency:
 
 
 def tendency(
-    matrix: FloatArray, seed: int, judge: Callable[[], Structure | None] = lambda: None
+    matrix: FloatArray, seed: int, evaluator: Callable[[], Structure | None] = lambda: None
 ) -> Tendency:
     """Test a table for clusters.
 
@@ -104,7 +104,7 @@ def tendency(
         Shape (n, p): customers in the reference space, each dimension varying.
     seed
         Of samples and null tables.
-    judge
+    evaluator
         Gives the verdict; asked where there are at least 30 customers.
     """
     random = np.random.default_rng(seed)
@@ -115,7 +115,7 @@ def tendency(
     with threadpool_limits(1):
         errors = _errors(matrix, seed)
         tests = tuple(_test(name, draw, matrix, errors, seed) for name, draw in NULL_MODELS.items())
-        groups = judge()
+        groups = evaluator()
     return Tendency(len(matrix), hopkins(matrix, seed), tests, groups)
 
 

@@ -9,7 +9,7 @@ from math import hypot
 import numpy as np
 from sklearn.metrics import silhouette_samples
 
-from segmentation.evaluation.evaluator import Judge, Judged
+from segmentation.evaluation.evaluator import EvaluatedSegmenter, Evaluator
 from segmentation.interpretation.profiles import SegmentProfile, profile_segments
 from segmentation.types import FloatArray, IntArray
 
@@ -46,15 +46,17 @@ class FigureData:
     seed: int = 0
 
     @classmethod
-    def of(cls, judge: Judge, judged: Judged) -> FigureData:
+    def of(cls, evaluator: Evaluator, evaluated: EvaluatedSegmenter) -> FigureData:
         """Collect the numbers of a judged candidate; this computes its profiles."""
         return cls(
-            coordinates=judge.table.coordinates,
-            segment=judged.segment,
-            columns=judge.schema.column_names,
-            labels=tuple(column.label for column in judge.schema.columns),
-            profiles=profile_segments(judge.matrix, judged.segment, judge.schema, rules=False),
-            seed=judge.seed,
+            coordinates=evaluator.table.coordinates,
+            segment=evaluated.segment,
+            columns=evaluator.schema.column_names,
+            labels=tuple(column.label for column in evaluator.schema.columns),
+            profiles=profile_segments(
+                evaluator.matrix, evaluated.segment, evaluator.schema, rules=False
+            ),
+            seed=evaluator.seed,
         )
 
     def sample(self) -> IntArray:

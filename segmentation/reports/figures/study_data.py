@@ -25,7 +25,7 @@ class TrialPoint:
     algorithm
         What a person reads.
     feasible
-        Whether it kept all guards.
+        Whether it met all constraints.
     """
 
     number: int
@@ -61,7 +61,7 @@ class StudyData:
     pick: int = 0
 
     def feasible(self) -> tuple[TrialPoint, ...]:
-        """Return the trials that kept all guards."""
+        """Return the trials that met all constraints."""
         return tuple(trial for trial in self.trials if trial.feasible)
 
 

@@ -99,8 +99,8 @@ def test_a_closed_gate_is_passed_by_force_only(
 
     def weaker(name: str, alias: str) -> registry.ModelInfo:
         found = describe(name, alias)
-        judged = {**found.evaluation, "stability": 0.41}
-        return replace(found, evaluation=judged) if alias == about.version else found
+        evaluation = {**found.evaluation, "stability": 0.41}
+        return replace(found, evaluation=evaluation) if alias == about.version else found
 
     monkeypatch.setattr(promotion, "describe", weaker)
     code, said = invoke(promote.main, "--version", versions[1])
@@ -120,8 +120,8 @@ def test_quality_is_compared_beyond_noise(versions: list[str]) -> None:
     about = describe(NAME, versions[0])
 
     def scored(score: float) -> registry.ModelInfo:
-        judged = {**about.evaluation, "score": score, "score_error": 0.03}
-        return replace(about, evaluation=judged)
+        evaluation = {**about.evaluation, "score": score, "score_error": 0.03}
+        return replace(about, evaluation=evaluation)
 
     assert promotion.quality_gate(scored(1.47), scored(1.5)).passed
     worse = promotion.quality_gate(scored(1.4), scored(1.5))

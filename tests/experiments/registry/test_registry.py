@@ -15,7 +15,7 @@ from experiments.registry.promotion_log import version_of
 from segmentation.clustering.spec import Preprocessing, SegmenterSpec
 from segmentation.data.synthetic import generate
 from segmentation.errors import DataError
-from segmentation.evaluation.evaluator import Judge
+from segmentation.evaluation.evaluator import Evaluator
 from segmentation.model.segmentation_model import SegmentationModel
 from segmentation.schema import load_schema
 
@@ -29,8 +29,8 @@ def model() -> SegmentationModel:
     """Return a fitted model."""
     customers = generate(800, seed=2).set_index("CUST_ID")[COLUMNS].astype(float)
     spec = SegmenterSpec("cc_general", Preprocessing(), "k_means", {"n_clusters": 4})
-    judged = Judge(customers, SCHEMA).judge(spec)
-    return SegmentationModel.build(judged.segmenter, customers, judged.evaluation, 0)
+    evaluated = Evaluator(customers, SCHEMA).evaluate(spec)
+    return SegmentationModel.build(evaluated.segmenter, customers, evaluated.evaluation, 0)
 
 
 @pytest.fixture(scope="module")

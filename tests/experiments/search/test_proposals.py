@@ -10,7 +10,7 @@ from experiments.search.runner import find
 from experiments.search.search_space import Space
 from experiments.study.study import PLACE, open_study, optimise, settled
 from experiments.study.worker_pool import Workers
-from segmentation.evaluation.result import Guards
+from segmentation.evaluation.constraints import Constraints
 from tests.segmentation.planted import SCHEMA, planted
 
 SPACE = Space(SCHEMA.name, 2, 5, 3)
@@ -21,7 +21,7 @@ RUNGS = (Rung(200, 1_000), Rung(300, 4))
 def history() -> list[FrozenTrial]:
     """Return the settled trials of a short study."""
     study = open_study(None, "history")
-    ladder = Ladder(planted(300)[0], SCHEMA, Guards(2, 5), 3, RUNGS)
+    ladder = Ladder(planted(300)[0], SCHEMA, Constraints(2, 5), 3, RUNGS)
     with Workers(1) as workers:
         find(study, SPACE, ladder, workers, n_trials=30)
     return sorted(settled(study), key=lambda trial: trial.user_attrs[PLACE])

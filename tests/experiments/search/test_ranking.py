@@ -30,7 +30,7 @@ def candidate(
     names = [f.name for f in fields(Evaluation) if f.default is MISSING]
     plain = dict.fromkeys([n for n in names if n not in given], 0.0)
     plain = {n: v for n, v in plain.items() if n not in {"excess", "further", "seconds"}}
-    judged = Evaluation(
+    evaluated = Evaluation(
         **{**plain, **given, "score": score, "n_segments": k, "rows": ROWS},
         infeasible=("stability is low",) if unstable else (),
         firm=given["stability"] >= 0.8,
@@ -42,7 +42,7 @@ def candidate(
     spec = SegmenterSpec(
         "s", preprocessing or Preprocessing(), clusterer, hyperparameters, seed=number
     )
-    return Candidate(number, spec, judged, as_text(labels))
+    return Candidate(number, spec, evaluated, as_text(labels))
 
 
 def numbers(found: list[Candidate]) -> list[int]:
@@ -128,11 +128,11 @@ def test_the_unstable_stand_in_where_nothing_is_stable() -> None:
 
 def test_leaders_of_all_numbers_and_the_voter_are_promising() -> None:
     """Then the best of the others, as many as there is room for."""
-    judged = [candidate(i, k, s) for i, (k, s) in enumerate([(3, 1.6), (3, 1.5), (4, 1.0)])]
-    judged.append(candidate(7, 3, 1.1, likelihood_gain=0.1, shift=31, clusterer="hdbscan"))
-    judged.append(candidate(8, 3, 1.2, shift=29))
-    assert set(numbers(promising(settle(judged), 1))) >= {2, 7}
-    assert len(promising(settle(judged), 4)) == 4
+    evaluated = [candidate(i, k, s) for i, (k, s) in enumerate([(3, 1.6), (3, 1.5), (4, 1.0)])]
+    evaluated.append(candidate(7, 3, 1.1, likelihood_gain=0.1, shift=31, clusterer="hdbscan"))
+    evaluated.append(candidate(8, 3, 1.2, shift=29))
+    assert set(numbers(promising(settle(evaluated), 1))) >= {2, 7}
+    assert len(promising(settle(evaluated), 4)) == 4
 
 
 def test_a_recipe_tried_twice_counts_once() -> None:
@@ -159,7 +159,7 @@ def test_of_equals_the_most_set_apart_is_picked() -> None:
     [
         ([candidate(1, 6, 1.1, stability=0.65)], 0, "4 segments: the largest number whose"),
         ([candidate(1, 6, 1.1)], 0, "4 segments: the best score, 1.50, against 1.10 with 6"),
-        ([], 0, "no other number kept all guards"),
+        ([], 0, "no other number met all constraints"),
         ([candidate(1, 3, 1.6)], 4, "as asked; the search itself would pick 3"),
         (
             [candidate(1, 3, 1.7, restatement=0.9)],

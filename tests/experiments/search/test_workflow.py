@@ -38,14 +38,14 @@ from experiments.study.study import (
     optimise,
     settled,
 )
-from experiments.study.worker_pool import JudgingError
+from experiments.study.worker_pool import EvaluationError
 from experiments.tracking.parent_run import open_experiment, open_parent
 from experiments.tracking.tracker import Tracker
 from segmentation.clustering.segmenter import Segmenter
 from segmentation.clustering.spec import Preprocessing, SegmenterSpec
 from segmentation.data.readers import load_customers
 from segmentation.data.synthetic import generate
-from segmentation.evaluation.result import Guards
+from segmentation.evaluation.constraints import Constraints
 from segmentation.schema import load_schema
 from tests.experiments.conftest import OPTIONS
 
@@ -288,17 +288,17 @@ def test_studies_of_the_same_data_start_at_once(workplace: Path) -> None:
 def test_a_fit_on_everybody_that_moves_away_is_given_up(moved: bool) -> None:
     """What is registered agrees with what was judged; else it is the very fit that was judged."""
     schema, everybody = load_schema("cc_general"), generate(900, seed=3)
-    ladder = Ladder(everybody, schema, Guards(), 0, (Rung(200, 10), Rung(300, 10)))
+    ladder = Ladder(everybody, schema, Constraints(), 0, (Rung(200, 10), Rung(300, 10)))
     spec = SegmenterSpec("cc_general", Preprocessing(), "k_means", {"n_clusters": 4}, seed=0)
-    judged = ladder.judge_of(ladder.rungs[1]).judge(spec)
-    other = np.random.default_rng(0).integers(0, 4, 300) if moved else judged.segment
-    candidate = Candidate(0, spec, judged.evaluation, as_text(other), rung=1)
+    evaluated = ladder.evaluator_of(ladder.rungs[1]).evaluate(spec)
+    other = np.random.default_rng(0).integers(0, 4, 300) if moved else evaluated.segment
+    candidate = Candidate(0, spec, evaluated.evaluation, as_text(other), rung=1)
     segmenter = refitted(candidate, everybody, schema, ladder)
     found = segmenter.assignment_.segment
     assert ("Learned from the 300 customers" in "".join(segmenter.notes_)) == moved
     whole = Segmenter(spec, schema).fit(everybody).assignment_.segment
     assert np.array_equal(found, whole) != moved
-    assert np.array_equal(found[ladder.positions(1)], judged.segment) or not moved
+    assert np.array_equal(found[ladder.positions(1)], evaluated.segment) or not moved
     assert len(found) == len(everybody)
 
 
@@ -308,7 +308,7 @@ def test_a_crashing_trial_fails_alone(workplace: Path) -> None:
     def objective(trial: optuna.Trial) -> float:
         SPACE.propose(trial)
         if trial.number == 1:
-            raise JudgingError("MemoryError: 100 GB")
+            raise EvaluationError("MemoryError: 100 GB")
         return 1.0
 
     study = open_study(None, "memory")

@@ -13,18 +13,18 @@ from optuna.trial import TrialState
 
 from experiments.search.fidelity import Ladder, Rung
 from experiments.study.study import WORKER, fail_interrupted, open_study
-from experiments.study.worker_pool import JudgingError, Workers, _load, outcome
-from segmentation.evaluation.evaluator import Judge
-from segmentation.evaluation.result import Guards
+from experiments.study.worker_pool import EvaluationError, Workers, _load, outcome
+from segmentation.evaluation.constraints import Constraints
+from segmentation.evaluation.evaluator import Evaluator
 from segmentation.reports.figures import FIGURES
 from tests.segmentation.planted import SCHEMA, planted, spec
 
 SPECS = [spec(n_clusters=4), spec("gaussian_full", "gaussian", n_clusters=3)]
 
 
-def judge(rows: int = 300) -> Judge:
-    ladder = Ladder(planted(rows)[0], SCHEMA, Guards(2, 6), 0, (Rung(rows, 9), Rung(rows, 9)))
-    return ladder.judge_of(ladder.rungs[0])
+def evaluator(rows: int = 300) -> Evaluator:
+    ladder = Ladder(planted(rows)[0], SCHEMA, Constraints(2, 6), 0, (Rung(rows, 9), Rung(rows, 9)))
+    return ladder.evaluator_of(ladder.rungs[0])
 
 
 @pytest.fixture(scope="module")
@@ -36,33 +36,35 @@ def workers() -> Workers:
 
 def test_processes_find_what_this_process_finds(workers: Workers) -> None:
     """The same numbers and partition, bit for bit, and pictures where asked for."""
-    here = judge()
+    here = evaluator()
     for recipe in SPECS:
-        there = workers.judge(here, recipe, draw=tuple(FIGURES))
+        there = workers.evaluate(here, recipe, draw=tuple(FIGURES))
         mine = outcome(here, recipe)
         assert there.evaluation.metrics() == pytest.approx(mine.evaluation.metrics(), nan_ok=True)
         assert there.partition == mine.partition
         assert not mine.pictures
         assert list(there.pictures) == list(FIGURES)
         assert all(picture.startswith(b"\x89PNG") for picture in there.pictures.values())
-    both = list(workers.judge_all(here, SPECS))
+    both = list(workers.evaluate_all(here, SPECS))
     assert [b.partition for b in both] == [outcome(here, s).partition for s in SPECS]
 
 
 def test_errors_come_back(workers: Workers) -> None:
     """What judging raises is told here, and is an outcome among many; the process lives on."""
-    few = judge(8)
-    with pytest.raises(JudgingError, match="DataError: (.|\n)*at least 12 customers"):
-        workers.judge(few, spec(n_clusters=12))
-    (refused,) = workers.judge_all(judge(4_200), [spec("spectral", "neighbours", n_clusters=3)])
-    assert isinstance(refused, JudgingError)
+    few = evaluator(8)
+    with pytest.raises(EvaluationError, match="DataError: (.|\n)*at least 12 customers"):
+        workers.evaluate(few, spec(n_clusters=12))
+    (refused,) = workers.evaluate_all(
+        evaluator(4_200), [spec("spectral", "neighbours", n_clusters=3)]
+    )
+    assert isinstance(refused, EvaluationError)
     assert "TooLargeError" in str(refused)
 
 
-def test_processes_share_what_they_judge_on(tmp_path: Path) -> None:
+def test_processes_share_what_they_evaluate_on(tmp_path: Path) -> None:
     """Arrays are pages of one file: none is copied for a process, and none can be changed."""
-    file = tmp_path / "0.judge"
-    joblib.dump(judge(), file)
+    file = tmp_path / "0.evaluator"
+    joblib.dump(evaluator(), file)
     opened = _load(file)
     for array in (opened.matrix, opened.table.coordinates, opened.table.ranks):
         assert isinstance(array, np.memmap)

@@ -1,4 +1,4 @@
-"""The judge: what it finds, what it refuses, what must not change its mind."""
+"""The evaluator: what it finds, what it refuses, what must not change its mind."""
 
 import json
 from dataclasses import replace
@@ -10,11 +10,11 @@ import pytest
 
 from segmentation.clustering.segmenter import Segmenter
 from segmentation.clustering.spec import Preprocessing
-from segmentation.evaluation.constraints import GUARDS, Measured, excess, reasons
-from segmentation.evaluation.evaluator import Judge
-from segmentation.evaluation.metrics import CRITERIA, Criterion, score
+from segmentation.evaluation.constraints import CONSTRAINTS, Constraints, Measured, excess, reasons
+from segmentation.evaluation.evaluator import Evaluator
+from segmentation.evaluation.metrics import METRICS, Metric, score
 from segmentation.evaluation.reference_space import ReferenceSpace
-from segmentation.evaluation.result import Evaluation, Guards
+from segmentation.evaluation.result import Evaluation
 from tests.segmentation.planted import SCHEMA, planted, spec
 
 ROWS = 300
@@ -25,8 +25,8 @@ def numbers(evaluation: Evaluation) -> dict[str, float]:
 
 
 @pytest.fixture(scope="module")
-def judge() -> Judge:
-    return Judge(planted(ROWS)[0], SCHEMA)
+def evaluator() -> Evaluator:
+    return Evaluator(planted(ROWS)[0], SCHEMA)
 
 
 @pytest.mark.parametrize(
@@ -38,9 +38,9 @@ def judge() -> Judge:
     ],
     ids=lambda s: s.clusterer,
 )
-def test_planted_segments_are_feasible_and_stable(judge: Judge, candidate: object) -> None:
+def test_planted_segments_are_feasible_and_stable(evaluator: Evaluator, candidate: object) -> None:
     """Four groups far apart: feasible, stability and agreement near 1."""
-    found = judge.judge(candidate).evaluation
+    found = evaluator.evaluate(candidate).evaluation
     assert found.feasible
     assert found.stability > 0.95
     assert found.agreement > 0.9
@@ -53,28 +53,28 @@ def test_structureless_customers_are_not_stable() -> None:
     """Segments of one round cloud do not survive a refit."""
     rng = np.random.default_rng(0)
     cloud = pd.DataFrame(rng.normal(10, 1, (ROWS, 6)), columns=list(SCHEMA.column_names))
-    found = Judge(cloud, SCHEMA).judge(spec(n_clusters=6)).evaluation
+    found = Evaluator(cloud, SCHEMA).evaluate(spec(n_clusters=6)).evaluation
     assert found.stability < 0.6
     assert any(reason.startswith("stability is") for reason in found.infeasible)
 
 
-def test_score_is_made_of_its_parts(judge: Judge) -> None:
+def test_score_is_made_of_its_parts(evaluator: Evaluator) -> None:
     """The score is that of the formula, the shares are those of the assignment."""
-    judged = judge.judge(spec(n_clusters=5))
-    found = judged.evaluation
+    evaluated = evaluator.evaluate(spec(n_clusters=5))
+    found = evaluated.evaluation
     assert found.score == score(found.stability, found.separation, 5)
-    shares = np.bincount(judged.segment) / ROWS
+    shares = np.bincount(evaluated.segment) / ROWS
     assert found.smallest_share == shares.min()
     assert found.largest_share == shares.max()
-    assert set(found.seconds) == {"fit", "criteria", "stability"}
+    assert set(found.seconds) == {"fit", "metrics", "stability"}
 
 
-def test_same_seed_same_judgement(judge: Judge) -> None:
-    """Judged twice, also by another judge of the same seed, nothing differs."""
+def test_same_seed_same_evaluation(evaluator: Evaluator) -> None:
+    """Judged twice, also by another evaluator of the same seed, nothing differs."""
     candidate = spec(n_clusters=5)
-    first = numbers(judge.judge(candidate).evaluation)
-    assert numbers(judge.judge(candidate).evaluation) == first
-    assert numbers(Judge(planted(ROWS)[0], SCHEMA).judge(candidate).evaluation) == first
+    first = numbers(evaluator.evaluate(candidate).evaluation)
+    assert numbers(evaluator.evaluate(candidate).evaluation) == first
+    assert numbers(Evaluator(planted(ROWS)[0], SCHEMA).evaluate(candidate).evaluation) == first
 
 
 @pytest.mark.parametrize("clusterer", ["k_means", "ward"])
@@ -82,27 +82,27 @@ def test_order_of_rows_and_units_do_not_matter(clusterer: str) -> None:
     """Shuffled customers with balances in cents are judged the same."""
     customers, _ = planted(ROWS, spread=0.8)
     candidate = spec(clusterer, "neighbours", n_clusters=4)
-    before = Judge(customers, SCHEMA).judge(candidate)
+    before = Evaluator(customers, SCHEMA).evaluate(candidate)
     other = customers.sample(frac=1, random_state=5)
     other["BALANCE"] *= 100
-    after = Judge(other, SCHEMA).judge(candidate)
+    after = Evaluator(other, SCHEMA).evaluate(candidate)
     by_name = pd.Series(before.segment, index=customers.index).loc[other.index]
     assert np.array_equal(by_name, after.segment)
     assert numbers(after.evaluation) == pytest.approx(numbers(before.evaluation), abs=1e-9)
 
 
-def test_dropping_information_does_not_win(judge: Judge) -> None:
+def test_dropping_information_does_not_win(evaluator: Evaluator) -> None:
     """Two components flatter themselves in their own space; in the reference space they lose."""
     thin = spec(preprocessing=Preprocessing(variance=0.3), n_clusters=4)
     assert (
-        judge.judge(thin).evaluation.silhouette
-        < judge.judge(spec(n_clusters=4)).evaluation.silhouette
+        evaluator.evaluate(thin).evaluation.silhouette
+        < evaluator.evaluate(spec(n_clusters=4)).evaluation.silhouette
     )
 
 
-def test_a_broken_guard_saves_the_refits(judge: Judge) -> None:
-    """Two segments break a guard: no time goes into stability, and the notes say so."""
-    found = judge.judge(spec(n_clusters=2)).evaluation
+def test_a_violated_constraint_saves_the_refits(evaluator: Evaluator) -> None:
+    """Two segments violate a constraint: no time goes into stability, and the notes say so."""
+    found = evaluator.evaluate(spec(n_clusters=2)).evaluation
     assert "2 segments, between 3 and 10 wanted" in found.infeasible
     assert "stability" not in found.seconds
     assert found.stability == 0.0
@@ -113,16 +113,16 @@ def test_a_broken_guard_saves_the_refits(judge: Judge) -> None:
 def test_nothing_but_noise_is_infeasible_not_an_error() -> None:
     """A clusterer that finds no cluster is judged: one segment, all noise, no silhouette."""
     cloud = np.random.default_rng(0).uniform(1, 2, (200, len(SCHEMA.columns)))
-    found = Judge(cloud, SCHEMA).judge(spec("hdbscan", "neighbours", smallest_share=0.15))
+    found = Evaluator(cloud, SCHEMA).evaluate(spec("hdbscan", "neighbours", smallest_share=0.15))
     assert found.evaluation.n_segments == 1
     assert found.evaluation.noise_share == 1.0
     assert isnan(found.evaluation.silhouette)
     assert any("are noise" in reason for reason in found.evaluation.infeasible)
 
 
-def test_a_tree_that_says_it_all_is_noted(judge: Judge) -> None:
+def test_a_tree_that_says_it_all_is_noted(evaluator: Evaluator) -> None:
     """Segments that seven questions describe carry a warning."""
-    found = judge.judge(spec(n_clusters=4)).evaluation
+    found = evaluator.evaluate(spec(n_clusters=4)).evaluation
     assert found.tree_accuracy > 0.98
     assert any("A tree of seven questions" in note for note in found.notes)
 
@@ -131,25 +131,25 @@ def test_reference_space_may_be_given() -> None:
     """Judged in a study's space, the space is used and not fitted again."""
     customers, _ = planted(ROWS)
     space = ReferenceSpace(SCHEMA).fit(planted(ROWS, seed=9)[0])
-    judge = Judge(customers, SCHEMA, reference=space)
-    assert judge.reference is space
-    assert np.array_equal(judge.table.coordinates, space.transform(customers))
+    evaluator = Evaluator(customers, SCHEMA, reference=space)
+    assert evaluator.reference is space
+    assert np.array_equal(evaluator.table.coordinates, space.transform(customers))
 
 
-def test_judged_segmenter_is_ready_to_serve(judge: Judge) -> None:
+def test_evaluated_segmenter_is_ready_to_serve(evaluator: Evaluator) -> None:
     """The segmenter in the answer equals one fitted from the spec alone."""
     candidate = spec(n_clusters=4)
     customers, _ = planted(ROWS)
     alone = Segmenter(candidate, SCHEMA).fit(customers)
-    judged = judge.judge(candidate)
-    assert np.array_equal(judged.segment, alone.assign(customers).segment)
+    evaluated = evaluator.evaluate(candidate)
+    assert np.array_equal(evaluated.segment, alone.assign(customers).segment)
 
 
 FINE = Measured(4, 0.2, 0.3, 0.0, 0.9)
 
 
 @pytest.mark.parametrize(
-    ("guard", "change", "reason"),
+    ("constraint", "change", "reason"),
     [
         ("n_segments", {"n_segments": 1}, "1 segment, between 3 and 10 wanted"),
         ("n_segments", {"n_segments": 11}, "11 segments, between 3 and 10 wanted"),
@@ -167,18 +167,20 @@ FINE = Measured(4, 0.2, 0.3, 0.0, 0.9)
         ("stability", {"stability": 0.5}, "stability is 0.500, at least 0.60 wanted"),
     ],
 )
-def test_each_guard_gives_its_reason(guard: str, change: dict[str, float], reason: str) -> None:
-    """One broken guard: one sentence with the value found and what was wanted."""
+def test_each_constraint_gives_its_reason(
+    constraint: str, change: dict[str, float], reason: str
+) -> None:
+    """One violated constraint: one sentence with the value found and what was wanted."""
     measured = replace(FINE, **change)
-    assert reasons(measured, Guards()) == (reason,)
-    over = excess(measured, Guards())
-    assert [name for name, value in over.items() if value > 0] == [guard]
+    assert reasons(measured, Constraints()) == (reason,)
+    over = excess(measured, Constraints())
+    assert [name for name, value in over.items() if value > 0] == [constraint]
 
 
-def test_all_guards_at_once_and_none() -> None:
-    """Every broken guard is listed; at its limits a candidate is still feasible."""
-    assert len(reasons(Measured(1, 0.0, 1.0, 1.0, 0.0), Guards())) == len(GUARDS)
-    g = Guards()
+def test_all_constraints_at_once_and_none() -> None:
+    """Every violated constraint is listed; at its limits a candidate is still feasible."""
+    assert len(reasons(Measured(1, 0.0, 1.0, 1.0, 0.0), Constraints())) == len(CONSTRAINTS)
+    g = Constraints()
     limit = Measured(g.k_min, g.smallest_share, g.largest_share, g.noise_share, g.stability)
     assert reasons(limit, g) == ()
     assert max(excess(limit, g).values()) == 0
@@ -187,13 +189,13 @@ def test_all_guards_at_once_and_none() -> None:
 def test_stability_that_was_not_computed_is_no_reason() -> None:
     """It is no sentence, but for an optimiser it counts as the worst."""
     unknown = replace(FINE, stability=None)
-    assert reasons(unknown, Guards()) == ()
-    assert excess(unknown, Guards())["stability"] == pytest.approx(0.6)
+    assert reasons(unknown, Constraints()) == ()
+    assert excess(unknown, Constraints())["stability"] == pytest.approx(0.6)
 
 
-def test_evaluation_survives_strict_json(judge: Judge) -> None:
+def test_evaluation_survives_strict_json(evaluator: Evaluator) -> None:
     """Written as JSON without NaN and read back, it is equal."""
-    found = judge.judge(spec(n_clusters=2)).evaluation
+    found = evaluator.evaluate(spec(n_clusters=2)).evaluation
     for evaluation in (found, replace(found, further={"new": 1.0})):
         text = json.dumps(evaluation.to_dict(), allow_nan=False)
         assert Evaluation.from_dict(json.loads(text)) == evaluation
@@ -202,18 +204,18 @@ def test_evaluation_survives_strict_json(judge: Judge) -> None:
     assert isnan(read.silhouette)
 
 
-def test_a_new_criterion_is_one_entry(judge: Judge, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_new_metric_is_one_entry(evaluator: Evaluator, monkeypatch: pytest.MonkeyPatch) -> None:
     """What is added to the table is computed for each candidate and is among its metrics."""
-    largest = Criterion("largest", "Size.", True, lambda labels, _: float(np.bincount(labels)[0]))
+    largest = Metric("largest", "Size.", True, lambda labels, _: float(np.bincount(labels)[0]))
     monkeypatch.setattr(
-        "segmentation.evaluation.evaluator.CRITERIA", {**CRITERIA, "largest": largest}
+        "segmentation.evaluation.evaluator.METRICS", {**METRICS, "largest": largest}
     )
-    judged = judge.judge(spec(n_clusters=4))
-    assert judged.evaluation.metrics()["largest"] == (judged.segment == 0).sum()
+    evaluated = evaluator.evaluate(spec(n_clusters=4))
+    assert evaluated.evaluation.metrics()["largest"] == (evaluated.segment == 0).sum()
 
 
-def test_metrics_are_the_numbers_only(judge: Judge) -> None:
-    """Every number has its name, criteria without a field included; times are not metrics."""
-    found = replace(judge.judge(spec(n_clusters=2)).evaluation, further={"new": 1.0})
+def test_metrics_are_the_numbers_only(evaluator: Evaluator) -> None:
+    """Every number has its name, metrics without a field included; times are not metrics."""
+    found = replace(evaluator.evaluate(spec(n_clusters=2)).evaluation, further={"new": 1.0})
     assert {"score", "stability", "agreement", "silhouette", "new"} <= set(found.metrics())
     assert not {"seconds", "notes", "infeasible", "fit"} & set(found.metrics())

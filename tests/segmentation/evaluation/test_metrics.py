@@ -1,4 +1,4 @@
-"""The criteria: known values, chance, and indifference to what must not matter."""
+"""The metrics: known values, chance, and indifference to what must not matter."""
 
 from math import isnan, log
 
@@ -10,8 +10,8 @@ from scipy.spatial.distance import cdist
 from sklearn.metrics import adjusted_rand_score
 
 from segmentation.evaluation.metrics import (
-    CRITERIA,
-    JudgedTable,
+    METRICS,
+    EvaluationTable,
     calinski_harabasz,
     davies_bouldin,
     random_halves,
@@ -110,10 +110,10 @@ def test_one_segment_or_one_customer_agrees_in_nothing() -> None:
 
 @given(st.permutations(range(3)))
 def test_numbering_of_segments_does_not_matter(numbers: list[int]) -> None:
-    """Every criterion is the same for renumbered segments."""
+    """Every metric is the same for renumbered segments."""
     points, labels = blobs(60)
     labels[:20] = 0
-    table = JudgedTable(
+    table = EvaluationTable(
         points,
         points,
         NeighbourGraph.of(points),
@@ -124,9 +124,9 @@ def test_numbering_of_segments_does_not_matter(numbers: list[int]) -> None:
         cdist(points, points),
     )
     renamed = np.array(numbers)[labels]
-    for criterion in CRITERIA.values():
-        before, after = criterion.compute(labels, table), criterion.compute(renamed, table)
-        assert after == pytest.approx(before, abs=1e-9), criterion.name
+    for metric in METRICS.values():
+        before, after = metric.compute(labels, table), metric.compute(renamed, table)
+        assert after == pytest.approx(before, abs=1e-9), metric.name
 
 
 def test_a_tree_describes_a_crossing_of_three_flags() -> None:
@@ -182,8 +182,8 @@ def test_score_by_hand() -> None:
     assert score(0.0, 0.0, 1) == 0.0
 
 
-def test_criteria_are_documented() -> None:
+def test_metrics_are_documented() -> None:
     """Every entry is found under its own name and says what it means."""
-    for name, criterion in CRITERIA.items():
-        assert name == criterion.name
-        assert criterion.meaning.endswith(".")
+    for name, metric in METRICS.items():
+        assert name == metric.name
+        assert metric.meaning.endswith(".")

@@ -30,7 +30,7 @@ COLUMNS = {
     "unlike_training": "bool",
     "reasons": "object",
 }
-JUDGED = Evaluation(
+EVALUATION = Evaluation(
     score=1.9,
     stability=0.95,
     stability_spread=0.01,
@@ -53,7 +53,7 @@ def built(clusterer: str, rule: str, spread: float = 0.35) -> SegmentationModel:
     """Return a model of 1,500 planted customers."""
     customers, _ = planted(1500, spread=spread)
     segmenter = Segmenter(spec(clusterer, rule, n_clusters=4), SCHEMA).fit(customers)
-    return SegmentationModel.build(segmenter, customers, JUDGED, seed=0)
+    return SegmentationModel.build(segmenter, customers, EVALUATION, seed=0)
 
 
 @pytest.fixture(scope="module")
@@ -86,7 +86,7 @@ def test_a_segmenter_of_a_sample_describes_the_whole_book() -> None:
     customers, _ = planted(900)
     made = spec("ward", "neighbours", n_clusters=4)
     segmenter = Segmenter(made, SCHEMA).fit(customers.sample(400, random_state=0))
-    model = SegmentationModel.build(segmenter, customers, JUDGED, seed=0)
+    model = SegmentationModel.build(segmenter, customers, EVALUATION, seed=0)
     assert sum(profile["size"] for profile in model.description()["profiles"]) == 900
 
 
@@ -228,7 +228,7 @@ def test_embedded_data_give_an_honest_model() -> None:
         generate(1500, seed=seed).set_index("CUST_ID")[list(schema.column_names)] for seed in (0, 1)
     )
     made = SegmenterSpec("cc_general", Preprocessing(), "k_means", {"n_clusters": 6})
-    model = SegmentationModel.build(Segmenter(made, schema).fit(table), table, JUDGED, seed=0)
+    model = SegmentationModel.build(Segmenter(made, schema).fit(table), table, EVALUATION, seed=0)
     answer = model.score(fresh)
     assert 0.001 < answer["unlike_training"].mean() < 0.02
     assert answer["segment_name"].nunique() == 6

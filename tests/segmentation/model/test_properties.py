@@ -16,7 +16,7 @@ from segmentation.clustering.spec import CHOICES, Preprocessing, SegmenterSpec
 from segmentation.model.segmentation_model import SegmentationModel
 from segmentation.preprocessing.cache import canonical_order
 from segmentation.types import FloatArray
-from tests.segmentation.model.test_model import JUDGED
+from tests.segmentation.model.test_model import EVALUATION
 from tests.segmentation.planted import SCHEMA, planted, spec
 
 WIDTH = len(SCHEMA.columns)
@@ -45,7 +45,7 @@ def model(name: str) -> SegmentationModel:
     """Return a model of the planted book."""
     table, _ = planted(400)
     segmenter = Segmenter(spec(name, RULES[name], n_clusters=4), SCHEMA).fit(table)
-    return SegmentationModel.build(segmenter, table, JUDGED, seed=0)
+    return SegmentationModel.build(segmenter, table, EVALUATION, seed=0)
 
 
 @pytest.mark.parametrize("name", MODELS)

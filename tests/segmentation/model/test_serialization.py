@@ -16,7 +16,7 @@ from segmentation.clustering.spec import CHOICES, Preprocessing
 from segmentation.errors import ModelFileError
 from segmentation.model.digests import seal
 from segmentation.model.segmentation_model import SegmentationModel
-from tests.segmentation.model.test_model import JUDGED
+from tests.segmentation.model.test_model import EVALUATION
 from tests.segmentation.planted import SCHEMA, planted, spec
 
 PREPROCESSINGS = [
@@ -31,7 +31,7 @@ def trained(
     customers, _ = planted(300)
     more = {"n_clusters": 4} if CLUSTERERS[clusterer].takes_n_clusters else {}
     made = spec(clusterer, rule, preprocessing, **more)
-    return SegmentationModel.build(Segmenter(made, SCHEMA).fit(customers), customers, JUDGED, 0)
+    return SegmentationModel.build(Segmenter(made, SCHEMA).fit(customers), customers, EVALUATION, 0)
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import pytest
 from segmentation.clustering.spec import Preprocessing, SegmenterSpec
 from segmentation.data.synthetic import generate
 from segmentation.data.validation import validate
-from segmentation.evaluation.evaluator import Judge
+from segmentation.evaluation.evaluator import Evaluator
 from segmentation.model.segmentation_model import SegmentationModel
 from segmentation.monitoring import Batch, ColumnSummary, Drift, compare_batches
 from segmentation.monitoring.drift import OK, RETRAIN, WATCH, stability_index, told
@@ -33,8 +33,8 @@ def model(book: pd.DataFrame) -> SegmentationModel:
     people = book.iloc[: 2 * ROWS]
     formed = form(people, SCHEMA)
     spec = SegmenterSpec("cc_general", Preprocessing(), "k_means", {"n_clusters": 5})
-    judged = Judge(formed.customers, formed.schema).judge(spec)
-    made = SegmentationModel.build(judged.segmenter, formed.customers, judged.evaluation, 0)
+    evaluated = Evaluator(formed.customers, formed.schema).evaluate(spec)
+    made = SegmentationModel.build(evaluated.segmenter, formed.customers, evaluated.evaluation, 0)
     return with_reference(made, people)
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from segmentation.clustering.segmenter import Segmenter
 from segmentation.clustering.spec import Preprocessing, SegmenterSpec
-from segmentation.evaluation.evaluator import Judge
+from segmentation.evaluation.evaluator import Evaluator
 from segmentation.evaluation.metrics import random_halves
 from segmentation.preprocessing.cache import CACHE_SIZE, Preparations, Prepared
 from segmentation.preprocessing.columns import customer_matrix
@@ -16,17 +16,19 @@ from tests.segmentation.planted import SCHEMA, planted, spec
 ISOLATED = Preprocessing(outliers="isolate", skew="log1p")
 
 
-def without_seconds(judge: Judge, recipe: SegmenterSpec) -> dict[str, object]:
-    return {k: v for k, v in asdict(judge.judge(recipe).evaluation).items() if k != "seconds"}
+def without_seconds(evaluator: Evaluator, recipe: SegmenterSpec) -> dict[str, object]:
+    return {
+        k: v for k, v in asdict(evaluator.evaluate(recipe).evaluation).items() if k != "seconds"
+    }
 
 
 @pytest.mark.parametrize("preprocessing", [Preprocessing(), ISOLATED], ids=["plain", "isolate"])
-def test_a_judgement_does_not_depend_on_those_before(preprocessing: Preprocessing) -> None:
-    """After another recipe with the same preprocessing all numbers are those of a fresh judge."""
+def test_an_evaluation_does_not_depend_on_those_before(preprocessing: Preprocessing) -> None:
+    """After another recipe with the same preprocessing all numbers are those of a new evaluator."""
     customers, _ = planted(300)
     wanted = spec("genie", "neighbours", preprocessing, n_clusters=4, gini_threshold=0.3)
-    used, fresh = Judge(customers, SCHEMA), Judge(customers, SCHEMA)
-    used.judge(spec(preprocessing=preprocessing, n_clusters=3))
+    used, fresh = Evaluator(customers, SCHEMA), Evaluator(customers, SCHEMA)
+    used.evaluate(spec(preprocessing=preprocessing, n_clusters=3))
     assert without_seconds(used, wanted) == without_seconds(fresh, wanted)
 
 

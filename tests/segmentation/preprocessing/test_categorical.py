@@ -12,7 +12,7 @@ from segmentation.data.demographics import generate_people
 from segmentation.data.readers import load_customers
 from segmentation.data.validation import validate
 from segmentation.errors import SpecError
-from segmentation.evaluation.evaluator import Judge
+from segmentation.evaluation.evaluator import Evaluator
 from segmentation.evaluation.reference_space import ReferenceSpace
 from segmentation.interpretation.sensitive_audit import audit, column_codes
 from segmentation.model.segmentation_model import SegmentationModel
@@ -153,9 +153,11 @@ def model(request: pytest.FixtureRequest) -> SegmentationModel:
     formed = form(customers, PEOPLE, sensitive=True)
     preprocessing = Preprocessing(categories=request.param)
     spec = SegmenterSpec(PEOPLE.name, preprocessing, "k_means", {"n_clusters": 4})
-    judged = Judge(formed.customers, formed.schema).judge(spec)
+    evaluated = Evaluator(formed.customers, formed.schema).evaluate(spec)
     segmenter = Segmenter(spec, formed.schema).fit(formed.customers)
-    return SegmentationModel.build(segmenter, formed.customers, judged.evaluation, 0, formed.table)
+    return SegmentationModel.build(
+        segmenter, formed.customers, evaluated.evaluation, 0, formed.table
+    )
 
 
 def test_texts_and_codes_score_alike(model: SegmentationModel) -> None:

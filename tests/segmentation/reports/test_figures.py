@@ -14,7 +14,7 @@ from matplotlib.text import Text
 from sklearn.decomposition import PCA
 from sklearn.metrics import silhouette_samples
 
-from segmentation.evaluation.evaluator import Judge
+from segmentation.evaluation.evaluator import Evaluator
 from segmentation.reports.figures import FIGURES, FigureData
 from segmentation.reports.figures.data import (
     CLEARANCE,
@@ -47,8 +47,8 @@ def title(figure: Figure) -> str:
 
 @pytest.fixture(scope="module")
 def data() -> FigureData:
-    judge = Judge(planted(400, spread=0.8)[0], SCHEMA)
-    return FigureData.of(judge, judge.judge(spec(n_clusters=4)))
+    evaluator = Evaluator(planted(400, spread=0.8)[0], SCHEMA)
+    return FigureData.of(evaluator, evaluator.evaluate(spec(n_clusters=4)))
 
 
 def test_map_is_the_first_two_principal_components(data: FigureData) -> None:
@@ -135,11 +135,11 @@ def test_every_picture_can_be_drawn(name: str, data: FigureData) -> None:
 @pytest.mark.parametrize("k", [1, 2, 10])
 def test_any_number_of_segments_fits(name: str, k: int) -> None:
     """One segment has no silhouette and two axes still; ten have room for their names."""
-    judge = Judge(planted(200)[0], SCHEMA)
-    judged = judge.judge(spec(n_clusters=max(2, k)))
+    evaluator = Evaluator(planted(200)[0], SCHEMA)
+    evaluated = evaluator.evaluate(spec(n_clusters=max(2, k)))
     if k == 1:
-        judged.segmenter.assignment_.segment[:] = 0
-    assert png(FIGURES[name](FigureData.of(judge, judged))).startswith(SIGNATURE)
+        evaluated.segmenter.assignment_.segment[:] = 0
+    assert png(FIGURES[name](FigureData.of(evaluator, evaluated))).startswith(SIGNATURE)
 
 
 def overlapping(texts: list[Text], figure: Figure) -> list[tuple[str, str]]:
@@ -152,8 +152,8 @@ def overlapping(texts: list[Text], figure: Figure) -> list[tuple[str, str]]:
 @pytest.mark.parametrize("name", FIGURES)
 def test_labels_do_not_overlap(name: str) -> None:
     """With eight long names, no two texts lie on each other and none leaves the picture."""
-    judge = Judge(planted(400, spread=1.0)[0], SCHEMA)
-    data = FigureData.of(judge, judge.judge(spec(n_clusters=8)))
+    evaluator = Evaluator(planted(400, spread=1.0)[0], SCHEMA)
+    data = FigureData.of(evaluator, evaluator.evaluate(spec(n_clusters=8)))
     named = [replace(p, name=f"Seldom buyers {p.number}, high payments") for p in data.profiles]
     figure = FIGURES[name](replace(data, profiles=tuple(named)))
     axes = figure.axes[0]
