@@ -30,8 +30,8 @@ from segmentation.errors import SegmentationError
 def main(model_name: str, version: str, k: int, force: bool, reason: str) -> None:
     """Ask every gate, print each with its number, then move the champion alias."""
     quiet()
-    prepare_tracking()
     try:
+        prepare_tracking()
         wanted = register_rung(model_name, k) if k else version
         moved = promotion.promote(model_name, wanted, force=force, reason=reason, k=k)
     except (registry.RegistryError, SegmentationError) as error:

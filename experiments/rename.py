@@ -19,8 +19,8 @@ from segmentation.errors import SegmentationError
 def main(model_name: str, segment: int, name: str) -> None:
     """Name a segment of the champion; the pages show it at once, later versions inherit it."""
     quiet()
-    prepare_tracking()
     try:
+        prepare_tracking()
         before = lineage.rename(MlflowClient(), model_name, segment, name)
     except (registry.RegistryError, SegmentationError) as error:
         click.echo(f"error: {error}", err=True)

@@ -18,8 +18,8 @@ from segmentation.errors import SegmentationError
 def main(model_name: str, reason: str) -> None:
     """Check the previous champion's files and answers, then move the alias back to it."""
     quiet()
-    prepare_tracking()
     try:
+        prepare_tracking()
         moved = promotion.rollback(model_name, reason=reason)
     except (registry.RegistryError, SegmentationError) as error:
         click.echo(f"error: {error}", err=True)

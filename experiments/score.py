@@ -103,8 +103,8 @@ def main(*, data: str, out: str, model_name: str, alias: str, engine: str, maste
     quiet()
     if Path(data).resolve() == Path(out).resolve():
         raise click.UsageError(f"out={out!r} is the input; name another file.")
-    prepare_tracking()
     try:
+        prepare_tracking()
         if engine == SPARK:
             done = score_table(data, out, model_name, alias, master)
         else:

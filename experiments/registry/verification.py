@@ -24,7 +24,7 @@ from experiments.registry.packaging import DATA
 from experiments.registry.promotion_log import CHAMPION, version_of
 from experiments.scoring_model import VERSION_FILE
 from experiments.study.databases import prepare_tracking, quiet
-from segmentation.errors import ModelFileError
+from segmentation.errors import ModelFileError, SegmentationError
 from segmentation.model.digests import compare, digests
 from segmentation.model.serialization import check_safe
 
@@ -149,15 +149,15 @@ def _check_loader(folder: Path, where: str) -> None:
 def main(model_name: str, alias: str) -> None:
     """Check that every file of a version is as it was registered; do it before serving."""
     quiet()
-    prepare_tracking()
-    client = MlflowClient()
     try:
+        prepare_tracking()
+        client = MlflowClient()
         version = alias if alias.isdecimal() else version_of(client, model_name, alias)
         if not version:
             raise ModelFileError(f"{model_name} has no version with the alias {alias!r}")
         with verified(client, model_name, version):
             click.echo(f"{model_name} version {version}: every file is as it was registered.")
-    except (ModelFileError, MlflowException) as error:
+    except (SegmentationError, MlflowException) as error:
         click.echo(f"error: {error}", err=True)
         sys.exit(2)
 

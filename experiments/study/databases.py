@@ -15,7 +15,9 @@ import mlflow
 import optuna
 from filelock import FileLock
 from mlflow import MlflowClient
-from sqlalchemy import NullPool, create_engine, text
+from sqlalchemy import NullPool, create_engine, make_url, text
+
+from segmentation.errors import SegmentationError
 
 DEFAULT_TRACKING_URI = "sqlite:///mlflow.db"
 SQLITE = "sqlite:///"
@@ -33,18 +35,37 @@ def prepare_tracking() -> str:
 
     ``MLFLOW_TRACKING_URI`` wins; without it the store is ``mlflow.db`` in this folder, as it is
     for ``mlflow run`` and ``mlflow ui``.
+
+    Raises
+    ------
+    SegmentationError
+        When a SQLite file cannot be opened.
     """
     uri = os.environ.get("MLFLOW_TRACKING_URI") or DEFAULT_TRACKING_URI
     if path := sqlite_path(uri):
-        create_whole(path, lambda draft: _create_tracking(f"{SQLITE}{draft}"))
+        # `mlflow run` percent-encodes the path; MLflow makes folders of the encoded name.
+        uri = sqlite_address(path)
+        try:
+            create_whole(path, lambda draft: _create_tracking(sqlite_address(draft)))
+        except (OSError, sqlite3.Error) as error:
+            raise SegmentationError(
+                f"MLFLOW_TRACKING_URI={uri!r}: {path.absolute()} cannot be opened ({error}); "
+                "expected an SQLite database, or a folder in which one can be made. Name another "
+                "file, or change the permissions."
+            ) from error
     mlflow.set_tracking_uri(uri)
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
     return uri
 
 
 def sqlite_path(uri: str) -> Path | None:
-    """Return the file behind a ``sqlite:///`` URI, None for any other URI."""
-    return Path(uri.removeprefix(SQLITE)) if uri.startswith(SQLITE) else None
+    """Return the file behind a ``sqlite:///`` URI, percent-encoded or not, None for another."""
+    return Path(make_url(uri).database or "") if uri.startswith(SQLITE) else None
+
+
+def sqlite_address(path: Path) -> str:
+    """Return the ``sqlite:///`` URI of a file; only what has a meaning in a URI is encoded."""
+    return SQLITE + str(path).replace("%", "%25").replace("?", "%3F")
 
 
 def create_whole(path: Path, create: Callable[[Path], None]) -> None:

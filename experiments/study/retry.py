@@ -6,11 +6,13 @@ import errno
 import functools
 import os
 import shutil
+import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar, cast
+from urllib.parse import unquote
 
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
@@ -169,9 +171,18 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
 
 
 def _may_come_back(error: BaseException) -> bool:
-    """Whether a database is away or busy; a disk that is full stays full."""
+    """Whether a database is away or busy; a full disk and an unreadable file stay as they are."""
     away = any(isinstance(cause, OperationalError | InterfaceError) for cause in _causes(error))
-    return away and not _is_full(error)
+    return away and not _is_full(error) and not _cannot_open(error)
+
+
+def _cannot_open(error: BaseException) -> bool:
+    """Whether SQLite cannot open its file: the folder is missing, or it is no file."""
+    return any(
+        isinstance(cause, sqlite3.OperationalError)
+        and cause.sqlite_errorcode == sqlite3.SQLITE_CANTOPEN
+        for cause in _causes(error)
+    )
 
 
 def _is_full(error: BaseException) -> bool:
@@ -190,7 +201,8 @@ def _told(error: Exception, place: str) -> str:
         )
     if isinstance(error, MlflowException) and error.error_code not in AWAY_CODES:
         return ""
-    if isinstance(error, StorageInternalError | DBAPIError) and not _may_come_back(error):
+    lasting = not _may_come_back(error) and not _cannot_open(error)
+    if isinstance(error, StorageInternalError | DBAPIError) and lasting:
         return ""
     reason = str(next(reversed(list(_causes(error)))) or error).strip().splitlines()[0]
     return (
@@ -202,7 +214,7 @@ def _told(error: Exception, place: str) -> str:
 def _where(error: BaseException, place: str) -> str:
     """Return path and size of what is full, as far as error and store know."""
     names = [name for cause in _causes(error) for name in _files(cause)]
-    names += [place.partition(SQLITE)[2]]
+    names += [unquote(place.partition(SQLITE)[2])]
     for name in filter(None, names):
         path = Path(name).absolute()
         size = shutil.disk_usage(next(one for one in [path, *path.parents] if one.exists()))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import NullPool, String, column, create_engine, inspect, make_url, select, table
 
-from experiments.study.databases import SQLITE, sqlite_path
+from experiments.study.databases import sqlite_address, sqlite_path
 from experiments.study.retry import StoreError, without_password
 
 # Both libraries keep the revision of their tables here; Optuna's begin with v: v3.2.0.a.
@@ -54,7 +54,8 @@ def _place(address: str) -> object:
 
 def _told(storage: str, found: str) -> str:
     if path := sqlite_path(storage):
-        remedy = f"Name another file: storage={SQLITE}{path.with_name(f'{path.stem}-studies.db')}"
+        other = path.with_name(f"{path.stem}-studies.db")
+        remedy = f"Name another file: storage={sqlite_address(other)}"
     else:
         url = make_url(storage)
         own = url.set(database=f"{url.database}_studies")

@@ -21,7 +21,12 @@ from sqlalchemy import Connection, event
 
 from experiments.search.proposals import Plan
 from experiments.search.search_space import Space
-from experiments.study.databases import SQLITE, create_whole, one_at_a_time, sqlite_path
+from experiments.study.databases import (
+    create_whole,
+    one_at_a_time,
+    sqlite_address,
+    sqlite_path,
+)
 from experiments.study.retry import Store, make_patient, without_password
 from experiments.study.separate_databases import need_own_tables
 from experiments.study.worker_pool import EvaluationError
@@ -41,7 +46,7 @@ def default_storage(tracking_uri: str) -> str:
     """Return the study's database beside a SQLite tracking store, else in this folder."""
     path = sqlite_path(tracking_uri)
     folder = path.parent if path else Path()
-    return f"{SQLITE}{folder / 'optuna.db'}"
+    return sqlite_address(folder / "optuna.db")
 
 
 def open_storage(url: str) -> RDBStorage:
@@ -60,7 +65,7 @@ def open_storage(url: str) -> RDBStorage:
     """
     store = Store(f"the study's database {without_password(url)}")
     if path := sqlite_path(url):
-        create_whole(path, lambda draft: RDBStorage(f"{SQLITE}{draft}").remove_session())
+        create_whole(path, lambda draft: RDBStorage(sqlite_address(draft)).remove_session())
     wait = {"connect_args": {"timeout": 60}} if sqlite_path(url) else {"pool_pre_ping": True}
 
     def opened() -> RDBStorage:

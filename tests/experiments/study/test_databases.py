@@ -57,7 +57,13 @@ def test_many_may_make_it_at_once(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("uri", "path"),
-    [("sqlite:///a.db", Path("a.db")), ("sqlite:////x/a.db", Path("/x/a.db")), ("http://h", None)],
+    [
+        ("sqlite:///a.db", Path("a.db")),
+        ("sqlite:////x/a.db", Path("/x/a.db")),
+        ("sqlite:////x/mit%20Gr%C3%B6%C3%9Fe/a.db", Path("/x/mit Größe/a.db")),
+        ("sqlite:////x/mit Größe/a.db", Path("/x/mit Größe/a.db")),
+        ("http://h", None),
+    ],
 )
 def test_only_sqlite_has_a_file(uri: str, path: Path | None) -> None:
     """Remote stores are left alone."""
