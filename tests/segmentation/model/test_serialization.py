@@ -16,9 +16,12 @@ from segmentation.clustering.spec import CHOICES, Preprocessing
 from segmentation.errors import ModelFileError
 from segmentation.model.digests import seal
 from segmentation.model.segmentation_model import SegmentationModel
+from segmentation.monitoring.observing import reference_of
 from tests.segmentation.model.test_model import EVALUATION
 from tests.segmentation.planted import SCHEMA, planted, spec
 
+# Written by the version of 2026-11-26, with what it answered.
+SAVED = Path(__file__).parent / "saved"
 PREPROCESSINGS = [
     Preprocessing(**{name: choice}) for name, choices in CHOICES.items() for choice in choices
 ] + [Preprocessing(nulls="indicator", outliers="winsorise", ratios="add", variance=0.9)]
@@ -215,3 +218,14 @@ def test_a_manifest_without_digests_is_refused(folder, content) -> None:
         ModelFileError, match=r"manifest\.json is not a list of digests|lacks|holds"
     ):
         SegmentationModel.load(folder)
+
+
+@pytest.mark.parametrize("name", ["prototype", "gaussian", "neighbours", "one_hot", "famd"])
+def test_models_saved_by_an_earlier_version_answer_as_then(name) -> None:
+    """Whatever was renamed since, an old folder loads and scores the same customers alike."""
+    mixed = name in {"one_hot", "famd"}
+    customers = pd.read_json(SAVED / f"{'mixed' if mixed else 'planted'}_customers.json")
+    model = SegmentationModel.load(SAVED / name)
+    expected = pd.read_json(SAVED / f"{name}.json")
+    pd.testing.assert_frame_equal(model.score(customers), expected, rtol=1e-9, check_dtype=False)
+    assert reference_of(model).rows == 240
