@@ -7,7 +7,7 @@ import sys
 import click
 
 from experiments.registry import promotion, registry
-from experiments.search.alternatives import register_rung
+from experiments.search.alternatives import register_alternative
 from experiments.study.databases import prepare_tracking, quiet
 from segmentation.errors import SegmentationError
 
@@ -21,7 +21,7 @@ from segmentation.errors import SegmentationError
     "--k",
     default=0,
     type=click.IntRange(0),
-    help="Segments: another rung of the champion's ladder, registered where it is not yet.",
+    help="Segments: another alternative of the champion's study, registered where it is not yet.",
 )
 @click.option(
     "--force", type=bool, default=False, is_flag=False, flag_value=True, help="Pass closed gates."
@@ -32,7 +32,7 @@ def main(model_name: str, version: str, k: int, force: bool, reason: str) -> Non
     quiet()
     try:
         prepare_tracking()
-        wanted = register_rung(model_name, k) if k else version
+        wanted = register_alternative(model_name, k) if k else version
         moved = promotion.promote(model_name, wanted, force=force, reason=reason, k=k)
     except (registry.RegistryError, SegmentationError) as error:
         click.echo(f"error: {error}", err=True)

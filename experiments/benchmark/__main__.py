@@ -20,7 +20,7 @@ from experiments.benchmark.report import draw_quality
 from experiments.benchmark.retrains import retrain_rows
 from experiments.benchmark.scale import SIZES, draw_scale, missed, scale_rows, scale_table
 from experiments.benchmark.searching import run_search, search_table, short_of
-from experiments.benchmark.segments import ladder_of, planted_rows, repeat_rows, summary
+from experiments.benchmark.segments import alternatives_of, planted_rows, repeat_rows, summary
 from experiments.benchmark.serving import run_serving, serving_table, too_slow
 from experiments.benchmark.spark import run_spark
 from experiments.benchmark.tracking import print_costs
@@ -74,14 +74,14 @@ def quality(
 @click.option("--rows", default=4_000, show_default=True, type=click.IntRange(200))
 @click.option("--jobs", default=CORES, show_default="cores", type=click.IntRange(1))
 def segments(tables: tuple[Path, ...], seeds: int, trials: int, rows: int, jobs: int) -> None:
-    """Find planted segments at three difficulties; print the ladder and pick of real tables."""
+    """Find planted segments at three difficulties; print real tables' alternatives."""
     found = []
     for row in planted_rows(seeds, trials, rows, jobs):
         click.echo(f"{row.difficulty} {row.seed}: {row.k_chosen}, ARI {row.ari:.3f}", err=True)
         found.append(row)
     click.echo(summary(found, "difficulty"))
     for table in tables:
-        click.echo(f"\n{ladder_of(table, trials, 0, jobs)}")
+        click.echo(f"\n{alternatives_of(table, trials, 0, jobs)}")
 
 
 @main.command()

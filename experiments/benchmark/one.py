@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 from mlflow import MlflowClient
 
-from experiments.search.fidelity import Ladder
-from experiments.search.runner import Found, find
+from experiments.search.fidelity import Samples
+from experiments.search.runner import SearchResult, find
 from experiments.search.workflow import describe_data, space_for
 from experiments.study.databases import prepare_tracking
 from experiments.study.study import open_study
@@ -30,7 +30,7 @@ def search_table(
     seed: int,
     jobs: int = 1,
     track: bool = False,
-) -> tuple[Found, Ladder]:
+) -> tuple[SearchResult, Samples]:
     """Search a table in memory; nothing is registered.
 
     Parameters
@@ -51,14 +51,14 @@ def search_table(
         Whether every trial becomes a run of the experiment ``benchmark``, as in a real search.
     """
     space = space_for(customers, schema, constraints.k_min, constraints.k_max, seed)
-    ladder = Ladder(customers, schema, constraints, seed)
+    samples = Samples(customers, schema, constraints, seed)
     tracker = _tracker(customers, name) if track else None
     with Workers(jobs) as workers:
         study = open_study(None, name)
-        found = find(study, space, ladder, workers, n_trials=trials, tracker=tracker)
+        found = find(study, space, samples, workers, n_trials=trials, tracker=tracker)
     if tracker:
         tracker.finish()
-    return found, ladder
+    return found, samples
 
 
 def _tracker(customers: pd.DataFrame, name: str) -> Tracker:

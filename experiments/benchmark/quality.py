@@ -79,7 +79,7 @@ def choose(
     start = time.perf_counter()
     frame = pd.DataFrame(values, columns=[f"x{i + 1}" for i in range(values.shape[1])])
     schema = infer_schema(frame, "suite")
-    found, ladder = search_table(
+    found, samples = search_table(
         frame, schema, CONSTRAINTS, name=name, trials=trials, seed=seed, track=track
     )
     # A suite wants an answer even where nothing is stable: the best of what there is.
@@ -92,7 +92,7 @@ def choose(
         partition=partition,
         algorithm=best.candidate.spec.clusterer if best else "none",
         candidates=tuple(
-            (ladder.positions(candidate.rung), candidate.labels)
+            (samples.positions(candidate.fidelity), candidate.labels)
             for candidate in found.candidates
             if candidate.partition
         ),

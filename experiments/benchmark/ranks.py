@@ -10,7 +10,7 @@ from scipy.stats import spearmanr
 from sklearn.metrics import silhouette_score
 
 from experiments.search.candidates import as_labels
-from experiments.search.fidelity import RUNGS, Ladder, Rung
+from experiments.search.fidelity import FIDELITIES, Fidelity, Samples
 from experiments.search.proposals import Plan
 from experiments.search.workflow import space_for
 from experiments.study.worker_pool import Outcome, Workers
@@ -74,32 +74,35 @@ def ranks_of(source: str, schema_name: str, jobs: int) -> Ranks:
     customers = load_customers(source, schema).customers
     space = space_for(customers, schema, 3, 10, 0)
     specs = [space.spec_of(p) for p in Plan(space).first]
-    samples = [Rung(rung.rows, len(specs)) for rung in RUNGS[:2]]
-    everybody = Rung(len(customers), len(specs))
-    ladder = Ladder(customers, schema, Constraints(), 0, rungs=(*samples, everybody))
+    levels = [Fidelity(fidelity.rows, len(specs)) for fidelity in FIDELITIES[:2]]
+    everybody = Fidelity(len(customers), len(specs))
+    samples = Samples(customers, schema, Constraints(), 0, fidelities=(*levels, everybody))
     with Workers(jobs) as workers:
-        evaluated = {rung.rows: _evaluated(ladder, rung, specs, workers) for rung in ladder.rungs}
+        evaluated = {
+            fidelity.rows: _evaluated(samples, fidelity, specs, workers)
+            for fidelity in samples.fidelities
+        }
     exact = evaluated[everybody.rows]
     alike = [number for number in exact if all(number in found for found in evaluated.values())]
     rows = [
-        RankRow(name, rung.rows, _ranked(name, evaluated[rung.rows], exact, alike))
+        RankRow(name, fidelity.rows, _ranked(name, evaluated[fidelity.rows], exact, alike))
         for name in RANKED
-        for rung in ladder.rungs[:-1]
+        for fidelity in samples.fidelities[:-1]
     ]
-    coordinates = ladder.evaluator_of(everybody).table.coordinates
+    coordinates = samples.evaluator_of(everybody).table.coordinates
     labels = [as_labels(exact[number].partition) for number in alike[::2]]
     rows.append(RankRow("silhouette", SILHOUETTE_ROWS, _silhouettes(labels, coordinates)))
-    first = evaluated[samples[0].rows]
-    raised = sorted(alike, key=lambda i: -first[i].evaluation.score)[: RUNGS[1].most]
+    first = evaluated[levels[0].rows]
+    reevaluated = sorted(alike, key=lambda i: -first[i].evaluation.score)[: FIDELITIES[1].most]
     scores = {number: exact[number].evaluation.score for number in alike}
-    lost = max(scores.values()) - max(scores[number] for number in raised)
+    lost = max(scores.values()) - max(scores[number] for number in reevaluated)
     return Ranks(tuple(rows), len(customers), len(alike), lost)
 
 
 def _evaluated(
-    ladder: Ladder, rung: Rung, specs: Sequence[SegmenterSpec], workers: Workers
+    samples: Samples, fidelity: Fidelity, specs: Sequence[SegmenterSpec], workers: Workers
 ) -> dict[int, Outcome]:
-    outcomes = workers.evaluate_all(ladder.evaluator_of(rung), specs)
+    outcomes = workers.evaluate_all(samples.evaluator_of(fidelity), specs)
     return {number: o for number, o in enumerate(outcomes) if isinstance(o, Outcome)}
 
 
@@ -121,7 +124,7 @@ def rank_table(found: Ranks) -> str:
     """Return the correlations as text."""
     lines = [f"{row.name:<18}{row.rows:>8,} customers{row.correlation:>8.3f}" for row in found.rows]
     heading = f"rank correlation with {found.customers:,} customers, {found.recipes} recipes"
-    best = f"the best {RUNGS[1].most} on {RUNGS[0].rows:,} customers go on"
+    best = f"the best {FIDELITIES[1].most} on {FIDELITIES[0].rows:,} customers go on"
     return "\n".join([heading, *lines, f"{best}: {found.lost:.3f} of the best score is lost"])
 
 

@@ -14,7 +14,7 @@ from sklearn.metrics import adjusted_rand_score
 from experiments.benchmark.baseline import kmeans_silhouette
 from experiments.benchmark.one import search_table, shuffled
 from experiments.search.ranking import reason
-from experiments.search.runner import Found
+from experiments.search.runner import SearchResult
 from segmentation.clustering.clusterers import CLUSTERERS
 from segmentation.clustering.segmenter import Segmenter
 from segmentation.data.schema_choice import AUTO, load_described
@@ -74,8 +74,8 @@ def planted_rows(seeds: int, trials: int, rows: int, jobs: int) -> Iterator[Plan
             )
 
 
-def ladder_of(path: Path, trials: int, seed: int, jobs: int) -> str:
-    """Search a table on disk; return its ladder and pick as text."""
+def alternatives_of(path: Path, trials: int, seed: int, jobs: int) -> str:
+    """Search a table on disk; return its alternatives and pick as text."""
     customers, schema = read_table(path)
     start = time.perf_counter()
     found, _ = search_table(
@@ -93,7 +93,7 @@ def ladder_of(path: Path, trials: int, seed: int, jobs: int) -> str:
             "tree": standing.candidate.evaluation.tree_accuracy,
             "restatement": standing.candidate.evaluation.further["restatement"],
         }
-        for standing in found.ranking.ladder()
+        for standing in found.ranking.alternatives()
     ]
     table = pd.DataFrame(rows).to_string(index=False, float_format="{:.3f}".format)
     pick = reason(found.ranking, found.pick) if found.pick else "nothing feasible"
@@ -149,7 +149,7 @@ def summary(rows: Sequence[PlantedRow] | Sequence[RepeatRow], by: str) -> str:
 
 def _segments(
     customers: pd.DataFrame, schema: TableSchema, trials: int, seed: int, jobs: int
-) -> tuple[Found, IntArray]:
+) -> tuple[SearchResult, IntArray]:
     found, _ = search_table(
         customers, schema, Constraints(), name="segments", trials=trials, seed=seed, jobs=jobs
     )

@@ -1,4 +1,4 @@
-"""Register another rung of a ladder: the same study, another number of segments."""
+"""Register an alternative of a study: its best candidate with another number of segments."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from experiments.search.options import read_options
 from experiments.search.workflow import run
 
 
-def register_rung(name: str, k: int) -> str:
+def register_alternative(name: str, k: int) -> str:
     """Register the champion's study's best candidate with `k` segments; return the version.
 
     The study continues with the parameters in its run, so its data must be where they were.
-    Nothing is searched again, and a rung that is registered already stays as it is.
+    Nothing is searched again, and an alternative that is registered already stays as it is.
 
     Parameters
     ----------
@@ -37,7 +37,7 @@ def register_rung(name: str, k: int) -> str:
     if run(options) != 0:
         raise registry.RegistryError(
             f"the study of {name}@champion has no feasible candidate with {k} segments: its "
-            "ladder is on the study's run; ask for more trials, or for another number"
+            "alternatives are on the study's run; ask for more trials, or for another number"
         )
     found = client.search_model_versions(f"name = '{name}' and run_id = '{study}'")
     return str(max((v for v in found if v.tags.get("segments") == str(k)), key=_number).version)

@@ -31,11 +31,11 @@ class Candidate:
     spec
         The recipe.
     evaluation
-        The evaluation of the highest rung it got to.
+        Its evaluation at the highest fidelity level it reached.
     partition
         Segments of the customers judged on, see :func:`as_text`; empty where there are too many.
-    rung
-        Stage of the search, from 0.
+    fidelity
+        Index of that level, from 0.
     run_id
         Its MLflow run; empty where nothing is tracked.
     """
@@ -44,7 +44,7 @@ class Candidate:
     spec: SegmenterSpec
     evaluation: Evaluation
     partition: str = ""
-    rung: int = 0
+    fidelity: int = 0
     run_id: str = ""
 
     @property
@@ -106,21 +106,23 @@ def recall(trials: Iterable[FrozenTrial]) -> list[Candidate]:
     ]
 
 
-def rung_key(rung: int, number: int) -> str:
-    """Return the study attribute that keeps a trial's evaluation on a higher rung."""
-    return f"rung:{rung}:{number}"
+def fidelity_key(fidelity: int, number: int) -> str:
+    """Return the study attribute that holds a trial's evaluation at a higher fidelity level."""
+    return f"fidelity:{fidelity}:{number}"
 
 
-def recall_rung(study: optuna.Study, rung: int, number: int) -> tuple[Evaluation, str] | None:
-    """Return evaluation and partition an earlier session found on a rung, or None."""
-    kept = study.user_attrs.get(rung_key(rung, number))
-    if not kept:
+def recall_at(study: optuna.Study, fidelity: int, number: int) -> tuple[Evaluation, str] | None:
+    """Return evaluation and partition of an earlier session at a fidelity level, or None."""
+    text = study.user_attrs.get(fidelity_key(fidelity, number))
+    # Studies of earlier releases call a fidelity level a rung.
+    text = text or study.user_attrs.get(f"rung:{fidelity}:{number}")
+    if not text:
         return None
-    raw = json.loads(kept)
+    raw = json.loads(text)
     return Evaluation.from_dict(raw[EVALUATION]), raw[PARTITION]
 
 
-def remember_rung(study: optuna.Study, candidate: Candidate) -> None:
-    """Keep an evaluation on a higher rung with the study."""
+def remember_at(study: optuna.Study, candidate: Candidate) -> None:
+    """Store the evaluation at a higher fidelity level with the study."""
     raw = {EVALUATION: candidate.evaluation.to_dict(), PARTITION: candidate.partition}
-    study.set_user_attr(rung_key(candidate.rung, candidate.number), json.dumps(raw))
+    study.set_user_attr(fidelity_key(candidate.fidelity, candidate.number), json.dumps(raw))

@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 import optuna
 import pandas as pd
 
-from experiments.search.candidates import Candidate, recall_rung, remember_rung
-from experiments.search.ranking import promising, settle
+from experiments.search.candidates import Candidate, recall_at, remember_at
+from experiments.search.ranking import promising, rank
 from experiments.study.worker_pool import EvaluationError, Outcome, Workers
 from segmentation.evaluation.constraints import Constraints
 from segmentation.evaluation.evaluator import Evaluator
@@ -24,7 +24,7 @@ from segmentation.types import FloatArray, IntArray
 
 
 @dataclass(frozen=True)
-class Rung:
+class Fidelity:
     """One stage of a search.
 
     Parameters
@@ -43,8 +43,8 @@ class Rung:
 
 
 @dataclass(frozen=True)
-class Raised:
-    """A candidate on a higher rung.
+class Reevaluated:
+    """A candidate at a higher fidelity level.
 
     Parameters
     ----------
@@ -59,10 +59,10 @@ class Raised:
 
 
 # The best recipe on all is among the best twenty on 2,000 customers; see experiments/SCALE.md.
-RUNGS = (Rung(2_000, 1_000_000), Rung(4_000, 20), Rung(20_000, 12, n_splits=5))
+FIDELITIES = (Fidelity(2_000, 1_000_000), Fidelity(4_000, 20), Fidelity(20_000, 12, n_splits=5))
 
 
-class Ladder:
+class Samples:
     """Samples of one table, each judged in the same reference space.
 
     Parameters
@@ -75,7 +75,7 @@ class Ladder:
         What makes a candidate infeasible.
     seed
         Of samples, splits and trees.
-    rungs
+    fidelities
         From few customers to many.
     """
 
@@ -85,25 +85,25 @@ class Ladder:
         schema: TableSchema,
         constraints: Constraints,
         seed: int,
-        rungs: Sequence[Rung] = RUNGS,
+        fidelities: Sequence[Fidelity] = FIDELITIES,
     ) -> None:
         self.schema, self.constraints, self.seed = schema, constraints, seed
         self._matrix = customer_matrix(customers, schema.column_names)
         self._order = canonical_order(self._matrix, seed)
-        largest = self._order[: rungs[-1].rows]
+        largest = self._order[: fidelities[-1].rows]
         self.reference = ReferenceSpace(schema).fit(self._matrix[largest])
-        self.rungs = (
-            rungs[0],
-            *(rung for rung in rungs[1:-1] if rung.rows < len(self._matrix)),
-            rungs[-1],
+        self.fidelities = (
+            fidelities[0],
+            *(fidelity for fidelity in fidelities[1:-1] if fidelity.rows < len(self._matrix)),
+            fidelities[-1],
         )
 
-    def positions(self, rung: int) -> IntArray:
-        """Return which rows of the table are judged on a rung, in the order of its partitions."""
-        return self._order[: self.rungs[rung].rows]
+    def positions(self, fidelity: int) -> IntArray:
+        """Return the rows evaluated at a fidelity level, in the order of its partitions."""
+        return self._order[: self.fidelities[fidelity].rows]
 
     def pictured(self, model: SegmentationModel) -> FigureData:
-        """Return what pictures of a fitted model are drawn from: the customers of the last rung."""
+        """Return what pictures of a fitted model are drawn from: the largest sample."""
         matrix = self._matrix[self.positions(-1)]
         segment = model.segmenter.assign(matrix).segment
         found = profile_segments(matrix, segment, self.schema, rules=False)
@@ -117,53 +117,53 @@ class Ladder:
             seed=self.seed,
         )
 
-    def evaluator_of(self, rung: Rung) -> Evaluator:
-        """Return the evaluator of a rung; its neighbour graph is computed here, once."""
-        sample = self._matrix[self._order[: rung.rows]]
+    def evaluator_of(self, fidelity: Fidelity) -> Evaluator:
+        """Return the evaluator of a fidelity level; its neighbour graph is computed here, once."""
+        sample = self._matrix[self._order[: fidelity.rows]]
         return Evaluator(
             sample,
             self.schema,
             constraints=self.constraints,
             seed=self.seed,
-            n_splits=rung.n_splits,
+            n_splits=fidelity.n_splits,
             reference=self.reference,
         )
 
-    def climb(
+    def reevaluate(
         self,
         study: optuna.Study,
         candidates: Sequence[Candidate],
         workers: Workers,
         *,
         draw: Sequence[str] = (),
-    ) -> Iterator[Raised]:
-        """Judge the promising candidates on more customers, rung by rung.
+    ) -> Iterator[Reevaluated]:
+        """Judge the promising candidates on more customers, level by level.
 
         Parameters
         ----------
         study
             Remembers evaluations of earlier sessions.
         candidates
-            Of the lowest rung.
+            Of the smallest sample.
         workers
             Processes that judge.
         draw
-            Pictures of those on the highest rung, see
+            Pictures of those at the highest level, see
             :meth:`experiments.study.worker_pool.Workers.evaluate`.
 
         Yields
         ------
-        Raised
-            Each with its evaluation on a higher rung, also those judged in an earlier session.
+        Reevaluated
+            Each with its evaluation at a higher level, also those judged in an earlier session.
         """
         standing = list(candidates)
-        for number, rung in enumerate(self.rungs[1:], start=1):
-            chosen = promising(settle(standing), rung.most)
-            wanted = draw if number == len(self.rungs) - 1 else ()
+        for number, fidelity in enumerate(self.fidelities[1:], start=1):
+            chosen = promising(rank(standing), fidelity.most)
+            wanted = draw if number == len(self.fidelities) - 1 else ()
             standing = []
-            for raised in self._on(number, study, chosen, workers, draw=wanted):
-                standing.append(raised.candidate)
-                yield raised
+            for reevaluated in self._on(number, study, chosen, workers, draw=wanted):
+                standing.append(reevaluated.candidate)
+                yield reevaluated
 
     def _on(
         self,
@@ -173,10 +173,10 @@ class Ladder:
         workers: Workers,
         *,
         draw: Sequence[str],
-    ) -> Iterator[Raised]:
-        known = {c.number: recall_rung(study, number, c.number) for c in candidates}
+    ) -> Iterator[Reevaluated]:
+        known = {c.number: recall_at(study, number, c.number) for c in candidates}
         fresh = [c for c in candidates if known[c.number] is None]
-        evaluator = self.evaluator_of(self.rungs[number]) if fresh else None
+        evaluator = self.evaluator_of(self.fidelities[number]) if fresh else None
         specs = [c.spec for c in fresh]
         outcomes = workers.evaluate_all(evaluator, specs, draw=draw) if evaluator else iter(())
         for candidate in candidates:
@@ -188,7 +188,9 @@ class Ladder:
                 if isinstance(outcome, EvaluationError):
                     continue  # what cannot be fitted on that many cannot be served for them
                 evaluation, partition, evaluated = outcome.evaluation, outcome.partition, outcome
-            raised = replace(candidate, evaluation=evaluation, partition=partition, rung=number)
+            reevaluated = replace(
+                candidate, evaluation=evaluation, partition=partition, fidelity=number
+            )
             if evaluated:
-                remember_rung(study, raised)
-            yield Raised(raised, evaluated)
+                remember_at(study, reevaluated)
+            yield Reevaluated(reevaluated, evaluated)

@@ -58,7 +58,7 @@ class Progress:
         title = CLUSTERERS[spec.clusterer].title
         self._say(f"trial {number:3d} ({self.done}/{self.wanted})  {title} failed: {reason}")
 
-    def rung(self, candidate: Candidate) -> None:
+    def reevaluated(self, candidate: Candidate) -> None:
         """Show a candidate judged on more customers."""
         found = candidate.evaluation
         self._say(

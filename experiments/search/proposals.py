@@ -11,7 +11,7 @@ import optuna
 from optuna.trial import FrozenTrial
 
 from experiments.search.candidates import recall
-from experiments.search.ranking import settle
+from experiments.search.ranking import rank
 from experiments.search.search_space import Parameters, Space
 from segmentation.clustering.spec import SegmenterSpec
 
@@ -64,7 +64,7 @@ class Plan:
         """Yield untried neighbours of the best, in the order of the ranking."""
         candidates = recall(history)
         known: set[SegmenterSpec] = {candidate.spec for candidate in candidates}
-        for standing in settle(candidates).standings:
+        for standing in rank(candidates).standings:
             for parameters in self.space.near(standing.candidate.spec, standing.k):
                 spec = self.space.spec_of(parameters)
                 if most and spec not in known:

@@ -1,4 +1,4 @@
-"""Put judged candidates in order, once all are known: the model-based vote, the ladder, the pick.
+"""Put evaluated candidates in order: the model-based vote, the alternatives, the pick.
 
 A trial's own score, stability + separation + 0.03 ln k, is what can be known while it runs. What
 the others found decides two more things: how set apart the best of them is, and what a model of
@@ -56,7 +56,7 @@ class Standing:
 
 @dataclass(frozen=True)
 class Ranking:
-    """The contenders of one rung, best first.
+    """The contenders of one fidelity level, best first.
 
     Parameters
     ----------
@@ -69,7 +69,7 @@ class Ranking:
     standings: tuple[Standing, ...]
     gap: float
 
-    def ladder(self) -> list[Standing]:
+    def alternatives(self) -> list[Standing]:
         """Return the best standing of every number of segments, fewest first."""
         best: dict[int, Standing] = {}
         for standing in self.standings:
@@ -77,20 +77,20 @@ class Ranking:
         return [_simplest(best[k], self.standings) for k in sorted(best)]
 
     def pick(self, k: int = 0) -> Standing | None:
-        """Return the best standing, or with `k` that of the rung with so many segments.
+        """Return the best standing, or with `k` the alternative with so many segments.
 
         Segments that come back when refitted go before others, whatever the score. Of
         candidates whose scores are equal within noise, the one that is set apart most is picked,
         and of those with as many segments the simplest.
         """
         if k:
-            return next((standing for standing in self.ladder() if standing.k == k), None)
+            return next((standing for standing in self.alternatives() if standing.k == k), None)
         held = [s for s in self.standings if s.candidate.evaluation.firm] or self.standings
         best = next((s for s in held if not s.candidate.restates), next(iter(held), None))
         return _simplest(_most_apart(best, held), held) if best else None
 
 
-def settle(candidates: Iterable[Candidate]) -> Ranking:
+def rank(candidates: Iterable[Candidate]) -> Ranking:
     """Rank candidates that were judged on the same customers.
 
     The score is ``S + B + 0.03 ln k + w V`` with w = 1.3 S(M)² (1.5 - gap), M being the
@@ -102,7 +102,7 @@ def settle(candidates: Iterable[Candidate]) -> Ranking:
     Parameters
     ----------
     candidates
-        Of one rung; a recipe tried twice counts once.
+        Of one fidelity level; a recipe tried twice counts once.
     """
     contenders = _contenders(candidates)
     if not contenders:
@@ -125,17 +125,17 @@ def settle(candidates: Iterable[Candidate]) -> Ranking:
 def promising(ranking: Ranking, most: int) -> list[Candidate]:
     """Return the candidates worth judging on more customers.
 
-    The best of every number of segments comes first, so that the ladder rests on the same
+    The best of every number of segments comes first, so that the alternatives rest on the same
     evidence as the pick; then the voter's likes, the largest likelihood gain; then the best.
 
     Parameters
     ----------
     ranking
-        Of the rung below.
+        Of the level below.
     most
         How many to return at most, unless there are more numbers of segments than that.
     """
-    leaders = [standing.candidate for standing in ranking.ladder()]
+    leaders = [standing.candidate for standing in ranking.alternatives()]
     rest = [s.candidate for s in ranking.standings if s.candidate not in leaders]
     if rest:
         rest.sort(key=lambda c: -c.evaluation.further["likelihood_gain"])
@@ -145,14 +145,14 @@ def promising(ranking: Ranking, most: int) -> list[Candidate]:
 
 
 def reason(ranking: Ranking, pick: Standing, asked: int = 0) -> str:
-    """Return in words why a rung of the ladder is the pick."""
-    rungs = ranking.ladder()
+    """Return in words why this number of segments is the pick."""
+    alternatives = ranking.alternatives()
     head = f"{pick.k} segments: "
     if asked:
         best = ranking.pick()
         other = f"; the search itself would pick {best.k}" if best and best.k != asked else ""
         return f"{head}as asked{other}."
-    larger = [s for s in rungs if s.k > pick.k]
+    larger = [s for s in alternatives if s.k > pick.k]
     held = pick.candidate.evaluation.firm
     lost = larger and not any(s.candidate.evaluation.firm for s in larger)
     if held and lost:
@@ -162,11 +162,11 @@ def reason(ranking: Ranking, pick: Standing, asked: int = 0) -> str:
             f"{pick.candidate.evaluation.stability:.2f}; of more segments at best "
             f"{top.candidate.evaluation.stability:.2f}, with {top.k})."
         )
-    others = sorted((s for s in rungs if s.k != pick.k), key=lambda s: -s.score)[:2]
+    others = sorted((s for s in alternatives if s.k != pick.k), key=lambda s: -s.score)[:2]
     if not others:
         return f"{head}no other number met all constraints."
     rivals = " and ".join(f"{s.score:.2f} with {s.k}" for s in others)
-    above = [s for s in rungs if s.score > pick.score and s.k != pick.k]
+    above = [s for s in alternatives if s.score > pick.score and s.k != pick.k]
     if not above:
         return f"{head}the best score, {pick.score:.2f}, against {rivals}."
     if all(s.score <= pick.score + EQUAL + NOISE for s in above):

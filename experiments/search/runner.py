@@ -10,10 +10,10 @@ from dataclasses import dataclass
 import optuna
 
 from experiments.search.candidates import RUN, Candidate, recall, remember
-from experiments.search.fidelity import Ladder
+from experiments.search.fidelity import Samples
 from experiments.search.progress import Progress
 from experiments.search.proposals import Plan
-from experiments.search.ranking import Ranking, Standing, settle
+from experiments.search.ranking import Ranking, Standing, rank
 from experiments.search.search_space import Space
 from experiments.study.study import optimise, settled
 from experiments.study.worker_pool import EvaluationError, Workers
@@ -26,15 +26,15 @@ THE_BEST = ("profile_heatmap",)
 
 
 @dataclass(frozen=True)
-class Found:
+class SearchResult:
     """What a search found.
 
     Parameters
     ----------
     candidates
-        Every judged trial, each with its evaluation of the highest rung it got to.
+        Every judged trial, each with its evaluation at the highest fidelity level it reached.
     ranking
-        Of the candidates that got to the highest rung.
+        Of the candidates that reached the highest fidelity level.
     pick
         The best feasible one, or the one with as many segments as asked for; None where there
         is none.
@@ -48,21 +48,21 @@ class Found:
 def find(
     study: optuna.Study,
     space: Space,
-    ladder: Ladder,
+    samples: Samples,
     workers: Workers,
     *,
     n_trials: int,
     tracker: Tracker | None = None,
-) -> Found:
+) -> SearchResult:
     """Try all, then choose: see :func:`try_all` and :func:`choose`."""
-    try_all(study, space, ladder, workers, n_trials=n_trials, tracker=tracker)
-    return choose(study, ladder, workers, tracker=tracker)
+    try_all(study, space, samples, workers, n_trials=n_trials, tracker=tracker)
+    return choose(study, samples, workers, tracker=tracker)
 
 
 def try_all(
     study: optuna.Study,
     space: Space,
-    ladder: Ladder,
+    samples: Samples,
     workers: Workers,
     *,
     n_trials: int,
@@ -70,7 +70,7 @@ def try_all(
     tracker: Tracker | None = None,
     progress: Progress | None = None,
 ) -> None:
-    """Run the trials that are still wanted, on the ladder's lowest rung.
+    """Run the trials that are still wanted, on the smallest sample.
 
     Parameters
     ----------
@@ -78,7 +78,7 @@ def try_all(
         Holds what was tried before.
     space
         What may be tried.
-    ladder
+    samples
         Samples and evaluators.
     workers
         Processes that judge.
@@ -92,7 +92,7 @@ def try_all(
         Told of every trial.
     """
     deadline = time.monotonic() + timeout if timeout else float("inf")
-    evaluator = ladder.evaluator_of(ladder.rungs[0])
+    evaluator = samples.evaluator_of(samples.fidelities[0])
 
     def objective(trial: optuna.Trial) -> float:
         spec = space.propose(trial)
@@ -117,39 +117,39 @@ def try_all(
 
 def choose(
     study: optuna.Study,
-    ladder: Ladder,
+    samples: Samples,
     workers: Workers,
     *,
     k: int = 0,
     tracker: Tracker | None = None,
     progress: Progress | None = None,
-) -> Found:
+) -> SearchResult:
     """Judge the promising trials on more customers, and pick.
 
     Parameters
     ----------
-    study, ladder, workers, tracker, progress
+    study, samples, workers, tracker, progress
         See :func:`try_all`.
     k
         Number of segments to pick; 0 for the best.
     """
     latest = {c.number: c for c in recall(settled(study))}
     draw = THE_BEST if tracker else ()
-    for raised in ladder.climb(study, list(latest.values()), workers, draw=draw):
-        latest[raised.candidate.number] = raised.candidate
+    for reevaluated in samples.reevaluate(study, list(latest.values()), workers, draw=draw):
+        latest[reevaluated.candidate.number] = reevaluated.candidate
         if tracker:
-            tracker.rung(raised.candidate, raised.outcome)
+            tracker.reevaluated(reevaluated.candidate, reevaluated.outcome)
         if progress:
-            progress.rung(raised.candidate)
+            progress.reevaluated(reevaluated.candidate)
     found = _settled(list(latest.values()), k)
     if tracker:
         tracker.standings(found.ranking)
     return found
 
 
-def _settled(candidates: Sequence[Candidate], k: int) -> Found:
-    highest = max((candidate.rung for candidate in candidates), default=0)
-    ranking = settle(candidate for candidate in candidates if candidate.rung == highest)
+def _settled(candidates: Sequence[Candidate], k: int) -> SearchResult:
+    highest = max((candidate.fidelity for candidate in candidates), default=0)
+    ranking = rank(candidate for candidate in candidates if candidate.fidelity == highest)
     pick = ranking.pick(k)
     feasible = pick if pick and pick.candidate.evaluation.feasible else None
-    return Found(tuple(candidates), ranking, feasible)
+    return SearchResult(tuple(candidates), ranking, feasible)

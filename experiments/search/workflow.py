@@ -22,11 +22,11 @@ from threadpoolctl import threadpool_limits
 from experiments.registry import lineage, packaging, registry
 from experiments.registry import promotion_log as trail
 from experiments.search.candidates import Candidate
-from experiments.search.fidelity import Ladder
+from experiments.search.fidelity import Samples
 from experiments.search.fixed import Fixed
 from experiments.search.options import SearchOptions, checked, search_options
 from experiments.search.progress import Progress
-from experiments.search.runner import Found, choose, try_all
+from experiments.search.runner import SearchResult, choose, try_all
 from experiments.search.search_space import ALGORITHMS, Space
 from experiments.spark.options import SPARK, engine_options
 from experiments.spark.search import search_on_spark
@@ -119,12 +119,12 @@ def _searched(
 ) -> Summary:
     """Try, choose, register; of several processes at one study one registers for all."""
     constraints = Constraints(k_min=options.k_min, k_max=options.k_max)
-    ladder = Ladder(formed.customers, formed.schema, constraints, options.seed)
+    samples = Samples(formed.customers, formed.schema, constraints, options.seed)
     with Progress(options.n_trials, len(settled(study)), study.study_name) as progress:
         try_all(
             study,
             space,
-            ladder,
+            samples,
             workers,
             n_trials=options.n_trials,
             timeout=options.timeout,
@@ -133,22 +133,22 @@ def _searched(
         )
         # The first to come here does the work; the others find it done.
         with turn():
-            found = choose(study, ladder, workers, k=options.k, tracker=tracker, progress=progress)
-            summary = summed_up(tracker, found, formed, ladder, options)
-            record_study(tracker, study, summary, ladder)
+            found = choose(study, samples, workers, k=options.k, tracker=tracker, progress=progress)
+            summary = summed_up(tracker, found, formed, samples, options)
+            record_study(tracker, study, summary, samples)
             close_orphans(tracker, study)
     return summary
 
 
 def summed_up(
-    tracker: Tracker, found: Found, formed: Formed, ladder: Ladder, options: SearchOptions
+    tracker: Tracker, found: SearchResult, formed: Formed, samples: Samples, options: SearchOptions
 ) -> Summary:
     """Ask whether there are groups at all; fit, audit and register the pick."""
     structure = tendency(formed.customers, formed.schema, options.seed)
     if found.pick is None:
         return Summary(found, structure, options.k, None)
     client, name = tracker.client, options.model_name
-    built = build(found.pick.candidate, formed, ladder)
+    built = build(found.pick.candidate, formed, samples)
     model = lineage.identified(client, name, built, formed.people)
     model = with_reference(model, formed.people)
     audited = audit_of(model, formed, options.seed)
@@ -230,7 +230,7 @@ def audit_of(model: SegmentationModel, formed: Formed, seed: int) -> Audit:
 
 
 def refitted(
-    candidate: Candidate, customers: pd.DataFrame, schema: TableSchema, ladder: Ladder
+    candidate: Candidate, customers: pd.DataFrame, schema: TableSchema, samples: Samples
 ) -> Segmenter:
     """Fit a candidate's recipe on all customers, or on those it was judged on.
 
@@ -238,7 +238,7 @@ def refitted(
     that agrees with these less than fits on halves of the judged customers do is given up for the
     fit that was judged; its rule assigns the others.
     """
-    spec, evaluated = candidate.spec, ladder.positions(candidate.rung)
+    spec, evaluated = candidate.spec, samples.positions(candidate.fidelity)
     segmenter = Segmenter(spec, schema).fit_within(customers)
     if not candidate.partition:
         return segmenter
@@ -253,9 +253,9 @@ def refitted(
     return segmenter
 
 
-def build(candidate: Candidate, formed: Formed, ladder: Ladder) -> SegmentationModel:
+def build(candidate: Candidate, formed: Formed, samples: Samples) -> SegmentationModel:
     """Fit a candidate's recipe and make it servable."""
-    segmenter = refitted(candidate, formed.customers, formed.schema, ladder)
+    segmenter = refitted(candidate, formed.customers, formed.schema, samples)
     return SegmentationModel.build(
         segmenter, formed.customers, candidate.evaluation, candidate.spec.seed, formed.table
     )

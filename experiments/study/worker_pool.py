@@ -131,7 +131,7 @@ class Workers:
         Parameters
         ----------
         evaluator
-            Of the rung.
+            Of the fidelity level.
         spec
             The recipe.
         draw
@@ -140,7 +140,7 @@ class Workers:
         Raises
         ------
         EvaluationError
-            When judging raised something, crashed, or reached a limit.
+            When judging reevaluated something, crashed, or reached a limit.
         """
         if not self._own:
             try:

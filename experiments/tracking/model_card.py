@@ -11,7 +11,7 @@ from markupsafe import Markup
 
 from experiments.search.options import OPTIONS, SearchOptions
 from experiments.search.ranking import reason
-from experiments.tracking.summary import Summary, ladder_table, segments_table, warnings_of
+from experiments.tracking.summary import Summary, alternatives_table, segments_table, warnings_of
 from segmentation.clustering.clusterers import CLUSTERERS
 from segmentation.model.segmentation_model import SegmentationModel
 from segmentation.reports.html import page
@@ -122,8 +122,9 @@ def _quality(summary: Summary, options: SearchOptions) -> str:
         f"- **Structure**: {summary.structure.sentence}\n"
         f"- **Why {pick.k}**: {reason(found.ranking, pick, options.k)}"
     )
-    return f"{numbers}\n\nThe ladder, the best for every number of segments:\n\n" + ladder_table(
-        found
+    return (
+        f"{numbers}\n\nAlternatives, the best for every number of segments:\n\n"
+        + alternatives_table(found)
     )
 
 
@@ -157,7 +158,7 @@ def _limits(summary: Summary) -> str:
     always = (
         "Segments are descriptions, not causes; another period or another kind of customer asks "
         "for `monitor` and, where that says so, for training again.",
-        "A number of segments is a choice: the ladder shows the others.",
+        "A number of segments is a choice: the alternatives show the others.",
     )
     return "\n".join(f"- {note}" for note in (*notes, *always))
 

@@ -11,9 +11,9 @@ import optuna
 from mlflow.utils.mlflow_tags import MLFLOW_RUN_NOTE
 
 from experiments.search.candidates import Candidate
-from experiments.search.fidelity import Ladder
+from experiments.search.fidelity import Samples
 from experiments.search.ranking import Standing, reason
-from experiments.search.runner import Found
+from experiments.search.runner import SearchResult
 from experiments.tracking.pictures import as_png, drawn
 from experiments.tracking.tracker import Tracker
 from segmentation.clustering.clusterers import CLUSTERERS
@@ -48,7 +48,7 @@ class Summary:
         What every column says of the pick's segments; None where nothing was picked.
     """
 
-    found: Found
+    found: SearchResult
     structure: Structure
     k: int
     model: SegmentationModel | None
@@ -67,7 +67,7 @@ class Summary:
         return reason(self.found.ranking, pick, self.k) if pick else ""
 
 
-def record_study(tracker: Tracker, study: optuna.Study, summary: Summary, ladder: Ladder) -> None:
+def record_study(tracker: Tracker, study: optuna.Study, summary: Summary, samples: Samples) -> None:
     """Put pictures, leaderboard, best numbers and the page into the study's run."""
     found, parent = summary.found, tracker.parent
     rows = [_row(standing) for standing in found.ranking.standings[:LEADERBOARD]]
@@ -75,7 +75,7 @@ def record_study(tracker: Tracker, study: optuna.Study, summary: Summary, ladder
         name: as_png(draw(study_data(found, study))) for name, draw in STUDY_FIGURES.items()
     }
     if summary.model:
-        of_pick = drawn(ladder.pictured(summary.model), tuple(FIGURES))
+        of_pick = drawn(samples.pictured(summary.model), tuple(FIGURES))
         pictures |= {f"pick_{name}": picture for name, picture in of_pick.items()}
     tracker.files(parent, {"leaderboard.json": json.dumps(rows, indent=1)}, pictures)
     feasible = sum(candidate.evaluation.feasible for candidate in found.candidates)
@@ -103,13 +103,13 @@ def record_study(tracker: Tracker, study: optuna.Study, summary: Summary, ladder
         tracker.tags(parent, verdict)
 
 
-def study_data(found: Found, study: optuna.Study) -> StudyData:
+def study_data(found: SearchResult, study: optuna.Study) -> StudyData:
     """Return what the pictures of a study are drawn from."""
     trials = sorted(found.candidates, key=lambda candidate: candidate.number)
     return StudyData(
         tuple(_point(candidate, candidate.evaluation.score) for candidate in trials),
         importances(study),
-        tuple(_point(s.candidate, s.score) for s in found.ranking.ladder()),
+        tuple(_point(s.candidate, s.score) for s in found.ranking.alternatives()),
         found.pick.k if found.pick else 0,
     )
 
@@ -145,9 +145,9 @@ def study_page(summary: Summary) -> str:
             *warnings_of(summary.structure),
             summary.reason,
             segments_table(model),
-            "**The ladder: the best for every number of segments.** Take another rung with the "
+            "**Alternatives: the best for every number of segments.** Register another with the "
             "same command and `k`, for example `-P k=6`.",
-            ladder_table(found),
+            alternatives_table(found),
             *summary.audited,
             *evaluation.notes,
             f"{len(found.candidates)} trials were judged. The same command continues this study: "
@@ -164,9 +164,9 @@ def console(summary: Summary) -> str:
         head = f"No feasible segmentation in {len(found.candidates)} trials:\n{reasons}"
         return "\n".join([head, *warnings_of(summary.structure)])
     pick, evaluation = found.pick.candidate, found.pick.candidate.evaluation
-    rungs = ", ".join(
+    alternatives = ", ".join(
         f"{standing.k} ({standing.candidate.evaluation.stability:.2f})"
-        for standing in found.ranking.ladder()
+        for standing in found.ranking.alternatives()
     )
     lines = [
         f"{len(found.candidates)} trials; the pick is trial {pick.number}, "
@@ -177,7 +177,7 @@ def console(summary: Summary) -> str:
             for profile in model.description()["profiles"]
         ),
         summary.reason,
-        f"The ladder, segments (stability): {rungs}. Register another rung with k.",
+        f"Alternatives, segments (stability): {alternatives}. Register another with k.",
         *warnings_of(summary.structure),
         *evaluation.notes,
         f"Registered as {summary.registered}.",
@@ -199,10 +199,10 @@ def segments_table(model: SegmentationModel) -> str:
     return "\n".join(["| # | segment | share | what sets it apart |", "|---|---|---|---|", *rows])
 
 
-def ladder_table(found: Found) -> str:
+def alternatives_table(found: SearchResult) -> str:
     """Return the best candidate of every number of segments as a Markdown table."""
     rows = []
-    for standing in found.ranking.ladder():
+    for standing in found.ranking.alternatives():
         evaluation, spec = standing.candidate.evaluation, standing.candidate.spec
         picked = " ←" if found.pick and standing.k == found.pick.k else ""
         rows.append(

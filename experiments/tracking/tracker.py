@@ -118,10 +118,10 @@ class Tracker:
             What came out; the time of recording is recorded beside those of judging and drawing.
         """
         found = outcome.evaluation
-        tags = {**_verdict(found), "rung": "0", MLFLOW_RUN_NOTE: trial_note(spec, found)}
+        tags = {**_verdict(found), "fidelity": "0", MLFLOW_RUN_NOTE: trial_note(spec, found)}
         self._record(run_id, spec, outcome, found.metrics(), tags)
 
-    def rung(self, candidate: Candidate, outcome: Outcome | None) -> None:
+    def reevaluated(self, candidate: Candidate, outcome: Outcome | None) -> None:
         """Record that a trial was judged again on more customers, in the trial's own run.
 
         Parameters
@@ -132,9 +132,9 @@ class Tracker:
             What came out just now; None where an earlier session judged it.
         """
         found, run_id = candidate.evaluation, candidate.run_id
-        numbers = {**found.metrics(), "rung": float(candidate.rung)}
+        numbers = {**found.metrics(), "fidelity": float(candidate.fidelity)}
         note = trial_note(candidate.spec, found)
-        tags = {**_verdict(found), "rung": str(candidate.rung), MLFLOW_RUN_NOTE: note}
+        tags = {**_verdict(found), "fidelity": str(candidate.fidelity), MLFLOW_RUN_NOTE: note}
         if outcome:
             self._record(run_id, candidate.spec, outcome, numbers, tags)
         else:
@@ -171,7 +171,7 @@ class Tracker:
         return {**seconds, "tracking_share": (self.spent["draw"] + self.spent["log"]) / total}
 
     def standings(self, ranking: Ranking) -> None:
-        """Record in the runs of the last rung what was settled when all were known."""
+        """Record in the runs of the highest fidelity level what was settled when all were known."""
         for place, standing in enumerate(ranking.standings, start=1):
             settled = {"vote": standing.vote, "final_score": standing.score, "place": float(place)}
             rows = standing.candidate.evaluation.rows

@@ -1,4 +1,4 @@
-"""Draw a whole study from plain numbers: history, importance, Pareto front, ladder."""
+"""Draw a whole study from plain numbers: history, importance, Pareto front, alternatives."""
 
 from __future__ import annotations
 
@@ -134,10 +134,10 @@ def draw_pareto_front(data: StudyData) -> Figure:
     return figure
 
 
-def draw_ladder(data: StudyData) -> Figure:
+def draw_alternatives(data: StudyData) -> Figure:
     """Draw the best score for each number of segments, with stability and tree accuracy."""
     figure, axes = _plot("segments", "stability, tree accuracy")
-    steps = data.rungs
+    steps = data.alternatives
     if not steps:
         titles(figure, f"None of {len(data.trials)} trials is feasible")
         return figure
@@ -195,7 +195,7 @@ STUDY_FIGURES: Mapping[str, Callable[[StudyData], Figure]] = MappingProxyType(
         "optimisation_history": draw_optimisation_history,
         "parameter_importance": draw_parameter_importance,
         "pareto_front": draw_pareto_front,
-        "ladder": draw_ladder,
+        "alternatives": draw_alternatives,
     }
 )
 

@@ -48,7 +48,7 @@ class StudyData:
         All judged trials, in the order of their numbers.
     importances
         Share in [0, 1] of the score's variance by parameter; empty where not estimated.
-    rungs
+    alternatives
         The best for each number of segments, fewest first, with the scores that were settled
         when all were known.
     pick
@@ -57,7 +57,7 @@ class StudyData:
 
     trials: tuple[TrialPoint, ...]
     importances: Mapping[str, float] = field(default_factory=dict)
-    rungs: tuple[TrialPoint, ...] = ()
+    alternatives: tuple[TrialPoint, ...] = ()
     pick: int = 0
 
     def feasible(self) -> tuple[TrialPoint, ...]:

@@ -31,7 +31,7 @@ def test_planted_segments_are_found_better_than_the_usual_way() -> None:
     assert row.stability > 0.8
 
 
-def test_segments_prints_means_ladder_and_pick(cards: Path) -> None:
+def test_segments_prints_means_alternatives_and_pick(cards: Path) -> None:
     """One line a difficulty, then a table on disk."""
     command = ["segments", "--seeds", "1", "--rows", "300", *SMALL, "--table", str(cards)]
     result = CliRunner().invoke(main, command)

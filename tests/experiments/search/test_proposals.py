@@ -4,7 +4,7 @@ import optuna
 import pytest
 from optuna.trial import FrozenTrial
 
-from experiments.search.fidelity import Ladder, Rung
+from experiments.search.fidelity import Fidelity, Samples
 from experiments.search.proposals import BATCH, Plan
 from experiments.search.runner import find
 from experiments.search.search_space import Space
@@ -14,16 +14,16 @@ from segmentation.evaluation.constraints import Constraints
 from tests.segmentation.planted import SCHEMA, planted
 
 SPACE = Space(SCHEMA.name, 2, 5, 3)
-RUNGS = (Rung(200, 1_000), Rung(300, 4))
+FIDELITIES = (Fidelity(200, 1_000), Fidelity(300, 4))
 
 
 @pytest.fixture(scope="module")
 def history() -> list[FrozenTrial]:
     """Return the settled trials of a short study."""
     study = open_study(None, "history")
-    ladder = Ladder(planted(300)[0], SCHEMA, Constraints(2, 5), 3, RUNGS)
+    samples = Samples(planted(300)[0], SCHEMA, Constraints(2, 5), 3, FIDELITIES)
     with Workers(1) as workers:
-        find(study, SPACE, ladder, workers, n_trials=30)
+        find(study, SPACE, samples, workers, n_trials=30)
     return sorted(settled(study), key=lambda trial: trial.user_attrs[PLACE])
 
 

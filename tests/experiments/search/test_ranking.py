@@ -1,4 +1,4 @@
-"""The order of candidates once all are known: votes, restatements, equals, the ladder."""
+"""The order of candidates once all are known: votes, restatements, equals, the alternatives."""
 
 from dataclasses import MISSING, fields
 
@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from experiments.search.candidates import Candidate, as_text
-from experiments.search.ranking import NOISE, promising, reason, settle
+from experiments.search.ranking import NOISE, promising, rank, reason
 from segmentation.clustering.spec import Preprocessing, SegmenterSpec
 from segmentation.evaluation.result import Evaluation
 
@@ -52,7 +52,7 @@ def numbers(found: list[Candidate]) -> list[int]:
 def test_the_vote_goes_to_what_a_model_would_choose() -> None:
     """The partition of the largest likelihood gain lifts those like it, and itself."""
     voter = candidate(1, 4, 1.40, likelihood_gain=2.0)
-    ranking = settle([candidate(0, 3, 1.45), voter])
+    ranking = rank([candidate(0, 3, 1.45), voter])
     assert [s.candidate.number for s in ranking.standings] == [1, 0]
     by_number = {s.candidate.number: s for s in ranking.standings}
     assert by_number[1].vote == 1.0
@@ -63,7 +63,7 @@ def test_the_vote_goes_to_what_a_model_would_choose() -> None:
 
 def test_nobody_votes_where_no_partition_gains() -> None:
     """A single Gaussian explains the table best: scores stay as they are."""
-    ranking = settle([candidate(0, 3, 1.4), candidate(1, 4, 1.5, likelihood_gain=-0.1)])
+    ranking = rank([candidate(0, 3, 1.4), candidate(1, 4, 1.5, likelihood_gain=-0.1)])
     assert [s.score for s in ranking.standings] == [1.5, 1.4]
 
 
@@ -71,14 +71,14 @@ def test_restatements_come_last_and_have_no_vote() -> None:
     """However high their score and their likelihood."""
     flags = candidate(0, 3, 1.9, restatement=0.95, likelihood_gain=9.0)
     real = candidate(1, 4, 1.3, likelihood_gain=0.5, shift=7)
-    ranking = settle([flags, real])
+    ranking = rank([flags, real])
     assert [s.candidate.number for s in ranking.standings] == [1, 0]
     assert ranking.standings[0].vote == 1.0
 
 
 def test_segments_that_come_back_go_first() -> None:
     """A higher score does not make up for segments that a refit draws otherwise."""
-    ranking = settle([candidate(0, 8, 1.9, stability=0.7), candidate(1, 4, 1.3)])
+    ranking = rank([candidate(0, 8, 1.9, stability=0.7), candidate(1, 4, 1.3)])
     assert [s.candidate.number for s in ranking.standings] == [0, 1]
     pick = ranking.pick()
     assert pick is not None
@@ -91,11 +91,11 @@ def test_of_equals_the_simpler_is_picked() -> None:
     mixture = candidate(1, 4, 1.50, clusterer="gaussian_full")
     plain = candidate(2, 4, 1.50 - 0.9 * NOISE)
     for order in ([elaborate, mixture, plain], [plain, elaborate, mixture]):
-        pick = settle(order).pick()
+        pick = rank(order).pick()
         assert pick is not None
         assert pick.candidate.number == 2
     worse = candidate(2, 4, 1.50 - 1.5 * NOISE)
-    pick = settle([elaborate, worse]).pick()
+    pick = rank([elaborate, worse]).pick()
     assert pick is not None
     assert pick.candidate.number == 0
 
@@ -103,15 +103,15 @@ def test_of_equals_the_simpler_is_picked() -> None:
 def test_noise_is_that_of_the_splits_where_it_is_large() -> None:
     """A score known to a tenth only makes more candidates equal."""
     unsure = candidate(0, 4, 1.5, preprocessing=Preprocessing(scale="robust"), score_error=0.1)
-    pick = settle([unsure, candidate(1, 4, 1.42)]).pick()
+    pick = rank([unsure, candidate(1, 4, 1.42)]).pick()
     assert pick is not None
     assert pick.candidate.number == 1
 
 
-def test_the_ladder_has_the_best_of_every_number() -> None:
-    """Fewest first; any of its rungs can be asked for; what is not there is None."""
-    ranking = settle([candidate(0, 3, 1.6), candidate(1, 3, 1.2), candidate(2, 5, 1.4)])
-    assert [(s.k, s.candidate.number) for s in ranking.ladder()] == [(3, 0), (5, 2)]
+def test_the_alternatives_have_the_best_of_every_number() -> None:
+    """Fewest first; any of them can be asked for; what is not there is None."""
+    ranking = rank([candidate(0, 3, 1.6), candidate(1, 3, 1.2), candidate(2, 5, 1.4)])
+    assert [(s.k, s.candidate.number) for s in ranking.alternatives()] == [(3, 0), (5, 2)]
     asked = ranking.pick(5)
     assert asked is not None
     assert asked.candidate.number == 2
@@ -121,9 +121,9 @@ def test_the_ladder_has_the_best_of_every_number() -> None:
 def test_the_unstable_stand_in_where_nothing_is_stable() -> None:
     """They are ranked, so that the best of what there is can be told; else they are left out."""
     unstable = candidate(0, 3, 1.0, stability=0.4)
-    assert len(settle([unstable]).standings) == 1
-    assert [s.candidate.number for s in settle([unstable, candidate(1)]).standings] == [1]
-    assert settle([]).pick() is None
+    assert len(rank([unstable]).standings) == 1
+    assert [s.candidate.number for s in rank([unstable, candidate(1)]).standings] == [1]
+    assert rank([]).pick() is None
 
 
 def test_leaders_of_all_numbers_and_the_voter_are_promising() -> None:
@@ -131,15 +131,15 @@ def test_leaders_of_all_numbers_and_the_voter_are_promising() -> None:
     evaluated = [candidate(i, k, s) for i, (k, s) in enumerate([(3, 1.6), (3, 1.5), (4, 1.0)])]
     evaluated.append(candidate(7, 3, 1.1, likelihood_gain=0.1, shift=31, clusterer="hdbscan"))
     evaluated.append(candidate(8, 3, 1.2, shift=29))
-    assert set(numbers(promising(settle(evaluated), 1))) >= {2, 7}
-    assert len(promising(settle(evaluated), 4)) == 4
+    assert set(numbers(promising(rank(evaluated), 1))) >= {2, 7}
+    assert len(promising(rank(evaluated), 4)) == 4
 
 
 def test_a_recipe_tried_twice_counts_once() -> None:
     """The older of two equal recipes stands for both."""
     one = candidate(3, 4)
     twin = Candidate(8, one.spec, one.evaluation, one.partition)
-    assert [s.candidate.number for s in settle([twin, one]).standings] == [3]
+    assert [s.candidate.number for s in rank([twin, one]).standings] == [3]
 
 
 def test_of_equals_the_most_set_apart_is_picked() -> None:
@@ -147,7 +147,7 @@ def test_of_equals_the_most_set_apart_is_picked() -> None:
     best = candidate(0, 5, 1.50, separation=0.6)
     apart = candidate(1, 3, 1.47, separation=0.9)
     worse = candidate(2, 4, 1.45, separation=1.0)
-    ranking = settle([best, apart, worse])
+    ranking = rank([best, apart, worse])
     pick = ranking.pick()
     assert pick is not None
     assert pick.candidate.number == 1
@@ -170,7 +170,7 @@ def test_of_equals_the_most_set_apart_is_picked() -> None:
 )
 def test_the_pick_is_explained(others: list[Candidate], asked: int, said: str) -> None:
     """The sentence says why this number of segments."""
-    ranking = settle([candidate(0, 4, 1.5), *others])
+    ranking = rank([candidate(0, 4, 1.5), *others])
     pick = ranking.pick(asked)
     assert pick is not None
     assert said in reason(ranking, pick, asked)

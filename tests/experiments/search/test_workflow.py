@@ -26,7 +26,7 @@ from experiments.benchmark.__main__ import main as benchmark
 from experiments.registry import promotion
 from experiments.registry.promotion_log import version_of
 from experiments.search.candidates import Candidate, as_text
-from experiments.search.fidelity import Ladder, Rung
+from experiments.search.fidelity import Fidelity, Samples
 from experiments.search.proposals import Plan
 from experiments.search.search_space import Space
 from experiments.search.workflow import describe_data, main, refitted, run
@@ -157,27 +157,29 @@ def test_a_finished_study_says_so_and_registers_nothing_twice(
     assert len(runs_of(client, undisturbed)[1]) == 6
 
 
-def test_another_rung_is_one_command(
+def test_an_alternative_is_one_command(
     workplace: Path, client: MlflowClient, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """`k` registers another rung of the same study; `promote --k` registers and promotes one."""
-    options = replace(OPTIONS, experiment_name="rungs", model_name="rungs", n_trials=12)
+    """`k` registers an alternative of the same study; `promote --k` registers and promotes one."""
+    options = replace(
+        OPTIONS, experiment_name="alternatives", model_name="alternatives", n_trials=12
+    )
     assert run(options) == 0
-    pick = client.get_model_version_by_alias("rungs", "champion").tags["segments"]
+    pick = client.get_model_version_by_alias("alternatives", "champion").tags["segments"]
     other = {"3": 4, "4": 3, "5": 3}[pick]
     capsys.readouterr()
     assert run(replace(options, k=other)) == 0
     assert f"{other} segments: as asked; the search itself would pick {pick}" in (
         capsys.readouterr().out
     )
-    again = CliRunner().invoke(promote.main, ["--model-name", "rungs", "--k", str(other)])
+    again = CliRunner().invoke(promote.main, ["--model-name", "alternatives", "--k", str(other)])
     assert again.exit_code == 0, again.output
-    assert "rungs@champion: version 1 -> version 2" in again.output
-    assert len(client.search_model_versions("name = 'rungs'")) == 2
-    missing = CliRunner().invoke(promote.main, ["--model-name", "rungs", "--k", "9"])
+    assert "alternatives@champion: version 1 -> version 2" in again.output
+    assert len(client.search_model_versions("name = 'alternatives'")) == 2
+    missing = CliRunner().invoke(promote.main, ["--model-name", "alternatives", "--k", "9"])
     assert missing.exit_code == 2
     assert "k=9 is not between k_min=3 and k_max=5" in missing.output
-    parents, nested = runs_of(client, "rungs")
+    parents, nested = runs_of(client, "alternatives")
     assert (len(parents), len(nested)) == (1, 12)
 
 
@@ -288,17 +290,17 @@ def test_studies_of_the_same_data_start_at_once(workplace: Path) -> None:
 def test_a_fit_on_everybody_that_moves_away_is_given_up(moved: bool) -> None:
     """What is registered agrees with what was judged; else it is the very fit that was judged."""
     schema, everybody = load_schema("cc_general"), generate(900, seed=3)
-    ladder = Ladder(everybody, schema, Constraints(), 0, (Rung(200, 10), Rung(300, 10)))
+    samples = Samples(everybody, schema, Constraints(), 0, (Fidelity(200, 10), Fidelity(300, 10)))
     spec = SegmenterSpec("cc_general", Preprocessing(), "k_means", {"n_clusters": 4}, seed=0)
-    evaluated = ladder.evaluator_of(ladder.rungs[1]).evaluate(spec)
+    evaluated = samples.evaluator_of(samples.fidelities[1]).evaluate(spec)
     other = np.random.default_rng(0).integers(0, 4, 300) if moved else evaluated.segment
-    candidate = Candidate(0, spec, evaluated.evaluation, as_text(other), rung=1)
-    segmenter = refitted(candidate, everybody, schema, ladder)
+    candidate = Candidate(0, spec, evaluated.evaluation, as_text(other), fidelity=1)
+    segmenter = refitted(candidate, everybody, schema, samples)
     found = segmenter.assignment_.segment
     assert ("Learned from the 300 customers" in "".join(segmenter.notes_)) == moved
     whole = Segmenter(spec, schema).fit(everybody).assignment_.segment
     assert np.array_equal(found, whole) != moved
-    assert np.array_equal(found[ladder.positions(1)], evaluated.segment) or not moved
+    assert np.array_equal(found[samples.positions(1)], evaluated.segment) or not moved
     assert len(found) == len(everybody)
 
 

@@ -11,7 +11,7 @@ import pytest
 from optuna.storages import RDBStorage
 from optuna.trial import TrialState
 
-from experiments.search.fidelity import Ladder, Rung
+from experiments.search.fidelity import Fidelity, Samples
 from experiments.study.study import WORKER, fail_interrupted, open_study
 from experiments.study.worker_pool import EvaluationError, Workers, _load, outcome
 from segmentation.evaluation.constraints import Constraints
@@ -23,8 +23,10 @@ SPECS = [spec(n_clusters=4), spec("gaussian_full", "gaussian", n_clusters=3)]
 
 
 def evaluator(rows: int = 300) -> Evaluator:
-    ladder = Ladder(planted(rows)[0], SCHEMA, Constraints(2, 6), 0, (Rung(rows, 9), Rung(rows, 9)))
-    return ladder.evaluator_of(ladder.rungs[0])
+    samples = Samples(
+        planted(rows)[0], SCHEMA, Constraints(2, 6), 0, (Fidelity(rows, 9), Fidelity(rows, 9))
+    )
+    return samples.evaluator_of(samples.fidelities[0])
 
 
 @pytest.fixture(scope="module")

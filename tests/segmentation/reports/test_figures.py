@@ -217,6 +217,6 @@ def test_every_study_picture_can_be_drawn(
     name: str, trials: tuple[TrialPoint, ...], importances: dict[str, float]
 ) -> None:
     """Also without a feasible trial, and with one: a picture that says so."""
-    figure = STUDY_FIGURES[name](StudyData(trials, importances, rungs=trials[1:3], pick=5))
+    figure = STUDY_FIGURES[name](StudyData(trials, importances, alternatives=trials[1:3], pick=5))
     assert png(figure).startswith(SIGNATURE)
     assert len(title(figure)) > 15
