@@ -129,12 +129,12 @@ def _quality(summary: Summary, options: SearchOptions) -> str:
 
 
 def _recipe(model: SegmentationModel) -> str:
-    spec = model.segmenter.spec
+    spec = model.segmenter.spec_
     chosen = asdict(spec.preprocessing)
     steps = ", ".join(
         f"{name} {value}"
         for name, value in chosen.items()
-        if value is not None and (model.table != model.segmenter.schema or name not in MIXED_ONLY)
+        if value is not None and (model.table != model.segmenter.schema_ or name not in MIXED_ONLY)
     )
     given = ", ".join(f"{name} {value}" for name, value in spec.hyperparameters.items())
     return (

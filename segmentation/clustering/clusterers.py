@@ -17,7 +17,7 @@ from sklearn.cluster import (
 from sklearn.mixture import BayesianGaussianMixture, GaussianMixture
 
 from segmentation.clustering.genie import Genie
-from segmentation.clustering.hdbscan import RadiusBirch, ShareHDBSCAN
+from segmentation.clustering.hdbscan import ShareHDBSCAN
 from segmentation.clustering.hyperparameters import (
     N_CLUSTERS,
     Categorical,
@@ -155,10 +155,6 @@ def _linkage(linkage: str) -> Make:
     return make
 
 
-def _birch(given: dict[str, Any], seed: int) -> RadiusBirch:  # noqa: ARG001
-    return RadiusBirch(**given)
-
-
 def _hdbscan(given: dict[str, Any], seed: int) -> ShareHDBSCAN:  # noqa: ARG001
     return ShareHDBSCAN(**given)
 
@@ -249,15 +245,6 @@ CLUSTERERS: Mapping[str, Clusterer] = MappingProxyType(
                 bytes_per_pair=8.0,
             ),
             Clusterer(
-                "birch",
-                "BIRCH",
-                _birch,
-                CENTRES,
-                {"radius_share": FloatRange(0.2, 0.6)},
-                max_rows=20_000,
-                bytes_per_pair=8.0,
-            ),
-            Clusterer(
                 "hdbscan",
                 "HDBSCAN",
                 _hdbscan,
@@ -289,3 +276,23 @@ CLUSTERERS: Mapping[str, Clusterer] = MappingProxyType(
         )
     }
 )
+
+# Removed clusterers: models saved with them still assign, from arrays alone.
+REMOVED = frozenset({"birch"})
+
+
+def clusterer_named(name: str) -> Clusterer:
+    """Return a clusterer by name.
+
+    Raises
+    ------
+    SpecError
+        When there is none, or no longer.
+    """
+    if name in CLUSTERERS:
+        return CLUSTERERS[name]
+    removed = " was removed (models saved with it still assign customers)"
+    raise SpecError(
+        f"clusterer={name!r}{removed if name in REMOVED else ''}: "
+        f"expected one of {', '.join(sorted(CLUSTERERS))}"
+    )

@@ -1,7 +1,7 @@
-"""Algorithms whose natural settings depend on the data, with settings that do not.
+"""HDBSCAN with a setting that means the same for a sample and for all customers.
 
-A search tries 2,000 customers, then 4,000, then all: "at least 50 customers" or "a radius of
-0.8" would mean something else each time, a share does not.
+A search tries 2,000 customers, then 4,000, then all: "at least 50 customers" would mean
+something else each time, a share does not.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import Any, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClusterMixin
-from sklearn.cluster import HDBSCAN, Birch
+from sklearn.cluster import HDBSCAN
 from sklearn.utils.validation import validate_data
 
 from segmentation.types import FloatArray
@@ -51,39 +51,4 @@ class ShareHDBSCAN(ClusterMixin, BaseEstimator):  # type: ignore[misc]
             copy=True,
         )
         self.labels_ = clusterer.fit(matrix).labels_
-        return self
-
-
-class RadiusBirch(ClusterMixin, BaseEstimator):  # type: ignore[misc]
-    """BIRCH whose subclusters have a radius that is a share of the data's.
-
-    Parameters
-    ----------
-    n_clusters
-        Clusters the subclusters are merged into.
-    radius_share
-        In (0, 1): largest radius of a subcluster over the root mean square distance of all
-        rows from their mean.
-
-    Attributes
-    ----------
-    labels_
-        Shape (n,).
-    subcluster_centers_, subcluster_labels_
-        Shapes (m, d) and (m,): the subclusters, and the cluster of each.
-    """
-
-    def __init__(self, n_clusters: int = 4, radius_share: float = 0.4) -> None:
-        self.n_clusters = n_clusters
-        self.radius_share = radius_share
-
-    def fit(self, X: Any, y: None = None) -> Self:  # noqa: ARG002
-        """Cluster a matrix of shape (n, d)."""
-        matrix: FloatArray = validate_data(self, X, dtype=np.float64)
-        radius = float(np.sqrt(matrix.var(axis=0).sum()))
-        threshold = max(self.radius_share * radius, 1e-12)
-        birch = Birch(threshold=threshold, n_clusters=self.n_clusters).fit(matrix)
-        self.labels_ = birch.labels_
-        self.subcluster_centers_ = birch.subcluster_centers_
-        self.subcluster_labels_ = birch.subcluster_labels_
         return self

@@ -1,4 +1,4 @@
-"""Preprocessing, clusterer and assignment rule, fitted together from one spec."""
+"""Preprocessing, clusterer and assignment rule, fitted together: a scikit-learn clusterer."""
 
 from __future__ import annotations
 
@@ -9,12 +9,15 @@ from typing import Any, Self
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from sklearn.base import BaseEstimator, ClusterMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.pipeline import Pipeline
+from sklearn.utils.validation import check_is_fitted, validate_data
 
 from segmentation.clustering.assignment_rules import Rule, learn_rule
-from segmentation.clustering.clusterers import CLUSTERERS, Clusterer
-from segmentation.clustering.spec import SegmenterSpec
+from segmentation.clustering.clusterers import DEFAULT_CLUSTERS, Clusterer, clusterer_named
+from segmentation.clustering.spec import Preprocessing, SegmenterSpec
+from segmentation.data.validation import validate
 from segmentation.errors import DataError, Problem, SpecError
 from segmentation.preprocessing.cache import (
     Prepared,
@@ -23,8 +26,11 @@ from segmentation.preprocessing.cache import (
     one_thread,
     row_blocks,
 )
+from segmentation.preprocessing.categorical import expand, expanded_schema
 from segmentation.preprocessing.columns import customer_matrix
-from segmentation.schema import TableSchema
+from segmentation.schema import Column, TableSchema
+from segmentation.schema.inference import infer_schema
+from segmentation.schema.levels import encode
 from segmentation.types import Assignment, FloatArray, IntArray
 
 Customers = pd.DataFrame | FloatArray
@@ -34,39 +40,59 @@ EXPECTED_WARNINGS = (
 )
 
 
-class Segmenter:
-    """Assigns customers to segments, after :meth:`fit`, as its spec says.
+class Segmenter(ClusterMixin, BaseEstimator):  # type: ignore[misc]
+    """Assigns customers to segments: preprocessing, a clusterer and an assignment rule.
 
     The result depends on the customers, never on the order of their rows: they are put in one
-    canonical order before anything is learned. Clusters are numbered 0..k-1 by falling number
+    canonical order before anything is learned. Segments are numbered 0..k-1 by falling number
     of training customers, ties by the lower centre.
 
     Parameters
     ----------
     spec
-        The recipe.
+        The full recipe. None for the default preprocessing, and the three choices below.
     schema
-        The customers' table.
+        Describes the customers' table; all its columns form segments, they are taken by name
+        and further columns are ignored. None infers one from a DataFrame (identifiers, dates,
+        free texts and sensitive columns such as age are left out, see `notes_`), and takes
+        every column of an array as a number.
+    n_segments
+        Number of segments, 4 by default; only without a `spec`.
+    algorithm
+        Name of the clusterer, a key of :data:`segmentation.clustering.clusterers.CLUSTERERS`,
+        ``"k_means"`` by default; only without a `spec`.
+    random_state
+        Seed, 0 by default; only without a `spec`.
 
     Attributes
     ----------
-    pipeline_
-        From customers to features.
-    rule_
-        From features to segments.
+    labels_
+        Shape (n,), the segment of each training customer, integers in [0, k).
     n_segments_
-        Number of segments.
+        Number of segments k.
+    assignment_
+        The training customers' segment, runner-up and confidence, in their order.
+    spec_, schema_
+        The spec that was fitted; the columns its pipeline takes, with indicators in the place
+        of nominal columns.
+    table_
+        Schema of the customers as passed to `fit`.
+    pipeline_, rule_
+        From customers to features, and from features to segments.
     noise_share_
         In [0, 1]: training customers the clusterer called noise; they are assigned by the rule.
-    assignment_
-        The training customers' own assignment, in their order.
     notes_
-        What the clusterer warned of during the fit, for example that it did not converge.
+        Columns left out, and what the clusterer warned of, for example that it did not converge.
+    n_features_in_, feature_names_in_
+        Number of columns passed to `fit`, and their names where they have some.
 
-    Raises
-    ------
-    SpecError
-        When the clusterer is unknown, or a hyperparameter or the rule does not suit it.
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from segmentation import Segmenter
+    >>> spend = np.array([[20.0], [25.0], [22.0], [900.0], [950.0], [880.0]])
+    >>> Segmenter(n_segments=2).fit_predict(spend).tolist()
+    [1, 1, 1, 0, 0, 0]
     """
 
     pipeline_: Pipeline
@@ -75,51 +101,73 @@ class Segmenter:
     noise_share_: float
     assignment_: Assignment
     notes_: tuple[str, ...]
+    spec_: SegmenterSpec
+    schema_: TableSchema
+    table_: TableSchema
 
-    def __init__(self, spec: SegmenterSpec, schema: TableSchema) -> None:
+    def __init__(
+        self,
+        spec: SegmenterSpec | None = None,
+        schema: TableSchema | None = None,
+        *,
+        n_segments: int | None = None,
+        algorithm: str | None = None,
+        random_state: int | None = None,
+    ) -> None:
         self.spec = spec
         self.schema = schema
-        self.clusterer = _clusterer(spec)
-        self.clusterer.build(spec.hyperparameters, spec.seed)
+        self.n_segments = n_segments
+        self.algorithm = algorithm
+        self.random_state = random_state
 
-    def fit(self, customers: Customers) -> Self:
-        """Learn the segments of the customers.
+    @property
+    def labels_(self) -> IntArray:
+        """Segment of each training customer, shape (n,)."""
+        return self.assignment_.segment
+
+    @property
+    def clusterer(self) -> Clusterer:
+        """The fitted spec's clusterer."""
+        return clusterer_named(self.spec_.clusterer)
+
+    def fit(self, X: Any, y: None = None) -> Self:  # noqa: ARG002
+        """Learn the segments of customers.
 
         Parameters
         ----------
-        customers
-            Validated customers, shape (n, d); NaN for a missing value.
+        X
+            Customers, shape (n, d): a DataFrame, or an array in the schema's column order; NaN
+            for a missing value.
+        y
+            Ignored.
 
         Raises
         ------
+        SpecError
+            When the clusterer is unknown, or a hyperparameter or the rule does not suit it.
         TooLargeError
             When the clusterer cannot take that many rows.
-        DataError
-            When there are fewer rows than clusters, or a column is missing.
+        DataError, ValueError
+            When there are fewer rows than clusters, a column is missing, or a value is no number.
         """
-        matrix = customer_matrix(customers, self.schema.column_names)
-        self._check_rows(len(matrix))
-        return self.fit_prepared(Prepared.of(matrix, self.spec, self.schema))
+        return self._fit_matrix(self._start(X))
 
     def fit_prepared(self, prepared: Prepared) -> Self:
         """Learn the segments of customers that went through the spec's preprocessing already.
 
-        Parameters
-        ----------
-        prepared
-            Of a spec with the same preprocessing and seed.
-
-        Raises
-        ------
-        TooLargeError, DataError
-            As :meth:`fit`.
+        Needs `spec` and `schema`; `prepared` belongs to a spec with the same preprocessing and
+        seed. Raises as :meth:`fit`.
         """
+        if self.schema is None:
+            raise SpecError("schema=None: expected the schema the customers were prepared with")
+        self._settle(self.schema)
+        self.schema_ = self.schema
         self._check_rows(len(prepared.order))
         with one_thread():
             self._fit(prepared)
         return self
 
-    def fit_within(self, customers: Customers, most: int | None = None) -> Self:
+    def fit_within(self, X: Any, most: int | None = None) -> Self:
         """Learn from as many customers as the clusterer takes, and assign all of them.
 
         As :meth:`fit` where it takes them all. Else the segments are learned from a sample that
@@ -127,41 +175,151 @@ class Segmenter:
 
         Parameters
         ----------
-        customers
-            Validated customers, shape (n, d); NaN for a missing value.
+        X
+            Customers, see :meth:`fit`.
         most
-            Learn from no more than so many.
+            Largest number of customers to learn from.
         """
-        matrix = customer_matrix(customers, self.schema.column_names)
+        matrix = self._start(X)
         limits = [limit for limit in (most, self.clusterer.max_rows) if limit is not None]
         most = min(limits, default=len(matrix))
         if len(matrix) <= most:
-            return self.fit(matrix)
-        self.fit(matrix[canonical_order(matrix, self.spec.seed)[:most]])
-        self.assignment_ = self.assign(matrix)
+            return self._fit_matrix(matrix)
+        self._fit_matrix(matrix[canonical_order(matrix, self.spec_.seed)[:most]])
+        self.assignment_ = self._assign(matrix)
         return self
 
-    def features(self, customers: Customers) -> FloatArray:
+    def predict(self, X: Any) -> IntArray:
+        """Return the segment of each customer, shape (n,); raises as :meth:`features`."""
+        return self.assign(X).segment
+
+    def assign(self, X: Any) -> Assignment:
+        """Return segment, runner-up and confidence of customers; raises as :meth:`features`."""
+        return self._assign(self.matrix(X))
+
+    def matrix(self, X: Any) -> FloatArray:
+        """Return customers in the columns of `schema_`, NaN for missing; raises as `features`."""
+        check_is_fitted(self, "rule_")
+        matrix = self._table_matrix(X)
+        if (infinite := np.isinf(matrix)).any():
+            raise DataError(list(_infinite(infinite, self.table_)))
+        return self._expanded(matrix)
+
+    def features(self, X: Any) -> FloatArray:
         """Return the feature matrix of customers, shape (n, number of features).
 
         Raises
         ------
-        DataError
-            When a column is missing, or a value is infinite.
+        DataError, ValueError
+            When a column is missing or named otherwise, or a value is no finite number.
+        sklearn.exceptions.NotFittedError
+            Before :meth:`fit`.
         """
-        matrix = customer_matrix(customers, self.schema.column_names)
-        if (infinite := np.isinf(matrix)).any():
-            raise DataError(list(_infinite(infinite, self.schema)))
-        return apply_pipeline(self.pipeline_, matrix)
-
-    def assign(self, customers: Customers) -> Assignment:
-        """Return the assignment of customers, seen before or not; see :meth:`features`."""
-        matrix = customer_matrix(customers, self.schema.column_names)
-        return _joined([self.rule_.assign(self.features(block)) for block in row_blocks(matrix)])
+        return apply_pipeline(self.pipeline_, self.matrix(X))
 
     def assign_features(self, features: FloatArray) -> Assignment:
         """Return the assignment of customers by their feature matrix."""
         return _joined([self.rule_.assign(block) for block in row_blocks(features)])
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = True
+        return tags
+
+    def _start(self, X: Any) -> FloatArray:
+        """Settle spec and schema, and return the customers in the columns of ``schema_``."""
+        if self.schema is not None:
+            self._settle(self.schema)
+        elif isinstance(X, pd.DataFrame):
+            X = _text_names(X)
+            validate_data(self, X, skip_check_array=True)
+            self._settle(infer_schema(X).forming())
+        else:
+            X = validate_data(
+                self, X, dtype=np.float64, ensure_all_finite="allow-nan", ensure_min_samples=2
+            )
+            self._settle(_numeric_schema(X.shape[1]))
+        matrix = self._table_matrix(X)
+        frame = pd.DataFrame(matrix, columns=list(self.table_.column_names))
+        self.schema_ = expanded_schema(frame, self.table_)
+        return self._expanded(matrix)
+
+    def _settle(self, schema: TableSchema) -> None:
+        spec = self._default_spec(schema) if self.spec is None else self._own_spec(self.spec)
+        clusterer = clusterer_named(spec.clusterer)
+        if spec.rule not in clusterer.rules:
+            raise SpecError(
+                f"rule={spec.rule!r} does not suit {spec.clusterer}: "
+                f"expected one of {', '.join(clusterer.rules)}"
+            )
+        clusterer.build(spec.hyperparameters, spec.seed)
+        self.spec_, self.table_ = spec, schema
+        if self.schema is not None:
+            self.n_features_in_ = len(schema.columns)
+            self.feature_names_in_ = np.array(schema.column_names, dtype=object)
+
+    def _own_spec(self, spec: SegmenterSpec) -> SegmenterSpec:
+        names = ("n_segments", "algorithm", "random_state")
+        if both := [name for name in names if getattr(self, name) is not None]:
+            raise SpecError(f"{', '.join(both)}: the spec says this already; pass one or the other")
+        return spec
+
+    def _default_spec(self, schema: TableSchema) -> SegmenterSpec:
+        clusterer = clusterer_named(self.algorithm or "k_means")
+        hyperparameters: dict[str, int] = {}
+        if self.n_segments is not None:
+            number = self.n_segments
+            hyperparameters["n_clusters"] = (
+                int(number) if isinstance(number, np.integer) else number
+            )
+        elif clusterer.takes_n_clusters:
+            hyperparameters["n_clusters"] = DEFAULT_CLUSTERS
+        return SegmenterSpec(
+            schema.name,
+            Preprocessing(),
+            clusterer.name,
+            hyperparameters,
+            clusterer.rules[0],
+            int(self.random_state or 0),
+        )
+
+    def _table_matrix(self, X: Any) -> FloatArray:
+        """Return customers in the columns of ``table_``, categories as codes."""
+        names = self.table_.column_names
+        if self.schema is not None:
+            codes = encode(X, self.table_) if isinstance(X, pd.DataFrame) else X
+            return customer_matrix(codes, names)
+        if not hasattr(self, "feature_names_in_"):
+            return np.asarray(
+                validate_data(self, X, reset=False, dtype=np.float64, ensure_all_finite="allow-nan")
+            )
+        if isinstance(X, pd.DataFrame):
+            X = _text_names(X)
+        validate_data(self, X, reset=False, skip_check_array=True)
+        if not isinstance(X, pd.DataFrame):
+            X = pd.DataFrame(X, columns=self.feature_names_in_)
+        return validate(X, self.table_).customers.to_numpy()
+
+    def _expanded(self, matrix: FloatArray) -> FloatArray:
+        """Replace nominal columns by their indicators."""
+        if self.schema_ is self.table_:
+            return matrix
+        return expand(matrix, self.table_, self.schema_).to_numpy()
+
+    def _assign(self, matrix: FloatArray) -> Assignment:
+        return _joined(
+            [
+                self.rule_.assign(apply_pipeline(self.pipeline_, block))
+                for block in row_blocks(matrix)
+            ]
+        )
+
+    def _fit_matrix(self, matrix: FloatArray) -> Self:
+        self._check_rows(len(matrix))
+        prepared = Prepared.of(matrix, self.spec_, self.schema_)
+        with one_thread():
+            self._fit(prepared)
+        return self
 
     def _fit(self, prepared: Prepared) -> None:
         self.pipeline_, features = prepared.pipeline, prepared.features
@@ -175,35 +333,38 @@ class Segmenter:
         self.clusterer.check_rows(rows)
         least = 2
         if self.clusterer.takes_n_clusters:
-            least = max(least, int(self.spec.hyperparameters.get("n_clusters", least)))
+            least = max(least, int(self.spec_.hyperparameters.get("n_clusters", least)))
         if rows < least:
             raise DataError([_too_few(rows, least)])
 
     def _learn(self, features: FloatArray) -> tuple[Rule, int]:
         """Fit clusterer and rule; return the rule and the number of noise rows."""
-        estimator = self.clusterer.build(self.spec.hyperparameters, self.spec.seed)
-        labels, self.notes_ = _fit_predict(estimator, features)
+        estimator = self.clusterer.build(self.spec_.hyperparameters, self.spec_.seed)
+        labels, warned = _fit_predict(estimator, features)
+        self.notes_ = (*self._left_out(), *warned)
         noise = labels < 0
         if noise.all():
-            # Nothing but noise is one segment of all customers; the constraints judge that.
+            # All noise is one segment of all customers; the constraints judge what it is worth.
             return learn_rule("prototype", None, features, np.zeros_like(labels)), len(labels)
         _, gapless = np.unique(labels[~noise], return_inverse=True)
-        rule = learn_rule(self.spec.rule, estimator, features[~noise], gapless.astype(np.int64))
+        rule = learn_rule(self.spec_.rule, estimator, features[~noise], gapless.astype(np.int64))
         return rule, int(noise.sum())
 
+    def _left_out(self) -> Iterator[str]:
+        """Yield a note for each column an inferred schema leaves out."""
+        if self.schema is None:
+            for name, reason in self.table_.excluded.items():
+                yield f"Column {name} was left out: {reason}."
 
-def _clusterer(spec: SegmenterSpec) -> Clusterer:
-    if spec.clusterer not in CLUSTERERS:
-        raise SpecError(
-            f"clusterer={spec.clusterer!r}: expected one of {', '.join(sorted(CLUSTERERS))}"
-        )
-    clusterer = CLUSTERERS[spec.clusterer]
-    if spec.rule not in clusterer.rules:
-        raise SpecError(
-            f"rule={spec.rule!r} does not suit {spec.clusterer}: "
-            f"expected one of {', '.join(clusterer.rules)}"
-        )
-    return clusterer
+
+def _text_names(frame: pd.DataFrame) -> pd.DataFrame:
+    return frame.set_axis([str(name) for name in frame.columns], axis=1)
+
+
+def _numeric_schema(columns: int) -> TableSchema:
+    """Return the schema of an array: plain numbers ``x0``, ``x1`` and so on."""
+    names = [f"x{position}" for position in range(columns)]
+    return TableSchema("array", "Columns of an array", tuple(Column(n, n) for n in names))
 
 
 def _too_few(rows: int, least: int) -> Problem:
@@ -245,7 +406,7 @@ def _matches(warning: warnings.WarningMessage, category: type[Warning], start: s
 
 
 def _by_size(rule: Rule, features: FloatArray) -> tuple[Rule, Assignment]:
-    """Return the rule renumbered by falling size, dropping those nobody is assigned to."""
+    """Return the rule renumbered by falling size, dropping empty ones."""
     assignment = rule.assign(features)
     sizes = np.bincount(assignment.segment, minlength=rule.n_segments)
     centres = rule.centres()

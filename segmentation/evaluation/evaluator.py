@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from copy import copy
 from dataclasses import dataclass, fields
 from math import sqrt
 from time import perf_counter
@@ -157,6 +158,10 @@ class Evaluator:
         seconds: dict[str, float] = {}
         with _timed(seconds, "fit"):
             segmenter = Segmenter(spec, self.schema).fit_prepared(self._preparations.whole(spec))
+        return EvaluatedSegmenter(segmenter, self.evaluate_fitted(segmenter, seconds))
+
+    def evaluate_fitted(self, segmenter: Segmenter, seconds: dict[str, float]) -> Evaluation:
+        """Evaluate a segmenter whose assignment is that of these customers."""
         labels = segmenter.assignment_.segment
         with _timed(seconds, "metrics"):
             values = {name: c.compute(labels, self.table) for name, c in METRICS.items()}
@@ -164,11 +169,9 @@ class Evaluator:
         spread = 0.0
         if not reasons(measured, self.constraints):
             with _timed(seconds, "stability"):
-                stable, spread = self._stability(spec, labels)
+                stable, spread = self._stability(segmenter.spec_, labels)
             measured = self._measured(segmenter, stable)
-        return EvaluatedSegmenter(
-            segmenter, self._evaluation(segmenter, measured, spread, values, seconds)
-        )
+        return self._evaluation(segmenter, measured, spread, values, seconds)
 
     def _stability(self, spec: SegmenterSpec, labels: IntArray) -> tuple[float, float]:
         def refit(half: Half) -> IntArray:
@@ -248,6 +251,34 @@ class Evaluator:
                 f"A tree of seven questions names the segment of {values['tree_accuracy']:.1%} "
                 "of customers: look whether the segments say more than it does."
             )
+
+
+def evaluate(
+    segmenter: Segmenter,
+    customers: pd.DataFrame | FloatArray,
+    *,
+    constraints: Constraints | None = None,
+    seed: int = 0,
+    n_splits: int = 2,
+) -> Evaluation:
+    """Evaluate a fitted segmenter on customers, those it was fitted on or others.
+
+    Parameters
+    ----------
+    segmenter
+        Fitted; its spec is fitted again on halves of the customers for the stability.
+    customers
+        Shape (n, d), as its :meth:`~segmentation.Segmenter.predict` takes them.
+    constraints, seed, n_splits
+        See :class:`Evaluator`.
+    """
+    matrix = segmenter.matrix(customers)
+    evaluator = Evaluator(
+        matrix, segmenter.schema_, constraints=constraints, seed=seed, n_splits=n_splits
+    )
+    assigned = copy(segmenter)
+    assigned.assignment_ = segmenter.assign(customers)
+    return evaluator.evaluate_fitted(assigned, {})
 
 
 @contextmanager

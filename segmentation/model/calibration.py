@@ -48,7 +48,7 @@ class Calibration:
         seed
             Seeds the splits.
         """
-        matrix = customer_matrix(customers, segmenter.schema.column_names)
+        matrix = customer_matrix(customers, segmenter.schema_.column_names)
         ordered = matrix[canonical_order(matrix, seed)]
         sample = ordered[evenly_spaced(len(ordered), _affordable(segmenter))]
         results = [kept_segment(segmenter, sample, seed + i) for i in range(SPLITS)]
@@ -81,11 +81,11 @@ def kept_segment(
         Shape (n,): raw confidence of `segmenter`, and whether the refit that did not see the
         customer assigns the same segment.
     """
-    matrix = customer_matrix(customers, segmenter.schema.column_names)
+    matrix = customer_matrix(customers, segmenter.schema_.column_names)
     first, second = np.array_split(np.random.default_rng(seed).permutation(len(matrix)), 2)
     raw, kept = np.empty(len(matrix)), np.empty(len(matrix), dtype=bool)
     for seen, unseen in ((first, second), (second, first)):
-        refit = Segmenter(segmenter.spec, segmenter.schema).fit(matrix[seen])
+        refit = Segmenter(segmenter.spec_, segmenter.schema_).fit(matrix[seen])
         ours, theirs = segmenter.assign(matrix[unseen]), refit.assign(matrix[unseen])
         raw[unseen] = ours.confidence
         kept[unseen] = matched(ours.segment, theirs.segment) == ours.segment

@@ -37,13 +37,13 @@ def described(
     evaluation
         The evaluation of `segmenter`.
     """
-    schema = segmenter.schema
+    schema = segmenter.schema_
     found = profile_segments(customers, segment, schema)
     profiles = [with_categories(profile.to_dict(), table, schema) for profile in found]
     numbers = {**asdict(evaluation), "feasible": evaluation.feasible}
     return {
         "schema": table.to_dict(),
-        "spec": json.loads(segmenter.spec.to_json()),
+        "spec": json.loads(segmenter.spec_.to_json()),
         "profiles": profiles,
         "book": {**book_summary(customers, schema), **commonest_levels(profiles[0], table)},
         "evaluation": {

@@ -94,7 +94,7 @@ class SegmentationModel:
             What :meth:`score` takes; by default the segmenter's schema, where it has no
             indicators.
         """
-        schema, segment = segmenter.schema, segmenter.assign(customers).segment
+        schema, segment = segmenter.schema_, segmenter.assign(customers).segment
         reference = ReferenceSpace(schema).fit(customers)
         coordinates = reference.transform(customers)
         medians = segment_medians(coordinates, segment, segmenter.n_segments_)
@@ -193,7 +193,7 @@ class SegmentationModel:
             "map_x": place[:, 0],
             "map_y": place[:, 1],
             "reasons": pd.Series(
-                base_names(reasons, self.segmenter.schema), index=index, dtype=object
+                base_names(reasons, self.segmenter.schema_), index=index, dtype=object
             ),
         }
         return pd.DataFrame(columns, index=index)
@@ -216,7 +216,7 @@ class SegmentationModel:
         }
 
     def _matrix(self, customers: Customers) -> FloatArray:
-        schema = self.segmenter.schema
+        schema = self.segmenter.schema_
         if any(column.categorical for column in self.table.columns):
             customers = expand(customers, self.table, schema)
         return customer_matrix(customers, schema.column_names)
@@ -228,7 +228,7 @@ class SegmentationModel:
     def save(self, directory: Path) -> None:
         """Write the model into a folder; see :mod:`segmentation.model.serialization`."""
         recipe = {**segmenter_recipe(self.segmenter), "identity": asdict(self.identity)}
-        if self.table != self.segmenter.schema:
+        if self.table != self.segmenter.schema_:
             recipe["table"] = self.table.to_dict()
         arrays = {
             **segmenter_arrays(self.segmenter),
@@ -273,10 +273,10 @@ class SegmentationModel:
         table = stored.recipe.get("table")
         return cls(
             segmenter,
-            TableSchema.from_dict(table) if table else segmenter.schema,
+            TableSchema.from_dict(table) if table else segmenter.schema_,
             identity,
             ReferenceSpace.from_arrays(part("reference", arrays)),
-            Reasons(segmenter.schema.column_names, medians),
+            Reasons(segmenter.schema_.column_names, medians),
             Novelty.from_arrays(part("novelty", arrays)),
             Calibration.from_arrays(part("calibration", arrays)),
             Plane.from_arrays(part("plane", arrays)),

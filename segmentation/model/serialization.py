@@ -97,8 +97,8 @@ def check_safe(directory: Path) -> None:
 def segmenter_recipe(segmenter: Segmenter) -> dict[str, Any]:
     """Return what a fitted segmenter is made of, as JSON data."""
     return {
-        "spec": segmenter.spec.to_json(),
-        "schema": segmenter.schema.to_dict(),
+        "spec": segmenter.spec_.to_json(),
+        "schema": segmenter.schema_.to_dict(),
         "rule": segmenter.rule_.name,
         "noise_share": segmenter.noise_share_,
     }
@@ -118,12 +118,15 @@ def restored_segmenter(recipe: Mapping[str, Any], arrays: Arrays) -> Segmenter:
     It assigns as before, bit for bit; the training customers' assignment is not kept.
     """
     schema = TableSchema.from_dict(recipe["schema"])
-    segmenter = Segmenter(SegmenterSpec.from_json(recipe["spec"]), schema)
-    segmenter.pipeline_ = build_pipeline(segmenter.spec.preprocessing, schema)
+    spec = SegmenterSpec.from_json(recipe["spec"])
+    segmenter = Segmenter(spec, schema)
+    segmenter.spec_, segmenter.schema_, segmenter.table_ = spec, schema, schema
+    segmenter.pipeline_ = build_pipeline(spec.preprocessing, schema)
     _restore_pipeline(segmenter.pipeline_, arrays)
     segmenter.rule_ = rule_from_arrays(recipe["rule"], part("rule", arrays))
     segmenter.n_segments_ = segmenter.rule_.n_segments
     segmenter.noise_share_ = float(recipe["noise_share"])
+    segmenter.notes_ = ()
     return segmenter
 
 

@@ -7,11 +7,9 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial import cKDTree
 from scipy.spatial.distance import cdist
 
 from segmentation.clustering.assignment_rules.rule import Arrays, best_two, cluster_means
-from segmentation.clustering.microaggregation import TOGETHER
 from segmentation.types import Assignment, FloatArray, IntArray
 
 CELLS = 2_000_000
@@ -27,8 +25,8 @@ class PrototypeRule:
     Parameters
     ----------
     points
-        Shape (m, d): k-means centres, BIRCH subclusters, or the mean of each cluster; none
-        stands for fewer than five customers, but where a whole cluster has fewer.
+        Shape (m, d): the mean of each cluster; models saved by earlier versions may have
+        several points a cluster.
     owner
         Shape (m,), the cluster of each prototype, integers 0..k-1.
     """
@@ -43,17 +41,10 @@ class PrototypeRule:
         return int(self.owner.max()) + 1
 
     @classmethod
-    def learn(cls, estimator: Any, features: FloatArray, labels: IntArray) -> Self:
-        """Take the clusterer's own prototypes, else the mean of each cluster."""
+    def learn(cls, estimator: Any, features: FloatArray, labels: IntArray) -> Self:  # noqa: ARG003
+        """Take the mean of each cluster."""
         means = cluster_means(features, labels)
-        owner = np.arange(len(means))
-        if hasattr(estimator, "subcluster_centers_"):
-            points, own = _shared_by_many(estimator.subcluster_centers_, features, labels)
-            lost = np.setdiff1d(owner, own)
-            points, own = np.concatenate([points, means[lost]]), np.concatenate([own, lost])
-            order = np.argsort(own, kind="stable")
-            return cls(points[order], own[order])
-        return cls(means, owner)
+        return cls(means, np.arange(len(means)))
 
     def assign(self, features: FloatArray) -> Assignment:
         """Assign each row; ties go to the lower segment."""
@@ -94,17 +85,3 @@ def _closeness(distances: FloatArray, segment: IntArray, runner_up: IntArray) ->
         return np.ones(len(segment))
     total = own + other
     return np.where(total > 0, other / np.where(total > 0, total, 1.0), 0.5)
-
-
-def _shared_by_many(
-    centres: FloatArray, features: FloatArray, labels: IntArray
-) -> tuple[FloatArray, IntArray]:
-    """Return the subclusters nearest to five customers or more, and the cluster of each.
-
-    A subcluster of one would keep that customer's row in the saved model.
-    """
-    nearest = cKDTree(centres).query(features)[1]
-    kept = np.flatnonzero(np.bincount(nearest, minlength=len(centres)) >= TOGETHER)
-    votes = np.zeros((len(centres), int(labels.max()) + 1))
-    np.add.at(votes, (nearest, labels), 1.0)
-    return centres[kept], np.argmax(votes[kept], axis=1)

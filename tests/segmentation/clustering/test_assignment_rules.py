@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from sklearn.cluster import Birch, KMeans
+from sklearn.cluster import KMeans
 from sklearn.mixture import GaussianMixture
 
 from segmentation.clustering.assignment_rules import RULES, learn_rule, rule_from_arrays
@@ -27,7 +27,7 @@ def points(rows: int = 300, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
 
 
 def fitted_rules() -> list:
-    """Return one rule of every kind, learned from the same points."""
+    """Return one rule of every kind, learned from the same points; several prototypes too."""
     features, labels = points()
     mixtures = [
         GaussianMixture(3, covariance_type=kind, random_state=0).fit(features)
@@ -35,7 +35,7 @@ def fitted_rules() -> list:
     ]
     return [
         learn_rule("prototype", KMeans(3, random_state=0).fit(features), features, labels),
-        learn_rule("prototype", Birch(n_clusters=3).fit(features), features, labels),
+        PrototypeRule(*labelled_local_means(features, labels, 9)),
         learn_rule("neighbours", None, features, labels),
         *(learn_rule("gaussian", mix, features, mix.predict(features)) for mix in mixtures),
     ]

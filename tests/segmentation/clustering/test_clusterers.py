@@ -15,7 +15,7 @@ from segmentation.clustering.clusterers import (
     IntRange,
 )
 from segmentation.clustering.genie import Genie
-from segmentation.clustering.hdbscan import RadiusBirch, ShareHDBSCAN
+from segmentation.clustering.hdbscan import ShareHDBSCAN
 from segmentation.clustering.spec import RULES
 from segmentation.errors import SpecError, TooLargeError
 
@@ -108,7 +108,7 @@ def test_too_many_rows_are_refused_with_a_reason_and_a_remedy(name) -> None:
         CLUSTERERS[name].check_rows(limit + 1)
 
 
-@pytest.mark.parametrize("name", ["ward", "average", "complete", "birch", "hdbscan", "spectral"])
+@pytest.mark.parametrize("name", ["ward", "average", "complete", "hdbscan", "spectral"])
 def test_whatever_grows_with_the_square_has_a_limit(name) -> None:
     """Nothing quadratic may meet 100,000 rows."""
     with pytest.raises(TooLargeError):
@@ -120,21 +120,19 @@ def test_relative_settings_do_not_depend_on_scale_or_number(scale) -> None:
     """The same shares find the same groups in data a thousand times wider or twice as many."""
     for rows in (200, 400):
         features, truth = blobs(rows)
-        for estimator in (RadiusBirch(3, 0.3), ShareHDBSCAN(0.1, 5)):
-            labels = estimator.fit_predict(features * scale)
-            assert adjusted_rand_score(truth[labels >= 0], labels[labels >= 0]) > 0.95
+        labels = ShareHDBSCAN(0.1, 5).fit_predict(features * scale)
+        assert adjusted_rand_score(truth[labels >= 0], labels[labels >= 0]) > 0.95
 
 
 CHECKS = [
     (estimator, check)
-    for step in (RadiusBirch(n_clusters=3), ShareHDBSCAN(), Genie(n_clusters=3))
+    for step in (ShareHDBSCAN(), Genie(n_clusters=3))
     for estimator, check in estimator_checks_generator(step)
     if "array_api" not in str(check)
 ]
 
 
 @pytest.mark.parametrize(("estimator", "check"), CHECKS)
-@pytest.mark.filterwarnings("ignore:Number of subclusters found")
 def test_own_estimators_are_proper(estimator, check) -> None:
     """Our own estimators pass every one of scikit-learn's estimator checks."""
     check(estimator)

@@ -152,11 +152,14 @@ def test_unexpected_warnings_pass_through(monkeypatch) -> None:
 
 
 def test_unknown_clusterer_and_unsuitable_rule_are_refused() -> None:
-    """The messages name what was asked and what there is."""
+    """The messages name the choice and what there is, also for a clusterer that was removed."""
+    customers, _ = planted(50)
     with pytest.raises(SpecError, match="clusterer='kmeans': expected one of.*k_means"):
-        Segmenter(spec("kmeans"), SCHEMA)
+        Segmenter(spec("kmeans"), SCHEMA).fit(customers)
     with pytest.raises(SpecError, match="rule='gaussian' does not suit k_means.*prototype"):
-        Segmenter(spec("k_means", "gaussian"), SCHEMA)
+        Segmenter(spec("k_means", "gaussian"), SCHEMA).fit(customers)
+    with pytest.raises(SpecError, match="clusterer='birch' was removed .*expected one of.*k_means"):
+        Segmenter(spec("birch"), SCHEMA).fit(customers)
 
 
 def test_too_few_and_too_many_rows_are_refused_before_the_fit() -> None:

@@ -20,8 +20,8 @@ def test_a_spec_survives_json_and_pickle() -> None:
 
 def test_the_order_of_hyperparameters_does_not_matter() -> None:
     """Two ways to write one recipe are one recipe."""
-    one = SegmenterSpec("s", Preprocessing(), "birch", {"n_clusters": 3, "radius_share": 0.3})
-    other = SegmenterSpec("s", Preprocessing(), "birch", {"radius_share": 0.3, "n_clusters": 3})
+    one = SegmenterSpec("s", Preprocessing(), "genie", {"n_clusters": 3, "gini_threshold": 0.3})
+    other = SegmenterSpec("s", Preprocessing(), "genie", {"gini_threshold": 0.3, "n_clusters": 3})
     assert one.to_json() == other.to_json()
     assert hash(one) == hash(other)
 

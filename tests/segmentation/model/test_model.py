@@ -165,7 +165,7 @@ def test_confidence_is_the_share_that_keeps_its_segment(clusterer, rule) -> None
     stated, raw, kept = [], [], []
     for seed in range(50, 56):
         half = customers.sample(750, random_state=seed)
-        refit = Segmenter(model.segmenter.spec, SCHEMA).fit(half)
+        refit = Segmenter(model.segmenter.spec_, SCHEMA).fit(half)
         ours, theirs = model.segmenter.assign(fresh), refit.assign(fresh)
         kept.append(matched(ours.segment, theirs.segment) == ours.segment)
         raw.append(ours.confidence)

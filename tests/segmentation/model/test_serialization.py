@@ -66,7 +66,7 @@ def check_round_trip(model: SegmentationModel, folder: Path) -> None:
     fresh.iloc[0] = np.nan
     pd.testing.assert_frame_equal(again.score(fresh), model.score(fresh), check_exact=True)
     assert again.schema == model.schema
-    assert again.segmenter.spec == model.segmenter.spec
+    assert again.segmenter.spec_ == model.segmenter.spec_
     assert again.description() == json.loads(json.dumps(model.description()))
 
 
