@@ -20,10 +20,11 @@ from experiments.registry import lineage, registry
 from experiments.search.options import read_options
 from experiments.study.databases import prepare_tracking, quiet
 from experiments.tracking import event_run as happening
+from segmentation.clustering.segmenter import Segmenter
 from segmentation.clustering.spec import SegmenterSpec
 from segmentation.data.schema_choice import AUTO, load_described
 from segmentation.errors import SegmentationError
-from segmentation.evaluation.evaluator import Evaluator
+from segmentation.evaluation.result import Evaluation
 from segmentation.model.segment_matching import Known, match
 from segmentation.model.segmentation_model import SegmentationModel
 from segmentation.monitoring import Drift, compare_batches
@@ -123,12 +124,13 @@ def _side(client: MlflowClient, name: str, which: str, formed: Formed) -> Side:
         model = lineage.load(client, name, about.version)
         return Side(f"version {about.version}", model, about.evaluation)
     spec = SegmenterSpec.from_json(mlflow.artifacts.load_text(f"runs:/{which}/spec.json"))
-    evaluator = Evaluator(formed.customers.iloc[:EVALUATION_ROWS], formed.schema)
-    evaluated = evaluator.evaluate(spec)
+    text = mlflow.artifacts.load_text(f"runs:/{which}/evaluation.json")
+    evaluation = Evaluation.from_dict(json.loads(text))
+    segmenter = Segmenter(spec, formed.schema).fit_within(formed.customers, EVALUATION_ROWS)
     model = SegmentationModel.build(
-        evaluated.segmenter, formed.customers, evaluated.evaluation, spec.seed, formed.table
+        segmenter, formed.customers, evaluation, spec.seed, formed.table
     )
-    return Side(f"run {which[:8]}", model, vars(evaluated.evaluation))
+    return Side(f"run {which[:8]}", model, vars(evaluation))
 
 
 def _numbered_like(one: Side, other: Side, formed: Formed) -> Side:

@@ -87,6 +87,7 @@ def alternatives_of(path: Path, trials: int, seed: int, jobs: int) -> str:
             "segments": standing.k,
             "algorithm": CLUSTERERS[standing.candidate.spec.clusterer].title,
             "score": standing.score,
+            "vote": standing.vote,
             "stability": standing.candidate.evaluation.stability,
             "separation": standing.candidate.evaluation.separation,
             "smallest": standing.candidate.evaluation.smallest_share,

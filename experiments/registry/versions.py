@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from mlflow import MlflowClient
+from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 
 from experiments.registry.registry import RegistryError
@@ -42,6 +44,18 @@ class Version:
     run_id: str
 
 
+# Versions of earlier releases: their tag adds the vote, their card has the score by itself.
+CARD_SCORE = re.compile(r"\*\*Score\*\* (\d\.\d+)")
+
+
+def _score(version: ModelVersion) -> str:
+    """Return stability + separation + 0.03 ln(segments) of the version's evaluation as text."""
+    if "vote" in version.tags:
+        return str(version.tags.get("score", ""))
+    score = CARD_SCORE.search(version.description or "")
+    return score[1] if score else ""
+
+
 def list_versions(name: str) -> list[Version]:
     """Return the newest hundred versions of a model, newest first.
 
@@ -65,7 +79,7 @@ def list_versions(name: str) -> list[Version]:
             aliases=tuple(sorted(a for a, v in aliases.items() if str(v) == str(version.version))),
             segments=version.tags.get("segments", ""),
             stability=version.tags.get("stability", ""),
-            score=version.tags.get("score", ""),
+            score=_score(version),
             kept=version.tags.get("segments_kept", ""),
             algorithm=version.tags.get("algorithm", ""),
             run_id=str(version.run_id),

@@ -1,8 +1,9 @@
 """Put evaluated candidates in order: the model-based vote, the alternatives, the pick.
 
-A trial's own score, stability + separation + 0.03 ln k, is what can be known while it runs. What
-the others found decides two more things: how set apart the best of them is, and what a model of
-Gaussian groups would have chosen. Where nothing is set apart, that model's choice counts more.
+A candidate's score, stability + separation + 0.03 ln k, is what can be known from its own
+evaluation. What the others found decides two more things: how separated the best of them is, and
+what a model of Gaussian groups would have chosen. Where no candidate is separated, that model's
+choice counts more. Score and vote together make the order; only the evaluation has a score.
 """
 
 from __future__ import annotations
@@ -25,22 +26,11 @@ SIMPLE_FIRST = tuple(CLUSTERERS)
 
 @dataclass(frozen=True)
 class Standing:
-    """A candidate among others.
-
-    Parameters
-    ----------
-    candidate
-        Judged.
-    vote
-        In [0, 1]: adjusted Rand index with the partition of the largest likelihood gain; 0
-        where no partition gains anything.
-    score
-        The candidate's score plus the weighted vote.
-    """
+    """A candidate among others."""
 
     candidate: Candidate
-    vote: float
-    score: float
+    vote: float  # in [0, 1]: adjusted Rand index with the partition of the largest likelihood gain
+    preference: float  # score + weighted vote: the order, see `rank`
 
     @property
     def k(self) -> int:
@@ -48,26 +38,30 @@ class Standing:
         return self.candidate.evaluation.n_segments
 
     @property
+    def score(self) -> float:
+        """Stability + separation + 0.03 ln k of the candidate's latest evaluation."""
+        return self.candidate.evaluation.score
+
+    @property
     def simplicity(self) -> tuple[int, int, float]:
-        """Sort key: plain preprocessing, simple algorithm, high score."""
+        """Sort key: plain preprocessing, simple algorithm, high preference."""
         spec = self.candidate.spec
-        return (self.candidate.changes, SIMPLE_FIRST.index(spec.clusterer), -self.score)
+        return (self.candidate.changes, SIMPLE_FIRST.index(spec.clusterer), -self.preference)
+
+    def __str__(self) -> str:
+        """Return score and vote in words."""
+        return f"score {self.score:.2f}, vote {self.vote:.2f}"
 
 
 @dataclass(frozen=True)
 class Ranking:
-    """The contenders of one fidelity level, best first.
+    """The contenders of one fidelity level, best first: feasible candidates.
 
-    Parameters
-    ----------
-    standings
-        Feasible candidates; where none is, those that violate the stability constraint only.
-    gap
-        In [0, 1]: the largest min(stability, separation) of them.
+    Where none is feasible, those that violate the stability constraint only.
     """
 
     standings: tuple[Standing, ...]
-    gap: float
+    gap: float  # in [0, 1]: the largest min(stability, separation) of them
 
     def alternatives(self) -> list[Standing]:
         """Return the best standing of every number of segments, fewest first."""
@@ -79,30 +73,25 @@ class Ranking:
     def pick(self, k: int = 0) -> Standing | None:
         """Return the best standing, or with `k` the alternative with so many segments.
 
-        Segments that come back when refitted go before others, whatever the score. Of
-        candidates whose scores are equal within noise, the one that is set apart most is picked,
-        and of those with as many segments the simplest.
+        Segments that come back when refitted go before others. Of candidates that are equal
+        within noise, the most separated is picked, and of those with as many segments the
+        simplest.
         """
         if k:
             return next((standing for standing in self.alternatives() if standing.k == k), None)
-        held = [s for s in self.standings if s.candidate.evaluation.firm] or self.standings
-        best = next((s for s in held if not s.candidate.restates), next(iter(held), None))
-        return _simplest(_most_apart(best, held), held) if best else None
+        firm = [s for s in self.standings if s.candidate.evaluation.firm] or self.standings
+        best = next((s for s in firm if not s.candidate.restates), next(iter(firm), None))
+        return _simplest(_most_separated(best, firm), firm) if best else None
 
 
 def rank(candidates: Iterable[Candidate]) -> Ranking:
-    """Rank candidates that were judged on the same customers.
+    """Rank candidates of one fidelity level; a spec tried twice counts once.
 
-    The score is ``S + B + 0.03 ln k + w V`` with w = 1.3 S(M)² (1.5 - gap), M being the
-    contender with the largest likelihood gain and V the adjusted Rand index with it: the vote
-    counts as the voter is stable, and more where no partition is set apart. Candidates that
-    restate two yes/no facts come last and have no vote; nor have those whose segments do not
-    come back when refitted, unless there are no others.
-
-    Parameters
-    ----------
-    candidates
-        Of one fidelity level; a recipe tried twice counts once.
+    The order is that of ``score + w V`` with ``w = 1.3 S(M)² (1.5 - gap)``, M being the contender
+    with the largest likelihood gain and V the adjusted Rand index with it, 0 where no partition
+    gains anything: the vote counts as the voter is stable, and more where no partition is
+    separated. Candidates that restate two yes/no facts come last and have no vote; nor have those
+    whose segments do not come back when refitted, unless there are no others.
     """
     contenders = _contenders(candidates)
     if not contenders:
@@ -110,74 +99,73 @@ def rank(candidates: Iterable[Candidate]) -> Ranking:
     gap = max(min(c.evaluation.stability, c.evaluation.separation) for c in contenders)
     real = [c for c in contenders if not c.restates] or contenders
     voters = [c for c in real if c.evaluation.firm] or real
-    voter = max(voters, key=lambda c: (c.evaluation.further["likelihood_gain"], -c.number))
-    gains = voter.evaluation.further["likelihood_gain"] > 0
+    voter = max(voters, key=lambda c: (_gain(c), -c.number))
     weight = VOTE * voter.evaluation.stability**2 * (CROWDED - gap)
     standings = []
     for candidate in contenders:
-        vote = max(0.0, adjusted_rand_score(candidate.labels, voter.labels)) if gains else 0.0
-        score = candidate.evaluation.score + weight * vote
-        standings.append(Standing(candidate, float(vote), float(score)))
-    standings.sort(key=lambda s: (s.candidate.restates, -s.score, s.k, s.candidate.number))
+        agreement = adjusted_rand_score(candidate.labels, voter.labels) if _gain(voter) > 0 else 0.0
+        vote = float(max(0.0, agreement))
+        standings.append(Standing(candidate, vote, candidate.evaluation.score + weight * vote))
+    standings.sort(key=lambda s: (s.candidate.restates, -s.preference, s.k, s.candidate.number))
     return Ranking(tuple(standings), gap)
 
 
 def promising(ranking: Ranking, most: int) -> list[Candidate]:
-    """Return the candidates worth judging on more customers.
+    """Return the candidates worth evaluating on more customers.
 
-    The best of every number of segments comes first, so that the alternatives rest on the same
-    evidence as the pick; then the voter's likes, the largest likelihood gain; then the best.
-
-    Parameters
-    ----------
-    ranking
-        Of the level below.
-    most
-        How many to return at most, unless there are more numbers of segments than that.
+    The best of every number of segments comes first, even if there are more than `most`, so that
+    the alternatives rest on the same evidence as the pick; then the largest likelihood gain; then
+    the best.
     """
     leaders = [standing.candidate for standing in ranking.alternatives()]
-    rest = [s.candidate for s in ranking.standings if s.candidate not in leaders]
-    if rest:
-        rest.sort(key=lambda c: -c.evaluation.further["likelihood_gain"])
-        best = [s.candidate for s in ranking.standings if s.candidate in rest]
-        rest = [rest[0], *(c for c in best if c is not rest[0])]
+    best = [s.candidate for s in ranking.standings if s.candidate not in leaders]
+    if not best:
+        return leaders
+    voter = max(best, key=_gain)
+    rest = [voter, *(c for c in best if c is not voter)]
     return [*leaders, *rest[: max(1, most - len(leaders))]]
 
 
-def reason(ranking: Ranking, pick: Standing, asked: int = 0) -> str:
-    """Return in words why this number of segments is the pick."""
+def reason(ranking: Ranking, pick: Standing, k: int = 0) -> str:
+    """Return in words why the pick has this number of segments; `k` is the number requested."""
     alternatives = ranking.alternatives()
     head = f"{pick.k} segments: "
-    if asked:
+    if k:
         best = ranking.pick()
-        other = f"; the search itself would pick {best.k}" if best and best.k != asked else ""
-        return f"{head}as asked{other}."
+        other = f"; the search itself would pick {best.k}" if best and best.k != k else ""
+        return f"{head}as requested{other}."
     larger = [s for s in alternatives if s.k > pick.k]
-    held = pick.candidate.evaluation.firm
-    lost = larger and not any(s.candidate.evaluation.firm for s in larger)
-    if held and lost:
+    if larger and pick.candidate.evaluation.firm and not any(_firm(s) for s in larger):
         top = max(larger, key=lambda s: s.candidate.evaluation.stability)
         return (
             f"{head}the largest number whose segments come back when refitted (stability "
             f"{pick.candidate.evaluation.stability:.2f}; of more segments at best "
             f"{top.candidate.evaluation.stability:.2f}, with {top.k})."
         )
-    others = sorted((s for s in alternatives if s.k != pick.k), key=lambda s: -s.score)[:2]
-    if not others:
+    rivals = sorted((s for s in alternatives if s.k != pick.k), key=lambda s: -s.preference)
+    if not rivals:
         return f"{head}no other number met all constraints."
-    rivals = " and ".join(f"{s.score:.2f} with {s.k}" for s in others)
-    above = [s for s in alternatives if s.score > pick.score and s.k != pick.k]
-    if not above:
-        return f"{head}the best score, {pick.score:.2f}, against {rivals}."
-    if all(s.score <= pick.score + EQUAL + NOISE for s in above):
+    others = "; ".join(f"with {s.k}: {s}" for s in rivals[:2])
+    ahead = [s for s in rivals if s.preference > pick.preference]
+    if not ahead:
+        return f"{head}ranked first ({pick}; {others})."
+    if all(s.preference <= pick.preference + EQUAL + NOISE for s in ahead):
         return (
-            f"{head}the most set apart (separation {pick.candidate.evaluation.separation:.2f}) of "
-            f"those whose scores are equal within noise, {pick.score:.2f} against {rivals}."
+            f"{head}the most separated ({pick.candidate.evaluation.separation:.2f}) of those that "
+            f"rank equal within noise ({pick}; {others})."
         )
     return (
-        f"{head}the best score, {pick.score:.2f}, of those that come back when refitted and say "
-        f"more than two yes/no facts; the others: {rivals}."
+        f"{head}ranked first of those that come back when refitted and say more than two yes/no "
+        f"facts ({pick}; {others})."
     )
+
+
+def _firm(standing: Standing) -> bool:
+    return standing.candidate.evaluation.firm
+
+
+def _gain(candidate: Candidate) -> float:
+    return candidate.evaluation.further["likelihood_gain"]
 
 
 def _contenders(candidates: Iterable[Candidate]) -> list[Candidate]:
@@ -194,24 +182,25 @@ def _only_unstable(candidate: Candidate) -> bool:
     return [n for n, excess in candidate.evaluation.excess.items() if excess > 0] == ["stability"]
 
 
-def _most_apart(best: Standing, standings: Sequence[Standing]) -> Standing:
-    """Return the one of largest separation of those equal to the best, whatever their number."""
+def _most_separated(best: Standing, standings: Sequence[Standing]) -> Standing:
+    """Return the most separated of those equal to the best, whatever their number of segments."""
     equals = [
         s
         for s in standings
-        if s.candidate.restates == best.candidate.restates and s.score >= best.score - EQUAL
+        if s.candidate.restates == best.candidate.restates
+        and s.preference >= best.preference - EQUAL
     ]
-    return max(equals, key=lambda s: (s.candidate.evaluation.separation, s.score))
+    return max(equals, key=lambda s: (s.candidate.evaluation.separation, s.preference))
 
 
 def _simplest(best: Standing, standings: Sequence[Standing]) -> Standing:
-    """Return the simplest of those equal to the best: as many segments, score within noise."""
+    """Return the simplest of those equal to the best: as many segments, within noise of it."""
     noise = max(NOISE, best.candidate.evaluation.score_error)
     equals = [
         s
         for s in standings
         if s.k == best.k
         and s.candidate.restates == best.candidate.restates
-        and s.score >= best.score - noise
+        and s.preference >= best.preference - noise
     ]
     return min(equals, key=lambda s: s.simplicity)

@@ -133,26 +133,28 @@ def _searched(
         )
         # The first to come here does the work; the others find it done.
         with turn():
-            found = choose(study, samples, workers, k=options.k, tracker=tracker, progress=progress)
-            summary = summed_up(tracker, found, formed, samples, options)
+            result = choose(
+                study, samples, workers, k=options.k, tracker=tracker, progress=progress
+            )
+            summary = summed_up(tracker, result, formed, samples, options)
             record_study(tracker, study, summary, samples)
             close_orphans(tracker, study)
     return summary
 
 
 def summed_up(
-    tracker: Tracker, found: SearchResult, formed: Formed, samples: Samples, options: SearchOptions
+    tracker: Tracker, result: SearchResult, formed: Formed, samples: Samples, options: SearchOptions
 ) -> Summary:
     """Ask whether there are groups at all; fit, audit and register the pick."""
     structure = tendency(formed.customers, formed.schema, options.seed)
-    if found.pick is None:
-        return Summary(found, structure, options.k, None)
+    if result.pick is None:
+        return Summary(result, structure, options.k, None)
     client, name = tracker.client, options.model_name
-    built = build(found.pick.candidate, formed, samples)
+    built = build(result.pick.candidate, formed, samples)
     model = lineage.identified(client, name, built, formed.people)
     model = with_reference(model, formed.people)
     audited = audit_of(model, formed, options.seed)
-    summary = Summary(found, structure, options.k, model, audit=audited)
+    summary = Summary(result, structure, options.k, model, audit=audited)
     registered = register(tracker, summary, model, len(formed.customers), options)
     return replace(summary, registered=registered)
 
@@ -189,10 +191,10 @@ def register(
     options: SearchOptions,
 ) -> str:
     """Register the pick, fitted on all customers; the same pick only once."""
-    found, client = summary.found, tracker.client
-    if found.pick is None:
+    result, client = summary.result, tracker.client
+    if result.pick is None:
         raise ValueError("a pick is registered, and there is none")
-    pick = found.pick.candidate
+    pick = result.pick.candidate
     if known := registry.version_of_trial(client, options.model_name, pick.run_id):
         return f"{options.model_name} version {known}"
     digest = str(tracker.dataset.dataset.digest)
@@ -205,7 +207,8 @@ def register(
         "segments_kept": kept,
         "algorithm": pick.spec.clusterer,
         "segments": str(pick.evaluation.n_segments),
-        "score": f"{found.pick.score:.3f}",
+        "score": f"{pick.evaluation.score:.3f}",
+        "vote": f"{result.pick.vote:.3f}",
         "stability": f"{pick.evaluation.stability:.3f}",
         "structure": "yes" if summary.structure.found else "no",
         "sensitive": "form" if options.sensitive else "describe",
@@ -225,8 +228,8 @@ def register(
 def audit_of(model: SegmentationModel, formed: Formed, seed: int) -> Audit:
     """Return what every column says of the model's segments, sensitive ones in particular."""
     segment = model.segmenter.assign(formed.customers).segment
-    found = audit(formed.people, segment, formed.described, formed.table.column_names, seed)
-    return replace(found, numbers=model.identity.numbers)
+    audited = audit(formed.people, segment, formed.described, formed.table.column_names, seed)
+    return replace(audited, numbers=model.identity.numbers)
 
 
 def refitted(

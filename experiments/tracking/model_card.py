@@ -54,7 +54,7 @@ def card(
     options
         Of the search.
     """
-    if summary.found.pick is None:
+    if summary.result.pick is None:
         raise ValueError("a card describes a pick, and there is none")
     texts = {
         "Segments": segments_table(model),
@@ -108,7 +108,7 @@ def _data(model: SegmentationModel, rows: int, digest: str, options: SearchOptio
 
 
 def _quality(summary: Summary, options: SearchOptions) -> str:
-    found, pick = summary.found, summary.found.pick
+    result, pick = summary.result, summary.result.pick
     if pick is None:
         raise ValueError("a card describes a pick, and there is none")
     evaluation = pick.candidate.evaluation
@@ -117,14 +117,16 @@ def _quality(summary: Summary, options: SearchOptions) -> str:
         "splits): agreement, adjusted Rand, with refits on random halves.\n"
         f"- **Separation** {evaluation.separation:.3f}: 0 cuts through neighbours as a cut of one "
         "cloud does, 1 parts none.\n"
-        f"- **Score** {evaluation.score:.3f} ± {evaluation.score_error:.3f}, final "
-        f"{pick.score:.3f}, on {evaluation.rows:,} customers.\n"
+        f"- **Score** {evaluation.score:.3f} ± {evaluation.score_error:.3f}: stability + "
+        f"separation + 0.03 ln(segments), on {evaluation.rows:,} customers.\n"
+        f"- **Vote** {pick.vote:.3f}: agreement (adjusted Rand) with the choice of a Gaussian "
+        "mixture model; it counts in the ranking, not in the score.\n"
         f"- **Structure**: {summary.structure.sentence}\n"
-        f"- **Why {pick.k}**: {reason(found.ranking, pick, options.k)}"
+        f"- **Why {pick.k}**: {reason(result.ranking, pick, options.k)}"
     )
     return (
         f"{numbers}\n\nAlternatives, the best for every number of segments:\n\n"
-        + alternatives_table(found)
+        + alternatives_table(result)
     )
 
 
@@ -153,7 +155,7 @@ def _changed(model: SegmentationModel) -> str:
 
 
 def _limits(summary: Summary) -> str:
-    pick = summary.found.pick
+    pick = summary.result.pick
     notes = pick.candidate.evaluation.notes if pick else ()
     always = (
         "Segments are descriptions, not causes; another period or another kind of customer asks "

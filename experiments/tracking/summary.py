@@ -34,7 +34,7 @@ class Summary:
 
     Parameters
     ----------
-    found
+    result
         Candidates, ranking and pick.
     structure
         Whether the table has groups at all.
@@ -48,7 +48,7 @@ class Summary:
         What every column says of the pick's segments; None where nothing was picked.
     """
 
-    found: SearchResult
+    result: SearchResult
     structure: Structure
     k: int
     model: SegmentationModel | None
@@ -63,54 +63,55 @@ class Summary:
     @property
     def reason(self) -> str:
         """Why this number of segments, in words; empty where nothing was picked."""
-        pick = self.found.pick
-        return reason(self.found.ranking, pick, self.k) if pick else ""
+        pick = self.result.pick
+        return reason(self.result.ranking, pick, self.k) if pick else ""
 
 
 def record_study(tracker: Tracker, study: optuna.Study, summary: Summary, samples: Samples) -> None:
     """Put pictures, leaderboard, best numbers and the page into the study's run."""
-    found, parent = summary.found, tracker.parent
-    rows = [_row(standing) for standing in found.ranking.standings[:LEADERBOARD]]
+    result, parent = summary.result, tracker.parent
+    rows = [_row(standing) for standing in result.ranking.standings[:LEADERBOARD]]
     pictures = {
-        name: as_png(draw(study_data(found, study))) for name, draw in STUDY_FIGURES.items()
+        name: as_png(draw(study_data(result, study))) for name, draw in STUDY_FIGURES.items()
     }
     if summary.model:
         of_pick = drawn(samples.pictured(summary.model), tuple(FIGURES))
         pictures |= {f"pick_{name}": picture for name, picture in of_pick.items()}
     tracker.files(parent, {"leaderboard.json": json.dumps(rows, indent=1)}, pictures)
-    feasible = sum(candidate.evaluation.feasible for candidate in found.candidates)
-    counts = {"trials": float(len(found.candidates)), "trials_feasible": float(feasible)}
-    tracker.metrics(parent, {**counts, **summary.structure.metrics(), "gap": found.ranking.gap})
+    feasible = sum(candidate.evaluation.feasible for candidate in result.candidates)
+    counts = {"trials": float(len(result.candidates)), "trials_feasible": float(feasible)}
+    tracker.metrics(parent, {**counts, **summary.structure.metrics(), "gap": result.ranking.gap})
     tracker.metrics(parent, tracker.costs())
     structure = "yes" if summary.structure.found else "no"
-    tags = {MLFLOW_RUN_NOTE: study_page(summary), "trials": str(len(found.candidates))}
+    tags = {MLFLOW_RUN_NOTE: study_page(summary), "trials": str(len(result.candidates))}
     tracker.tags(parent, {**tags, "structure": structure, "reason": summary.reason})
     if summary.audit is not None:
         tracker.files(parent, {"audit.json": json.dumps(plain(summary.audit), indent=1)}, {})
         tracker.metrics(parent, summary.audit.metrics())
         tracker.tags(parent, {"sensitive": "form" if summary.audit.sensitive_form else "describe"})
-    if found.pick is not None:
-        best = found.pick.candidate.evaluation
-        settled = {"final_score": found.pick.score, "vote": found.pick.vote}
-        tracker.metrics(parent, {**best.metrics(), **settled}, step=best.rows)
+    if result.pick is not None:
+        best = result.pick.candidate.evaluation
+        vote = {"vote": result.pick.vote}
+        tracker.metrics(parent, {**best.metrics(), **vote}, step=best.rows)
         verdict = {
-            "algorithm": CLUSTERERS[found.pick.candidate.spec.clusterer].title,
+            "algorithm": CLUSTERERS[result.pick.candidate.spec.clusterer].title,
             "segments": str(best.n_segments),
             "score": f"{best.score:.3f}",
+            "vote": f"{result.pick.vote:.3f}",
             "stability": f"{best.stability:.3f}",
             "feasible": "yes",
         }
         tracker.tags(parent, verdict)
 
 
-def study_data(found: SearchResult, study: optuna.Study) -> StudyData:
+def study_data(result: SearchResult, study: optuna.Study) -> StudyData:
     """Return what the pictures of a study are drawn from."""
-    trials = sorted(found.candidates, key=lambda candidate: candidate.number)
+    trials = sorted(result.candidates, key=lambda candidate: candidate.number)
     return StudyData(
-        tuple(_point(candidate, candidate.evaluation.score) for candidate in trials),
+        tuple(map(_point, trials)),
         importances(study),
-        tuple(_point(s.candidate, s.score) for s in found.ranking.alternatives()),
-        found.pick.k if found.pick else 0,
+        tuple(_point(s.candidate) for s in result.ranking.alternatives()),
+        result.pick.k if result.pick else 0,
     )
 
 
@@ -123,19 +124,19 @@ def importances(study: optuna.Study) -> dict[str, float]:
     with warnings.catch_warnings():
         # A parameter of an algorithm tried once counts for nothing, which is right here.
         warnings.filterwarnings("ignore", "Some regimes for parameter", UserWarning)
-        found = optuna.importance.get_param_importances(study, evaluator=evaluator)
-    return dict(found)
+        shares = optuna.importance.get_param_importances(study, evaluator=evaluator)
+    return dict(shares)
 
 
 def study_page(summary: Summary) -> str:
     """Return the Markdown page of a study."""
-    found, model = summary.found, summary.model
-    if found.pick is None or model is None:
-        reasons = _common_reasons(found.candidates)
+    result, model = summary.result, summary.model
+    if result.pick is None or model is None:
+        reasons = _common_reasons(result.candidates)
         return "\n\n".join(
             ["**No feasible segmentation.**", *reasons, *warnings_of(summary.structure)]
         )
-    pick, evaluation = found.pick.candidate, found.pick.candidate.evaluation
+    pick, evaluation = result.pick.candidate, result.pick.candidate.evaluation
     return "\n\n".join(
         [
             f"**{evaluation.n_segments} segments** by {CLUSTERERS[pick.spec.clusterer].title} "
@@ -147,10 +148,10 @@ def study_page(summary: Summary) -> str:
             segments_table(model),
             "**Alternatives: the best for every number of segments.** Register another with the "
             "same command and `k`, for example `-P k=6`.",
-            alternatives_table(found),
+            alternatives_table(result),
             *summary.audited,
             *evaluation.notes,
-            f"{len(found.candidates)} trials were judged. The same command continues this study: "
+            f"{len(result.candidates)} trials were judged. The same command continues this study: "
             "ask for more with a larger `n_trials`.",
         ]
     )
@@ -158,20 +159,21 @@ def study_page(summary: Summary) -> str:
 
 def console(summary: Summary) -> str:
     """Return the closing lines of a search."""
-    found, model = summary.found, summary.model
-    if found.pick is None or model is None:
-        reasons = "\n".join(f"  {line}" for line in _common_reasons(found.candidates))
-        head = f"No feasible segmentation in {len(found.candidates)} trials:\n{reasons}"
+    result, model = summary.result, summary.model
+    if result.pick is None or model is None:
+        reasons = "\n".join(f"  {line}" for line in _common_reasons(result.candidates))
+        head = f"No feasible segmentation in {len(result.candidates)} trials:\n{reasons}"
         return "\n".join([head, *warnings_of(summary.structure)])
-    pick, evaluation = found.pick.candidate, found.pick.candidate.evaluation
+    pick, evaluation = result.pick.candidate, result.pick.candidate.evaluation
     alternatives = ", ".join(
         f"{standing.k} ({standing.candidate.evaluation.stability:.2f})"
-        for standing in found.ranking.alternatives()
+        for standing in result.ranking.alternatives()
     )
     lines = [
-        f"{len(found.candidates)} trials; the pick is trial {pick.number}, "
+        f"{len(result.candidates)} trials; the pick is trial {pick.number}, "
         f"{CLUSTERERS[pick.spec.clusterer].title}: {evaluation.n_segments} segments, "
-        f"stability {evaluation.stability:.3f}, score {found.pick.score:.3f}.",
+        f"stability {evaluation.stability:.3f}, score {evaluation.score:.3f}, "
+        f"vote {result.pick.vote:.2f}.",
         *(
             f"  {profile['number']}. {profile['name']:<44} {profile['share']:6.1%}"
             for profile in model.description()["profiles"]
@@ -199,15 +201,15 @@ def segments_table(model: SegmentationModel) -> str:
     return "\n".join(["| # | segment | share | what sets it apart |", "|---|---|---|---|", *rows])
 
 
-def alternatives_table(found: SearchResult) -> str:
+def alternatives_table(result: SearchResult) -> str:
     """Return the best candidate of every number of segments as a Markdown table."""
     rows = []
-    for standing in found.ranking.alternatives():
+    for standing in result.ranking.alternatives():
         evaluation, spec = standing.candidate.evaluation, standing.candidate.spec
-        picked = " ←" if found.pick and standing.k == found.pick.k else ""
+        picked = " ←" if result.pick and standing.k == result.pick.k else ""
         rows.append(
             f"| {standing.k}{picked} | {CLUSTERERS[spec.clusterer].title} "
-            f"(#{standing.candidate.number}) | {standing.score:.3f} | "
+            f"(#{standing.candidate.number}) | {evaluation.score:.3f} | "
             f"{evaluation.stability:.3f} ± {evaluation.stability_spread:.3f} | "
             f"{evaluation.separation:.3f} | {standing.vote:.2f} | "
             f"{evaluation.smallest_share:.1%} | "
@@ -236,18 +238,17 @@ def _row(standing: Standing) -> dict[str, object]:
         "trial": candidate.number,
         "run_id": candidate.run_id,
         "algorithm": candidate.spec.clusterer,
-        "final_score": standing.score,
         "vote": standing.vote,
         **candidate.evaluation.metrics(),
         "spec": json.loads(candidate.spec.to_json()),
     }
 
 
-def _point(candidate: Candidate, score: float) -> TrialPoint:
+def _point(candidate: Candidate) -> TrialPoint:
     evaluation = candidate.evaluation
     return TrialPoint(
         number=candidate.number,
-        score=score,
+        score=evaluation.score,
         stability=evaluation.stability,
         separation=evaluation.separation,
         tree_accuracy=evaluation.tree_accuracy,

@@ -173,7 +173,7 @@ class Tracker:
     def standings(self, ranking: Ranking) -> None:
         """Record in the runs of the highest fidelity level what was settled when all were known."""
         for place, standing in enumerate(ranking.standings, start=1):
-            settled = {"vote": standing.vote, "final_score": standing.score, "place": float(place)}
+            settled = {"vote": standing.vote, "place": float(place)}
             rows = standing.candidate.evaluation.rows
             self.metrics(standing.candidate.run_id, settled, step=rows)
             self.tags(standing.candidate.run_id, {"place": str(place)})

@@ -163,7 +163,7 @@ def draw_alternatives(data: StudyData) -> Figure:
     titles(
         figure,
         f"{data.pick} segments were picked" if data.pick else "Nothing was picked",
-        "The best candidate for each number of segments; its final score stands on top",
+        "The best candidate for each number of segments; its score stands on top",
     )
     return figure
 

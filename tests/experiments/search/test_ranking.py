@@ -57,14 +57,15 @@ def test_the_vote_goes_to_what_a_model_would_choose() -> None:
     by_number = {s.candidate.number: s for s in ranking.standings}
     assert by_number[1].vote == 1.0
     weight = 1.3 * 0.9**2 * (1.5 - ranking.gap)
-    assert by_number[1].score == pytest.approx(1.40 + weight)
+    assert by_number[1].preference == pytest.approx(1.40 + weight)
+    assert by_number[1].score == 1.40
     assert 0 < by_number[0].vote < 1
 
 
 def test_nobody_votes_where_no_partition_gains() -> None:
     """A single Gaussian explains the table best: scores stay as they are."""
     ranking = rank([candidate(0, 3, 1.4), candidate(1, 4, 1.5, likelihood_gain=-0.1)])
-    assert [s.score for s in ranking.standings] == [1.5, 1.4]
+    assert [s.preference for s in ranking.standings] == [1.5, 1.4]
 
 
 def test_restatements_come_last_and_have_no_vote() -> None:
@@ -151,20 +152,24 @@ def test_of_equals_the_most_set_apart_is_picked() -> None:
     pick = ranking.pick()
     assert pick is not None
     assert pick.candidate.number == 1
-    assert "3 segments: the most set apart (separation 0.90)" in reason(ranking, pick)
+    assert "3 segments: the most separated (0.90) of those that rank equal" in reason(ranking, pick)
 
 
 @pytest.mark.parametrize(
     ("others", "asked", "said"),
     [
         ([candidate(1, 6, 1.1, stability=0.65)], 0, "4 segments: the largest number whose"),
-        ([candidate(1, 6, 1.1)], 0, "4 segments: the best score, 1.50, against 1.10 with 6"),
+        (
+            [candidate(1, 6, 1.1)],
+            0,
+            "4 segments: ranked first (score 1.50, vote 0.00; with 6: score 1.10, vote 0.00)",
+        ),
         ([], 0, "no other number met all constraints"),
-        ([candidate(1, 3, 1.6)], 4, "as asked; the search itself would pick 3"),
+        ([candidate(1, 3, 1.6)], 4, "as requested; the search itself would pick 3"),
         (
             [candidate(1, 3, 1.7, restatement=0.9)],
             0,
-            "say more than two yes/no facts; the others: 1.70",
+            "say more than two yes/no facts (score 1.50, vote 0.00; with 3: score 1.70",
         ),
     ],
 )

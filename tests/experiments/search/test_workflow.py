@@ -1,6 +1,7 @@
 """A search runs, is interrupted, goes on, ends; MLflow holds every trial of it."""
 
 import json
+import math
 import os
 import re
 import signal
@@ -21,10 +22,12 @@ from click.testing import CliRunner
 from mlflow import MlflowClient
 from mlflow.entities import Run
 
-from experiments import promote
+from experiments import compare, promote
 from experiments.benchmark.__main__ import main as benchmark
 from experiments.registry import promotion
 from experiments.registry.promotion_log import version_of
+from experiments.registry.registry import describe, registry_experiment
+from experiments.registry.versions import CARD_SCORE, list_versions
 from experiments.search.candidates import Candidate, as_text
 from experiments.search.fidelity import Fidelity, Samples
 from experiments.search.proposals import Plan
@@ -106,6 +109,42 @@ def test_every_metric_is_explained(undisturbed: str, client: MlflowClient) -> No
     assert {name for name in named if name.startswith("seconds")} <= logged
 
 
+def test_the_score_is_one_number_everywhere(
+    workplace: Path, client: MlflowClient, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Trial run, study run, version, card, comparison, versions page and console agree."""
+    assert run(replace(OPTIONS, experiment_name="score", model_name="score", n_trials=12)) == 0
+    console = capsys.readouterr()
+    version = client.get_model_version_by_alias("score", "champion")
+    trial, study = (client.get_run(i) for i in (version.tags["trial_run"], version.run_id))
+    evaluation = describe("score", "champion").evaluation
+    score, k = evaluation["score"], evaluation["n_segments"]
+    assert score == evaluation["stability"] + evaluation["separation"] + 0.03 * math.log(k)
+    assert trial.data.metrics["score"] == study.data.metrics["score"] == score
+    assert max(m.step for m in client.get_metric_history(trial.info.run_id, "score")) == 600
+    (listed,) = list_versions("score")
+    places = {
+        "trial run": trial.data.tags["score"],
+        "study run": study.data.tags["score"],
+        "version": version.tags["score"],
+        "versions page": listed.score,
+        "card": CARD_SCORE.search(version.description)[1],
+        "console": re.search(r"score (\d\.\d+), vote", console.out)[1],
+    }
+    assert places == dict.fromkeys(places, f"{score:.3f}")
+    votes = {tags["vote"] for tags in (study.data.tags, version.tags)}
+    assert votes == {f"{trial.data.metrics['vote']:.3f}"}
+    number = int(trial.data.tags["trial"])
+    (line,) = (t for t in console.err.splitlines() if t.startswith(f"trial {number:3d} on 600"))
+    assert line.endswith(f"score {score:.3f}")
+    command = ["--model-name", "score", "--second", trial.info.run_id]
+    compared = CliRunner().invoke(compare.main, command)
+    assert compared.exit_code == 0, compared.output
+    query = "tags.kind = 'comparison'"
+    (comparison,) = client.search_runs([registry_experiment(client, "score")], query)
+    assert {comparison.data.metrics[f"score_{side}"] for side in ("first", "second")} == {score}
+
+
 def test_costs_of_tracking_are_reprinted(undisturbed: str) -> None:
     """The benchmark reads judging, drawing and logging back from the runs."""
     result = CliRunner().invoke(benchmark, ["tracking", "--experiment-name", undisturbed])
@@ -169,7 +208,7 @@ def test_an_alternative_is_one_command(
     other = {"3": 4, "4": 3, "5": 3}[pick]
     capsys.readouterr()
     assert run(replace(options, k=other)) == 0
-    assert f"{other} segments: as asked; the search itself would pick {pick}" in (
+    assert f"{other} segments: as requested; the search itself would pick {pick}" in (
         capsys.readouterr().out
     )
     again = CliRunner().invoke(promote.main, ["--model-name", "alternatives", "--k", str(other)])
