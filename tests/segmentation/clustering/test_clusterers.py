@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from sklearn.metrics import adjusted_rand_score
-from sklearn.utils.estimator_checks import estimator_checks_generator
+from sklearn.utils.estimator_checks import check_estimator
 
 from segmentation.clustering.clusterers import (
     CLUSTERERS,
@@ -124,15 +124,11 @@ def test_relative_settings_do_not_depend_on_scale_or_number(scale) -> None:
         assert adjusted_rand_score(truth[labels >= 0], labels[labels >= 0]) > 0.95
 
 
-CHECKS = [
-    (estimator, check)
-    for step in (ShareHDBSCAN(), Genie(n_clusters=3))
-    for estimator, check in estimator_checks_generator(step)
-    if "array_api" not in str(check)
-]
-
-
-@pytest.mark.parametrize(("estimator", "check"), CHECKS)
-def test_own_estimators_are_proper(estimator, check) -> None:
+@pytest.mark.parametrize("estimator", [ShareHDBSCAN(), Genie(n_clusters=3)], ids=repr)
+def test_own_estimators_are_proper(estimator) -> None:
     """Our own estimators pass every one of scikit-learn's estimator checks."""
-    check(estimator)
+    results = check_estimator(estimator, on_fail=None, on_skip=None)
+    bad = {r["check_name"]: r["exception"] for r in results if r["status"] != "passed"}
+    assert len(results) > 40
+    # Concerns arrays of other libraries, and needs an environment variable before scipy's import.
+    assert set(bad) <= {"check_array_api_input"}, bad

@@ -5,13 +5,21 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.base import clone
 from sklearn.metrics import adjusted_rand_score
 from threadpoolctl import threadpool_info, threadpool_limits
 
+from segmentation.clustering.assignment_rules.prototype import PrototypeRule
 from segmentation.clustering.clusterers import CLUSTERERS
+from segmentation.clustering.microaggregation import labelled_local_means
 from segmentation.clustering.segmenter import Segmenter
 from segmentation.clustering.spec import CHOICES, Preprocessing
 from segmentation.errors import DataError, SpecError, TooLargeError
+from segmentation.model.serialization import (
+    restored_segmenter,
+    segmenter_arrays,
+    segmenter_recipe,
+)
 from segmentation.preprocessing.cache import canonical_order
 from tests.segmentation.planted import SCHEMA, planted, spec
 
@@ -160,6 +168,20 @@ def test_unknown_clusterer_and_unsuitable_rule_are_refused() -> None:
         Segmenter(spec("k_means", "gaussian"), SCHEMA).fit(customers)
     with pytest.raises(SpecError, match="clusterer='birch' was removed .*expected one of.*k_means"):
         Segmenter(spec("birch"), SCHEMA).fit(customers)
+
+
+def test_a_model_saved_with_a_removed_clusterer_still_assigns() -> None:
+    """Its spec is read and its several prototypes a segment assign; only a new fit is refused."""
+    customers, _ = planted(200)
+    segmenter = fitted(rows=200)
+    points, owner = labelled_local_means(segmenter.features(customers), segmenter.labels_, 40)
+    segmenter.rule_ = PrototypeRule(points, owner)
+    recipe, arrays = segmenter_recipe(segmenter), segmenter_arrays(segmenter)
+    recipe["spec"] = spec("birch", n_clusters=4, radius_share=0.3).to_json()
+    restored = restored_segmenter(recipe, arrays)
+    assert np.array_equal(restored.predict(customers), segmenter.predict(customers))
+    with pytest.raises(SpecError, match="'birch' was removed"):
+        clone(restored).fit(customers)
 
 
 def test_too_few_and_too_many_rows_are_refused_before_the_fit() -> None:

@@ -7,7 +7,8 @@ import itertools
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn.utils.estimator_checks import estimator_checks_generator
+from scipy.stats import skew as skewness
+from sklearn.utils.estimator_checks import check_estimator
 
 from segmentation.clustering.spec import CHOICES, Preprocessing
 from segmentation.errors import DataError
@@ -62,36 +63,30 @@ def card_holders(rows: int = 300, seed: int = 0) -> pd.DataFrame:
 
 # The array API check needs an environment variable set before scipy is imported; it concerns
 # arrays of other libraries, which no step claims to take.
-CHECKS = [
-    (estimator, check)
-    for step in STEPS
-    for estimator, check in estimator_checks_generator(step)
-    if "array_api" not in str(check)
-]
-
-
-@pytest.mark.parametrize(("estimator", "check"), CHECKS)
-def test_step_is_a_proper_estimator(estimator, check) -> None:
+@pytest.mark.parametrize("step", STEPS, ids=repr)
+def test_step_is_a_proper_estimator(step) -> None:
     """Every step passes every one of scikit-learn's estimator checks."""
-    check(estimator)
+    results = check_estimator(step, on_fail=None, on_skip=None)
+    bad = {r["check_name"]: r["exception"] for r in results if r["status"] != "passed"}
+    assert len(results) > 40
+    assert set(bad) <= {"check_array_api_input"}, bad
 
 
-# Categories make no difference to a table without them: one treatment stands for all.
-OF_NUMBERS = {**CHOICES, "categories": ("one_hot",)}
-ALL_CHOICES = list(itertools.product(*OF_NUMBERS.values(), (None, 0.9)))
-
-
-@pytest.mark.parametrize("choice", ALL_CHOICES, ids=lambda c: "-".join(map(str, c)))
-def test_every_combination_gives_finite_features_with_names(choice) -> None:
-    """All 144 choices fit quietly, name their columns and give one row what a batch gives it."""
-    preprocessing = Preprocessing(*choice)
+@pytest.mark.parametrize("nulls", CHOICES["nulls"])
+@pytest.mark.parametrize("skew", CHOICES["skew"])
+def test_every_combination_gives_finite_features_with_names(nulls: str, skew: str) -> None:
+    """All choices fit quietly, name their columns and give one row what a batch gives it."""
     customers = card_holders()
-    pipeline = build_pipeline(preprocessing, CARD).fit(customers)
-    features = pipeline.transform(customers)
-    assert np.isfinite(features).all()
-    assert features.shape == (300, len(pipeline.get_feature_names_out()))
-    alone = np.vstack([pipeline.transform(customers.iloc[[i]]) for i in (0, 7, 299)])
-    assert np.array_equal(alone, features[[0, 7, 299]])
+    # Categories make no difference to a table without them: one treatment stands for all.
+    fixed = {"nulls": (nulls,), "skew": (skew,), "categories": ("one_hot",)}
+    for choice in itertools.product(*({**CHOICES, **fixed}).values(), (None, 0.9)):
+        preprocessing = Preprocessing(*choice)
+        pipeline = build_pipeline(preprocessing, CARD).fit(customers)
+        features = pipeline.transform(customers)
+        assert np.isfinite(features).all(), preprocessing
+        assert features.shape == (300, len(pipeline.get_feature_names_out())), preprocessing
+        alone = np.vstack([pipeline.transform(customers.iloc[[i]]) for i in (0, 7, 299)])
+        assert np.array_equal(alone, features[[0, 7, 299]]), preprocessing
 
 
 @pytest.mark.parametrize(
@@ -108,17 +103,17 @@ def test_every_combination_gives_finite_features_with_names(choice) -> None:
     ],
     ids=["zeros", "constant", "empty", "one_nonzero", "one_lower", "wide", "extreme", "billions"],
 )
-@pytest.mark.parametrize("skew", CHOICES["skew"])
-@pytest.mark.parametrize("scale", CHOICES["scale"])
-@pytest.mark.parametrize("nulls", CHOICES["nulls"])
-def test_awkward_columns_stay_finite_and_bounded(column, skew, scale, nulls) -> None:
+def test_awkward_columns_stay_finite_and_bounded(column) -> None:
     """Constant, empty, spiked and astronomically wide columns warn of nothing, explode nowhere."""
     customers = card_holders(50).assign(TENURE=column)
-    pipeline = build_pipeline(Preprocessing(nulls=nulls, skew=skew, scale=scale), CARD)
-    features = pipeline.fit(customers).transform(customers)
-    assert np.isfinite(features).all()
-    absurd = pipeline.transform(customers.assign(BALANCE=1e300, LIMIT=-1e300))
-    assert np.isfinite(absurd).all()
+    names = ("nulls", "skew", "scale")
+    for choice in itertools.product(*(CHOICES[name] for name in names)):
+        preprocessing = Preprocessing(**dict(zip(names, choice, strict=True)))
+        pipeline = build_pipeline(preprocessing, CARD)
+        features = pipeline.fit(customers).transform(customers)
+        assert np.isfinite(features).all(), preprocessing
+        absurd = pipeline.transform(customers.assign(BALANCE=1e300, LIMIT=-1e300))
+        assert np.isfinite(absurd).all(), preprocessing
 
 
 def test_missing_columns_are_all_named() -> None:
@@ -263,6 +258,14 @@ def test_a_hardly_skewed_column_keeps_its_shape() -> None:
     two = np.r_[rng.normal(2, 0.3, 500), rng.normal(9, 0.3, 500)]
     matrix = np.column_stack([rng.uniform(1, 9, 1000), two, rng.lognormal(0, 1, 1000)])
     assert (YeoJohnson().fit(matrix).lambdas_ == 1.0).tolist() == [True, True, False]
+
+
+@pytest.mark.parametrize("sign", [1.0, -1.0])
+def test_a_power_is_for_columns_with_a_skewness_beyond_one(sign: float) -> None:
+    """276 ones in 1,000 rows have a skewness of 1.002, 277 one of 0.997: only 276 are bent."""
+    columns = np.column_stack([np.r_[np.ones(n), np.zeros(1000 - n)] for n in (276, 277)]) * sign
+    assert (np.abs(skewness(columns)) > 1).tolist() == [True, False]
+    assert (YeoJohnson().fit(columns).lambdas_ == 1.0).tolist() == [False, True]
 
 
 def test_two_parts_ask_whether_then_how_much() -> None:
