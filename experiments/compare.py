@@ -16,7 +16,8 @@ from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
 
-from experiments.registry import lineage, registry
+from experiments.registry import segment_lineage
+from experiments.registry.client import CHALLENGER, CHAMPION, MODEL_NAME, RegistryError, describe
 from experiments.search.options import read_options
 from experiments.study.databases import prepare_tracking, quiet
 from experiments.tracking import event_run as happening
@@ -112,7 +113,7 @@ def is_run(text: str) -> bool:
 
 def _data_of(client: MlflowClient, name: str, which: str) -> tuple[str, str]:
     """Return source and schema of the data that a version or a trial's run learnt from."""
-    run = client.get_run(which if is_run(which) else registry.describe(name, which).run_id)
+    run = client.get_run(which if is_run(which) else describe(name, which).run_id)
     parent = run.data.tags.get(MLFLOW_PARENT_RUN_ID)
     options = read_options((client.get_run(parent) if parent else run).data.params)
     return options.data, options.schema
@@ -120,8 +121,8 @@ def _data_of(client: MlflowClient, name: str, which: str) -> tuple[str, str]:
 
 def _side(client: MlflowClient, name: str, which: str, formed: Formed) -> Side:
     if not is_run(which):
-        about = registry.describe(name, which)
-        model = lineage.load(client, name, about.version)
+        about = describe(name, which)
+        model = segment_lineage.load(client, name, about.version)
         return Side(f"version {about.version}", model, about.evaluation)
     spec = SegmenterSpec.from_json(mlflow.artifacts.load_text(f"runs:/{which}/spec.json"))
     text = mlflow.artifacts.load_text(f"runs:/{which}/evaluation.json")
@@ -137,7 +138,7 @@ def _numbered_like(one: Side, other: Side, formed: Formed) -> Side:
     """Return the second side, a run's, with the first one's numbers where segments are the same."""
     identity = one.model.identity
     known = Known(identity.numbers, identity.names, identity.following)
-    before, after = (lineage.clusters(side.model, formed.people) for side in (one, other))
+    before, after = (side.model.assign(formed.people).segment for side in (one, other))
     matched = match(known, before, after, other.model.identity.names)
     return replace(other, model=other.model.identified(matched))
 
@@ -199,13 +200,9 @@ def _note(found: Comparison, title: str) -> str:
 
 
 @click.command()
-@click.option("--model-name", default=registry.MODEL_NAME, show_default=True)
-@click.option(
-    "--first", default=registry.CHAMPION, show_default=True, help="Alias, number or run id."
-)
-@click.option(
-    "--second", default=registry.CHALLENGER, show_default=True, help="Alias, number or run id."
-)
+@click.option("--model-name", default=MODEL_NAME, show_default=True)
+@click.option("--first", default=CHAMPION, show_default=True, help="Alias, number or run id.")
+@click.option("--second", default=CHALLENGER, show_default=True, help="Alias, number or run id.")
 @click.option("--data", default="", help="Customers; by default those the first learnt from.")
 @click.option("--out", default="", help="Also write the HTML report here.")
 def main(model_name: str, first: str, second: str, data: str, out: str) -> None:
@@ -213,7 +210,7 @@ def main(model_name: str, first: str, second: str, data: str, out: str) -> None:
     quiet()
     try:
         run(model_name, first, second, data, out)
-    except (SegmentationError, registry.RegistryError, MlflowException) as error:
+    except (SegmentationError, RegistryError, MlflowException) as error:
         click.echo(f"error: {error}", err=True)
         sys.exit(2)
 

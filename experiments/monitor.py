@@ -11,7 +11,8 @@ import pandas as pd
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 
-from experiments.registry import lineage, registry
+from experiments.registry import segment_lineage
+from experiments.registry.client import CHAMPION, MODEL_NAME, RegistryError, describe
 from experiments.study.databases import prepare_tracking, quiet
 from experiments.tracking import event_run as happening
 from segmentation.data.readers import read_table
@@ -85,7 +86,7 @@ def watch(model: SegmentationModel, frame: pd.DataFrame, source: str, title: str
     """
     reference = reference_of(model)
     if reference is None:
-        raise registry.RegistryError(
+        raise RegistryError(
             f"{title} was registered without a summary of its customers: register it again"
         )
     validated = validate(frame, model.schema, source)
@@ -142,8 +143,8 @@ def run(data: str, model_name: str, alias: str, out: str) -> str:
     """Monitor a table, record and print what was found; return the verdict."""
     prepare_tracking()
     client = MlflowClient()
-    version = registry.describe(model_name, alias).version
-    model = lineage.load(client, model_name, version)
+    version = describe(model_name, alias).version
+    model = segment_lineage.load(client, model_name, version)
     source = Path(data).name
     title = f"{model_name} version {version}"
     found = watch(model, read_table(data), source, title)
@@ -170,15 +171,15 @@ def run(data: str, model_name: str, alias: str, out: str) -> str:
 
 @click.command()
 @click.option("--data", required=True, help="New customers: CSV, Parquet or openml:<id>.")
-@click.option("--model-name", default=registry.MODEL_NAME, show_default=True)
-@click.option("--alias", default=registry.CHAMPION, show_default=True, help="Or a number.")
+@click.option("--model-name", default=MODEL_NAME, show_default=True)
+@click.option("--alias", default=CHAMPION, show_default=True, help="Or a number.")
 @click.option("--out", default="", help="Also write the HTML report here.")
 def main(data: str, model_name: str, alias: str, out: str) -> None:
     """Exit with 0 when all is well, 1 to watch, 2 to train again, 3 when it could not be said."""
     quiet()
     try:
         verdict = run(data, model_name, alias, out)
-    except (SegmentationError, registry.RegistryError, MlflowException) as error:
+    except (SegmentationError, RegistryError, MlflowException) as error:
         click.echo(f"error: {error}", err=True)
         sys.exit(FAILED)
     sys.exit(EXIT_CODES[verdict])

@@ -6,17 +6,16 @@ import sys
 
 import click
 
-from experiments.registry import promotion, registry
+from experiments.registry import promotion
+from experiments.registry.client import CHALLENGER, MODEL_NAME, Promotion, RegistryError
 from experiments.search.alternatives import register_alternative
 from experiments.study.databases import prepare_tracking, quiet
 from segmentation.errors import SegmentationError
 
 
 @click.command()
-@click.option("--model-name", default=registry.MODEL_NAME, show_default=True)
-@click.option(
-    "--version", default=registry.CHALLENGER, show_default=True, help="A number or an alias."
-)
+@click.option("--model-name", default=MODEL_NAME, show_default=True)
+@click.option("--version", default=CHALLENGER, show_default=True, help="A number or an alias.")
 @click.option(
     "--k",
     default=0,
@@ -34,13 +33,13 @@ def main(model_name: str, version: str, k: int, force: bool, reason: str) -> Non
         prepare_tracking()
         wanted = register_alternative(model_name, k) if k else version
         moved = promotion.promote(model_name, wanted, force=force, reason=reason, k=k)
-    except (registry.RegistryError, SegmentationError) as error:
+    except (RegistryError, SegmentationError) as error:
         click.echo(f"error: {error}", err=True)
         sys.exit(2)
     report(model_name, moved)
 
 
-def report(name: str, moved: promotion.Promotion) -> None:
+def report(name: str, moved: Promotion) -> None:
     """Print the gates and the move."""
     for gate in moved.gates:
         click.echo(f"  {gate}")

@@ -7,13 +7,14 @@ import sys
 import click
 from mlflow import MlflowClient
 
-from experiments.registry import lineage, registry
+from experiments.registry import segment_lineage
+from experiments.registry.client import MODEL_NAME, RegistryError
 from experiments.study.databases import prepare_tracking, quiet
 from segmentation.errors import SegmentationError
 
 
 @click.command()
-@click.option("--model-name", default=registry.MODEL_NAME, show_default=True)
+@click.option("--model-name", default=MODEL_NAME, show_default=True)
 @click.option("--segment", required=True, type=click.IntRange(1), help="Its number.")
 @click.option("--name", required=True, help="The new name.")
 def main(model_name: str, segment: int, name: str) -> None:
@@ -21,8 +22,8 @@ def main(model_name: str, segment: int, name: str) -> None:
     quiet()
     try:
         prepare_tracking()
-        before = lineage.rename(MlflowClient(), model_name, segment, name)
-    except (registry.RegistryError, SegmentationError) as error:
+        before = segment_lineage.rename(MlflowClient(), model_name, segment, name)
+    except (RegistryError, SegmentationError) as error:
         click.echo(f"error: {error}", err=True)
         sys.exit(2)
     click.echo(f"segment {segment}: {before} -> {name.strip()}")

@@ -7,13 +7,14 @@ import sys
 import click
 
 from experiments.promote import report
-from experiments.registry import promotion, registry
+from experiments.registry import promotion
+from experiments.registry.client import MODEL_NAME, RegistryError
 from experiments.study.databases import prepare_tracking, quiet
 from segmentation.errors import SegmentationError
 
 
 @click.command()
-@click.option("--model-name", default=registry.MODEL_NAME, show_default=True)
+@click.option("--model-name", default=MODEL_NAME, show_default=True)
 @click.option("--reason", default="", help="For the record.")
 def main(model_name: str, reason: str) -> None:
     """Check the previous champion's files and answers, then move the alias back to it."""
@@ -21,7 +22,7 @@ def main(model_name: str, reason: str) -> None:
     try:
         prepare_tracking()
         moved = promotion.rollback(model_name, reason=reason)
-    except (registry.RegistryError, SegmentationError) as error:
+    except (RegistryError, SegmentationError) as error:
         click.echo(f"error: {error}", err=True)
         sys.exit(2)
     report(model_name, moved)

@@ -15,13 +15,7 @@ from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 from tqdm import tqdm
 
-from experiments.registry.registry import (
-    CHAMPION,
-    MODEL_NAME,
-    RegistryError,
-    describe,
-    put_given_names,
-)
+from experiments.registry.client import CHAMPION, MODEL_NAME, RegistryError, describe, put_names
 from experiments.registry.verification import verified
 from experiments.spark.options import SPARK, engine_options
 from experiments.spark.scoring import score_table
@@ -67,7 +61,7 @@ def score_file(
                         said.add(kind)
                         bar.write(f"warning: {warning.without_values()}", file=sys.stderr)
                 answer = model.predict(decode(piece.customers, known.schema))
-                put_given_names(answer, known.given_names)
+                put_names(answer, known.given_names)
                 answer.index.name = piece.customers.index.name or "row"
                 writer.write(answer.reset_index())
                 done += len(answer)

@@ -19,9 +19,8 @@ from mlflow import MlflowClient
 
 from experiments.benchmark.races import NAME, prepare
 from experiments.benchmark.servers import Server, running, until
+from experiments.registry.client import CHAMPION, EXAMPLE, servable, version_of
 from experiments.registry.promotion import promote
-from experiments.registry.promotion_log import champion_of
-from experiments.registry.registry import EXAMPLE, servable
 
 CONNECTIONS = 4
 READY_SECONDS = 120.0
@@ -91,7 +90,7 @@ def run_promotions(moves: int, port: int, logs: Path) -> PromotionRow:
         until(lambda: bool(load.answers), READY_SECONDS)
         slowest = 0.0
         for _ in range(moves):
-            champion = champion_of(client, NAME)
+            champion = version_of(client, NAME, CHAMPION)
             other = versions[1] if champion == versions[0] else versions[0]
             promote(NAME, other, reason="benchmark")
             start = time.monotonic()

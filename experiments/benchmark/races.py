@@ -7,10 +7,11 @@ from dataclasses import dataclass
 
 from mlflow import MlflowClient
 
-from experiments.registry import packaging, registry
+from experiments.registry import packaging
+from experiments.registry.client import CHAMPION, RegistryError, version_of
 from experiments.registry.promotion import history, promote
-from experiments.registry.promotion_log import champion_of
-from experiments.registry.registry import RegistryError
+from experiments.registry.registration import register
+from experiments.tracking.event_run import registry_experiment
 from segmentation.clustering.spec import Preprocessing, SegmenterSpec
 from segmentation.data.synthetic import generate
 from segmentation.evaluation.evaluator import Evaluator
@@ -61,14 +62,14 @@ def run_races(races: int, racers: int = RACERS) -> RaceRow:
     versions = prepare(client, racers + 1)
     one_winner = losers = told = right = 0
     for _ in range(races):
-        champion = champion_of(client, NAME)
+        champion = version_of(client, NAME, CHAMPION)
         entered = [version for version in versions if version != champion]
         won, refused = _race(entered)
         one_winner += len(won) == 1
         losers += len(refused)
         told += sum("was moved meanwhile" in text or "being moved" in text for text in refused)
         last = history(NAME)[-1]
-        right += [last.to_version] == won == [champion_of(client, NAME)]
+        right += [last.to_version] == won == [version_of(client, NAME, CHAMPION)]
     return RaceRow(races, one_winner, losers, told, right)
 
 
@@ -80,12 +81,12 @@ def prepare(client: MlflowClient, count: int) -> list[str]:
     spec = SegmenterSpec(CARDS, Preprocessing(), "k_means", {"n_clusters": 4})
     evaluated = Evaluator(customers, schema).evaluate(spec)
     model = SegmentationModel.build(evaluated.segmenter, customers, evaluated.evaluation, 0)
-    experiment = registry.registry_experiment(client, NAME)
+    experiment = registry_experiment(client, NAME)
     versions = []
     for _ in range(count):
         run_id = client.create_run(experiment).info.run_id
         uri = packaging.log_model(client, run_id, model)
-        version = registry.register(client, NAME, uri, run_id=run_id, description="", tags={})
+        version = register(client, NAME, uri, run_id=run_id, description="", tags={})
         versions.append(version)
         client.set_terminated(run_id)
     return versions

@@ -22,7 +22,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from experiments.benchmark.servers import BIN, Server, megabytes, running
-from experiments.registry import packaging, registry
+from experiments.registry import packaging
+from experiments.tracking.event_run import registry_experiment
 from segmentation.clustering.spec import Preprocessing, SegmenterSpec
 from segmentation.data.synthetic import generate
 from segmentation.evaluation.evaluator import Evaluator
@@ -182,7 +183,7 @@ def _our_model() -> str:
     spec = SegmenterSpec(CARDS, Preprocessing(), "k_means", {"n_clusters": SEGMENTS})
     evaluated = Evaluator(customers.astype(float), schema).evaluate(spec)
     model = SegmentationModel.build(evaluated.segmenter, customers, evaluated.evaluation, 0)
-    run_id = client.create_run(registry.registry_experiment(client, NAME)).info.run_id
+    run_id = client.create_run(registry_experiment(client, NAME)).info.run_id
     uri = packaging.log_model(client, run_id, model)
     client.set_terminated(run_id)
     return uri
@@ -194,7 +195,7 @@ def _stock_model() -> str:
     customers = generate(TRAINED_ON, seed=2)[columns].astype(float)
     scaled = make_pipeline(SimpleImputer(strategy="median"), StandardScaler())
     pipeline = make_pipeline(scaled, KMeans(SEGMENTS, random_state=0)).fit(customers)
-    with mlflow.start_run(experiment_id=registry.registry_experiment(MlflowClient(), NAME)):
+    with mlflow.start_run(experiment_id=registry_experiment(MlflowClient(), NAME)):
         logged = mlflow.sklearn.log_model(
             pipeline,
             name="stock",

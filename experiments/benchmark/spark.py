@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 from mlflow import MlflowClient
 
 from experiments.benchmark.races import NAME, prepare
-from experiments.registry.registry import CHAMPION
+from experiments.registry.client import CHAMPION
 from experiments.score import score_file
 from experiments.spark.scoring import score_table
 from experiments.spark.session import session

@@ -14,12 +14,13 @@ from mlflow.models import ModelSignature
 from mlflow.types import ColSpec, DataType, ParamSchema, ParamSpec, Schema, TensorSpec
 from mlflow.types.schema import Array
 
+from experiments.registry.client import DATA
 from experiments.scoring_model import DETAIL, FULL
 from segmentation.model.segmentation_model import SegmentationModel
 from segmentation.schema import Column
 
 ARTIFACT = "model"
-DATA = "segmentation_model"
+
 ROOT = Path(__file__).resolve().parents[2]
 # What the model needs to answer; everything else of the project stays behind.
 REQUIREMENTS = (

@@ -2,95 +2,46 @@
 
 from __future__ import annotations
 
+import json
 import math
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import TypeVar
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
 
 import mlflow
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 
+from experiments.registry.client import (
+    CHALLENGER,
+    MODEL_NAME,
+    Gate,
+    GateError,
+    ModelInfo,
+    Move,
+    Promotion,
+    RegistryError,
+    describe,
+    version_of,
+)
 from experiments.registry.promotion_log import (
     ForeignModelError,
     LostRaceError,
-    Move,
-    Trail,
-    version_of,
-)
-from experiments.registry.registry import (
-    CHALLENGER,
-    MODEL_NAME,
-    ModelInfo,
-    RegistryError,
-    check_answers,
-    describe,
+    PromotionLog,
     user,
 )
-from experiments.registry.verification import verified
-from experiments.search.ranking import NOISE
 from segmentation.errors import SegmentationError
 from segmentation.evaluation.constraints import Constraints
+from segmentation.evaluation.result import SCORE_NOISE
 
-T = TypeVar("T")
+ROOT = Path(__file__).resolve().parents[2]
 LONGEST_REASON = 1_000
-BETTER = "not worse than the champion"
-
-
-@dataclass(frozen=True)
-class Gate:
-    """One condition a version must meet to serve.
-
-    Parameters
-    ----------
-    name
-        What is asked.
-    passed
-        Whether it is met.
-    finding
-        The number or fact behind it.
-    final
-        Whether not even force opens it.
-    """
-
-    name: str
-    passed: bool
-    finding: str
-    final: bool = False
-
-    def __str__(self) -> str:
-        """Return the gate as a line."""
-        return f"{'pass' if self.passed else 'FAIL'}  {self.name}: {self.finding}"
-
-
-@dataclass(frozen=True)
-class Promotion:
-    """A move of the champion alias, and the gates before it."""
-
-    from_version: str
-    to_version: str
-    gates: tuple[Gate, ...] = ()
-
-
-class GateError(RegistryError):
-    """A version did not pass; the message lists every gate.
-
-    Attributes
-    ----------
-    gates
-        All that were asked.
-    """
-
-    def __init__(self, version: str, gates: tuple[Gate, ...]) -> None:
-        self.gates = gates
-        closed = [gate for gate in gates if not gate.passed]
-        remedy = (
-            "Register a sound version."
-            if any(gate.final for gate in closed)
-            else "Train again, or promote it anyway with --force --reason."
-        )
-        lines = "\n".join(f"  {gate}" for gate in gates)
-        super().__init__(f"version {version} is not promoted:\n{lines}\n{remedy}")
+NOT_WORSE = "not worse than the champion"
+SOUND_FILES = "files as registered"
 
 
 def promote(
@@ -102,8 +53,9 @@ def promote(
     who: str = "",
     k: int = 0,
     seen: list[Move] | None = None,
+    isolated: bool = False,
 ) -> Promotion:
-    """Make a version the champion if it passes every gate and nobody moved the champion meanwhile.
+    """Make a version the champion if it passes every gate and the champion was not moved meanwhile.
 
     Parameters
     ----------
@@ -118,40 +70,49 @@ def promote(
     who
         For the record; by default the user of this process.
     k
-        The number of segments a person asked for: then the version may score less than the
-        champion. 0 where nobody did.
+        The number of segments that was asked for: then the version may score less than the
+        champion. 0 for none.
     seen
         The moves on which the decision rests; by default those at this moment.
+    isolated
+        Whether to load the model in a process of its own.
 
     Raises
     ------
     GateError
         When a gate stays closed.
     RegistryError
-        When there is no such model or version, or somebody else was faster.
+        When there is no such model or version, or the champion was moved meanwhile.
     """
     client = MlflowClient()
     if force and not reason.strip():
         raise RegistryError("force needs a reason: it stays in the record. Add --reason.")
-    trail = _trail(client, name)
-    moves = _asked(trail.notice) if seen is None else seen
+    with _log_errors(name):
+        log = PromotionLog(client, name)
+        moves = log.sync() if seen is None else seen
     target = _number(client, name, version)
     before = moves[-1].to_version if moves else ""
     if target == before:
         raise RegistryError(f"{name} version {target} is the champion already: nothing to promote")
-    gates = tuple(gates_of(client, name, target, before, k))
+    gates = (
+        *quality_gates(name, target, before, k),
+        *integrity_gates(client, name, target, isolated=isolated),
+    )
     closed = [gate for gate in gates if not gate.passed]
     if any(gate.final or not force for gate in closed):
         raise GateError(target, gates)
     forced = " (forced past: " + ", ".join(gate.name for gate in closed) + ")" if closed else ""
     why = reason.strip()[:LONGEST_REASON] + forced
-    move = _asked(lambda: trail.move(moves, target, who=who or user(), why=why, kind="promote"))
+    with _log_errors(name):
+        move = log.move(moves, target, who=who or user(), why=why, kind="promote")
     if target == version_of(client, name, CHALLENGER):
         client.delete_registered_model_alias(name, CHALLENGER)
     return Promotion(move.from_version, target, gates)
 
 
-def rollback(name: str = MODEL_NAME, *, reason: str = "", who: str = "") -> Promotion:
+def rollback(
+    name: str = MODEL_NAME, *, reason: str = "", who: str = "", isolated: bool = False
+) -> Promotion:
     """Return to the champion before this one, if its files are sound and it answers.
 
     Raises
@@ -159,106 +120,131 @@ def rollback(name: str = MODEL_NAME, *, reason: str = "", who: str = "") -> Prom
     GateError
         When the previous champion is damaged or does not answer.
     RegistryError
-        When there was none, or somebody else was faster.
+        When there was none, or the champion was moved meanwhile.
     """
     client = MlflowClient()
-    trail = _trail(client, name)
-    moves = _asked(trail.notice)
+    with _log_errors(name):
+        log = PromotionLog(client, name)
+        moves = log.sync()
     current = moves[-1].to_version if moves else ""
-    arrived = next((m for m in reversed(moves) if m.to_version == current and _forward(m)), None)
-    if arrived is None or not arrived.from_version:
+    forward = (m for m in reversed(moves) if m.to_version == current and m.kind != "rollback")
+    arrival = next(forward, None)
+    if arrival is None or not arrival.from_version:
         raise RegistryError(f"{name} had no champion before version {current or 'none'}")
-    target = arrived.from_version
-    gates = tuple(integrity_gates(client, name, target))
+    target = arrival.from_version
+    gates = tuple(integrity_gates(client, name, target, isolated=isolated))
     if not all(gate.passed for gate in gates):
         raise GateError(target, gates)
     why = reason.strip()[:LONGEST_REASON]
-    _asked(lambda: trail.move(moves, target, who=who or user(), why=why, kind="rollback"))
+    with _log_errors(name):
+        log.move(moves, target, who=who or user(), why=why, kind="rollback")
     return Promotion(current, target, gates)
 
 
 def history(name: str = MODEL_NAME) -> list[Move]:
     """Return every move of the champion, one by hand included, oldest first."""
-    return _asked(_trail(MlflowClient(), name).notice)
+    with _log_errors(name):
+        return PromotionLog(MlflowClient(), name).sync()
 
 
-def gates_of(
-    client: MlflowClient, name: str, version: str, champion: str, k: int = 0
-) -> Iterator[Gate]:
-    """Yield every gate of a version, against the champion where there is one."""
-    about = describe(name, version)
-    floor = Constraints().stability
-    evaluation = about.evaluation
+def quality_gates(name: str, version: str, champion: str, k: int = 0) -> Iterator[Gate]:
+    """Yield the gates of a version's evaluation, against the champion's where there is one."""
+    info = describe(name, version)
+    evaluation = info.evaluation
     feasible = bool(evaluation["feasible"])
-    yield Gate(
-        "feasible", feasible, "meets every constraint" if feasible else "violates a constraint"
-    )
-    stable = float(evaluation["stability"])
-    yield Gate("stability", stable >= floor, f"{stable:.3f}, at least {floor:.2f}")
+    finding = "meets every constraint" if feasible else "violates a constraint"
+    yield Gate("feasible", feasible, finding)
+    stability, floor = float(evaluation["stability"]), Constraints().stability
+    yield Gate("stability", stability >= floor, f"{stability:.3f}, at least {floor:.2f}")
     if champion:
-        before = describe(name, champion)
-        asked = f"not compared: {k} segments were asked for"
-        yield Gate(BETTER, True, asked) if k else quality_gate(about, before)
-        yield schema_gate(about, before)
-    yield from integrity_gates(client, name, version)
+        champion_info = describe(name, champion)
+        if k:
+            yield Gate(NOT_WORSE, True, f"not compared: {k} segments were asked for")
+        else:
+            yield score_gate(info, champion_info)
+        yield schema_gate(info, champion_info)
 
 
-def quality_gate(about: ModelInfo, champion: ModelInfo) -> Gate:
-    """Ask that the judged objective is not worse than the champion's beyond noise."""
-    own, other = about.evaluation, champion.evaluation
-    noise = max(NOISE, math.hypot(own["score_error"], other["score_error"]))
+def score_gate(info: ModelInfo, champion: ModelInfo) -> Gate:
+    """Require that the score is not below the champion's beyond noise."""
+    own, other = info.evaluation, champion.evaluation
+    noise = max(SCORE_NOISE, math.hypot(own["score_error"], other["score_error"]))
     difference = own["score"] - other["score"]
     text = (
         f"score {own['score']:.3f} against {other['score']:.3f} of version {champion.version}, "
         f"difference {difference:+.3f}, noise {noise:.3f}"
     )
-    return Gate(BETTER, difference >= -noise, text)
+    return Gate(NOT_WORSE, difference >= -noise, text)
 
 
-def schema_gate(about: ModelInfo, champion: ModelInfo) -> Gate:
-    """Ask that clients which send what the champion needs send what this version needs."""
-    known = {column.name: column for column in champion.schema.columns}
-    needed = about.schema.columns
-    missing = [column.name for column in needed if column.name not in known]
-    other = [
+def schema_gate(info: ModelInfo, champion: ModelInfo) -> Gate:
+    """Require that clients which send what the champion needs send what this version needs."""
+    categorical = {column.name: column.categorical for column in champion.schema.columns}
+    columns = info.schema.columns
+    new = [column.name for column in columns if column.name not in categorical]
+    changed = [
         column.name
-        for column in needed
-        if column.name in known and column.categorical != known[column.name].categorical
+        for column in columns
+        if column.categorical != categorical.get(column.name, column.categorical)
     ]
-    text = f"{len(needed)} columns, all of which version {champion.version} takes"
-    if missing or other:
-        parts = [f"new: {', '.join(missing)}"] * bool(missing)
-        parts += [f"of another kind: {', '.join(other)}"] * bool(other)
+    text = f"{len(columns)} columns, all of which version {champion.version} takes"
+    if new or changed:
+        parts = [f"new: {', '.join(new)}"] * bool(new)
+        parts += [f"of another kind: {', '.join(changed)}"] * bool(changed)
         text = f"clients of version {champion.version} would fail; columns {'; '.join(parts)}"
-    return Gate("takes what clients send", not missing and not other, text)
+    return Gate("takes what clients send", not new and not changed, text)
 
 
-def integrity_gates(client: MlflowClient, name: str, version: str) -> Iterator[Gate]:
-    """Ask that every file is as it was registered, and that the model answers its own example."""
+def integrity_gates(
+    client: MlflowClient, name: str, version: str, *, isolated: bool = False
+) -> Iterator[Gate]:
+    """Require that every file is as registered, and that the model answers its own example."""
+    if isolated:
+        yield from _isolated_integrity_gates(name, version)
+        return
+    # They load scikit-learn, which a page's process does without.
+    from experiments.registry.registration import check_answers  # noqa: PLC0415
+    from experiments.registry.verification import verified  # noqa: PLC0415
+
+    answers = "answers its own example"
     try:
         with verified(client, name, version) as folder:
-            yield Gate("files as registered", True, "every digest matches", final=True)
-            yield _answers(str(folder))
+            yield Gate(SOUND_FILES, True, "every digest matches", final=True)
+            try:
+                customers = check_answers(str(folder))
+                yield Gate(answers, True, f"{customers} customers", final=True)
+            except RegistryError as error:
+                yield Gate(answers, False, str(error), final=True)
     except (SegmentationError, MlflowException) as error:
-        # Also where MLflow cannot or will not fetch them: what nobody saw is not promoted.
-        yield Gate("files as registered", False, str(error), final=True)
+        # Also where MLflow cannot or will not fetch them: unchecked files are not promoted.
+        yield Gate(SOUND_FILES, False, str(error), final=True)
 
 
-def _answers(uri: str) -> Gate:
+def _isolated_integrity_gates(name: str, version: str) -> list[Gate]:
+    path = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
+    uri = mlflow.get_tracking_uri()
+    process = subprocess.run(  # noqa: S603 - our own module
+        [sys.executable, "-m", "experiments.registry.promotion", name, version],
+        env={**os.environ, "PYTHONPATH": path, "MLFLOW_TRACKING_URI": uri},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
     try:
-        rows = check_answers(uri)
-    except RegistryError as error:
-        return Gate("answers its own example", False, str(error), final=True)
-    return Gate("answers its own example", True, f"{rows} customers", final=True)
+        return [Gate(**gate) for gate in json.loads(process.stdout.splitlines()[-1])]
+    except (ValueError, TypeError, IndexError):
+        text = f"the check ended with exit code {process.returncode}; its log says why"
+        return [Gate(SOUND_FILES, False, text, final=True)]
 
 
-def _forward(move: Move) -> bool:
-    return move.kind != "rollback"
-
-
-def _trail(client: MlflowClient, name: str) -> Trail:
+@contextmanager
+def _log_errors(name: str) -> Iterator[None]:
+    """Turn what the promotion log refuses into an error of the registry."""
     try:
-        return Trail(client, name)
+        yield
+    except LostRaceError as error:
+        raise RegistryError(str(error)) from error
     except (ForeignModelError, MlflowException) as error:
         raise RegistryError(
             f"{name} is not in the registry at {mlflow.get_tracking_uri()}: {error}"
@@ -271,15 +257,12 @@ def _number(client: MlflowClient, name: str, version: str) -> str:
             return str(client.get_model_version(name, version).version)
         except MlflowException as error:
             raise RegistryError(f"{name} has no version {version}: nothing to promote") from error
-    found = version_of(client, name, version)
-    if not found:
+    number = version_of(client, name, version)
+    if not number:
         raise RegistryError(f"{name} has no version with the alias {version!r}: nothing to promote")
-    return found
+    return number
 
 
-def _asked(question: Callable[[], T]) -> T:
-    """Return the record's answer; what it refuses is an error of the registry."""
-    try:
-        return question()
-    except LostRaceError as error:
-        raise RegistryError(str(error)) from error
+if __name__ == "__main__":
+    checked = integrity_gates(MlflowClient(), *sys.argv[1:])
+    print(json.dumps([asdict(gate) for gate in checked]))

@@ -1,97 +1,59 @@
 """The append-only record of who made which version the champion, and the only way to move it.
 
 Every move is a parameter of one MLflow run. MLflow never lets a parameter change, on any store and
-through any server, so of two people who claim the same place in the record one is refused: that is
-the compare-and-set an alias by itself lacks.
+through any server, so of two processes that claim the same number one is refused: that is the
+compare-and-set that an alias lacks.
 """
 
 from __future__ import annotations
 
+import getpass
 import json
+import os
 import uuid
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import UTC, datetime
 
 from mlflow import MlflowClient
 from mlflow.entities import RunStatus
-from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 from mlflow.utils.mlflow_tags import MLFLOW_RUN_NOTE
 
+from experiments.registry.client import CHAMPION, Move, version_of
 from segmentation.errors import SegmentationError
 
-CHAMPION = "champion"
 RUN = "promotions_run"
 BY_HAND = "by hand, past this project"
 # A move that was claimed so long ago and is not done was interrupted.
-PATIENCE_SECONDS = 30.0
-MOST_TOLD, LONGEST_NOTE = 50, 8_000
+INTERRUPTED_AFTER_SECONDS = 30.0
+MOST_MOVES_IN_NOTE, LONGEST_NOTE = 50, 8_000
 
 
 class LostRaceError(Exception):
-    """Somebody else moved the champion meanwhile; the message says who, when and to what."""
+    """The champion was moved meanwhile; the message says by whom, when and to what."""
 
 
 class ForeignModelError(SegmentationError):
-    """A registered model is somebody else's: it has versions, and no record of this project."""
+    """A registered model was not made by this project: it has versions, and no promotion log."""
 
 
-@dataclass(frozen=True)
-class Move:
-    """One move of the champion alias.
-
-    Parameters
-    ----------
-    number
-        Place in the record, from 1.
-    from_version, to_version
-        Empty for none.
-    who, when, why
-        Who moved it; in UTC, ISO 8601; the reason given.
-    kind
-        ``register``, ``promote``, ``rollback`` or ``by hand``.
-    claim
-        Tells two claims of the same move apart.
-    """
-
-    number: int
-    from_version: str
-    to_version: str
-    who: str
-    when: str
-    why: str
-    kind: str
-    claim: str
-
-    def __str__(self) -> str:
-        """Return the move as a sentence."""
-        before = f"version {self.from_version}" if self.from_version else "none"
-        why = f": {self.why}" if self.why else ""
-        return f"{self.when} {self.kind}: {before} -> version {self.to_version}, by {self.who}{why}"
-
-
-class Trail:
-    """The record of one registered model.
-
-    Parameters
-    ----------
-    client
-        Of the registry.
-    name
-        Of the registered model; it must exist.
-    """
+class PromotionLog:
+    """The promotion log of one registered model, which must exist."""
 
     def __init__(self, client: MlflowClient, name: str) -> None:
         self.client, self.name = client, name
-        self.run_id = _run_of(client, name)
+        run_id = client.get_registered_model(name).tags.get(RUN)
+        if not run_id:
+            raise ForeignModelError(_foreign(name))
+        self.run_id = str(run_id)
 
     def moves(self) -> list[Move]:
         """Return every move, oldest first."""
         params = self.client.get_run(self.run_id).data.params
-        found = [json.loads(text) for key, text in params.items() if key.startswith("move_")]
-        return sorted((Move(**raw) for raw in found), key=lambda move: move.number)
+        moves = [Move(**json.loads(v)) for key, v in params.items() if key.startswith("move_")]
+        return sorted(moves, key=lambda move: move.number)
 
-    def notice(self) -> list[Move]:
+    def sync(self) -> list[Move]:
         """Return every move after recording one that was made past this project.
 
         The alias may be set in MLflow's own pages; that is legitimate, and part of the record.
@@ -99,36 +61,27 @@ class Trail:
         Raises
         ------
         LostRaceError
-            When somebody is moving it right now.
+            When the champion is being moved right now.
         """
         moves = self.moves()
-        champion = champion_of(self.client, self.name)
+        champion = version_of(self.client, self.name, CHAMPION)
         last = moves[-1] if moves else None
         if last is not None and not self._done(last):
             self._finish_or_wait(last)
-            return self.notice()
-        if champion == (last.to_version if last else ""):
-            return moves
+            return self.sync()
         before = last.to_version if last else ""
+        if champion == before:
+            return moves
         self._record(len(moves) + 1, before, champion, who=BY_HAND, why="", kind="by hand")
         return self.moves()
 
     def move(self, seen: list[Move], to_version: str, *, who: str, why: str, kind: str) -> Move:
-        """Move the champion alias, if nobody did since `seen` was read.
-
-        Parameters
-        ----------
-        seen
-            What :meth:`notice` returned before the decision was taken.
-        to_version
-            The new champion.
-        who, why, kind
-            See :class:`Move`.
+        """Move the champion alias, unless it was moved since :meth:`sync` returned `seen`.
 
         Raises
         ------
         LostRaceError
-            When somebody else was faster.
+            When the champion was moved meanwhile.
         """
         before = seen[-1].to_version if seen else ""
         return self._record(len(seen) + 1, before, to_version, who=who, why=why, kind=kind)
@@ -147,25 +100,22 @@ class Trail:
     def _claim(self, move: Move) -> None:
         text = json.dumps(asdict(move))
         try:
-            self.client.log_param(self.run_id, _key(move), text)
+            self.client.log_param(self.run_id, f"move_{move.number:06d}", text)
         except MlflowException:
-            # Refused: the place is taken. Anything else that went wrong left no claim behind.
-            taken = self._at(move.number)
-            if taken is None:
+            # Refused: the number is taken. Anything else that went wrong left no claim behind.
+            first = next((m for m in self.moves() if m.number == move.number), None)
+            if first is None:
                 raise
-            if taken.claim != move.claim:
+            if first.claim != move.claim:
                 raise LostRaceError(
                     f"{self.name}@{CHAMPION} was moved meanwhile, so version {move.to_version} "
-                    f"was not promoted. {taken}. Look at it, then run the command again."
+                    f"was not promoted. {first}. Look at it, then run the command again."
                 ) from None
-
-    def _at(self, number: int) -> Move | None:
-        return next((move for move in self.moves() if move.number == number), None)
 
     def _finish(self, move: Move) -> None:
         self.client.set_tag(self.run_id, f"done_{move.number:06d}", move.claim)
-        # For people; the record itself is the parameters, which nobody can change.
-        lines = "\n".join(f"1. {told}" for told in self.moves()[-MOST_TOLD:])
+        # For people; the record itself is the parameters, which cannot be changed.
+        lines = "\n".join(f"1. {made}" for made in self.moves()[-MOST_MOVES_IN_NOTE:])
         note = f"Who made which version of {self.name} the champion:\n\n{lines}"
         self.client.set_tag(self.run_id, MLFLOW_RUN_NOTE, note[:LONGEST_NOTE])
         if move.to_version:
@@ -179,9 +129,9 @@ class Trail:
         return tags.get(f"done_{move.number:06d}") == move.claim
 
     def _finish_or_wait(self, move: Move) -> None:
-        """Complete a move whose maker died; refuse while it may still be at work."""
+        """Complete a move whose process died; refuse while it may still be at work."""
         age = (datetime.now(UTC) - datetime.fromisoformat(move.when)).total_seconds()
-        if age < PATIENCE_SECONDS:
+        if age < INTERRUPTED_AFTER_SECONDS:
             raise LostRaceError(
                 f"{self.name}@{CHAMPION} is being moved right now. {move}. Wait half a minute, "
                 "then run the command again."
@@ -190,34 +140,23 @@ class Trail:
         self._finish(move)
 
 
-def champion_of(client: MlflowClient, name: str) -> str:
-    """Return the champion's version, empty when there is none."""
-    return version_of(client, name, CHAMPION)
-
-
-def version_of(client: MlflowClient, name: str, alias: str) -> str:
-    """Return the version behind an alias, empty when there is none."""
-    try:
-        found: ModelVersion = client.get_model_version_by_alias(name, alias)
-    except MlflowException as error:
-        if error.error_code in {"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"}:
-            return ""
-        raise
-    return str(found.version)
+def user() -> str:
+    """Return who runs this process, for the record."""
+    return os.environ.get("MLFLOW_TRACKING_USERNAME") or getpass.getuser()
 
 
 def create(client: MlflowClient, name: str, description: str, experiment_id: str) -> None:
-    """Create a registered model together with its record, unless it exists.
+    """Create a registered model together with its promotion log, unless it exists.
 
-    The record's run is named in the very call that creates the model, so that of two processes
-    that both create it, both end up with one record. A model that somebody made by hand and that
-    has no version yet gets its record; should two processes give it one at the same moment, the
-    later one holds, and names a champion of the other as made by hand.
+    The log's run is named in the very call that creates the model, so that two processes that
+    both create it end up with one log. A model that was made by hand and has no version yet gets
+    its log; should two processes give it one at the same moment, the later one holds, and records
+    a champion of the other as made by hand.
 
     Raises
     ------
     ForeignModelError
-        When the model has versions, and no record.
+        When the model has versions, and no log.
     """
     if check_name(client, name):
         return
@@ -236,12 +175,12 @@ def create(client: MlflowClient, name: str, description: str, experiment_id: str
 
 
 def check_name(client: MlflowClient, name: str) -> bool:
-    """Return whether a registered model has its record; one without may be new or empty.
+    """Return whether a registered model has its promotion log; one without is new or empty.
 
     Raises
     ------
     ForeignModelError
-        When it has versions, and no record.
+        When it has versions, and no log.
     """
     try:
         if RUN in client.get_registered_model(name).tags:
@@ -255,19 +194,8 @@ def check_name(client: MlflowClient, name: str) -> bool:
     return False
 
 
-def _run_of(client: MlflowClient, name: str) -> str:
-    run_id = client.get_registered_model(name).tags.get(RUN)
-    if not run_id:
-        raise ForeignModelError(_foreign(name))
-    return str(run_id)
-
-
 def _foreign(name: str) -> str:
     return (
         f"the registered model {name!r} was not made by this project: it has no tag {RUN!r}. "
         "Register with `mlflow run .`, under another model_name where this one has versions."
     )
-
-
-def _key(move: Move) -> str:
-    return f"move_{move.number:06d}"

@@ -7,32 +7,27 @@ import hmac
 import json
 import os
 import shutil
-import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import click
 import mlflow
 import yaml
 from mlflow import MlflowClient
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
+from mlflow.store.artifact.models_artifact_repo import REGISTERED_MODEL_META_FILE_NAME
 
-from experiments.registry.packaging import DATA
-from experiments.registry.promotion_log import CHAMPION, version_of
-from experiments.scoring_model import VERSION_FILE
-from experiments.study.databases import prepare_tracking, quiet
-from segmentation.errors import ModelFileError, SegmentationError
+from experiments.registry.client import DATA
+from segmentation.errors import ModelFileError
 from segmentation.model.digests import compare, digests
-from segmentation.model.serialization import check_safe
 
 FOLDER = "manifests"
 # On a version: the digest of its manifest, which lies among the artifacts of its run.
 DIGEST = "manifest"
-# On a version: who has the key vouches for its manifest. Without a key whoever may write to the
-# registry is trusted with what the scoring server runs.
+# On a version: a signature of its manifest, made with the key. Without a key everyone who may write
+# to the registry is trusted with what the scoring server runs.
 KEY, SIGNATURE = "SEGMENTATION_SIGNING_KEY", "manifest_signature"
 # All that MLmodel may name to be loaded: our code, our data, as this project packages them.
 LOADED = {
@@ -43,24 +38,14 @@ LOADED = {
     "python_model": None,
     "artifacts": None,
 }
-# What YAML that is none, or is nested without end, raises.
-DEEP = (yaml.YAMLError, RecursionError)
-# Written by MLflow and Python when a model is loaded from where it lies; never taken along.
-BESIDE = (VERSION_FILE, "__pycache__")
+# Raised by text that is not YAML, and by YAML that is nested too deeply.
+YAML_ERRORS = (yaml.YAMLError, RecursionError)
+# Written by MLflow and Python when a model is loaded from where it lies; never copied.
+NOT_COPIED = (REGISTERED_MODEL_META_FILE_NAME, "__pycache__")
 
 
 def seal(client: MlflowClient, run_id: str, model_uri: str) -> dict[str, str]:
-    """Record the digests of a logged model's files in its run; return the tags of its version.
-
-    Parameters
-    ----------
-    client
-        Of the tracking store.
-    run_id
-        Of the run that logged the model.
-    model_uri
-        ``models:/<model id>``.
-    """
+    """Write the digests of a logged model's files into its run; return the tags of its version."""
     with _copy(model_uri) as folder:
         text = json.dumps(digests(folder), indent=1, sort_keys=True)
     digest = hashlib.sha256(text.encode()).hexdigest()
@@ -72,7 +57,7 @@ def seal(client: MlflowClient, run_id: str, model_uri: str) -> dict[str, str]:
 def verified(client: MlflowClient, name: str, version: str) -> Iterator[Path]:
     """Yield a folder with the files of a version, each as it was registered.
 
-    Nothing is loaded, so nothing in the files has run. Only this user may enter the folder; a
+    Nothing is loaded, so no code in the files has run. Only this user may enter the folder; a
     model loaded from it knows its version.
 
     Raises
@@ -82,15 +67,18 @@ def verified(client: MlflowClient, name: str, version: str) -> Iterator[Path]:
     MlflowException
         When there is no such version, or the store cannot be reached.
     """
-    found = client.get_model_version(name, version)
-    expected = _manifest(found)
+    # It loads scikit-learn, which the gateway's process does without until then.
+    from segmentation.model.serialization import check_safe  # noqa: PLC0415
+
+    where = f"{name} version {version}"
+    expected = _manifest(client.get_model_version(name, version), where)
     with _copy(f"models:/{name}/{version}") as folder:
-        compare(expected, digests(folder), f"{name} version {version}")
-        _check_loader(folder, f"{name} version {version}")
+        compare(expected, digests(folder), where)
+        _check_loader(folder, where)
         check_safe(folder / "data" / DATA)
-        # As MLflow does with what it takes from the registry.
+        # As MLflow does with a model it downloads from the registry.
         note = yaml.safe_dump({"model_name": name, "model_version": version})
-        (folder / VERSION_FILE).write_text(note, encoding="utf-8")
+        (folder / REGISTERED_MODEL_META_FILE_NAME).write_text(note, encoding="utf-8")
         yield folder
 
 
@@ -98,20 +86,19 @@ def _signature(digest: str) -> str:
     return hmac.new(os.environ[KEY].encode(), digest.encode(), "sha256").hexdigest()
 
 
-def _manifest(version: ModelVersion) -> dict[str, str]:
-    where = f"{version.name} version {version.version}"
+def _manifest(version: ModelVersion, where: str) -> dict[str, str]:
     digest = version.tags.get(DIGEST)
     if not digest:
         raise ModelFileError(
-            f"{where} has no tag {DIGEST!r}: nobody vouches for its files. Register it with "
+            f"{where} has no tag {DIGEST!r}, so its files cannot be checked. Register it with "
             "`mlflow run .`, not by hand."
         )
     if os.environ.get(KEY):
         signed = version.tags.get(SIGNATURE, "")
         if not hmac.compare_digest(signed.encode(), _signature(digest).encode()):
             raise ModelFileError(
-                f"{where} is not signed with the key in {KEY}: nobody who has it vouches for its "
-                "files. Register it again where that key is set."
+                f"{where} is not signed with the key in {KEY}, so its files cannot be trusted. "
+                "Register it again where that key is set."
             )
     path = f"{FOLDER}/{digest}.json"
     try:
@@ -127,44 +114,24 @@ def _manifest(version: ModelVersion) -> dict[str, str]:
 
 
 def _check_loader(folder: Path, where: str) -> None:
-    """Refuse a model that is not ours to load: MLflow runs the loader that `MLmodel` names."""
+    """Refuse a model with another loader than ours: MLflow runs the loader that `MLmodel` names."""
     try:
-        about = yaml.safe_load((folder / "MLmodel").read_text(encoding="utf-8"))
-        (flavor,) = about["flavors"].items()
-        kind, named = flavor[0], dict(flavor[1])
-    except (OSError, ValueError, LookupError, TypeError, AttributeError, *DEEP) as error:
+        description = yaml.safe_load((folder / "MLmodel").read_text(encoding="utf-8"))
+        ((flavor, settings),) = description["flavors"].items()
+        actual = {"flavour": flavor, **{key: settings.get(key) for key in LOADED}}
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, *YAML_ERRORS) as error:
         raise ModelFileError(f"{where}: MLmodel does not describe one flavour of model") from error
-    found = {"flavour": kind, **{key: named.get(key) for key in LOADED}}
     for key, expected in {"flavour": "python_function", **LOADED}.items():
-        if found[key] != expected:
+        if actual[key] != expected:
             raise ModelFileError(
-                f"{where}: MLmodel names the {key} {found[key]!r}: expected {expected!r}. Do not "
+                f"{where}: MLmodel names the {key} {actual[key]!r}: expected {expected!r}. Do not "
                 "trust it; register models with `mlflow run .`."
             )
 
 
-@click.command()
-@click.option("--model-name", default="customer-segmentation", show_default=True)
-@click.option("--alias", default=CHAMPION, show_default=True, help="Or a number.")
-def main(model_name: str, alias: str) -> None:
-    """Check that every file of a version is as it was registered; do it before serving."""
-    quiet()
-    try:
-        prepare_tracking()
-        client = MlflowClient()
-        version = alias if alias.isdecimal() else version_of(client, model_name, alias)
-        if not version:
-            raise ModelFileError(f"{model_name} has no version with the alias {alias!r}")
-        with verified(client, model_name, version):
-            click.echo(f"{model_name} version {version}: every file is as it was registered.")
-    except (SegmentationError, MlflowException) as error:
-        click.echo(f"error: {error}", err=True)
-        sys.exit(2)
-
-
 @contextmanager
 def _copy(uri: str) -> Iterator[Path]:
-    """Yield a copy of a model's files without what loading them leaves behind."""
+    """Yield a copy of a model's files, without the files that loading a model writes."""
     # MLflow's threads may still write when one of them has failed.
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as name:
         folder = Path(name) / "model"
@@ -176,7 +143,7 @@ def _copy(uri: str) -> Iterator[Path]:
                 f"{uri} cannot be copied ({type(error).__name__}): a file of it is not where it "
                 "should be. Register it again."
             ) from error
-        for beside in BESIDE:
-            for path in list(folder.rglob(beside)):
+        for file in NOT_COPIED:
+            for path in list(folder.rglob(file)):
                 shutil.rmtree(path) if path.is_dir() else path.unlink()
         yield folder

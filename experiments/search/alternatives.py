@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from mlflow import MlflowClient
 
-from experiments.registry import registry
-from experiments.registry.promotion_log import version_of
+from experiments.registry.client import CHAMPION, RegistryError, version_of
 from experiments.search.options import read_options
 from experiments.search.workflow import run
 
@@ -29,13 +28,13 @@ def register_alternative(name: str, k: int) -> str:
         When there is no champion, or the study has no feasible candidate with so many segments.
     """
     client = MlflowClient()
-    champion = version_of(client, name, registry.CHAMPION)
+    champion = version_of(client, name, CHAMPION)
     if not champion:
-        raise registry.RegistryError(f"{name} has no champion: run a search first")
+        raise RegistryError(f"{name} has no champion: run a search first")
     study = str(client.get_model_version(name, champion).run_id)
     options = read_options(client.get_run(study).data.params, k=k, model_name=name)
     if run(options) != 0:
-        raise registry.RegistryError(
+        raise RegistryError(
             f"the study of {name}@champion has no feasible candidate with {k} segments: its "
             "alternatives are on the study's run; ask for more trials, or for another number"
         )

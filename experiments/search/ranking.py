@@ -15,12 +15,11 @@ from sklearn.metrics import adjusted_rand_score
 
 from experiments.search.candidates import Candidate
 from segmentation.clustering.clusterers import CLUSTERERS
+from segmentation.evaluation.result import SCORE_NOISE
 
 VOTE, CROWDED = 1.3, 1.5
-# Rank correlation of the score between split seeds is .9: a score is known to about .02, so the
-# difference of two is known to about .04 and below that means nothing.
-NOISE = 0.02
-EQUAL = 2 * NOISE
+# The difference of two scores is known to about .04 and below that means nothing.
+EQUAL = 2 * SCORE_NOISE
 SIMPLE_FIRST = tuple(CLUSTERERS)
 
 
@@ -149,7 +148,7 @@ def reason(ranking: Ranking, pick: Standing, k: int = 0) -> str:
     ahead = [s for s in rivals if s.preference > pick.preference]
     if not ahead:
         return f"{head}ranked first ({pick}; {others})."
-    if all(s.preference <= pick.preference + EQUAL + NOISE for s in ahead):
+    if all(s.preference <= pick.preference + EQUAL + SCORE_NOISE for s in ahead):
         return (
             f"{head}the most separated ({pick.candidate.evaluation.separation:.2f}) of those that "
             f"rank equal within noise ({pick}; {others})."
@@ -195,7 +194,7 @@ def _most_separated(best: Standing, standings: Sequence[Standing]) -> Standing:
 
 def _simplest(best: Standing, standings: Sequence[Standing]) -> Standing:
     """Return the simplest of those equal to the best: as many segments, within noise of it."""
-    noise = max(NOISE, best.candidate.evaluation.score_error)
+    noise = max(SCORE_NOISE, best.candidate.evaluation.score_error)
     equals = [
         s
         for s in standings

@@ -19,8 +19,8 @@ from mlflow.entities import DatasetInput
 from sklearn.metrics import adjusted_rand_score
 from threadpoolctl import threadpool_limits
 
-from experiments.registry import lineage, packaging, registry
-from experiments.registry import promotion_log as trail
+from experiments.registry import packaging, registration, segment_lineage
+from experiments.registry.promotion_log import check_name
 from experiments.search.candidates import Candidate
 from experiments.search.fidelity import Samples
 from experiments.search.fixed import Fixed
@@ -82,7 +82,7 @@ def _run(options: SearchOptions, workers: Workers) -> int:
     url = options.storage or default_storage(uri)
     need_another_database(url, uri)
     client, storage = patient_client(uri), open_storage(url)
-    trail.check_name(client, options.model_name)  # rather now than after hours of trying
+    check_name(client, options.model_name)  # rather now than after hours of trying
     name = study_name(options.experiment_name, digest, space)
     turn = partial(one_at_a_time, url, name)
     with turn():
@@ -151,7 +151,7 @@ def summed_up(
         return Summary(result, structure, options.k, None)
     client, name = tracker.client, options.model_name
     built = build(result.pick.candidate, formed, samples)
-    model = lineage.identified(client, name, built, formed.people)
+    model = segment_lineage.identified(client, name, built, formed.people)
     model = with_reference(model, formed.people)
     audited = audit_of(model, formed, options.seed)
     summary = Summary(result, structure, options.k, model, audit=audited)
@@ -195,7 +195,7 @@ def register(
     if result.pick is None:
         raise ValueError("a pick is registered, and there is none")
     pick = result.pick.candidate
-    if known := registry.version_of_trial(client, options.model_name, pick.run_id):
+    if known := registration.version_of_trial(client, options.model_name, pick.run_id):
         return f"{options.model_name} version {known}"
     digest = str(tracker.dataset.dataset.digest)
     text = card.card(summary, model, rows=rows, digest=digest, options=options)
@@ -212,12 +212,12 @@ def register(
         "stability": f"{pick.evaluation.stability:.3f}",
         "structure": "yes" if summary.structure.found else "no",
         "sensitive": "form" if options.sensitive else "describe",
-        registry.TRIAL: pick.run_id,
+        registration.TRIAL: pick.run_id,
     }
-    version = registry.register(
+    version = registration.register(
         client, options.model_name, uri, run_id=tracker.parent, description=text, tags=tags
     )
-    lineage.remember(client, options.model_name, identity)
+    segment_lineage.reserve_numbers(client, options.model_name, identity)
     title = f"{options.model_name} version {version}"
     client.log_text(tracker.parent, card.as_html(text, title), f"version_{version}/{card.FILE}")
     registered = f"{options.model_name} version {version}"

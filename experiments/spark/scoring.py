@@ -15,7 +15,7 @@ import click
 import mlflow
 from mlflow import MlflowClient
 
-from experiments.registry.registry import ModelInfo, describe
+from experiments.registry.client import ModelInfo, describe
 from experiments.registry.verification import verified
 from experiments.spark import partitions
 from experiments.spark.partitions import LINE, PATH, START, Contract

@@ -10,8 +10,18 @@ from mlflow import MlflowClient
 from mlflow.entities import Metric
 from mlflow.utils.mlflow_tags import MLFLOW_RUN_NAME, MLFLOW_RUN_NOTE
 
-from experiments.registry import registry
+from experiments.tracking.parent_run import open_experiment
 from experiments.tracking.tracker import tags_of
+
+INTRODUCTION = (
+    "What happens to the registered model {name}: its promotions (append-only), comparisons of "
+    "versions, and the monitoring of new customers."
+)
+
+
+def registry_experiment(client: MlflowClient, name: str) -> str:
+    """Return the experiment of a registered model's promotions, comparisons and monitoring."""
+    return open_experiment(client, f"{name}-registry", INTRODUCTION.format(name=name))
 
 
 def record(
@@ -43,7 +53,7 @@ def record(
         Runs of one series are one: its metrics become a history, each time a step further.
         Empty for a run of its own.
     """
-    experiment = registry.registry_experiment(client, name)
+    experiment = registry_experiment(client, name)
     run_id, step = _run(client, experiment, kind, series)
     now = int(time.time() * 1000)
     numbers = [Metric(key, value, now, step) for key, value in metrics.items()]

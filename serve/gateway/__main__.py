@@ -9,7 +9,7 @@ from pathlib import Path
 
 from aiohttp import web
 
-from experiments.registry.registry import CHALLENGER
+from experiments.registry.client import CHALLENGER
 from serve.gateway.backend import Backend
 from serve.gateway.proxy import create_front
 from serve.gateway.supervisor import Supervisor

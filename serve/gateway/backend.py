@@ -9,7 +9,7 @@ from pathlib import Path
 
 import requests
 
-from experiments.registry.registry import EXAMPLE, RegistryError, servable
+from experiments.registry.client import EXAMPLE, RegistryError, servable
 from segmentation.errors import SegmentationError
 from serve.processes import Service, ServiceError, ServiceGroup, free_port
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 
-from experiments.registry.registry import CHAMPION, RegistryError, alias_version
+from experiments.registry.client import CHAMPION, RegistryError, alias_version
 from segmentation.errors import SegmentationError
 from serve.gateway.backend import Backend
 from serve.processes import ServiceError

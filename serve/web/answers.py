@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from experiments.registry.registry import ModelInfo
+from experiments.registry.client import ModelInfo
 from segmentation.schema import Column
 from serve.web.scoring_client import Answer
 from serve.web.wording import how_sure, quantity, sure

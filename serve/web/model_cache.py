@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 
-from experiments.registry.registry import CHAMPION, ModelInfo, RegistryError, describe
+from experiments.registry.client import CHAMPION, ModelInfo, RegistryError, describe
 from segmentation.errors import SegmentationError
 
 REMEMBER_SECONDS = 30.0

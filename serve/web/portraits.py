@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from experiments.registry.registry import ModelInfo
+from experiments.registry.client import ModelInfo
 from segmentation.schema import Column
 from serve.web.wording import quantity
 

@@ -15,7 +15,7 @@ import requests
 from experiments.benchmark import promotions
 from experiments.benchmark.races import NAME, prepare
 from experiments.benchmark.servers import until
-from experiments.registry.registry import EXAMPLE, servable
+from experiments.registry.client import EXAMPLE, servable
 from experiments.study.databases import prepare_tracking
 from experiments.study.worker_pool import ROOT
 from segmentation.errors import ModelFileError

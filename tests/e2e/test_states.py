@@ -10,7 +10,7 @@ from flask import Flask
 from playwright.sync_api import Browser, expect
 from werkzeug.serving import make_server
 
-from experiments.registry.registry import ModelInfo
+from experiments.registry.client import ModelInfo
 from segmentation.data.synthetic import generate
 from serve.app import create_app
 from serve.web.auth import limiter

@@ -19,7 +19,7 @@ from mlflow import MlflowClient
 from experiments import score
 from experiments.benchmark.races import NAME, prepare
 from experiments.benchmark.spark import unequal
-from experiments.registry.promotion_log import champion_of
+from experiments.registry.client import CHAMPION, version_of
 from experiments.search import workflow as search
 from experiments.spark.partitions import Contract, customers
 from experiments.spark.session import SparkError, session
@@ -45,7 +45,7 @@ def champion(workplace: Path) -> str:
     """Register a small model; return the version that other tests left as the champion."""
     client = MlflowClient()
     prepare(client, 1)
-    return champion_of(client, NAME)
+    return version_of(client, NAME, CHAMPION)
 
 
 @pytest.fixture(scope="module")

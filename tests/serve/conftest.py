@@ -17,7 +17,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from experiments.registry.registry import ModelInfo
+from experiments.registry.client import ModelInfo
 from segmentation.data.synthetic import generate
 from segmentation.interpretation.profiles import book_summary, profile_segments
 from segmentation.schema import load_schema

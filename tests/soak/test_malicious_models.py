@@ -25,7 +25,7 @@ from experiments import compare, monitor, promote, score
 from experiments.benchmark.races import NAME
 from experiments.registry import promotion
 from experiments.registry import verification as integrity
-from experiments.registry.packaging import DATA
+from experiments.registry.client import DATA
 from segmentation.data.synthetic import generate
 from segmentation.model import digests
 from serve.app import create_app

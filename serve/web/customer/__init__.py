@@ -10,7 +10,7 @@ import pandas as pd
 from flask import Blueprint, abort, render_template, request
 from flask_wtf import FlaskForm
 
-from experiments.registry.registry import ModelInfo
+from experiments.registry.client import ModelInfo
 from segmentation.schema import Example
 from segmentation.schema.levels import decode
 from serve.web.answers import AnswerView, answer_view

@@ -9,7 +9,7 @@ from math import isnan
 import numpy as np
 import pandas as pd
 
-from experiments.registry.registry import ModelInfo
+from experiments.registry.client import ModelInfo
 from segmentation.schema import Column
 from segmentation.schema.levels import decode
 from serve.web.scoring_client import ScoringClient

@@ -7,7 +7,7 @@ from typing import Any
 from flask import Blueprint, abort, flash, redirect, render_template, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
-from experiments.registry.registry import ModelInfo, RegistryError, write_note
+from experiments.registry.client import ModelInfo, RegistryError, write_note
 from serve.web.context import knowledge
 from serve.web.forms import NoteForm
 from serve.web.portraits import customer_map, figures, portrait

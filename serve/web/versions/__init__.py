@@ -5,9 +5,15 @@ from __future__ import annotations
 from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
-from experiments.registry.promotion import GateError, history, promote, rollback
-from experiments.registry.registry import RegistryError
-from experiments.registry.versions import Version, list_versions
+from experiments.registry.client import (
+    GateError,
+    RegistryError,
+    Version,
+    history,
+    list_versions,
+    promote,
+    rollback,
+)
 from serve.web.auth import promoters_only, who
 from serve.web.context import knowledge, scoring, settings
 from serve.web.forms import MoveForm

@@ -10,7 +10,8 @@ from click.testing import CliRunner
 from mlflow import MlflowClient
 
 from experiments import compare, monitor, rename, score
-from experiments.registry import lineage, registry
+from experiments.registry import segment_lineage
+from experiments.registry.client import describe
 from experiments.search.workflow import run
 from experiments.tracking import model_card as card
 from segmentation.data.synthetic import generate
@@ -42,9 +43,9 @@ def trained(workplace: Path) -> Path:
 
 def test_a_given_name_is_shown_and_inherited(trained: Path) -> None:
     """The champion shows it at once; in the next version the same segment still has it."""
-    names = {p["number"]: p["name"] for p in registry.describe(NAME).profiles}
+    names = {p["number"]: p["name"] for p in describe(NAME).profiles}
     assert names[2] == GIVEN
-    model = lineage.load(MlflowClient(), NAME, "2")
+    model = segment_lineage.load(MlflowClient(), NAME, "2")
     kept = dict(zip(model.identity.numbers, model.identity.names, strict=True))
     assert kept[2] == GIVEN
     assert model.identity.kept >= 3
@@ -52,7 +53,7 @@ def test_a_given_name_is_shown_and_inherited(trained: Path) -> None:
 
 def test_most_segments_keep_number_and_name(trained: Path) -> None:
     """Customers of the same kind, other persons: the version says how many are the same."""
-    one, other = (registry.describe(NAME, version) for version in ("1", "2"))
+    one, other = (describe(NAME, version) for version in ("1", "2"))
     before = {(p["number"], p["name"]) for p in one.profiles}
     after = {(p["number"], p["name"]) for p in other.profiles}
     tags = MlflowClient().get_model_version(NAME, "2").tags

@@ -15,9 +15,9 @@ from mlflow import MlflowClient
 
 from experiments import promote, rollback
 from experiments.benchmark import races
-from experiments.registry import promotion, registry
-from experiments.registry import promotion_log as trail
-from experiments.registry.registry import RegistryError, describe
+from experiments.registry import promotion
+from experiments.registry.client import CHAMPION, ModelInfo, RegistryError, describe, version_of
+from experiments.registry.promotion_log import PromotionLog, user
 from serve.processes import Service, ServiceGroup, free_port
 from tests.experiments.conftest import NewDatabase
 
@@ -47,8 +47,8 @@ def test_every_gate_is_printed_with_its_number(versions: list[str], client: Mlfl
     assert "answers its own example: 5 customers" in said
     last = promotion.history(NAME)[-1]
     assert (last.from_version, last.to_version) == (versions[0], versions[1])
-    assert (last.kind, last.why, last.who) == ("promote", "new quarter", registry.user())
-    record = client.get_run(trail.Trail(client, NAME).run_id)
+    assert (last.kind, last.why, last.who) == ("promote", "new quarter", user())
+    record = client.get_run(PromotionLog(client, NAME).run_id)
     assert "new quarter" in record.data.tags["mlflow.note.content"]
     tags = client.get_model_version(NAME, versions[1]).tags
     assert any("new quarter" in value for value in tags.values())
@@ -57,11 +57,11 @@ def test_every_gate_is_printed_with_its_number(versions: list[str], client: Mlfl
 def test_rollback_returns_step_by_step(versions: list[str], client: MlflowClient) -> None:
     """To the champion before, then to the one before that; then there is none."""
     invoke(promote.main, "--version", versions[2])
-    assert trail.champion_of(client, NAME) == versions[2]
+    assert version_of(client, NAME, CHAMPION) == versions[2]
     assert invoke(rollback.main)[0] == 0
-    assert trail.champion_of(client, NAME) == versions[1]
+    assert version_of(client, NAME, CHAMPION) == versions[1]
     assert invoke(rollback.main, "--reason", "complaints")[0] == 0
-    assert trail.champion_of(client, NAME) == versions[0]
+    assert version_of(client, NAME, CHAMPION) == versions[0]
     code, said = invoke(rollback.main)
     assert (code, "had no champion before" in said) == (2, True)
     assert promotion.history(NAME)[-1].why == "complaints"
@@ -76,7 +76,7 @@ def test_an_alias_moved_by_hand_is_recorded_as_such(
     assert (last.kind, last.from_version, last.to_version) == ("by hand", versions[0], versions[2])
     assert promotion.history(NAME)[-1] == last
     assert invoke(rollback.main)[0] == 0
-    assert trail.champion_of(client, NAME) == versions[0]
+    assert version_of(client, NAME, CHAMPION) == versions[0]
 
 
 def test_what_is_champion_already_is_not_promoted(versions: list[str]) -> None:
@@ -97,7 +97,7 @@ def test_a_closed_gate_is_passed_by_force_only(
     """A less stable version is refused with the number; forced, the record says past what."""
     about = describe(NAME, versions[1])
 
-    def weaker(name: str, alias: str) -> registry.ModelInfo:
+    def weaker(name: str, alias: str) -> ModelInfo:
         found = describe(name, alias)
         evaluation = {**found.evaluation, "stability": 0.41}
         return replace(found, evaluation=evaluation) if alias == about.version else found
@@ -107,7 +107,7 @@ def test_a_closed_gate_is_passed_by_force_only(
     assert code == 2
     assert "FAIL  stability: 0.410, at least 0.60" in said
     assert "--force --reason" in said
-    assert trail.champion_of(client, NAME) == versions[0]
+    assert version_of(client, NAME, CHAMPION) == versions[0]
     assert (
         invoke(promote.main, "--version", versions[1], "--force", "--reason", "asked for")[0] == 0
     )
@@ -119,12 +119,12 @@ def test_quality_is_compared_beyond_noise(versions: list[str]) -> None:
     """A little worse is equal; more than the standard errors is worse."""
     about = describe(NAME, versions[0])
 
-    def scored(score: float) -> registry.ModelInfo:
+    def scored(score: float) -> ModelInfo:
         evaluation = {**about.evaluation, "score": score, "score_error": 0.03}
         return replace(about, evaluation=evaluation)
 
-    assert promotion.quality_gate(scored(1.47), scored(1.5)).passed
-    worse = promotion.quality_gate(scored(1.4), scored(1.5))
+    assert promotion.score_gate(scored(1.47), scored(1.5)).passed
+    worse = promotion.score_gate(scored(1.4), scored(1.5))
     assert not worse.passed
     assert "difference -0.100, noise 0.042" in worse.finding
 
@@ -179,8 +179,8 @@ def test_a_manifest_is_not_replaced_unnoticed(versions: list[str], client: Mlflo
 
 def test_an_interrupted_move_is_completed(versions: list[str], client: MlflowClient) -> None:
     """Claimed long ago and not done: the next one finishes it first, so record and alias agree."""
-    record = trail.Trail(client, NAME)
-    seen = record.notice()
+    record = PromotionLog(client, NAME)
+    seen = record.sync()
     claimed = replace(
         seen[-1],
         number=len(seen) + 1,
@@ -190,8 +190,8 @@ def test_an_interrupted_move_is_completed(versions: list[str], client: MlflowCli
         claim="died",
     )
     record._claim(claimed)
-    assert record.notice()[-1] == claimed
-    assert trail.champion_of(client, NAME) == versions[2]
+    assert record.sync()[-1] == claimed
+    assert version_of(client, NAME, CHAMPION) == versions[2]
 
 
 def test_a_model_registered_by_hand_is_left_alone(workplace: Path, client: MlflowClient) -> None:

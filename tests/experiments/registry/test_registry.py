@@ -10,8 +10,9 @@ from click.testing import CliRunner
 from mlflow import MlflowClient
 
 from experiments import promote, score
-from experiments.registry import packaging, promotion, registry
-from experiments.registry.promotion_log import version_of
+from experiments.registry import packaging, promotion
+from experiments.registry.client import DATA, RegistryError, describe, version_of
+from experiments.registry.registration import register
 from segmentation.clustering.spec import Preprocessing, SegmenterSpec
 from segmentation.data.synthetic import generate
 from segmentation.errors import DataError
@@ -43,7 +44,7 @@ def versions(workplace: Path, model: SegmentationModel) -> tuple[str, str]:
         uri = packaging.log_model(client, run.info.run_id, model)
         run_id = run.info.run_id
         about = {"description": "about", "tags": {"k": "4"}}
-        made.append(registry.register(client, NAME, uri, run_id=run_id, **about))
+        made.append(register(client, NAME, uri, run_id=run_id, **about))
     return made[0], made[1]
 
 
@@ -60,24 +61,24 @@ def test_a_version_is_described_without_loading_it(
     versions: tuple[str, str], model: SegmentationModel
 ) -> None:
     """Schema, profiles, book and map are those of the model."""
-    info = registry.describe(NAME)
+    info = describe(NAME)
     assert info.version == versions[0]
     assert info.schema == SCHEMA
     assert info.profiles == model.description()["profiles"]
     assert set(info.book) == set(COLUMNS)
     assert info.created.tzinfo is not None
-    assert registry.describe(NAME, versions[1]).version == versions[1]
-    with pytest.raises(registry.RegistryError, match=f"{NAME}@99"):
-        registry.describe(NAME, "99")
+    assert describe(NAME, versions[1]).version == versions[1]
+    with pytest.raises(RegistryError, match=f"{NAME}@99"):
+        describe(NAME, "99")
 
 
 def test_what_is_not_there_is_named(versions: tuple[str, str]) -> None:
     """An unknown model, alias or version gives an error with its name."""
-    with pytest.raises(registry.RegistryError, match="no-such-model@champion"):
-        registry.describe("no-such-model")
-    with pytest.raises(registry.RegistryError, match="nothing to promote"):
+    with pytest.raises(RegistryError, match="no-such-model@champion"):
+        describe("no-such-model")
+    with pytest.raises(RegistryError, match="nothing to promote"):
         promotion.promote(NAME, "no-such-alias")
-    with pytest.raises(registry.RegistryError, match="no version 99"):
+    with pytest.raises(RegistryError, match="no version 99"):
         promotion.promote(NAME, "99")
 
 
@@ -127,10 +128,10 @@ def test_a_damaged_model_is_not_registered(
     """Loading it back fails, so there is no version of it."""
     run = client.create_run(mlflow.set_experiment("registry").experiment_id)
     uri = packaging.log_model(client, run.info.run_id, model)
-    folder = Path(mlflow.artifacts.download_artifacts(uri)) / "data" / packaging.DATA
+    folder = Path(mlflow.artifacts.download_artifacts(uri)) / "data" / DATA
     (folder / "arrays.npz").write_bytes(b"damaged")
-    with pytest.raises(registry.RegistryError, match="does not answer"):
-        registry.register(client, "damaged", uri, run_id=run.info.run_id, description="", tags={})
+    with pytest.raises(RegistryError, match="does not answer"):
+        register(client, "damaged", uri, run_id=run.info.run_id, description="", tags={})
     assert not client.search_model_versions("name = 'damaged'")
 
 

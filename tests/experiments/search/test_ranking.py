@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from experiments.search.candidates import Candidate, as_text
-from experiments.search.ranking import NOISE, promising, rank, reason
+from experiments.search.ranking import promising, rank, reason
 from segmentation.clustering.spec import Preprocessing, SegmenterSpec
-from segmentation.evaluation.result import Evaluation
+from segmentation.evaluation.result import SCORE_NOISE, Evaluation
 
 ROWS = 60
 
@@ -90,12 +90,12 @@ def test_of_equals_the_simpler_is_picked() -> None:
     """As many segments, a score within noise: plain preprocessing and algorithm first."""
     elaborate = candidate(0, 4, 1.50, preprocessing=Preprocessing(scale="robust"))
     mixture = candidate(1, 4, 1.50, clusterer="gaussian_full")
-    plain = candidate(2, 4, 1.50 - 0.9 * NOISE)
+    plain = candidate(2, 4, 1.50 - 0.9 * SCORE_NOISE)
     for order in ([elaborate, mixture, plain], [plain, elaborate, mixture]):
         pick = rank(order).pick()
         assert pick is not None
         assert pick.candidate.number == 2
-    worse = candidate(2, 4, 1.50 - 1.5 * NOISE)
+    worse = candidate(2, 4, 1.50 - 1.5 * SCORE_NOISE)
     pick = rank([elaborate, worse]).pick()
     assert pick is not None
     assert pick.candidate.number == 0

@@ -25,9 +25,7 @@ from mlflow.entities import Run
 from experiments import compare, promote
 from experiments.benchmark.__main__ import main as benchmark
 from experiments.registry import promotion
-from experiments.registry.promotion_log import version_of
-from experiments.registry.registry import describe, registry_experiment
-from experiments.registry.versions import CARD_SCORE, list_versions
+from experiments.registry.client import CARD_SCORE, describe, list_versions, version_of
 from experiments.search.candidates import Candidate, as_text
 from experiments.search.fidelity import Fidelity, Samples
 from experiments.search.proposals import Plan
@@ -42,6 +40,7 @@ from experiments.study.study import (
     settled,
 )
 from experiments.study.worker_pool import EvaluationError
+from experiments.tracking.event_run import registry_experiment
 from experiments.tracking.parent_run import open_experiment, open_parent
 from experiments.tracking.tracker import Tracker
 from segmentation.clustering.segmenter import Segmenter

@@ -8,7 +8,7 @@ from click.testing import CliRunner
 from flask import Flask
 from flask.testing import FlaskClient
 
-from experiments.registry.registry import ModelInfo
+from experiments.registry.client import ModelInfo
 from serve.app import create_app
 from serve.web.auth import limiter
 from serve.web.auth.__main__ import main

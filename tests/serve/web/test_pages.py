@@ -13,7 +13,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from experiments.registry.registry import ModelInfo, RegistryError
+from experiments.registry.client import ModelInfo, RegistryError
 from serve.app import create_app
 from serve.web.model_cache import Knowledge
 from serve.web.settings import SettingError, Settings, secret_key

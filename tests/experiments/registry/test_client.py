@@ -2,7 +2,7 @@
 
 from mlflow import MlflowClient
 
-from experiments.registry.versions import list_versions
+from experiments.registry.client import list_versions
 
 
 def test_a_version_of_an_earlier_release_shows_its_score_without_the_vote(

@@ -1,0 +1,356 @@
+"""What the pages, the gateway and the commands read of the registry; light to import.
+
+MLflow takes seconds and 170 MB to import, scikit-learn as much again: both are imported when a
+function needs them, so that a page's process starts without them.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from segmentation.schema import TableSchema
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from mlflow import MlflowClient
+    from mlflow.entities.model_registry import ModelVersion
+
+MODEL_NAME = "customer-segmentation"
+CHAMPION, CHALLENGER = "champion", "challenger"
+# The folder with the model below `data` among a version's files.
+DATA = "segmentation_model"
+# Written by MLflow beside a model: a body for `/invocations`.
+EXAMPLE = "serving_input_example.json"
+# Tags of the registered model, followed by a segment's number: its name and what to do for it.
+NAME, NOTE = "segment_name.", "segment_note."
+MOST_VERSIONS = 100
+# In model cards. A tag `score` without a tag `vote` is of an earlier release, which added the vote.
+CARD_SCORE = re.compile(r"\*\*Score\*\* (\d\.\d+)")
+
+
+class RegistryError(Exception):
+    """The registry lacks a version, cannot be reached, or a model does not answer."""
+
+
+@dataclass(frozen=True)
+class ModelInfo:
+    """A version's description, read without loading its model.
+
+    `profiles`, `book`, `evaluation` and `map` are those of
+    :meth:`segmentation.model.segmentation_model.SegmentationModel.description`.
+    """
+
+    name: str
+    version: str
+    run_id: str
+    experiment_id: str
+    created: datetime  # UTC
+    schema: TableSchema
+    profiles: list[dict[str, Any]]
+    book: dict[str, Any]
+    evaluation: dict[str, Any]
+    map: dict[str, Any]
+    given_names: dict[int, str] = field(default_factory=dict)  # newer than the model's own names
+    notes: dict[int, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Version:
+    """One version in a list; texts are tags of its registration, empty where there is none."""
+
+    number: str
+    created: datetime  # UTC
+    aliases: tuple[str, ...]
+    segments: str
+    stability: str
+    score: str
+    kept: str
+    algorithm: str
+    run_id: str
+
+
+@dataclass(frozen=True)
+class Move:
+    """One move of the champion alias; versions are empty for none."""
+
+    number: int  # from 1
+    from_version: str
+    to_version: str
+    who: str
+    when: str  # UTC, ISO 8601
+    why: str
+    kind: str  # "register", "promote", "rollback" or "by hand"
+    claim: str  # tells two claims of the same number apart
+
+    def __str__(self) -> str:
+        """Return the move as a sentence."""
+        before = f"version {self.from_version}" if self.from_version else "none"
+        why = f": {self.why}" if self.why else ""
+        return f"{self.when} {self.kind}: {before} -> version {self.to_version}, by {self.who}{why}"
+
+
+@dataclass(frozen=True)
+class Gate:
+    """One condition a version must meet to serve; force does not open one that is `final`."""
+
+    name: str
+    passed: bool
+    finding: str
+    final: bool = False
+
+    def __str__(self) -> str:
+        """Return the gate as a line."""
+        return f"{'pass' if self.passed else 'FAIL'}  {self.name}: {self.finding}"
+
+
+@dataclass(frozen=True)
+class Promotion:
+    """A move of the champion alias, and the gates before it."""
+
+    from_version: str
+    to_version: str
+    gates: tuple[Gate, ...] = ()
+
+
+class GateError(RegistryError):
+    """A version did not pass; the message lists all its `gates`."""
+
+    def __init__(self, version: str, gates: tuple[Gate, ...]) -> None:
+        self.gates = gates
+        remedy = (
+            "Register a sound version."
+            if any(gate.final and not gate.passed for gate in gates)
+            else "Train again, or promote it anyway with --force --reason."
+        )
+        lines = "\n".join(f"  {gate}" for gate in gates)
+        super().__init__(f"version {version} is not promoted:\n{lines}\n{remedy}")
+
+
+def describe(name: str = MODEL_NAME, alias: str = CHAMPION) -> ModelInfo:
+    """Return the description of a version.
+
+    Parameters
+    ----------
+    name
+        Of the registered model.
+    alias
+        An alias, or the version's number.
+
+    Raises
+    ------
+    RegistryError
+        When there is no such model, alias or version, or the registry cannot be reached.
+    """
+    import mlflow  # noqa: PLC0415 - see the module's docstring
+    from mlflow.exceptions import MlflowException  # noqa: PLC0415
+
+    client = mlflow.MlflowClient()
+    try:
+        if alias.isdecimal():
+            version = client.get_model_version(name, alias)
+        else:
+            version = client.get_model_version_by_alias(name, alias)
+        uri = f"models:/{name}/{version.version}/data/{DATA}/description.json"
+        description = json.loads(mlflow.artifacts.load_text(uri))
+        run = client.get_run(str(version.run_id))
+        tags = client.get_registered_model(name).tags
+        given_names = _by_segment(tags, NAME)
+    except (MlflowException, OSError, ValueError, RecursionError) as error:
+        raise RegistryError(
+            f"no description of {name}@{alias} in the registry at {mlflow.get_tracking_uri()}: "
+            f"{error}"
+        ) from error
+    return ModelInfo(
+        name=name,
+        version=str(version.version),
+        run_id=str(version.run_id),
+        experiment_id=str(run.info.experiment_id),
+        created=_moment(version),
+        schema=TableSchema.from_dict(description["schema"]),
+        profiles=[
+            {**p, "name": given_names.get(p["number"], p["name"])} for p in description["profiles"]
+        ],
+        book=description["book"],
+        evaluation=description["evaluation"],
+        map=description["map"],
+        given_names=given_names,
+        notes=_by_segment(tags, NOTE),
+    )
+
+
+def version_of(client: MlflowClient, name: str, alias: str) -> str:
+    """Return the version behind an alias, empty when there is none."""
+    from mlflow.exceptions import MlflowException  # noqa: PLC0415
+
+    try:
+        return str(client.get_model_version_by_alias(name, alias).version)
+    except MlflowException as error:
+        if error.error_code in {"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"}:
+            return ""
+        raise
+
+
+def alias_version(name: str = MODEL_NAME, alias: str = CHAMPION) -> str:
+    """Return the version behind an alias.
+
+    Raises
+    ------
+    RegistryError
+        When there is none, or the registry cannot be reached.
+    """
+    with _errors("The registry cannot be reached.", detail=False) as client:
+        version = version_of(client, name, alias)
+    if not version:
+        raise RegistryError(f"{name} has no {alias}: run a search first.")
+    return version
+
+
+def list_versions(name: str) -> list[Version]:
+    """Return the newest hundred versions of a model, newest first.
+
+    Raises
+    ------
+    RegistryError
+        When the registry cannot be reached.
+    """
+    with _errors(f"the versions of {name} cannot be listed") as client:
+        aliases = client.get_registered_model(name).aliases
+        versions = client.search_model_versions(
+            f"name = '{name}'", max_results=MOST_VERSIONS, order_by=["version_number DESC"]
+        )
+    return [
+        Version(
+            number=str(version.version),
+            created=_moment(version),
+            aliases=tuple(sorted(a for a, v in aliases.items() if str(v) == str(version.version))),
+            segments=version.tags.get("segments", ""),
+            stability=version.tags.get("stability", ""),
+            score=_score(version),
+            kept=version.tags.get("segments_kept", ""),
+            algorithm=version.tags.get("algorithm", ""),
+            run_id=str(version.run_id),
+        )
+        for version in versions
+    ]
+
+
+@contextmanager
+def servable(name: str, version: str) -> Iterator[Path]:
+    """Yield a folder with a version's files, each as it was registered, to serve them from.
+
+    Raises
+    ------
+    ModelFileError
+        When a file is not as it was registered.
+    RegistryError
+        When there is no such version, or the registry cannot be reached.
+    """
+    from experiments.registry.verification import verified  # noqa: PLC0415
+
+    with ExitStack() as files:
+        with _errors(f"version {version} cannot be read") as client:
+            folder = files.enter_context(verified(client, name, version))
+        yield folder
+
+
+def history(name: str = MODEL_NAME) -> list[Move]:
+    """Return every move of the champion, one by hand included, oldest first.
+
+    Raises
+    ------
+    RegistryError
+        When there is no such model, or the champion is being moved right now.
+    """
+    from experiments.registry import promotion  # noqa: PLC0415
+
+    return promotion.history(name)
+
+
+def promote(
+    name: str, version: str, *, seen: list[Move], who: str, reason: str, force: bool
+) -> Promotion:
+    """Promote a version as :func:`experiments.registry.promotion.promote` does.
+
+    Its model is loaded in a process of its own: this one never imports scikit-learn.
+    """
+    from experiments.registry import promotion  # noqa: PLC0415
+
+    return promotion.promote(
+        name, version, seen=seen, who=who, reason=reason, force=force, isolated=True
+    )
+
+
+def rollback(name: str, *, who: str, reason: str) -> Promotion:
+    """Return to the champion before this one, whose model is loaded in a process of its own."""
+    from experiments.registry import promotion  # noqa: PLC0415
+
+    return promotion.rollback(name, who=who, reason=reason, isolated=True)
+
+
+def write_note(name: str, segment: int, text: str) -> None:
+    """Store what to do for a segment, for every version; an empty text removes the note.
+
+    Raises
+    ------
+    RegistryError
+        When the registry cannot be reached.
+    """
+    with _errors("the note was not saved") as client:
+        if text:
+            client.set_registered_model_tag(name, f"{NOTE}{segment}", text)
+        elif f"{NOTE}{segment}" in client.get_registered_model(name).tags:
+            client.delete_registered_model_tag(name, f"{NOTE}{segment}")
+
+
+def names_of_segments(client: MlflowClient, name: str) -> dict[int, str]:
+    """Return the names that were given to segments, by number."""
+    return _by_segment(client.get_registered_model(name).tags, NAME)
+
+
+def put_names(answers: pd.DataFrame, names: Mapping[int, str]) -> None:
+    """Put the names that were given to segments into a table of answers, in place."""
+    if not names:
+        return
+    for number, name in (("segment", "segment_name"), ("runner_up", "runner_up_name")):
+        pairs = zip(answers[number], answers[name], strict=True)
+        answers[name] = [names.get(int(segment), own) for segment, own in pairs]
+
+
+@contextmanager
+def _errors(message: str, *, detail: bool = True) -> Iterator[MlflowClient]:
+    """Yield a client; what MLflow or the network raises meanwhile becomes a RegistryError."""
+    from mlflow import MlflowClient  # noqa: PLC0415
+    from mlflow.exceptions import MlflowException  # noqa: PLC0415
+
+    try:
+        yield MlflowClient()
+    except (MlflowException, OSError) as error:
+        raise RegistryError(f"{message}: {error}" if detail else message) from error
+
+
+def _by_segment(tags: Mapping[str, str], prefix: str) -> dict[int, str]:
+    """Return the tags with a prefix, by the number of the segment that follows it."""
+    return {
+        int(key.removeprefix(prefix)): str(value)
+        for key, value in tags.items()
+        if key.startswith(prefix)
+    }
+
+
+def _score(version: ModelVersion) -> str:
+    """Return the score as text; that of an earlier release's version stands in its model card."""
+    if "vote" in version.tags:
+        return str(version.tags.get("score", ""))
+    score = CARD_SCORE.search(version.description or "")
+    return score[1] if score else ""
+
+
+def _moment(version: ModelVersion) -> datetime:
+    return datetime.fromtimestamp(version.creation_timestamp / 1000, tz=UTC)

@@ -1,0 +1,119 @@
+"""Register a logged model as a version, after it has answered its own input example."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from contextlib import suppress
+
+import mlflow
+from mlflow import MlflowClient
+from mlflow.exceptions import MlflowException
+from mlflow.utils.mlflow_tags import MLFLOW_MODEL_VERSIONS
+
+from experiments.registry.client import CHALLENGER, RegistryError
+from experiments.registry.promotion_log import LostRaceError, PromotionLog, create, user
+from experiments.registry.verification import seal
+from experiments.tracking.event_run import registry_experiment
+from segmentation.errors import SegmentationError
+
+DESCRIPTION = "Customer segments found without labels; the alias `champion` is the version served."
+# On a version: the run of the trial whose spec was fitted on all customers.
+TRIAL = "trial_run"
+
+
+def register(
+    client: MlflowClient,
+    name: str,
+    model_uri: str,
+    *,
+    run_id: str,
+    description: str,
+    tags: Mapping[str, str],
+) -> str:
+    """Register a logged model and return the version.
+
+    The first version becomes the champion, a later one the challenger.
+
+    Parameters
+    ----------
+    client
+        Of the registry.
+    name
+        Of the registered model, created where there is none.
+    model_uri
+        ``models:/<model id>``.
+    run_id
+        Of the run that logged the model; the digests of its files are stored there.
+    description, tags
+        Of the version.
+
+    Raises
+    ------
+    RegistryError
+        When the model cannot be loaded or does not answer.
+    """
+    check_answers(model_uri)
+    create(client, name, DESCRIPTION, registry_experiment(client, name))
+    all_tags = {**tags, **seal(client, run_id, model_uri)}
+    version = _create_version(
+        client, name, model_uri, run_id, description=description, tags=all_tags
+    )
+    log = PromotionLog(client, name)
+    moves = log.sync()
+    if not moves:
+        with suppress(LostRaceError):
+            log.move(moves, version, who=user(), why="first version", kind="register")
+            return version
+    client.set_registered_model_alias(name, CHALLENGER, version)
+    return version
+
+
+def _create_version(
+    client: MlflowClient,
+    name: str,
+    model_uri: str,
+    run_id: str,
+    *,
+    description: str,
+    tags: Mapping[str, str],
+) -> str:
+    """Create a version and name it on the logged model, as `mlflow.register_model` does.
+
+    That function also tries to create the registered model, and prints that it exists already.
+    """
+    model_id = model_uri.removeprefix("models:/")
+    version = client.create_model_version(
+        name, model_uri, run_id, dict(tags), description=description, model_id=model_id
+    ).version
+    links = json.loads(client.get_logged_model(model_id).tags.get(MLFLOW_MODEL_VERSIONS, "[]"))
+    links.append({"name": name, "version": version})
+    client.set_logged_model_tags(model_id, {MLFLOW_MODEL_VERSIONS: json.dumps(links)})
+    return str(version)
+
+
+def version_of_trial(client: MlflowClient, name: str, run_id: str) -> str:
+    """Return the version a trial's spec was registered as; empty where there is none."""
+    versions = client.search_model_versions(f"name = '{name}'")
+    return next((str(v.version) for v in versions if v.tags.get(TRIAL) == run_id), "")
+
+
+def check_answers(model_uri: str) -> int:
+    """Load a model and let it score its own input example; return the number of answers.
+
+    Raises
+    ------
+    RegistryError
+        When it cannot be loaded, or answers with fewer rows than the example has.
+    """
+    try:
+        model = mlflow.pyfunc.load_model(model_uri)
+        example = model.input_example
+        answer = model.predict(example)
+    except (MlflowException, SegmentationError, OSError, ValueError) as error:
+        raise RegistryError(
+            f"{model_uri} does not answer its own input example: {error}"
+        ) from error
+    if len(answer) != len(example):
+        raise RegistryError(f"{model_uri} answered {len(answer)} of {len(example)} examples")
+    return len(answer)
