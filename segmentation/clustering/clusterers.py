@@ -1,4 +1,4 @@
-"""The table of clustering algorithms; a new one is one entry and one function here."""
+"""The table of clustering algorithms; a new one is one entry here."""
 
 from __future__ import annotations
 
@@ -37,34 +37,16 @@ MIXTURE_STARTS = 3
 
 @dataclass(frozen=True)
 class Clusterer:
-    """One clustering algorithm and what may be asked of it.
-
-    Parameters
-    ----------
-    name, title
-        Key in :data:`CLUSTERERS`; what a person reads.
-    make
-        Builds the unfitted estimator from checked hyperparameters and a seed.
-    rules
-        Assignment rules that suit it; the first is the default.
-    space
-        What a search may try, ``n_clusters`` aside.
-    takes_n_clusters
-        Whether ``n_clusters`` is a hyperparameter.
-    max_rows
-        Most rows it can be fitted on; None for no limit.
-    bytes_per_pair
-        Memory for each pair of rows, for the message of a refusal.
-    """
+    """One clustering algorithm and what it takes."""
 
     name: str
     title: str
-    make: Make
-    rules: tuple[str, ...]
-    space: Mapping[str, Range] = field(default_factory=dict)
+    make: Make  # builds the unfitted estimator from checked hyperparameters and a seed
+    rules: tuple[str, ...]  # assignment rules that suit it; the first is the default
+    space: Mapping[str, Range] = field(default_factory=dict)  # what a search tries, but n_clusters
     takes_n_clusters: bool = True
-    max_rows: int | None = None
-    bytes_per_pair: float = 0.0
+    max_rows: int | None = None  # largest fit allowed; None for no limit
+    bytes_per_pair: float = 0.0  # memory for each pair of rows
 
     def build(self, hyperparameters: HyperParameters, seed: int) -> Any:
         """Return the unfitted scikit-learn estimator.
@@ -85,19 +67,11 @@ class Clusterer:
                 )
             if problem := allowed[name].problem(value):
                 raise SpecError(f"{self.name} {name}={value!r}: {problem}")
-        given = dict(hyperparameters)
-        if self.takes_n_clusters:
-            given.setdefault("n_clusters", DEFAULT_CLUSTERS)
-        return self.make(given, seed)
+        default = {"n_clusters": DEFAULT_CLUSTERS} if self.takes_n_clusters else {}
+        return self.make({**default, **hyperparameters}, seed)
 
     def check_rows(self, rows: int) -> None:
-        """Refuse a fit that would exhaust time or memory.
-
-        Raises
-        ------
-        TooLargeError
-            When `rows` is above :attr:`max_rows`.
-        """
+        """Raise TooLargeError for a fit that would exhaust time or memory."""
         if self.max_rows is None or rows <= self.max_rows:
             return
         why = f"its time grows at least with the square of the rows ({rows:,}² = {rows**2:.1e})"
@@ -110,185 +84,110 @@ class Clusterer:
         )
 
 
-def _k_means(given: dict[str, Any], seed: int) -> KMeans:
-    return KMeans(n_init=STARTS, max_iter=500, random_state=seed, **given)
+def _seeded(estimator: type, **fixed: Any) -> Make:
+    return lambda chosen, seed: estimator(**{**fixed, **chosen}, random_state=seed)
 
 
-def _mini_batch_k_means(given: dict[str, Any], seed: int) -> MiniBatchKMeans:
-    return MiniBatchKMeans(n_init=STARTS, max_iter=300, random_state=seed, **given)
+def _unseeded(estimator: type, **fixed: Any) -> Make:
+    return lambda chosen, _: estimator(**{**fixed, **chosen})
 
 
-def _bisecting_k_means(given: dict[str, Any], seed: int) -> BisectingKMeans:
-    given.setdefault("bisecting_strategy", "biggest_inertia")
-    return BisectingKMeans(n_init=STARTS, max_iter=500, random_state=seed, **given)
-
-
-def _gaussian(covariance: str) -> Make:
-    def make(given: dict[str, Any], seed: int) -> GaussianMixture:
-        return GaussianMixture(
-            n_components=given.pop("n_clusters"),
-            covariance_type=covariance,
-            reg_covar=given.pop("reg_covar", 1e-2),
-            n_init=MIXTURE_STARTS,
-            max_iter=300,
-            random_state=seed,
-        )
+def _mixture(estimator: type, **fixed: Any) -> Make:
+    def make(chosen: dict[str, Any], seed: int) -> Any:
+        components = {"n_components": chosen.pop("n_clusters"), "random_state": seed}
+        return estimator(**{"reg_covar": 1e-2, **fixed, **chosen, **components})
 
     return make
-
-
-def _bayesian_gaussian(given: dict[str, Any], seed: int) -> BayesianGaussianMixture:
-    return BayesianGaussianMixture(
-        n_components=given.pop("n_clusters"),
-        covariance_type="full",
-        weight_concentration_prior=given.pop("weight_concentration_prior", 0.1),
-        reg_covar=given.pop("reg_covar", 1e-2),
-        max_iter=500,
-        random_state=seed,
-    )
-
-
-def _linkage(linkage: str) -> Make:
-    def make(given: dict[str, Any], seed: int) -> AgglomerativeClustering:  # noqa: ARG001
-        return AgglomerativeClustering(linkage=linkage, **given)
-
-    return make
-
-
-def _hdbscan(given: dict[str, Any], seed: int) -> ShareHDBSCAN:  # noqa: ARG001
-    return ShareHDBSCAN(**given)
-
-
-def _genie(given: dict[str, Any], seed: int) -> Genie:  # noqa: ARG001
-    return Genie(**given)
-
-
-def _spectral(given: dict[str, Any], seed: int) -> SpectralClustering:
-    given.setdefault("n_neighbors", 15)
-    return SpectralClustering(
-        affinity="nearest_neighbors", assign_labels="cluster_qr", random_state=seed, **given
-    )
 
 
 CENTRES = ("prototype", "neighbours")
 MEMBERS = ("neighbours", "prototype")
 DENSITY = ("gaussian", "neighbours")
 REG_COVAR = FloatRange(1e-4, 1e-1, log=True)
-PAIRS_LIMIT = 12_000
 
-CLUSTERERS: Mapping[str, Clusterer] = MappingProxyType(
-    {
-        clusterer.name: clusterer
-        for clusterer in (
-            Clusterer("k_means", "k-means", _k_means, CENTRES),
-            Clusterer("mini_batch_k_means", "mini-batch k-means", _mini_batch_k_means, CENTRES),
-            Clusterer(
-                "bisecting_k_means",
-                "bisecting k-means",
-                _bisecting_k_means,
-                CENTRES,
-                {"bisecting_strategy": Categorical(("biggest_inertia", "largest_cluster"))},
-            ),
-            Clusterer(
-                "gaussian_full",
-                "Gaussian mixture, full covariance",
-                _gaussian("full"),
-                DENSITY,
-                {"reg_covar": REG_COVAR},
-            ),
-            Clusterer(
-                "gaussian_tied",
-                "Gaussian mixture, one covariance",
-                _gaussian("tied"),
-                DENSITY,
-                {"reg_covar": REG_COVAR},
-            ),
-            Clusterer(
-                "gaussian_diagonal",
-                "Gaussian mixture, diagonal covariance",
-                _gaussian("diag"),
-                DENSITY,
-                {"reg_covar": REG_COVAR},
-            ),
-            Clusterer(
-                "bayesian_gaussian",
-                "Bayesian Gaussian mixture",
-                _bayesian_gaussian,
-                DENSITY,
-                {
-                    "reg_covar": REG_COVAR,
-                    "weight_concentration_prior": FloatRange(1e-3, 1e2, log=True),
-                },
-            ),
-            Clusterer(
-                "ward",
-                "Ward linkage",
-                _linkage("ward"),
-                MEMBERS,
-                max_rows=PAIRS_LIMIT,
-                bytes_per_pair=8.0,
-            ),
-            Clusterer(
-                "average",
-                "average linkage",
-                _linkage("average"),
-                MEMBERS,
-                max_rows=PAIRS_LIMIT,
-                bytes_per_pair=8.0,
-            ),
-            Clusterer(
-                "complete",
-                "complete linkage",
-                _linkage("complete"),
-                MEMBERS,
-                max_rows=PAIRS_LIMIT,
-                bytes_per_pair=8.0,
-            ),
-            Clusterer(
-                "hdbscan",
-                "HDBSCAN",
-                _hdbscan,
-                MEMBERS,
-                {
-                    "smallest_share": FloatRange(0.01, 0.15, log=True),
-                    "neighbours": IntRange(3, 50, log=True),
-                    "selection": Categorical(("eom", "leaf")),
-                },
-                takes_n_clusters=False,
-                max_rows=20_000,
-            ),
-            Clusterer(
-                "genie",
-                "Genie",
-                _genie,
-                MEMBERS,
-                {"gini_threshold": FloatRange(0.1, 0.5)},
-                max_rows=50_000,
-            ),
-            Clusterer(
-                "spectral",
-                "spectral clustering",
-                _spectral,
-                MEMBERS,
-                {"n_neighbors": IntRange(8, 40, log=True)},
-                max_rows=4_000,
-            ),
-        )
-    }
+
+def _gaussian(name: str, covariance: str, title: str) -> Clusterer:
+    make = _mixture(
+        GaussianMixture, covariance_type=covariance, n_init=MIXTURE_STARTS, max_iter=300
+    )
+    return Clusterer(name, f"Gaussian mixture, {title}", make, DENSITY, {"reg_covar": REG_COVAR})
+
+
+def _linkage(linkage: str, title: str) -> Clusterer:
+    make = _unseeded(AgglomerativeClustering, linkage=linkage)
+    return Clusterer(linkage, title, make, MEMBERS, max_rows=12_000, bytes_per_pair=8.0)
+
+
+_TABLE = (
+    Clusterer("k_means", "k-means", _seeded(KMeans, n_init=STARTS, max_iter=500), CENTRES),
+    Clusterer(
+        "mini_batch_k_means",
+        "mini-batch k-means",
+        _seeded(MiniBatchKMeans, n_init=STARTS, max_iter=300),
+        CENTRES,
+    ),
+    Clusterer(
+        "bisecting_k_means",
+        "bisecting k-means",
+        _seeded(BisectingKMeans, bisecting_strategy="biggest_inertia", n_init=STARTS, max_iter=500),
+        CENTRES,
+        {"bisecting_strategy": Categorical(("biggest_inertia", "largest_cluster"))},
+    ),
+    _gaussian("gaussian_full", "full", "full covariance"),
+    _gaussian("gaussian_tied", "tied", "one covariance"),
+    _gaussian("gaussian_diagonal", "diag", "diagonal covariance"),
+    Clusterer(
+        "bayesian_gaussian",
+        "Bayesian Gaussian mixture",
+        _mixture(BayesianGaussianMixture, weight_concentration_prior=0.1, max_iter=500),
+        DENSITY,
+        {"reg_covar": REG_COVAR, "weight_concentration_prior": FloatRange(1e-3, 1e2, log=True)},
+    ),
+    _linkage("ward", "Ward linkage"),
+    _linkage("average", "average linkage"),
+    _linkage("complete", "complete linkage"),
+    Clusterer(
+        "hdbscan",
+        "HDBSCAN",
+        _unseeded(ShareHDBSCAN),
+        MEMBERS,
+        {
+            "smallest_share": FloatRange(0.01, 0.15, log=True),
+            "neighbours": IntRange(3, 50, log=True),
+            "selection": Categorical(("eom", "leaf")),
+        },
+        takes_n_clusters=False,
+        max_rows=20_000,
+    ),
+    Clusterer(
+        "genie",
+        "Genie",
+        _unseeded(Genie),
+        MEMBERS,
+        {"gini_threshold": FloatRange(0.1, 0.5)},
+        max_rows=50_000,
+    ),
+    Clusterer(
+        "spectral",
+        "spectral clustering",
+        _seeded(
+            SpectralClustering,
+            affinity="nearest_neighbors",
+            assign_labels="cluster_qr",
+            n_neighbors=15,
+        ),
+        MEMBERS,
+        {"n_neighbors": IntRange(8, 40, log=True)},
+        max_rows=4_000,
+    ),
 )
-
+CLUSTERERS: Mapping[str, Clusterer] = MappingProxyType({c.name: c for c in _TABLE})
 # Removed clusterers: models saved with them still assign, from arrays alone.
 REMOVED = frozenset({"birch"})
 
 
 def clusterer_named(name: str) -> Clusterer:
-    """Return a clusterer by name.
-
-    Raises
-    ------
-    SpecError
-        When there is none, or no longer.
-    """
+    """Return a clusterer; SpecError when there is none of that name, or no longer."""
     if name in CLUSTERERS:
         return CLUSTERERS[name]
     removed = " was removed (models saved with it still assign customers)"

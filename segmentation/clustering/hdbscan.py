@@ -1,8 +1,4 @@
-"""HDBSCAN with a setting that means the same for a sample and for all customers.
-
-A search tries 2,000 customers, then 4,000, then all: "at least 50 customers" would mean
-something else each time, a share does not.
-"""
+"""HDBSCAN with a setting that means the same for a sample and for all customers."""
 
 from __future__ import annotations
 
@@ -18,6 +14,9 @@ from segmentation.types import FloatArray
 
 class ShareHDBSCAN(ClusterMixin, BaseEstimator):  # type: ignore[misc]
     """HDBSCAN whose smallest cluster is a share of the rows.
+
+    A search tries 2,000 customers, then 4,000, then all: "at least 50 customers" would mean
+    something else each time, a share does not.
 
     Parameters
     ----------

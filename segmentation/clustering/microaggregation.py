@@ -1,7 +1,6 @@
-"""Remember the shape of the training data without remembering a customer.
+"""Represent the training data by averages of at least five like customers, never by a row.
 
-What a saved model keeps of its training data are averages of at least five like customers (in
-the manner of microaggregation: Domingo-Ferrer and Mateo-Sanz 2002, IEEE TKDE 14), never a row.
+In the manner of microaggregation: Domingo-Ferrer and Mateo-Sanz 2002, IEEE TKDE 14.
 """
 
 from __future__ import annotations
@@ -11,7 +10,7 @@ from scipy.spatial import cKDTree
 
 from segmentation.types import FloatArray, IntArray
 
-TOGETHER = 5
+GROUP_SIZE = 5
 
 
 def evenly_spaced(rows: int, most: int) -> IntArray:
@@ -24,8 +23,8 @@ def local_means(points: FloatArray) -> FloatArray:
 
     All rows are averaged where there are fewer than five.
     """
-    together = min(TOGETHER, len(points))
-    _, index = cKDTree(points).query(points, k=np.arange(1, together + 1))
+    size = min(GROUP_SIZE, len(points))
+    _, index = cKDTree(points).query(points, k=np.arange(1, size + 1))
     means: FloatArray = points[index].mean(axis=1)
     return means
 
@@ -35,17 +34,8 @@ def labelled_local_means(
 ) -> tuple[FloatArray, IntArray]:
     """Return averages of five neighbours with the same label, and the label of each.
 
-    Parameters
-    ----------
-    points, labels
-        Shapes (n, d) and (n,), labels 0..k-1, each occurring.
-    most
-        About how many averages to return: each label gives its share, and at least one.
-
-    Returns
-    -------
-    means, labels
-        Shapes (m, d) and (m,), labels rising.
+    `labels`, shape (n,), are integers 0..k-1, each occurring. About `most` averages are
+    returned, labels rising: each label gives its share, and at least one.
     """
     means = []
     for label in range(int(labels.max()) + 1):

@@ -6,15 +6,14 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
 import numpy as np
-from numpy.typing import NDArray
 
-from segmentation.clustering.assignment_rules.rule import Arrays, best_two
+from segmentation.clustering.assignment_rules.rule import Rule, best_two
 from segmentation.preprocessing.rowwise import matmul, row_sums
 from segmentation.types import Assignment, FloatArray, IntArray
 
 
 @dataclass(frozen=True)
-class GaussianRule:
+class GaussianRule(Rule):
     """Largest posterior probability; confidence is that probability.
 
     Parameters
@@ -63,15 +62,6 @@ class GaussianRule:
     def centres(self) -> FloatArray:
         """Return the means."""
         return self.means
-
-    def to_arrays(self) -> dict[str, NDArray[Any]]:
-        """Return weights, means and precisions."""
-        return {"weights": self.weights, "means": self.means, "precisions": self.precisions}
-
-    @classmethod
-    def from_arrays(cls, arrays: Arrays) -> Self:
-        """Rebuild from :meth:`to_arrays`."""
-        return cls(arrays["weights"], arrays["means"], arrays["precisions"])
 
     def _log_joint(self, features: FloatArray, component: int) -> FloatArray:
         """Log of weight times density, up to a constant; shape (n,)."""

@@ -7,31 +7,30 @@ from functools import cached_property
 from typing import Any, ClassVar, Self
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 from scipy.spatial.distance import cdist
 
-from segmentation.clustering.assignment_rules.rule import Arrays, best_two, cluster_means
+from segmentation.clustering.assignment_rules.rule import Rule, best_two, cluster_means
 from segmentation.clustering.microaggregation import labelled_local_means
 from segmentation.preprocessing.rowwise import row_sums
 from segmentation.types import Assignment, FloatArray, IntArray
 
 VOTERS = 5
-WITNESSES = 21
-MOST_KEPT = 20_000
+WIDE_VOTERS = 21
+MAX_POINTS = 20_000
 
 
 @dataclass(frozen=True)
-class NeighboursRule:
+class NeighboursRule(Rule):
     """Vote of the five nearest points, each the average of five customers of one cluster.
 
-    Averages assign as well as the customers themselves (for Ward on real card holders 97 % of
-    hidden labels against 97 %, for complete linkage 94 % against 93 %) and give nobody away.
+    Averages assign as well as the customers themselves (for Ward on real card holders 97% of
+    hidden labels against 97%, for complete linkage 94% against 93%) and reveal no customer.
     A point at distance d votes with weight ``1 / (d + m)``, m the distance of the farthest
-    asked: the nearest counts at most twice the farthest. Confidence is the segment's share of
-    the votes of the 21 nearest (a tenth of the points where those are few), which tells a
-    border from an interior where five are nearly always of one mind; the runner-up is second
-    among them, or else has the nearest mean.
+    voter: the nearest counts at most twice the farthest. Confidence is the segment's share of
+    the votes of the 21 nearest (a tenth of the points where those are few): the five nearest
+    nearly always agree, also close to a border. The runner-up comes second among the 21, or
+    else has the nearest mean.
 
     Parameters
     ----------
@@ -62,14 +61,13 @@ class NeighboursRule:
 
     @classmethod
     def learn(cls, estimator: Any, features: FloatArray, labels: IntArray) -> Self:  # noqa: ARG003
-        """Keep averages of the customers of each cluster."""
-        return cls(*labelled_local_means(features, labels, MOST_KEPT))
+        """Take averages of the customers of each cluster."""
+        return cls(*labelled_local_means(features, labels, MAX_POINTS))
 
     def assign(self, features: FloatArray) -> Assignment:
         """Assign each row; ties go to the segment with the nearer mean."""
-        most = max(VOTERS, min(WITNESSES, len(self.points) // 10))
-        witnesses = min(most, len(self.points))
-        distance, index = self.tree.query(features, k=np.arange(1, witnesses + 1))
+        voters = min(max(VOTERS, min(WIDE_VOTERS, len(self.points) // 10)), len(self.points))
+        distance, index = self.tree.query(features, k=np.arange(1, voters + 1))
         labels = self.labels[index]
         near = self._votes(distance[:, :VOTERS], labels[:, :VOTERS])
         wide = self._votes(distance, labels)
@@ -78,11 +76,11 @@ class NeighboursRule:
         remote *= 1e-9 / (remote.max(axis=1, keepdims=True) + 1e-300)
         segment, _ = best_two(near - remote)
         rows = np.arange(len(features))
-        confidence = wide[rows, segment]
+        confidence = np.clip(wide[rows, segment], 0.0, 1.0)
         others = wide - remote
         others[rows, segment] = np.inf
         _, runner_up = best_two(others)
-        return Assignment(segment, runner_up, np.clip(confidence, 0.0, 1.0))
+        return Assignment(segment, runner_up, confidence)
 
     def _votes(self, distance: FloatArray, labels: IntArray) -> FloatArray:
         """Return each segment's share of the votes, shape (n, k)."""
@@ -97,18 +95,9 @@ class NeighboursRule:
         """Return the rule whose cluster i is this one's ``order[i]``."""
         new = np.full(self.n_segments, -1)
         new[order] = np.arange(len(order))
-        kept = new[self.labels] >= 0
-        return type(self)(self.points[kept], new[self.labels[kept]])
+        remaining = new[self.labels] >= 0
+        return type(self)(self.points[remaining], new[self.labels[remaining]])
 
     def centres(self) -> FloatArray:
         """Return the mean point of each cluster."""
         return self.means
-
-    def to_arrays(self) -> dict[str, NDArray[Any]]:
-        """Return points and labels; the search tree is rebuilt."""
-        return {"points": self.points, "labels": self.labels}
-
-    @classmethod
-    def from_arrays(cls, arrays: Arrays) -> Self:
-        """Rebuild from :meth:`to_arrays`."""
-        return cls(arrays["points"], arrays["labels"])

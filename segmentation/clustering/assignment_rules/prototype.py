@@ -6,17 +6,16 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.spatial.distance import cdist
 
-from segmentation.clustering.assignment_rules.rule import Arrays, best_two, cluster_means
+from segmentation.clustering.assignment_rules.rule import Rule, best_two, cluster_means
 from segmentation.types import Assignment, FloatArray, IntArray
 
 CELLS = 2_000_000
 
 
 @dataclass(frozen=True)
-class PrototypeRule:
+class PrototypeRule(Rule):
     """Nearest labelled prototype.
 
     Confidence is ``d2 / (d1 + d2)``, d1 the distance to the nearest prototype of the assigned
@@ -67,15 +66,6 @@ class PrototypeRule:
     def centres(self) -> FloatArray:
         """Return the mean prototype of each cluster."""
         return cluster_means(self.points, self.owner)
-
-    def to_arrays(self) -> dict[str, NDArray[Any]]:
-        """Return points and owners."""
-        return {"points": self.points, "owner": self.owner}
-
-    @classmethod
-    def from_arrays(cls, arrays: Arrays) -> Self:
-        """Rebuild from :meth:`to_arrays`."""
-        return cls(arrays["points"], arrays["owner"])
 
 
 def _closeness(distances: FloatArray, segment: IntArray, runner_up: IntArray) -> FloatArray:

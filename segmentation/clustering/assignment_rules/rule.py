@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import Any, ClassVar, Protocol, Self
+from dataclasses import dataclass, fields
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,55 +15,52 @@ from segmentation.types import Assignment, FloatArray, IntArray
 Arrays = Mapping[str, NDArray[Any]]
 
 
-class Rule(Protocol):
-    """Assigns feature rows to clusters 0..k-1 and is nothing but arrays."""
+@dataclass(frozen=True)
+class Rule(ABC):
+    """Assigns feature rows to clusters 0..k-1; every field of a subclass is an array."""
 
     name: ClassVar[str]
 
     @property
+    @abstractmethod
     def n_segments(self) -> int:
         """Number of clusters a row can be assigned to, at least 1."""
 
     @classmethod
+    @abstractmethod
     def learn(cls, estimator: Any, features: FloatArray, labels: IntArray) -> Self:
         """Return the rule of a fitted clusterer.
 
-        Parameters
-        ----------
-        estimator
-            The fitted clusterer.
-        features
-            Shape (n, d), what it was fitted on, without noise.
-        labels
-            Shape (n,), integers 0..k-1, each occurring.
+        `features`, shape (n, d), is what it was fitted on, without noise; `labels`, shape (n,),
+        are integers 0..k-1, each occurring.
         """
 
+    @abstractmethod
     def assign(self, features: FloatArray) -> Assignment:
         """Return segment, runner-up and confidence of each row of a (n, d) matrix."""
 
+    @abstractmethod
     def renumbered(self, order: IntArray) -> Self:
         """Return the rule whose cluster i is this one's ``order[i]``; others are dropped."""
 
+    @abstractmethod
     def centres(self) -> FloatArray:
         """Return one typical point per cluster, shape (k, d)."""
 
     def to_arrays(self) -> dict[str, NDArray[Any]]:
         """Return the whole rule as named arrays."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}
 
     @classmethod
     def from_arrays(cls, arrays: Arrays) -> Self:
-        """Rebuild the rule from :meth:`to_arrays`."""
+        """Rebuild the rule from :meth:`to_arrays`; KeyError where an array is missing."""
+        return cls(*(arrays[field.name] for field in fields(cls)))
 
 
 def best_two(scores: FloatArray) -> tuple[IntArray, IntArray]:
-    """Return the columns of each row's largest and second-largest score.
+    """Return the columns of each row's largest and second-largest score, ties to the lower one.
 
-    Ties go to the lower column. With one column both are 0.
-
-    Parameters
-    ----------
-    scores
-        Shape (n, k).
+    `scores` has shape (n, k); with one column both are 0.
     """
     first = np.argmax(scores, axis=1).astype(np.int64)
     if scores.shape[1] == 1:
