@@ -14,6 +14,7 @@ from flask_wtf import CSRFProtect
 from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import Forbidden, HTTPException, SecurityError
 
+from segmentation.interpretation.formatting import percent
 from serve.jobs.queue import file_queue
 from serve.logs import BRIEF
 from serve.web import auth, customer, developers, health, segments, upload, versions
@@ -80,6 +81,7 @@ def create_app(config: Mapping[str, Any] | None = None) -> Flask:
     for name, path in (("scoring", ""), ("challenger", CHALLENGER_PATH)):
         url = chosen.scoring_url + path
         app.extensions[name] = ScoringClient(url, chosen.timeout, chosen.file_timeout)
+    app.add_template_filter(percent)
     app.add_template_filter(unbroken)
     app.add_template_filter(usual)
     Bootstrap5(app)

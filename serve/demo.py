@@ -25,7 +25,7 @@ INPUT = re.compile(r"<input\b[^>]*>")
 ATTRIBUTE = re.compile(r'\b(name|value|type)="([^"]*)"')
 EXAMPLE = re.compile(r'href="([^"]*\?example=[^"]+)"')
 NAME = re.compile(r'id="answer-title">([^<]+)<')
-SURE = re.compile(r"<strong>([^<]+)</strong>, (\d+) %")
+SURE = re.compile(r"<strong>([^<]+)</strong>, (\d+)%")
 
 
 class DemoError(Exception):
@@ -123,7 +123,7 @@ def sample_answer(pages: str) -> str:
     name, how_sure = NAME.search(reply.text), SURE.search(reply.text)
     if not reply.ok or name is None or how_sure is None:
         raise DemoError(f"{pages}/customer gave no segment (status {reply.status_code})")
-    return f"{unescape(name[1])} ({how_sure[1].lower()}, {how_sure[2]} %)"
+    return f"{unescape(name[1])} ({how_sure[1].lower()}, {how_sure[2]}%)"
 
 
 def form_values(page: str) -> dict[str, str]:

@@ -182,7 +182,7 @@ def two_modes(matrix: FloatArray) -> float:
     Parameters
     ----------
     matrix
-        Shape (n, d). A column with more than 5 % repeated values is left out: the gaps between
+        Shape (n, d). A column with more than 5% repeated values is left out: the gaps between
         whole numbers are no modes.
     """
     found = [0.0]

@@ -38,7 +38,7 @@ def column_flags(matrix: FloatArray) -> Flags:
     Parameters
     ----------
     matrix
-        Shape (n, d). A column counts when its commonest value holds 10 % to 90 % of customers.
+        Shape (n, d). A column counts when its commonest value holds 10% to 90% of customers.
     """
     columns, facts = [], []
     for position, column in enumerate(matrix.T):

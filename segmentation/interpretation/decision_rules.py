@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segmentation.evaluation.surrogate import column_ranks, fit_tree
-from segmentation.interpretation.formatting import in_words, inside_sentence, percent, sentence_case
+from segmentation.interpretation.formatting import inside_sentence, percent, quantity, sentence_case
 from segmentation.schema import Column, TableSchema
 from segmentation.types import FloatArray, IntArray
 
@@ -202,7 +202,7 @@ def _condition(column: Column, low: float, high: float) -> str:
             return f"some {label}"
     if low == -inf:
         most = "of" if high == 0 else "up to"
-        return f"{label} {most} {in_words(high, column)}"
+        return f"{label} {most} {quantity(high, column)}"
     if high == inf:
-        return f"{label} above {in_words(low, column)}"
-    return f"{label} between {in_words(low, column)} and {in_words(high, column)}"
+        return f"{label} above {quantity(low, column)}"
+    return f"{label} between {quantity(low, column)} and {quantity(high, column)}"

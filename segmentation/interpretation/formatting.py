@@ -1,51 +1,68 @@
-"""Numbers and labels as a marketing reader wants them."""
+"""Numbers and labels as people read them: the one formatter of every page, report and sentence.
+
+A value reads the same wherever it is printed, in a sentence as in the table beside it. Numbers
+from 100 on are whole, smaller ones keep two decimals, those below 1 three. This module imports
+the schema only, so that pages can use it without loading the analysis.
+"""
 
 from __future__ import annotations
 
-from math import isnan
+from math import isfinite
 
 from segmentation.schema import Column
 
+UNDEFINED = "–"
+UNKNOWN = "unknown"
+
 
 def percent(share: float) -> str:
-    """Return a share as text, with decimals only where they matter: ``"5 %"``, ``"1.2 %"``."""
-    digits = 0 if abs(share) >= 0.0995 or round(float(share) * 100, 1).is_integer() else 1
-    if 0 < abs(share) < 0.0005:
-        digits = 2
-    return f"{share * 100:.{digits}f} %"
+    """Return a share as text: ``"42%"``, below 10% with one decimal: ``"8.3%"``, ``"0.01%"``."""
+    if not isfinite(share):
+        return UNDEFINED
+    size = abs(share)
+    if 0 < size < 0.0005:
+        text = f"{100 * share:.1g}"
+    else:
+        digits = 0 if size >= 0.0995 or round(100 * float(share), 1).is_integer() else 1
+        text = f"{100 * share:.{digits}f}"
+    return f"{_signed(text)}%"
 
 
-def in_words(value: float, column: Column) -> str:
-    """Return a value with its unit: ``"$1,850"``, ``"92 %"``, ``"12 months"``, ``"3"``.
+def number(value: float | None) -> str:
+    """Return a number without a unit: ``"1,850"``, ``"12.35"``, ``"0.083"``, ``"–"`` if undefined.
+
+    Trailing zeros are left out. Beyond twelve digits, and where three decimals would read 0, the
+    number has two significant digits.
+    """
+    if value is None or not isfinite(value):
+        return UNDEFINED
+    text = _decimals(value, 3 if abs(value) < 1 else 2)
+    return _signed(text.rstrip("0").rstrip(".") if "." in text and "e" not in text else text)
+
+
+def quantity(value: float | None, column: Column) -> str:
+    """Return a value with its unit: ``"$1,850"``, ``"92%"``, ``"12 months"``, ``"3"``.
+
+    A count stands alone, because its label says what is counted. Money has two decimals or none.
 
     Parameters
     ----------
     value
-        In the column's own unit; NaN is ``"unknown"``.
+        In the column's own unit, a level as its code; ``"unknown"`` for None and NaN.
     column
         Says what kind of number it is.
     """
-    if isnan(value):
-        return "unknown"
+    if value is None or not isfinite(value):
+        return UNKNOWN
     if column.kind in {"frequency", "indicator"}:
         return percent(value)
     if column.categorical:
         return column.levels[min(max(round(value), 0), len(column.levels) - 1)]
     if column.kind == "money":
-        sign = "-" if value < 0 else ""
-        return f"{sign}{column.unit}{_number(abs(value), 2)}"
-    if column.kind == "count":
-        return _number(value, 1)
-    return f"{_number(value, 2)} {column.unit or 'months' * (column.kind == 'months')}".rstrip()
-
-
-def _number(value: float, decimals: int) -> str:
-    """Return a number with separators; decimals only below 10 and where it is not whole."""
-    if abs(value) >= 10 or float(value).is_integer():
-        return f"{value:,.0f}"
-    if 0 < abs(value) < 0.5 * 10**-decimals:
-        return f"{value:.2g}"
-    return f"{value:,.{decimals}f}"
+        minus = "−" if value < 0 else ""
+        return f"{minus}{column.unit}{_decimals(abs(value), 2)}"
+    unit = column.unit or ("months" if column.kind == "months" else "")
+    return f"{number(value)} {'' if column.kind == 'count' else unit}".rstrip()
 
 
 def inside_sentence(text: str) -> str:
@@ -56,3 +73,16 @@ def inside_sentence(text: str) -> str:
 def sentence_case(text: str) -> str:
     """Return text with a capital first letter."""
     return text[:1].upper() + text[1:]
+
+
+def _decimals(value: float, digits: int) -> str:
+    """Return a number with separators, whole from 100 on and where it is whole."""
+    size = abs(value)
+    if 0 < size < 0.5 * 10**-digits or size >= 1e12:
+        return f"{value:.2g}"
+    whole = size >= 99.995 or float(value).is_integer()
+    return f"{value:,.{0 if whole else digits}f}"
+
+
+def _signed(text: str) -> str:
+    return text.replace("-", "−")

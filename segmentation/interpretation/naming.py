@@ -8,7 +8,7 @@ from itertools import count
 
 import numpy as np
 
-from segmentation.interpretation.formatting import in_words, inside_sentence, sentence_case
+from segmentation.interpretation.formatting import inside_sentence, quantity, sentence_case
 from segmentation.schema import Column, TableSchema
 from segmentation.types import FloatArray
 
@@ -111,7 +111,7 @@ def typical_sentence(
     told: list[str] = []
     groups: set[str] = set()
     for column, own, whole in zip(columns, medians, book, strict=True):
-        here, there = in_words(own, column), in_words(whole, column)
+        here, there = quantity(own, column), quantity(whole, column)
         if here == there or column.group in groups:
             continue
         if len({c.group for c in columns}) > 1:

@@ -10,7 +10,7 @@ import pandas as pd
 from sklearn.metrics import adjusted_mutual_info_score
 
 from segmentation.evaluation.triviality import said
-from segmentation.interpretation.formatting import in_words, percent
+from segmentation.interpretation.formatting import percent, quantity
 from segmentation.schema import Column, TableSchema
 from segmentation.types import FloatArray, IntArray
 
@@ -233,7 +233,7 @@ def _typical(values: FloatArray, column: Column) -> str:
     if not len(known):
         return "unknown"
     if not column.categorical:
-        return f"median {in_words(float(np.median(known)), column)}"
+        return f"median {quantity(float(np.median(known)), column)}"
     counts = np.bincount(known.astype(np.int64), minlength=len(column.levels)) / len(known)
     order = np.argsort(-counts, kind="stable")[:3]
     return ", ".join(f"{column.levels[i]} {percent(counts[i])}" for i in order if counts[i] > 0)

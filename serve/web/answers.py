@@ -9,9 +9,10 @@ from typing import Any
 import pandas as pd
 
 from experiments.registry.client import ModelInfo
+from segmentation.interpretation.formatting import quantity
 from segmentation.schema import Column
 from serve.web.scoring_client import Answer
-from serve.web.wording import how_sure, quantity, sure
+from serve.web.wording import how_sure, sure
 
 
 @dataclass(frozen=True)

@@ -21,8 +21,9 @@ from wtforms import (
 from wtforms.validators import DataRequired, Length, Optional, ValidationError
 from wtforms.widgets import HiddenInput
 
+from segmentation.interpretation.formatting import quantity
 from segmentation.schema import Column, TableSchema
-from serve.web.wording import plain, quantity
+from serve.web.wording import plain
 
 # Digits with a decimal point; commas and blanks only where they separate thousands: a comma
 # before decimals would otherwise multiply the value by ten or more without a word.

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from experiments.registry.client import ModelInfo
+from segmentation.interpretation.formatting import quantity
 from segmentation.schema import Column
-from serve.web.wording import quantity
 
 FIGURES = 3
 MAP_WIDTH, MAP_HEIGHT, MAP_MARGIN = 640.0, 400.0, 24.0

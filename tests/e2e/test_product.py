@@ -207,7 +207,7 @@ def test_the_form_works_without_javascript(browser: Browser, product: Product) -
 
 def test_the_demo_asks_as_a_browser_does(product: Product) -> None:
     """The demo's own check gets a segment and how sure it is."""
-    assert re.fullmatch(r".+ \(.+, \d+ %\)", sample_answer(product.addresses.pages))
+    assert re.fullmatch(r".+ \(.+, \d+%\)", sample_answer(product.addresses.pages))
 
 
 def invoke(product: Product, **body: object) -> requests.Response:

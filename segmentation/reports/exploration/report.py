@@ -10,7 +10,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from segmentation.interpretation.formatting import in_words, percent
+from segmentation.interpretation.formatting import number, percent
 from segmentation.reports.exploration.analysis import Exploration
 from segmentation.reports.exploration.drawing import Picture
 from segmentation.reports.exploration.evidence import search_parameters
@@ -89,23 +89,9 @@ def glance(found: Exploration) -> list[tuple[str, str, str]]:
         result.append(("Median skew", middle, f"most: {worst.label}, {worst.skew:.1f}"))
     if axes.explained:
         needed = f"{axes.needed(0.9)} of {len(axes.names)}"
-        result.append(("Main axes", needed, "explain 90 % of the variance"))
+        result.append(("Main axes", needed, "explain 90% of the variance"))
     result.append(("Clusters", structure, f"Hopkins {found.tendency.hopkins:.2f}"))
     return result
-
-
-def number(value: float | None) -> str:
-    """Return a number for a table: four digits that matter, a dash for what is undefined."""
-    if value is None or not isfinite(value):
-        return "–"
-    size = abs(value)
-    if size >= 1e9 or 0 < size < 1e-3:
-        text = f"{value:.2e}"
-    elif size >= 1_000:
-        text = f"{value:,.0f}"
-    else:
-        text = f"{value:.{0 if value == int(value) else 2 if size >= 1 else 3}f}"
-    return text.replace("-", "−")
 
 
 def _markup(picture: Picture) -> Markup:
@@ -122,6 +108,6 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    filters: dict[str, Any] = {"number": number, "percent": percent, "in_words": in_words}
+    filters: dict[str, Any] = {"number": number, "percent": percent}
     environment.filters.update(filters)
     return environment

@@ -8,8 +8,7 @@ from typing import Any
 
 from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 
-from segmentation.interpretation.formatting import percent
-from segmentation.reports.exploration.report import number
+from segmentation.interpretation.formatting import number, percent
 
 FILTERS: dict[str, Callable[..., Any]] = {"number": number, "percent": percent}
 

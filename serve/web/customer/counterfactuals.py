@@ -10,10 +10,10 @@ import numpy as np
 import pandas as pd
 
 from experiments.registry.client import ModelInfo
+from segmentation.interpretation.formatting import quantity
 from segmentation.schema import Column
 from segmentation.schema.levels import decode
 from serve.web.scoring_client import ScoringClient
-from serve.web.wording import quantity
 
 STEPS = 20
 MOST_SHOWN = 3

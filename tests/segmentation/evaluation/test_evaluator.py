@@ -156,14 +156,14 @@ FINE = Measured(4, 0.2, 0.3, 0.0, 0.9)
         (
             "smallest_share",
             {"smallest_share": 0.0123},
-            "smallest segment holds 1.2 % of customers, at least 5 % wanted",
+            "smallest segment holds 1.2% of customers, at least 5% wanted",
         ),
         (
             "largest_share",
             {"largest_share": 0.95},
-            "largest segment holds 95 % of customers, at most 70 % wanted",
+            "largest segment holds 95% of customers, at most 70% wanted",
         ),
-        ("noise_share", {"noise_share": 0.72}, "72 % of customers are noise, at most 20 % wanted"),
+        ("noise_share", {"noise_share": 0.72}, "72% of customers are noise, at most 20% wanted"),
         ("stability", {"stability": 0.5}, "stability is 0.500, at least 0.60 wanted"),
     ],
 )

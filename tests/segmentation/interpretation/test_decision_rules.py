@@ -101,17 +101,17 @@ def test_no_column_no_rule() -> None:
             {0: (-INF, 0.0), 1: (100.0, 2500.0)},
             "No cash advances and purchases between $100 and $2,500",
         ),
-        ({2: (-INF, 0.0)}, "Purchase frequency of 0 %"),
+        ({2: (-INF, 0.0)}, "Purchase frequency of 0%"),
         (
             {0: (5.0, INF), 1: (-INF, 9.0), 2: (0.25, INF)},
-            "Cash advances above $5, purchases up to $9 and purchase frequency above 25 %",
+            "Cash advances above $5, purchases up to $9 and purchase frequency above 25%",
         ),
     ],
 )
 def test_words(bounds: dict[int, tuple[float, float]], text: str) -> None:
     """A rule reads as a sentence, coverage and precision behind it."""
     rule = SegmentRule(bounds, coverage=0.82, precision=0.91)
-    assert rule.in_words(MONEY) == f"{text} (covers 82 % of the segment, right for 91 %)"
+    assert rule.in_words(MONEY) == f"{text} (covers 82% of the segment, right for 91%)"
 
 
 def test_bounds_in_profiles_are_round() -> None:

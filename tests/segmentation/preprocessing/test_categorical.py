@@ -61,7 +61,7 @@ def small() -> pd.DataFrame:
 
 
 def test_nominal_columns_become_indicators_and_rare_levels_merge(small: pd.DataFrame) -> None:
-    """A level below 2 % joins `other`, two levels are one column, ordered levels stay codes."""
+    """A level below 2% joins `other`, two levels are one column, ordered levels stay codes."""
     formed = form(small, SMALL, sensitive=True)
     assert formed.schema.column_names == (
         *("amount", "city=Bonn", "city=Kiel", "city=Ulm", "city=other"),
@@ -217,7 +217,7 @@ def test_the_audit_finds_what_segments_are_made_of(small: pd.DataFrame) -> None:
     assert trace.baseline < 0.02
     assert trace.tracks
     assert not found.sensitive_form
-    assert trace.by_segment == ("no 100 %", "yes 100 %")
+    assert trace.by_segment == ("no 100%", "yes 100%")
     assert "describe segments, not form them" in found.page()
 
 

@@ -8,7 +8,7 @@ from types import MappingProxyType
 
 import matplotlib as mpl
 
-from segmentation.interpretation.formatting import inside_sentence, percent
+from segmentation.interpretation.formatting import inside_sentence, percent, quantity
 from segmentation.reports.exploration.analysis import Exploration
 from segmentation.reports.exploration.drawing.canvas import Picture
 from segmentation.reports.exploration.drawing.columns import (
@@ -55,8 +55,7 @@ def _univariate(found: Exploration) -> Iterator[Picture]:
 def _shape(shape: Distribution) -> str:
     box, total = shape.box, max(sum(shape.counts) + shape.zeros, 1)
     outside = (box.below + box.above) / total
-    unit = f" {shape.column.unit}" if shape.column.unit not in {"", "$"} else ""
-    middle = f"median {shape.column.unit * (shape.column.unit == '$')}{box.median:,.4g}{unit}"
+    middle = f"median {quantity(box.median, shape.column)}"
     zeros = f"; {percent(shape.zeros / total)} zero, the rest on a log scale" * bool(shape.zeros)
     log = "; log scale" * (shape.scale == "log" and not shape.zeros)
     return f"{middle}, {percent(outside)} outside the fences{zeros}{log}"
@@ -86,7 +85,7 @@ def _multivariate(found: Exploration) -> Iterator[Picture]:
     axes = found.components
     if not axes.explained:
         return
-    caption = f"{axes.needed(0.9)} of {len(axes.names)} components explain 90 % of the variance"
+    caption = f"{axes.needed(0.9)} of {len(axes.names)} components explain 90% of the variance"
     yield Picture("components", caption, caption, draw_explained(axes))
     caption = "Correlation of the first components with the columns, in hundredths from 50 on"
     yield Picture("loadings", caption, caption, draw_loadings(axes))

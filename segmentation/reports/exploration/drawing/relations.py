@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, NullLocator
 
-from segmentation.interpretation.formatting import inside_sentence, sentence_case
+from segmentation.interpretation.formatting import inside_sentence, percent, sentence_case
 from segmentation.reports.exploration.bivariate import Pair
 from segmentation.reports.exploration.drawing.canvas import compact, dots, heat, plain_axes, room
 from segmentation.reports.exploration.multivariate import Components, NeighbourMap
@@ -105,7 +105,7 @@ def draw_explained(found: Components) -> Figure:
     axes.plot(places, shares.cumsum(), "o-", color=CONTRAST, markersize=3.5, linewidth=1.2)
     axes.axhline(0.9, color=QUIET, linewidth=0.8, linestyle=(0, (3, 3)))
     axes.set_ylim(0, 1.05)
-    axes.set_yticks([0, 0.25, 0.5, 0.75, 0.9], ["0", "25 %", "50 %", "75 %", "90 %"])
+    axes.set_yticks([0, 0.25, 0.5, 0.75, 0.9], ["0", "25%", "50%", "75%", "90%"])
     axes.xaxis.set_major_locator(MaxNLocator(8, integer=True))
     axes.set_xlabel("component", fontsize=8, color=QUIET)
     return figure
@@ -142,8 +142,8 @@ def draw_biplot(found: Components) -> Figure:
             axes, found, 0.85 * min(np.abs(axes.get_xlim()).min(), np.abs(axes.get_ylim()).min())
         )
     shares = [*found.explained, 0.0, 0.0]
-    axes.set_xlabel(f"component 1, {100 * shares[0]:.0f} %", fontsize=8, color=QUIET)
-    axes.set_ylabel(f"component 2, {100 * shares[1]:.0f} %", fontsize=8, color=QUIET)
+    axes.set_xlabel(f"component 1, {percent(shares[0])}", fontsize=8, color=QUIET)
+    axes.set_ylabel(f"component 2, {percent(shares[1])}", fontsize=8, color=QUIET)
     axes.set_xticks([])
     axes.set_yticks([])
     axes.spines[:].set_color(GRID)

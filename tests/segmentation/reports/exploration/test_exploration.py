@@ -18,7 +18,7 @@ from segmentation.reports.exploration.evidence import search_parameters
 from segmentation.reports.exploration.missingness import nulls
 from segmentation.reports.exploration.null_tests import hopkins, tendency
 from segmentation.reports.exploration.plain import plain
-from segmentation.reports.exploration.report import number, render
+from segmentation.reports.exploration.report import render
 from segmentation.reports.exploration.univariate import distribution
 from segmentation.schema import Column, load_schema
 from segmentation.schema.inference import infer_schema
@@ -261,12 +261,3 @@ def test_hostile_names_are_escaped() -> None:
     page = render(found, pictures(found), seconds=1.0)
     assert "<script" not in page.casefold()
     assert "<b>x" not in page
-
-
-@pytest.mark.parametrize(
-    ("value", "text"),
-    [(float("nan"), "–"), (None, "–"), (0, "0"), (12345.6, "12,346"), (-0.5, "−0.500"), (3, "3")],
-)
-def test_numbers_are_written_short(value: float | None, text: str) -> None:
-    """Four digits that matter, a dash for what is undefined."""
-    assert number(value) == text
