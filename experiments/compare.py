@@ -26,11 +26,10 @@ from segmentation.clustering.spec import SegmenterSpec
 from segmentation.data.schema_choice import AUTO, load_described
 from segmentation.errors import SegmentationError
 from segmentation.evaluation.result import Evaluation
-from segmentation.model.segment_matching import Known, match
+from segmentation.model.segment_matching import match_segments
 from segmentation.model.segmentation_model import SegmentationModel
-from segmentation.monitoring import Drift, compare_batches
+from segmentation.monitoring import Drift, compare_batches, reference_batch, summarise
 from segmentation.monitoring.comparison import Comparison, compare_models
-from segmentation.monitoring.observing import observe, reference_of
 from segmentation.preprocessing.categorical import Formed, form
 from segmentation.reports.html import flow_picture, page
 
@@ -136,19 +135,17 @@ def _side(client: MlflowClient, name: str, which: str, formed: Formed) -> Side:
 
 def _numbered_like(one: Side, other: Side, formed: Formed) -> Side:
     """Return the second side, a run's, with the first one's numbers where segments are the same."""
-    identity = one.model.identity
-    known = Known(identity.numbers, identity.names, identity.following)
     before, after = (side.model.assign(formed.people).segment for side in (one, other))
-    matched = match(known, before, after, other.model.identity.names)
-    return replace(other, model=other.model.identified(matched))
+    matched = match_segments(one.model.numbering, before, after, other.model.numbering.names)
+    return replace(other, model=other.model.with_numbering(matched))
 
 
 def drift_of(model: SegmentationModel, formed: Formed) -> Drift | None:
     """Return how these customers differ from those a model learnt from; None if unknown."""
-    reference = reference_of(model)
+    reference = reference_batch(model)
     if reference is None:
         return None
-    return compare_batches(reference, observe(model, formed.people, reference))
+    return compare_batches(reference, summarise(model, formed.people, reference))
 
 
 def report(
@@ -165,7 +162,7 @@ def report(
         second=other.title,
         source=source,
         kept=len(same),
-        changes=other.model.identity.changes,
+        changes=other.model.numbering.changes,
         picture=flow_picture(found),
         rows=[
             (text, _number(one.evaluation[key]), _number(other.evaluation[key]))
@@ -187,12 +184,12 @@ def _number(value: object) -> str:
 
 def _note(found: Comparison, title: str) -> str:
     lines = [
-        f"**{title}**, {found.rows:,} customers: agreement {found.rand:.3f} (adjusted Rand), "
-        f"{found.moved:.1%} move to another segment.",
+        f"**{title}**, {found.rows:,} customers: agreement {found.adjusted_rand:.3f} "
+        f"(adjusted Rand), {found.moved_share:.1%} move to another segment.",
         *(
             f"- {flow.before} {found.names[0][flow.before]} -> {flow.after} "
             f"{found.names[1][flow.after]}: {flow.customers:,}"
-            + (f" ({', '.join(flow.why)})" if flow.why else "")
+            + (f" ({', '.join(flow.reasons)})" if flow.reasons else "")
             for flow in found.flows[:8]
         ),
     ]

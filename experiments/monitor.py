@@ -19,9 +19,8 @@ from segmentation.data.readers import read_table
 from segmentation.data.validation import UNSEEN, validate
 from segmentation.errors import SegmentationError
 from segmentation.model.segmentation_model import SegmentationModel
-from segmentation.monitoring import Drift, compare_batches
-from segmentation.monitoring.drift import EXIT_CODES, shares_by_bin, told
-from segmentation.monitoring.observing import observe, reference_of
+from segmentation.monitoring import Drift, compare_batches, reference_batch, summarise
+from segmentation.monitoring.drift import EXIT_CODES, drift_sentences, shares_by_bin
 from segmentation.reports.html import page
 
 REPORT = "monitor.html"
@@ -84,18 +83,18 @@ def watch(model: SegmentationModel, frame: pd.DataFrame, source: str, title: str
     RegistryError
         When the model has no reference.
     """
-    reference = reference_of(model)
+    reference = reference_batch(model)
     if reference is None:
         raise RegistryError(
             f"{title} was registered without a summary of its customers: register it again"
         )
     validated = validate(frame, model.schema, source)
-    batch = observe(model, validated.customers, reference)
+    batch = summarise(model, validated.customers, reference)
     unseen = {w.column: w.count for w in validated.warnings if w.check == UNSEEN and w.column}
     drift = compare_batches(reference, batch, unseen)
     labels = {column.name: column.label for column in model.schema.columns}
-    names = dict(zip(model.identity.numbers, model.identity.names, strict=True))
-    sentences = tuple(told(drift, labels, names))
+    names = model.numbering.name_of
+    sentences = drift_sentences(drift, labels, names)
     html = page(
         "monitor.html",
         title=title,

@@ -14,7 +14,7 @@ from experiments.benchmark.segments import read_table
 from segmentation.clustering.segmenter import Segmenter
 from segmentation.evaluation.constraints import Constraints
 from segmentation.interpretation.profiles import profile_segments
-from segmentation.model.segment_matching import Identity, Known, first_identity, match
+from segmentation.model.segment_matching import Numbering, match_segments, new_numbering
 from segmentation.schema import TableSchema
 
 SHARE = 0.8
@@ -62,17 +62,16 @@ def retrain_rows(path: Path, retrains: int, trials: int, jobs: int) -> Iterator[
     """
     customers, schema = read_table(path)
     before, names = _trained(customers, schema, trials, 0, jobs)
-    identity = first_identity(names)
+    numbering = new_numbering(names)
     for seed in range(1, retrains + 1):
         sample = customers.sample(frac=SHARE, random_state=seed)
         after, names = _trained(sample, schema, trials, seed, jobs)
-        known = Known(identity.numbers, identity.names, identity.following)
         old, new = before.assign(sample).segment, after.assign(sample).segment
         shuffled = np.random.default_rng(seed).permutation(old)
-        chance = match(known, shuffled, new, names).kept
-        identity = match(known, old, new, names)
-        before = after
-        yield _row(seed, known, identity, chance)
+        chance = match_segments(numbering, shuffled, new, names).n_matched
+        matched = match_segments(numbering, old, new, names)
+        yield _row(seed, numbering, matched, chance)
+        before, numbering = after, matched
 
 
 def _trained(
@@ -88,20 +87,19 @@ def _trained(
     return segmenter, tuple(profile.name for profile in profiles)
 
 
-def _row(seed: int, known: Known, identity: Identity, chance: int) -> RetrainRow:
-    names = dict(zip(known.numbers, known.names, strict=True))
+def _row(seed: int, previous: Numbering, numbering: Numbering, chance: int) -> RetrainRow:
     kept = [
         overlap
         for number, name, overlap in zip(
-            identity.numbers, identity.names, identity.overlap, strict=True
+            numbering.numbers, numbering.names, numbering.overlap, strict=True
         )
-        if names.get(number) == name
+        if previous.name_of.get(number) == name
     ]
     return RetrainRow(
         seed,
-        len(identity.numbers),
+        len(numbering.numbers),
         len(kept),
         float(np.mean(kept)) if kept else 0.0,
         chance,
-        " ".join(identity.changes),
+        " ".join(numbering.changes),
     )

@@ -91,7 +91,7 @@ def example_customers(model: SegmentationModel) -> pd.DataFrame:
     if schema.examples:
         rows = [dict(example.values) for example in schema.examples]
     else:
-        book = model.description()["book"]
+        book = model.description["book"]
         rows = [
             {
                 c.name: c.levels[0] if c.categorical else book[c.name]["median"]

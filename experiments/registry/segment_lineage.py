@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -18,7 +19,7 @@ from experiments.registry.client import (
 )
 from experiments.registry.verification import verified
 from segmentation.errors import DataError
-from segmentation.model.segment_matching import Identity, Known, first_identity, match
+from segmentation.model.segment_matching import Numbering, match_segments, new_numbering
 from segmentation.model.segmentation_model import SegmentationModel
 
 # On the registered model: the number that its next new segment gets.
@@ -36,9 +37,9 @@ def load(client: MlflowClient, name: str, version: str) -> SegmentationModel:
     """
     with verified(client, name, version) as folder:
         model = SegmentationModel.load(Path(folder) / "data" / DATA)
-    old, names = model.identity, names_of_segments(client, name)
-    new = tuple(names.get(n, own) for n, own in zip(old.numbers, old.names, strict=True))
-    return model.identified(Identity(old.numbers, new, old.overlap, old.following, old.changes))
+    own, chosen = model.numbering.name_of, names_of_segments(client, name)
+    names = tuple(chosen.get(number, own[number]) for number in own)
+    return model.with_numbering(replace(model.numbering, names=names))
 
 
 def rename(client: MlflowClient, name: str, segment: int, text: str) -> str:
@@ -66,7 +67,7 @@ def rename(client: MlflowClient, name: str, segment: int, text: str) -> str:
     return names[segment]
 
 
-def identified(
+def numbered_like_champion(
     client: MlflowClient, name: str, model: SegmentationModel, customers: pd.DataFrame
 ) -> SegmentationModel:
     """Return a new model whose segments keep the numbers and names of the champion's.
@@ -86,22 +87,22 @@ def identified(
     if not version:
         return model
     champion = load(client, name, version)
-    old = champion.identity
-    following = max(_next_number(client, name), old.following)
-    names = model.identity.names
+    next_number = max(_next_number(client, name), champion.numbering.next_number)
+    names = model.numbering.names
     try:
         before = champion.assign(customers).segment
     except DataError:
         # Another table: no customer is in both, so no segment can be the same.
-        return model.identified(first_identity(names, following))
-    previous = Known(old.numbers, old.names, following)
-    return model.identified(match(previous, before, model.assign(customers).segment, names))
+        return model.with_numbering(new_numbering(names, next_number))
+    previous = replace(champion.numbering, next_number=next_number)
+    after = model.assign(customers).segment
+    return model.with_numbering(match_segments(previous, before, after, names))
 
 
-def reserve_numbers(client: MlflowClient, name: str, identity: Identity) -> None:
+def reserve_numbers(client: MlflowClient, name: str, numbering: Numbering) -> None:
     """Record which numbers are taken, so that no later segment gets one of them."""
-    following = max(_next_number(client, name), identity.following)
-    client.set_registered_model_tag(name, NEXT_NUMBER, str(following))
+    next_number = max(_next_number(client, name), numbering.next_number)
+    client.set_registered_model_tag(name, NEXT_NUMBER, str(next_number))
 
 
 def _next_number(client: MlflowClient, name: str) -> int:

@@ -21,7 +21,7 @@ from mlflow.store.artifact.models_artifact_repo import REGISTERED_MODEL_META_FIL
 
 from experiments.registry.client import DATA
 from segmentation.errors import ModelFileError
-from segmentation.model.digests import compare, digests
+from segmentation.model.serialization import check_safe, compare_digests, digests
 
 FOLDER = "manifests"
 # On a version: the digest of its manifest, which lies among the artifacts of its run.
@@ -67,13 +67,10 @@ def verified(client: MlflowClient, name: str, version: str) -> Iterator[Path]:
     MlflowException
         When there is no such version, or the store cannot be reached.
     """
-    # It loads scikit-learn, which the gateway's process does without until then.
-    from segmentation.model.serialization import check_safe  # noqa: PLC0415
-
     where = f"{name} version {version}"
     expected = _manifest(client.get_model_version(name, version), where)
     with _copy(f"models:/{name}/{version}") as folder:
-        compare(expected, digests(folder), where)
+        compare_digests(expected, digests(folder), where)
         _check_loader(folder, where)
         check_safe(folder / "data" / DATA)
         # As MLflow does with a model it downloads from the registry.

@@ -107,7 +107,7 @@ class Samples:
         matrix = self._matrix[self.positions(-1)]
         segment = model.segmenter.assign(matrix).segment
         found = profile_segments(matrix, segment, self.schema, rules=False)
-        known = zip(found, model.identity.numbers, model.identity.names, strict=True)
+        known = zip(found, model.numbering.numbers, model.numbering.names, strict=True)
         return FigureData(
             coordinates=self.reference.transform(matrix),
             segment=segment,

@@ -48,7 +48,7 @@ from segmentation.evaluation.tendency import tendency
 from segmentation.evaluation.triviality import column_flags
 from segmentation.interpretation.sensitive_audit import Audit, audit
 from segmentation.model.segmentation_model import SegmentationModel
-from segmentation.monitoring.observing import with_reference
+from segmentation.monitoring import with_reference
 from segmentation.preprocessing.categorical import Formed, blocks_of, form
 from segmentation.preprocessing.columns import customer_matrix
 from segmentation.schema import TableSchema
@@ -151,7 +151,7 @@ def summed_up(
         return Summary(result, structure, options.k, None)
     client, name = tracker.client, options.model_name
     built = build(result.pick.candidate, formed, samples)
-    model = segment_lineage.identified(client, name, built, formed.people)
+    model = segment_lineage.numbered_like_champion(client, name, built, formed.people)
     model = with_reference(model, formed.people)
     audited = audit_of(model, formed, options.seed)
     summary = Summary(result, structure, options.k, model, audit=audited)
@@ -201,10 +201,10 @@ def register(
     text = card.card(summary, model, rows=rows, digest=digest, options=options)
     log_model = tracking_store(client.tracking_uri).patient(packaging.log_model)
     uri = log_model(client, tracker.parent, model)
-    identity = model.identity
-    kept = "first version" if identity.first else f"{identity.kept} of {len(identity.numbers)}"
+    numbering = model.numbering
+    matched = f"{numbering.n_matched} of {len(numbering.numbers)}"
     tags = {
-        "segments_kept": kept,
+        "segments_kept": "first version" if numbering.is_first else matched,
         "algorithm": pick.spec.clusterer,
         "segments": str(pick.evaluation.n_segments),
         "score": f"{pick.evaluation.score:.3f}",
@@ -217,7 +217,7 @@ def register(
     version = registration.register(
         client, options.model_name, uri, run_id=tracker.parent, description=text, tags=tags
     )
-    segment_lineage.reserve_numbers(client, options.model_name, identity)
+    segment_lineage.reserve_numbers(client, options.model_name, numbering)
     title = f"{options.model_name} version {version}"
     client.log_text(tracker.parent, card.as_html(text, title), f"version_{version}/{card.FILE}")
     registered = f"{options.model_name} version {version}"
@@ -229,7 +229,7 @@ def audit_of(model: SegmentationModel, formed: Formed, seed: int) -> Audit:
     """Return what every column says of the model's segments, sensitive ones in particular."""
     segment = model.segmenter.assign(formed.customers).segment
     audited = audit(formed.people, segment, formed.described, formed.table.column_names, seed)
-    return replace(audited, numbers=model.identity.numbers)
+    return replace(audited, numbers=model.numbering.numbers)
 
 
 def refitted(

@@ -68,7 +68,7 @@ def card(
         "Limits": _limits(summary),
         "How to reproduce": _reproduce(options),
     }
-    head = [f"{len(model.identity.numbers)} customer segments, found without labels."]
+    head = [f"{len(model.numbering.numbers)} customer segments, found without labels."]
     parts = [*head, *warnings_of(summary.structure)]
     parts += [f"## {title}\n\n{texts[title]}" for title in SECTIONS]
     return "\n\n".join(parts)
@@ -84,7 +84,7 @@ def as_html(text: str, title: str) -> str:
 
 
 def _use(model: SegmentationModel) -> str:
-    table = model.table
+    table = model.schema
     return (
         f"To describe and address groups of customers of this kind ({table.title}). A segment is "
         "a summary of behaviour, no verdict on a person: not for granting or pricing credit, and "
@@ -94,7 +94,7 @@ def _use(model: SegmentationModel) -> str:
 
 
 def _data(model: SegmentationModel, rows: int, digest: str, options: SearchOptions) -> str:
-    table = model.table
+    table = model.schema
     lines = [
         f"- {rows:,} customers, {len(table.columns)} columns, from `{options.data}` "
         f"(digest `{digest}`), read on {datetime.now(UTC):%Y-%m-%d}.",
@@ -136,7 +136,7 @@ def _recipe(model: SegmentationModel) -> str:
     steps = ", ".join(
         f"{name} {value}"
         for name, value in chosen.items()
-        if value is not None and (model.table != model.segmenter.schema_ or name not in MIXED_ONLY)
+        if value is not None and (model.schema != model.segmenter.schema_ or name not in MIXED_ONLY)
     )
     given = ", ".join(f"{name} {value}" for name, value in spec.hyperparameters.items())
     return (
@@ -147,11 +147,11 @@ def _recipe(model: SegmentationModel) -> str:
 
 
 def _changed(model: SegmentationModel) -> str:
-    identity = model.identity
-    if identity.first:
+    numbering = model.numbering
+    if numbering.is_first:
         return "The first version: nothing came before."
-    kept = f"{identity.kept} of {len(identity.numbers)} segments are those of the champion."
-    return " ".join([kept, *identity.changes])
+    kept = f"{numbering.n_matched} of {len(numbering.numbers)} segments are those of the champion."
+    return " ".join([kept, *numbering.changes])
 
 
 def _limits(summary: Summary) -> str:

@@ -176,7 +176,7 @@ def console(summary: Summary) -> str:
         f"vote {result.pick.vote:.2f}.",
         *(
             f"  {profile['number']}. {profile['name']:<44} {profile['share']:6.1%}"
-            for profile in model.description()["profiles"]
+            for profile in model.description["profiles"]
         ),
         summary.reason,
         f"Alternatives, segments (stability): {alternatives}. Register another with k.",
@@ -196,7 +196,7 @@ def segments_table(model: SegmentationModel) -> str:
     """Return number, name, share and sentence of every segment as a Markdown table."""
     rows = [
         f"| {p['number']} | {p['name']} | {p['share']:.1%} | {p['sentence']} |"
-        for p in model.description()["profiles"]
+        for p in model.description["profiles"]
     ]
     return "\n".join(["| # | segment | share | what sets it apart |", "|---|---|---|---|", *rows])
 

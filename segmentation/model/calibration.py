@@ -7,33 +7,28 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import linear_sum_assignment
 from sklearn.isotonic import IsotonicRegression
 
-from segmentation.clustering.assignment_rules import Arrays
 from segmentation.clustering.microaggregation import evenly_spaced
 from segmentation.clustering.segmenter import Customers, Segmenter
+from segmentation.model.segment_matching import align
+from segmentation.model.serialization import Arrays
 from segmentation.preprocessing.cache import canonical_order
 from segmentation.preprocessing.columns import customer_matrix
-from segmentation.types import FloatArray, IntArray
+from segmentation.types import FloatArray
 
-SPLITS = 4
-MOST_ROWS = 20_000
-GROUPS = 50
+N_SPLITS = 4
+MAX_ROWS = 20_000
+MAX_GROUPS = 50
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """A rising step-free curve from raw confidence to the share that keeps its segment.
+    """A rising curve from raw confidence to the share of customers that keep their segment."""
 
-    Parameters
-    ----------
-    raw, kept
-        Shape (m,), both rising, in [0, 1]: the curve's corners; flat beyond both ends.
-    """
-
+    # The curve's corners, shape (m,), both rising and in [0, 1]; it is flat beyond both ends.
     raw: FloatArray
-    kept: FloatArray
+    calibrated: FloatArray
 
     @classmethod
     def learn(cls, segmenter: Segmenter, customers: Customers, seed: int) -> Self:
@@ -50,19 +45,18 @@ class Calibration:
         """
         matrix = customer_matrix(customers, segmenter.schema_.column_names)
         ordered = matrix[canonical_order(matrix, seed)]
-        sample = ordered[evenly_spaced(len(ordered), _affordable(segmenter))]
-        results = [kept_segment(segmenter, sample, seed + i) for i in range(SPLITS)]
-        raw = np.concatenate([raw for raw, _ in results])
-        kept = np.concatenate([kept for _, kept in results]).astype(np.float64)
-        return cls(*_rising(raw, kept))
+        sample = ordered[evenly_spaced(len(ordered), _max_rows(segmenter))]
+        splits = [keeps_segment(segmenter, sample, seed + i) for i in range(N_SPLITS)]
+        raw, keeps = (np.concatenate(parts) for parts in zip(*splits, strict=True))
+        return cls(*_rising_curve(raw, keeps))
 
     def apply(self, raw: FloatArray) -> FloatArray:
         """Return calibrated confidence in [0, 1] for raw confidence, shape (n,)."""
-        return np.interp(raw, self.raw, self.kept)
+        return np.interp(raw, self.raw, self.calibrated)
 
     def to_arrays(self) -> dict[str, NDArray[Any]]:
         """Return the curve."""
-        return {"raw": self.raw, "kept": self.kept}
+        return {"raw": self.raw, "kept": self.calibrated}
 
     @classmethod
     def from_arrays(cls, arrays: Arrays) -> Self:
@@ -70,79 +64,44 @@ class Calibration:
         return cls(arrays["raw"], arrays["kept"])
 
 
-def kept_segment(
+def keeps_segment(
     segmenter: Segmenter, customers: Customers, seed: int
-) -> tuple[FloatArray, NDArray[np.bool_]]:
+) -> tuple[FloatArray, FloatArray]:
     """Refit on both halves of a random split; compare each refit on the half it did not see.
 
     Returns
     -------
-    raw, kept
-        Shape (n,): raw confidence of `segmenter`, and whether the refit that did not see the
-        customer assigns the same segment.
+    raw, keeps
+        Shape (n,): raw confidence of `segmenter`, and 1 where the refit that did not see the
+        customer assigns the same segment, else 0.
     """
     matrix = customer_matrix(customers, segmenter.schema_.column_names)
     first, second = np.array_split(np.random.default_rng(seed).permutation(len(matrix)), 2)
-    raw, kept = np.empty(len(matrix)), np.empty(len(matrix), dtype=bool)
+    raw, keeps = np.empty(len(matrix)), np.empty(len(matrix))
     for seen, unseen in ((first, second), (second, first)):
         refit = Segmenter(segmenter.spec_, segmenter.schema_).fit(matrix[seen])
         ours, theirs = segmenter.assign(matrix[unseen]), refit.assign(matrix[unseen])
         raw[unseen] = ours.confidence
-        kept[unseen] = matched(ours.segment, theirs.segment) == ours.segment
-    return raw, kept
+        keeps[unseen] = align(ours.segment, theirs.segment) == ours.segment
+    return raw, keeps
 
 
-def matched(reference: IntArray, other: IntArray) -> IntArray:
-    """Return `other` in the numbers of `reference` that agree with it best.
-
-    One-to-one, by the Hungarian method on the table of co-occurrences; -1 for a segment left
-    without a partner.
-
-    Parameters
-    ----------
-    reference, other
-        Shape (n,), segments from 0, of the same customers.
-    """
-    table = np.zeros((int(reference.max()) + 1, int(other.max()) + 1))
-    np.add.at(table, (reference, other), 1.0)
-    ours, theirs = linear_sum_assignment(table, maximize=True)
-    name = np.full(table.shape[1], -1, dtype=np.int64)
-    name[theirs] = ours
-    return name[other]
-
-
-def calibration_error(confidence: FloatArray, kept: NDArray[np.bool_], bins: int = 10) -> float:
-    """Return the expected calibration error (Naeini et al. 2015, AAAI), in [0, 1].
-
-    Parameters
-    ----------
-    confidence, kept
-        Shape (n,): stated confidence and what happened.
-    bins
-        Groups of equal size, by confidence.
-    """
-    order = np.argsort(confidence, kind="stable")
-    groups = [group for group in np.array_split(order, bins) if len(group)]
-    gaps = [len(group) * abs(confidence[group].mean() - kept[group].mean()) for group in groups]
-    return float(sum(gaps) / len(confidence))
-
-
-def _affordable(segmenter: Segmenter) -> int:
+def _max_rows(segmenter: Segmenter) -> int:
     """Return how many customers may be halved without exceeding the clusterer's limit."""
     limit = segmenter.clusterer.max_rows
-    return MOST_ROWS if limit is None else min(MOST_ROWS, 2 * limit)
+    return MAX_ROWS if limit is None else min(MAX_ROWS, 2 * limit)
 
 
-def _rising(raw: FloatArray, kept: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Return the corners of an isotonic regression on means of groups of like confidence.
+def _rising_curve(raw: FloatArray, keeps: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return the corners of an isotonic regression on means of groups of similar confidence.
 
-    Groups keep a single lucky customer from claiming that confidence 1 is always right.
+    Without groups, one customer of the highest confidence would decide the end of the curve.
     """
-    groups = np.array_split(np.argsort(raw, kind="stable"), min(GROUPS, len(raw)))
+    groups = np.array_split(np.argsort(raw, kind="stable"), min(MAX_GROUPS, len(raw)))
     isotonic = IsotonicRegression(y_min=0.0, y_max=1.0)
     isotonic.fit(
         [raw[group].mean() for group in groups],
-        [kept[group].mean() for group in groups],
+        [keeps[group].mean() for group in groups],
         sample_weight=[float(len(group)) for group in groups],
     )
     return np.asarray(isotonic.X_thresholds_), np.asarray(isotonic.y_thresholds_)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -10,31 +11,30 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from sklearn.pipeline import Pipeline
 
+from segmentation.clustering.assignment_rules import rule_from_arrays
 from segmentation.clustering.segmenter import Customers, Segmenter
+from segmentation.clustering.spec import SegmenterSpec
 from segmentation.errors import ModelFileError, SegmentationError
 from segmentation.evaluation.reference_space import ReferenceSpace
 from segmentation.evaluation.result import Evaluation
+from segmentation.interpretation.category_profiles import commonest_levels, with_categories
 from segmentation.interpretation.explanations import Reasons, segment_medians
+from segmentation.interpretation.profiles import book_summary, profile_segments
 from segmentation.interpretation.projection import Plane, segment_map
 from segmentation.model.calibration import Calibration
-from segmentation.model.description import described
 from segmentation.model.novelty import Novelty
-from segmentation.model.segment_matching import Identity, first_identity
-from segmentation.model.serialization import (
-    Stored,
-    named,
-    part,
-    restored_segmenter,
-    segmenter_arrays,
-    segmenter_recipe,
-)
+from segmentation.model.segment_matching import Numbering, new_numbering
+from segmentation.model.serialization import Arrays, ModelFiles, with_prefix, without_prefix
 from segmentation.preprocessing.categorical import base_names, expand
 from segmentation.preprocessing.columns import customer_matrix
+from segmentation.preprocessing.pipeline import build_pipeline
 from segmentation.schema import TableSchema
-from segmentation.types import Assignment, FloatArray
+from segmentation.types import Assignment, FloatArray, IntArray
 
 MAP_DIGITS = 3
+# What restoring a model raises when its files do not fit each other.
 MISFITS = (KeyError, IndexError, TypeError, ValueError, AttributeError, SegmentationError)
 
 
@@ -42,32 +42,18 @@ MISFITS = (KeyError, IndexError, TypeError, ValueError, AttributeError, Segmenta
 class SegmentationModel:
     """Scores customers and describes its segments.
 
-    Parameters
-    ----------
-    segmenter
-        Fitted.
-    table
-        The customers' table as a person knows it; the segmenter's schema has indicators in the
-        place of its categories.
-    identity
-        Number and name of each segment, by cluster.
-    reference
-        The space in which novelty and reasons are measured.
-    reasons, novelty, calibration, plane
-        See their classes.
-    about
-        What :meth:`description` returns.
+    Its ``description`` is plain JSON data: schema, spec, profiles, book, evaluation and map.
     """
 
     segmenter: Segmenter
-    table: TableSchema
-    identity: Identity
-    reference: ReferenceSpace
+    schema: TableSchema  # what it scores; with categories where the segmenter's has indicators
+    numbering: Numbering
+    reference: ReferenceSpace  # in which novelty and reasons are measured
     reasons: Reasons
     novelty: Novelty
     calibration: Calibration
     plane: Plane
-    about: Mapping[str, Any]
+    description: Mapping[str, Any]
 
     @classmethod
     def build(
@@ -76,7 +62,7 @@ class SegmentationModel:
         customers: pd.DataFrame,
         evaluation: Evaluation,
         seed: int,
-        table: TableSchema | None = None,
+        schema: TableSchema | None = None,
     ) -> SegmentationModel:
         """Learn from the customers what the answers need.
 
@@ -90,37 +76,33 @@ class SegmentationModel:
             The evaluation of `segmenter`, for the description.
         seed
             Seeds the refits of the calibration, landmarks and map.
-        table
-            What :meth:`score` takes; by default the segmenter's schema, where it has no
-            indicators.
+        schema
+            What :meth:`score` takes; by default the segmenter's, where it has no indicators.
         """
-        schema, segment = segmenter.schema_, segmenter.assign(customers).segment
-        reference = ReferenceSpace(schema).fit(customers)
+        features, segment = segmenter.schema_, segmenter.assign(customers).segment
+        reference = ReferenceSpace(features).fit(customers)
         coordinates = reference.transform(customers)
         medians = segment_medians(coordinates, segment, segmenter.n_segments_)
-        table = table or schema
-        about = described(segmenter, customers, segment, table, evaluation)
+        schema = schema or features
         plane = Plane.learn(coordinates)
-        about["map"] = segment_map(coordinates, segment, plane, seed)
+        description = {
+            **_description(segmenter, customers, segment, schema, evaluation),
+            "map": segment_map(coordinates, segment, plane, seed),
+        }
         return cls(
             segmenter,
-            table,
-            first_identity([profile["name"] for profile in about["profiles"]]),
+            schema,
+            new_numbering([profile["name"] for profile in description["profiles"]]),
             reference,
-            Reasons(schema.column_names, medians),
+            Reasons(features.column_names, medians),
             Novelty.learn(coordinates, seed),
             Calibration.learn(segmenter, customers, seed),
             plane,
-            about,
+            description,
         )
 
-    @property
-    def schema(self) -> TableSchema:
-        """The table this model scores."""
-        return self.table
-
     def assign(self, customers: Customers) -> Assignment:
-        """Return the cluster of every customer, from 0, without what a person wants to read.
+        """Return the cluster of every customer, from 0, and nothing else of :meth:`score`.
 
         Raises
         ------
@@ -129,26 +111,24 @@ class SegmentationModel:
         """
         return self.segmenter.assign(self._matrix(customers))
 
-    def identified(self, identity: Identity) -> SegmentationModel:
-        """Return the same model with other numbers and names of its segments.
-
-        Parameters
-        ----------
-        identity
-            As :func:`segmentation.model.segment_matching.match` finds it, of as many segments.
-        """
-        number = dict(zip(self.identity.numbers, identity.numbers, strict=True))
-        name = dict(zip(self.identity.numbers, identity.names, strict=True))
+    def with_numbering(self, numbering: Numbering) -> SegmentationModel:
+        """Return the same model with other numbers and names of its segments."""
+        number = dict(zip(self.numbering.numbers, numbering.numbers, strict=True))
+        name = numbering.name_of
         profiles = [
-            {**profile, "number": number[profile["number"]], "name": name[profile["number"]]}
-            for profile in self.about["profiles"]
+            {
+                **profile,
+                "number": number[profile["number"]],
+                "name": name[number[profile["number"]]],
+            }
+            for profile in self.description["profiles"]
         ]
         points = {
             kind: [[x, y, number[segment]] for x, y, segment in rows]
-            for kind, rows in self.about["map"].items()
+            for kind, rows in self.description["map"].items()
         }
-        about = {**self.about, "profiles": profiles, "map": points}
-        return replace(self, identity=identity, about=about)
+        description = {**self.description, "profiles": profiles, "map": points}
+        return replace(self, numbering=numbering, description=description)
 
     def score(self, customers: Customers) -> pd.DataFrame:
         """Return one row per customer; missing values are handled as in training.
@@ -164,9 +144,9 @@ class SegmentationModel:
             With the index of `customers` and the columns ``segment`` (its lasting number),
             ``segment_name``, ``confidence`` (in [0, 1]: the share of such customers that keep
             their segment when the model is refitted), ``runner_up``, ``runner_up_name``,
-            ``unlike_training``, ``map_x`` and ``map_y`` (where the customer lies on the map of
-            :meth:`description`) and ``reasons`` (at most five column names, those that decided
-            for the segment over the runner-up, most important first).
+            ``unlike_training``, ``map_x`` and ``map_y`` (the customer's place on the map of the
+            description) and ``reasons`` (at most five columns that decided for the segment over
+            the runner-up, most important first).
 
         Raises
         ------
@@ -180,9 +160,9 @@ class SegmentationModel:
         segment, runner_up = assignment.segment, assignment.runner_up
         coordinates = self.reference.transform(matrix)
         reasons = self.reasons.decisive(coordinates, segment, runner_up, ~np.isnan(matrix))
-        index, names = _index(customers), np.array(self.identity.names, dtype=object)
-        numbers = np.array(self.identity.numbers)
-        place = self.plane.place(coordinates).round(MAP_DIGITS)
+        index = _index(customers)
+        numbers, names = self._labels()
+        position = self.plane.place(coordinates).round(MAP_DIGITS)
         columns = {
             "segment": numbers[segment],
             "segment_name": pd.Series(names[segment], index=index, dtype=object),
@@ -190,8 +170,8 @@ class SegmentationModel:
             "runner_up": numbers[runner_up],
             "runner_up_name": pd.Series(names[runner_up], index=index, dtype=object),
             "unlike_training": self.novelty.unlike(coordinates),
-            "map_x": place[:, 0],
-            "map_y": place[:, 1],
+            "map_x": position[:, 0],
+            "map_y": position[:, 1],
             "reasons": pd.Series(
                 base_names(reasons, self.segmenter.schema_), index=index, dtype=object
             ),
@@ -201,7 +181,7 @@ class SegmentationModel:
     def segments(self, customers: Customers) -> dict[str, NDArray[Any]]:
         """Return ``segment``, ``segment_name`` and ``confidence`` of :meth:`score` as arrays.
 
-        For many customers at once: a fraction of the time of everything. Takes and raises what
+        For many customers at once: it takes a fraction of the time. Takes and raises what
         :meth:`score` does.
         """
         matrix = self._matrix(customers)
@@ -209,49 +189,50 @@ class SegmentationModel:
         if len(matrix):
             assignment = self.segmenter.assign(matrix)
             cluster, confidence = assignment.segment, self.calibration.apply(assignment.confidence)
+        numbers, names = self._labels()
         return {
-            "segment": np.array(self.identity.numbers)[cluster],
-            "segment_name": np.array(self.identity.names, dtype=object)[cluster],
+            "segment": numbers[cluster],
+            "segment_name": names[cluster],
             "confidence": confidence,
         }
 
-    def _matrix(self, customers: Customers) -> FloatArray:
-        schema = self.segmenter.schema_
-        if any(column.categorical for column in self.table.columns):
-            customers = expand(customers, self.table, schema)
-        return customer_matrix(customers, schema.column_names)
-
-    def description(self) -> dict[str, Any]:
-        """Return schema, spec, profiles, book, evaluation and map as plain JSON data."""
-        return dict(self.about)
-
     def save(self, directory: Path) -> None:
         """Write the model into a folder; see :mod:`segmentation.model.serialization`."""
-        recipe = {**segmenter_recipe(self.segmenter), "identity": asdict(self.identity)}
-        if self.table != self.segmenter.schema_:
-            recipe["table"] = self.table.to_dict()
+        segmenter = self.segmenter
+        parts = {
+            "spec": segmenter.spec_.to_json(),
+            "schema": segmenter.schema_.to_dict(),
+            "rule": segmenter.rule_.name,
+            "noise_share": segmenter.noise_share_,
+            "identity": self.numbering.to_dict(),
+        }
+        if self.schema != segmenter.schema_:
+            parts["table"] = self.schema.to_dict()
         arrays = {
-            **segmenter_arrays(self.segmenter),
-            **named("reference", self.reference.to_arrays()),
-            **named("novelty", self.novelty.to_arrays()),
-            **named("calibration", self.calibration.to_arrays()),
-            **named("plane", self.plane.to_arrays()),
+            **_pipeline_arrays(segmenter.pipeline_),
+            **with_prefix("rule", segmenter.rule_.to_arrays()),
+            **with_prefix("reference", self.reference.to_arrays()),
+            **with_prefix("novelty", self.novelty.to_arrays()),
+            **with_prefix("calibration", self.calibration.to_arrays()),
+            **with_prefix("plane", self.plane.to_arrays()),
             "medians": self.reasons.medians,
         }
-        Stored(recipe, arrays, self.about).write(directory)
+        ModelFiles(parts, arrays, self.description).write(directory)
 
     @classmethod
     def load(cls, directory: Path) -> SegmentationModel:
-        """Read what :meth:`save` wrote, and score a customer without values to see it work.
+        """Read what :meth:`save` wrote, and score a customer without values to check that it works.
+
+        The model answers as before, bit for bit.
 
         Raises
         ------
         ModelFileError
             When a file is missing or damaged, does not belong there or does not fit the others.
         """
-        stored = Stored.read(directory)
+        files = ModelFiles.read(directory)
         try:
-            model = cls._restored(stored)
+            model = cls._restored(files)
             model._score_one_unknown()
         except MISFITS as error:
             raise ModelFileError(
@@ -261,33 +242,96 @@ class SegmentationModel:
         return model
 
     @classmethod
-    def _restored(cls, stored: Stored) -> SegmentationModel:
-        arrays = stored.arrays
-        segmenter = restored_segmenter(stored.recipe, arrays)
-        identity, medians = Identity.from_dict(stored.recipe["identity"]), arrays["medians"]
-        if not len(identity.names) == len(medians) == segmenter.n_segments_:
+    def _restored(cls, files: ModelFiles) -> SegmentationModel:
+        parts, arrays = files.parts, files.arrays
+        segmenter = _restored_segmenter(parts, arrays)
+        numbering, medians = Numbering.from_dict(parts["identity"]), arrays["medians"]
+        if not len(numbering.names) == len(medians) == segmenter.n_segments_:
             raise ModelFileError(
-                f"{len(identity.names)} names, {len(medians)} medians, "
+                f"{len(numbering.names)} names, {len(medians)} medians, "
                 f"{segmenter.n_segments_} segments"
             )
-        table = stored.recipe.get("table")
+        table = parts.get("table")
         return cls(
             segmenter,
             TableSchema.from_dict(table) if table else segmenter.schema_,
-            identity,
-            ReferenceSpace.from_arrays(part("reference", arrays)),
+            numbering,
+            ReferenceSpace.from_arrays(without_prefix("reference", arrays)),
             Reasons(segmenter.schema_.column_names, medians),
-            Novelty.from_arrays(part("novelty", arrays)),
-            Calibration.from_arrays(part("calibration", arrays)),
-            Plane.from_arrays(part("plane", arrays)),
-            stored.description,
+            Novelty.from_arrays(without_prefix("novelty", arrays)),
+            Calibration.from_arrays(without_prefix("calibration", arrays)),
+            Plane.from_arrays(without_prefix("plane", arrays)),
+            files.description,
         )
 
     def _score_one_unknown(self) -> pd.DataFrame:
         return self.score(np.full((1, len(self.schema.columns)), np.nan))
+
+    def _matrix(self, customers: Customers) -> FloatArray:
+        features = self.segmenter.schema_
+        if any(column.categorical for column in self.schema.columns):
+            customers = expand(customers, self.schema, features)
+        return customer_matrix(customers, features.column_names)
+
+    def _labels(self) -> tuple[IntArray, NDArray[Any]]:
+        """Return number and name of every segment, by cluster."""
+        return np.array(self.numbering.numbers), np.array(self.numbering.names, dtype=object)
 
 
 def _index(customers: Customers) -> pd.Index[Any]:
     if isinstance(customers, pd.DataFrame):
         return customers.index
     return pd.RangeIndex(len(customers))
+
+
+def _description(
+    segmenter: Segmenter,
+    customers: pd.DataFrame,
+    segment: IntArray,
+    schema: TableSchema,
+    evaluation: Evaluation,
+) -> dict[str, Any]:
+    """Return schema, spec, profiles, book and evaluation as JSON data."""
+    features = segmenter.schema_
+    profiles = [
+        with_categories(profile.to_dict(), schema, features)
+        for profile in profile_segments(customers, segment, features)
+    ]
+    numbers = {**asdict(evaluation), "feasible": evaluation.feasible}
+    return {
+        "schema": schema.to_dict(),
+        "spec": json.loads(segmenter.spec_.to_json()),
+        "profiles": profiles,
+        "book": {**book_summary(customers, features), **commonest_levels(profiles[0], schema)},
+        "evaluation": {
+            name: None if isinstance(value, float) and np.isnan(value) else value
+            for name, value in numbers.items()
+        },
+    }
+
+
+def _restored_segmenter(parts: Mapping[str, Any], arrays: Arrays) -> Segmenter:
+    """Build a fitted segmenter again, without the assignment of its training customers."""
+    schema = TableSchema.from_dict(parts["schema"])
+    spec = SegmenterSpec.from_json(parts["spec"])
+    segmenter = Segmenter(spec, schema)
+    segmenter.spec_, segmenter.schema_, segmenter.table_ = spec, schema, schema
+    segmenter.pipeline_ = build_pipeline(spec.preprocessing, schema)
+    for name, step in segmenter.pipeline_.steps:
+        for attribute, value in without_prefix(f"pipeline.{name}", arrays).items():
+            setattr(step, attribute, value.item() if value.ndim == 0 else value)
+    segmenter.rule_ = rule_from_arrays(parts["rule"], without_prefix("rule", arrays))
+    segmenter.n_segments_ = segmenter.rule_.n_segments
+    segmenter.noise_share_ = float(parts["noise_share"])
+    segmenter.notes_ = ()
+    return segmenter
+
+
+def _pipeline_arrays(pipeline: Pipeline) -> dict[str, NDArray[Any]]:
+    """Return what each step learned: by our convention, arrays whose names end in ``_``."""
+    return {
+        f"pipeline.{name}.{attribute}": np.asarray(value)
+        for name, step in pipeline.steps
+        for attribute, value in vars(step).items()
+        if attribute.endswith("_") and attribute != "feature_names_in_"
+    }

@@ -1,13 +1,13 @@
-"""A model as a folder of arrays and JSON: nothing in it can run code when it is read.
+"""A model as a folder of arrays and JSON: reading it cannot run code.
 
-``model.json`` holds the recipe and the names, ``arrays.npz`` every learned number,
-``description.json`` what is known about the segments, for people and pages, ``manifest.json``
-the digests of the three, checked before anything else is read. The pipeline is built again from
-the recipe by this package's own code and handed its learned arrays.
+``model.json`` has the spec and the names, ``arrays.npz`` every learned number, ``description.json``
+what people and pages are shown, ``manifest.json`` the digests of the three. They are checked before
+anything else is read.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import zipfile
 from collections.abc import Mapping
@@ -17,156 +17,141 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.pipeline import Pipeline
 
-from segmentation.clustering.assignment_rules import rule_from_arrays
-from segmentation.clustering.segmenter import Segmenter
-from segmentation.clustering.spec import SegmenterSpec
 from segmentation.errors import ModelFileError
-from segmentation.model.digests import MANIFEST, check_seal, seal
-from segmentation.preprocessing.pipeline import build_pipeline
-from segmentation.schema import TableSchema
 
 Arrays = Mapping[str, NDArray[Any]]
 FORMAT = 1
-RECIPE, ARRAYS, DESCRIPTION = "model.json", "arrays.npz", "description.json"
-FILES = (RECIPE, ARRAYS, DESCRIPTION, MANIFEST)
+PARTS, ARRAYS, DESCRIPTION = "model.json", "arrays.npz", "description.json"
+MANIFEST = "manifest.json"
+FILES = (PARTS, ARRAYS, DESCRIPTION)
+DO_NOT_TRUST = "Do not trust it; take the model from where it was made."
 
 
 @dataclass(frozen=True)
-class Stored:
-    """What the three files hold.
+class ModelFiles:
+    """The contents of a model's folder."""
 
-    Parameters
-    ----------
-    recipe
-        JSON data, enough to build every object again, without what it learned.
-    arrays
-        What was learned, by dotted name.
-    description
-        JSON data for people and pages.
-    """
-
-    recipe: Mapping[str, Any]
-    arrays: Arrays
-    description: Mapping[str, Any]
+    parts: Mapping[str, Any]  # JSON data: enough to build every object, without what it learned
+    arrays: Arrays  # what was learned, by dotted name
+    description: Mapping[str, Any]  # JSON data for people and pages
 
     def write(self, directory: Path) -> None:
-        """Write the files, making the folder if need be; equal data gives equal bytes."""
+        """Write the files, and the folder if there is none; equal data give equal bytes."""
         directory.mkdir(parents=True, exist_ok=True)
-        _write_json(directory / RECIPE, {"format": FORMAT, **self.recipe})
+        _write_json(directory / PARTS, {"format": FORMAT, **self.parts})
         _write_json(directory / DESCRIPTION, self.description)
         np.savez_compressed(directory / ARRAYS, allow_pickle=False, **dict(self.arrays))
-        seal(directory)
+        write_manifest(directory)
 
     @classmethod
-    def read(cls, directory: Path) -> Stored:
+    def read(cls, directory: Path) -> ModelFiles:
         """Read the files.
 
         Raises
         ------
         ModelFileError
-            When a file is missing, changed, of another format, or does not belong there.
+            When a file is missing, changed, of another format, or not part of a model.
         """
-        _check_files(directory)
-        check_seal(directory)
-        recipe = _read_json(directory / RECIPE)
-        if recipe.get("format") != FORMAT:
+        arrays = check_safe(directory)
+        parts = _read_json(directory / PARTS)
+        if parts.get("format") != FORMAT:
             raise ModelFileError(
-                f"{RECIPE} has format {recipe.get('format')!r}: expected {FORMAT}. Read it with "
+                f"{PARTS} has format {parts.get('format')!r}: expected {FORMAT}. Read it with "
                 "the version of this package that wrote it, or train again."
             )
-        arrays = _read_arrays(directory / ARRAYS)
-        return cls(recipe, arrays, _read_json(directory / DESCRIPTION))
+        return cls(parts, arrays, _read_json(directory / DESCRIPTION))
 
 
-def check_safe(directory: Path) -> None:
-    """Look at a folder without building anything from it.
+def check_safe(directory: Path) -> Arrays:
+    """Look at a folder without building a model from it; return its arrays.
 
     Raises
     ------
     ModelFileError
-        When a file is missing, changed or no part of a model, or an array is more than numbers
-        and texts: such an array would run code when it is read.
+        When a file is missing, changed or not part of a model, or an array is more than numbers
+        and text: such an array would run code when it is read.
     """
-    _check_files(directory)
-    check_seal(directory)
-    _read_arrays(directory / ARRAYS)
+    if not directory.is_dir():
+        raise ModelFileError(f"{directory} is not a folder: expected a saved model")
+    check_manifest(directory)
+    return _read_arrays(directory / ARRAYS)
 
 
-def segmenter_recipe(segmenter: Segmenter) -> dict[str, Any]:
-    """Return what a fitted segmenter is made of, as JSON data."""
-    return {
-        "spec": segmenter.spec_.to_json(),
-        "schema": segmenter.schema_.to_dict(),
-        "rule": segmenter.rule_.name,
-        "noise_share": segmenter.noise_share_,
-    }
-
-
-def segmenter_arrays(segmenter: Segmenter) -> dict[str, NDArray[Any]]:
-    """Return what a fitted segmenter learned; its training customers are no part of it."""
-    return {
-        **_pipeline_arrays(segmenter.pipeline_),
-        **named("rule", segmenter.rule_.to_arrays()),
-    }
-
-
-def restored_segmenter(recipe: Mapping[str, Any], arrays: Arrays) -> Segmenter:
-    """Return the segmenter that :func:`segmenter_recipe` and :func:`segmenter_arrays` gave.
-
-    It assigns as before, bit for bit; the training customers' assignment is not kept.
-    """
-    schema = TableSchema.from_dict(recipe["schema"])
-    spec = SegmenterSpec.from_json(recipe["spec"])
-    segmenter = Segmenter(spec, schema)
-    segmenter.spec_, segmenter.schema_, segmenter.table_ = spec, schema, schema
-    segmenter.pipeline_ = build_pipeline(spec.preprocessing, schema)
-    _restore_pipeline(segmenter.pipeline_, arrays)
-    segmenter.rule_ = rule_from_arrays(recipe["rule"], part("rule", arrays))
-    segmenter.n_segments_ = segmenter.rule_.n_segments
-    segmenter.noise_share_ = float(recipe["noise_share"])
-    segmenter.notes_ = ()
-    return segmenter
-
-
-def named(prefix: str, arrays: Arrays) -> dict[str, NDArray[Any]]:
-    """Return the arrays under ``prefix.``; :func:`part` takes them back."""
+def with_prefix(prefix: str, arrays: Arrays) -> dict[str, NDArray[Any]]:
+    """Return the arrays with ``prefix.`` before their names."""
     return {f"{prefix}.{name}": value for name, value in arrays.items()}
 
 
-def part(prefix: str, arrays: Arrays) -> dict[str, NDArray[Any]]:
-    """Return the arrays that :func:`named` put under ``prefix.``."""
+def without_prefix(prefix: str, arrays: Arrays) -> dict[str, NDArray[Any]]:
+    """Return the arrays whose names start with ``prefix.``, without it."""
     start = f"{prefix}."
     return {n.removeprefix(start): v for n, v in arrays.items() if n.startswith(start)}
 
 
-def _pipeline_arrays(pipeline: Pipeline) -> dict[str, NDArray[Any]]:
-    """Return what each step learned: by our convention, arrays whose names end in ``_``."""
-    return {
-        f"pipeline.{name}.{attribute}": np.asarray(value)
-        for name, step in pipeline.steps
-        for attribute, value in vars(step).items()
-        if attribute.endswith("_") and attribute != "feature_names_in_"
-    }
+def digests(directory: Path) -> dict[str, str]:
+    """Return the SHA-256 digest of every file below a folder but its manifest, by relative path.
+
+    Raises
+    ------
+    ModelFileError
+        When a link leads to something that is not a file.
+    """
+    result = {}
+    for path in sorted(directory.rglob("*")):
+        name = path.relative_to(directory).as_posix()
+        if path.is_symlink() and not path.is_file():
+            raise ModelFileError(f"{name} in {directory} is a link to no file. {DO_NOT_TRUST}")
+        if path.is_file() and name != MANIFEST:
+            result[name] = hashlib.sha256(path.read_bytes()).hexdigest()
+    return result
 
 
-def _restore_pipeline(pipeline: Pipeline, arrays: Arrays) -> None:
-    for name, step in pipeline.steps:
-        for attribute, value in part(f"pipeline.{name}", arrays).items():
-            setattr(step, attribute, value.item() if value.ndim == 0 else value)
+def write_manifest(directory: Path) -> None:
+    """Write the digest of every file into the folder's manifest."""
+    _write_json(directory / MANIFEST, {"sha256": digests(directory)})
 
 
-def _check_files(directory: Path) -> None:
-    if not directory.is_dir():
-        raise ModelFileError(f"{directory} is not a folder: expected a saved model")
-    found = {path.name for path in directory.iterdir()}
-    if missing := sorted(set(FILES) - found):
-        raise ModelFileError(f"{directory} lacks {', '.join(missing)}: copy the whole folder again")
-    if strange := sorted(found - set(FILES)):
+def check_manifest(directory: Path) -> None:
+    """Compare a model's folder with its manifest.
+
+    Raises
+    ------
+    ModelFileError
+        When a file is missing, changed, or not part of a model; the error names it.
+    """
+    try:
+        expected = json.loads((directory / MANIFEST).read_text(encoding="utf-8"))["sha256"]
+        expected = {name: str(expected[name]) for name in FILES}
+    except FileNotFoundError as error:
         raise ModelFileError(
-            f"{directory} holds {', '.join(strange)}, which is no part of a model: expected only "
-            f"{', '.join(FILES)}. Do not trust this folder; take the model from where it was made."
+            f"{directory} lacks {MANIFEST}: copy the whole folder again"
+        ) from error
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
+        raise ModelFileError(
+            f"{MANIFEST} is not a list of digests of {', '.join(FILES)}. {DO_NOT_TRUST}"
+        ) from error
+    compare_digests(expected, digests(directory), str(directory))
+
+
+def compare_digests(expected: Mapping[str, str], actual: Mapping[str, str], folder: str) -> None:
+    """Compare digests by relative path.
+
+    Raises
+    ------
+    ModelFileError
+        When a file of `folder` is missing, changed or unexpected; the error names it.
+    """
+    if missing := sorted(set(expected) - set(actual)):
+        raise ModelFileError(f"{folder} lacks {', '.join(missing)}: copy the whole folder again")
+    if unexpected := sorted(set(actual) - set(expected)):
+        raise ModelFileError(
+            f"{folder} holds {', '.join(unexpected)}, which is no part of the model. {DO_NOT_TRUST}"
+        )
+    if changed := sorted(name for name in expected if expected[name] != actual[name]):
+        raise ModelFileError(
+            f"{', '.join(changed)} in {folder} changed since the model was saved: its digest is "
+            f"not the one in the manifest. {DO_NOT_TRUST}"
         )
 
 

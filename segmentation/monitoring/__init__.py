@@ -1,6 +1,21 @@
-"""Compare new customers with those a model learnt from, of whom only a summary is kept."""
+"""Compare new customers with the training customers, of whom only a summary is stored."""
 
 from segmentation.monitoring.drift import Drift, Finding, compare_batches
-from segmentation.monitoring.summaries import Batch, ColumnSummary
+from segmentation.monitoring.summaries import (
+    BatchSummary,
+    ColumnSummary,
+    reference_batch,
+    summarise,
+    with_reference,
+)
 
-__all__ = ["Batch", "ColumnSummary", "Drift", "Finding", "compare_batches"]
+__all__ = [
+    "BatchSummary",
+    "ColumnSummary",
+    "Drift",
+    "Finding",
+    "compare_batches",
+    "reference_batch",
+    "summarise",
+    "with_reference",
+]

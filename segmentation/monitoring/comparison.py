@@ -7,76 +7,49 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from sklearn.metrics import adjusted_mutual_info_score, adjusted_rand_score
 
 from segmentation.interpretation.profiles import rank_effects
-from segmentation.model.segment_matching import crossing
+from segmentation.model.segment_matching import contingency
 from segmentation.model.segmentation_model import SegmentationModel
 from segmentation.preprocessing.columns import customer_matrix
 from segmentation.schema import TableSchema
 from segmentation.schema.levels import encode
 from segmentation.types import FloatArray, IntArray
 
-WHY = 3
-FEWEST = 20
-NOTICEABLE = 0.15
+MAX_REASONS = 3
+# No reasons are given for fewer customers than these, or for smaller effects.
+MIN_CUSTOMERS = 20
+MIN_EFFECT = 0.15
 
 
 @dataclass(frozen=True)
 class Flow:
-    """Customers who are in one segment before and in another one after.
+    """Customers who are in one segment before and in another one after."""
 
-    Parameters
-    ----------
-    before, after
-        Segment numbers.
-    customers
-        How many.
-    share
-        Of all customers, in [0, 1].
-    why
-        What sets them apart from those who stayed behind, the strongest first; empty for few.
-    """
-
-    before: int
+    before: int  # segment numbers
     after: int
     customers: int
-    share: float
-    why: tuple[str, ...]
+    share: float  # of all customers, in [0, 1]
+    reasons: tuple[str, ...]  # how they differ from those who stay; strongest first
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """What changes for the same customers.
-
-    Parameters
-    ----------
-    rows
-        Customers.
-    rand, information
-        Adjusted Rand index and adjusted mutual information of the two partitions; 1 is equal,
-        0 is chance.
-    before, after
-        Segment numbers of the two models, in the order of the matrix.
-    matrix
-        Customers in every pair, shape (len(before), len(after)).
-    flows
-        Those whose number changes, the largest first.
-    names
-        Of the segments, by number, of the first and of the second model.
-    """
+    """What changes for the same customers."""
 
     rows: int
-    rand: float
-    information: float
-    before: tuple[int, ...]
+    adjusted_rand: float  # agreement of the two partitions: 1 is equal, 0 is chance
+    adjusted_mutual_information: float  # likewise
+    before: tuple[int, ...]  # segment numbers of the two models, in the order of the matrix
     after: tuple[int, ...]
-    matrix: FloatArray
-    flows: tuple[Flow, ...]
-    names: tuple[dict[int, str], dict[int, str]]
+    matrix: FloatArray  # customers in every pair, shape (len(before), len(after))
+    flows: tuple[Flow, ...]  # of customers whose segment number changes, the largest first
+    names: tuple[dict[int, str], dict[int, str]]  # of both models' segments, by number
 
     @property
-    def moved(self) -> float:
+    def moved_share(self) -> float:
         """Share of customers whose segment number changes, in [0, 1]."""
         return sum(flow.customers for flow in self.flows) / self.rows
 
@@ -84,9 +57,9 @@ class Comparison:
         """Return the deciding numbers for a run."""
         return {
             "rows": float(self.rows),
-            "adjusted_rand": self.rand,
-            "adjusted_mutual_information": self.information,
-            "moved_share": self.moved,
+            "adjusted_rand": self.adjusted_rand,
+            "adjusted_mutual_information": self.adjusted_mutual_information,
+            "moved_share": self.moved_share,
         }
 
     def to_dict(self) -> dict[str, Any]:
@@ -115,22 +88,18 @@ def compare_models(
     DataError
         When a column of one of them is missing.
     """
-    old, new = first.assign(customers).segment, second.assign(customers).segment
-    before, after = first.identity.numbers, second.identity.numbers
-    counts = crossing(old, new, len(before), len(after))
-    flows = _flows(first, customers, (old, new), (before, after), counts)
-    names = tuple(
-        dict(zip(m.identity.numbers, m.identity.names, strict=True)) for m in (first, second)
-    )
+    clusters = first.assign(customers).segment, second.assign(customers).segment
+    before, after = first.numbering.numbers, second.numbering.numbers
+    counts = contingency(*clusters, (len(before), len(after)))
     return Comparison(
         len(customers),
-        float(adjusted_rand_score(old, new)),
-        float(adjusted_mutual_info_score(old, new)),
+        float(adjusted_rand_score(*clusters)),
+        float(adjusted_mutual_info_score(*clusters)),
         before,
         after,
         counts,
-        flows,
-        (names[0], names[1]),
+        _flows(first, customers, clusters, (before, after), counts),
+        (first.numbering.name_of, second.numbering.name_of),
     )
 
 
@@ -144,22 +113,24 @@ def _flows(
     matrix = customer_matrix(encode(customers, model.schema), model.schema.column_names)
     flows = []
     for i, j in zip(*np.nonzero(counts), strict=True):
-        if numbers[0][i] == numbers[1][j]:
+        before, after = numbers[0][i], numbers[1][j]
+        if before == after:
             continue
         members = clusters[0] == i
-        went = clusters[1][members] == j
-        why = _why(matrix[members], went, model.schema)
-        number = int(counts[i, j])
-        flows.append(Flow(numbers[0][i], numbers[1][j], number, number / len(matrix), why))
+        reasons = _reasons(matrix[members], clusters[1][members] == j, model.schema)
+        moving = int(counts[i, j])
+        flows.append(Flow(before, after, moving, moving / len(matrix), reasons))
     return tuple(sorted(flows, key=lambda flow: -flow.customers))
 
 
-def _why(matrix: FloatArray, went: np.ndarray[Any, Any], schema: TableSchema) -> tuple[str, ...]:
-    """Return in what those who went differ from the others of their segment."""
-    if min(went.sum(), (~went).sum()) < FEWEST:
+def _reasons(matrix: FloatArray, leaves: NDArray[np.bool_], schema: TableSchema) -> tuple[str, ...]:
+    """Return how the customers who leave a segment differ from those who do not."""
+    if min(leaves.sum(), (~leaves).sum()) < MIN_CUSTOMERS:
         return ()
-    effects = rank_effects(matrix, went.astype(np.int64))[1]
-    order = [j for j in np.argsort(-np.abs(effects), kind="stable") if abs(effects[j]) > NOTICEABLE]
+    effects = rank_effects(matrix, leaves.astype(np.int64))[1]
+    strongest = np.argsort(-np.abs(effects), kind="stable")[:MAX_REASONS]
     return tuple(
-        f"{'higher' if effects[j] > 0 else 'lower'} {schema.columns[j].label}" for j in order[:WHY]
+        f"{'higher' if effects[j] > 0 else 'lower'} {schema.columns[j].label}"
+        for j in strongest
+        if abs(effects[j]) > MIN_EFFECT
     )

@@ -1,47 +1,48 @@
-"""What is different about new customers, how sure that is, and whether to train again."""
+"""What is different about new customers, how certain that is, and whether to train again."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy import stats
 
-from segmentation.monitoring.summaries import Batch, ColumnSummary
+from segmentation.monitoring.summaries import BatchSummary, ColumnSummary
 from segmentation.types import FloatArray
 
-# A finding needs both: significance after correction, and a size that matters.
+# A drift needs both: significance after correction, and a size that matters.
 ALPHA = 0.01
-SMALL_DISTANCE = 0.02
-SMALL_SHARE = 0.005
-# The usual reading of the population stability index: from 0.25 on a population is another one.
-LARGE_INDEX = 0.25
-LARGE_SHARE = 0.10
-BINS = 10
-FLOOR = 1e-4
+MIN_DISTANCE = 0.02
+MIN_SHARE = 0.005
+# The usual reading of the population stability index: from 0.25 on it is another population.
+SEVERE_INDEX = 0.25
+SEVERE_SHARE = 0.10
+MAX_BINS = 10
+EMPTY_BIN_SHARE = 1e-4
 OK, WATCH, RETRAIN = "ok", "watch", "retrain"
-OF_COLUMNS = ("distribution", "missing", "range")
 EXIT_CODES = {OK: 0, WATCH: 1, RETRAIN: 2}
+COLUMN_KINDS = ("distribution", "missing", "range")
+DISTRIBUTION_KINDS = ("distribution", "confidence")
 
 
 @dataclass(frozen=True)
 class Finding:
     """One respect in which batches were compared.
 
-    Parameters
+    Attributes
     ----------
     kind
-        ``distribution``, ``missing``, ``range``, ``segment``, ``unlike``, ``confidence`` or
-        ``new level``. Range is about values beyond the training's lowest and highest half per cent.
+        ``distribution``, ``missing``, ``range`` (beyond the training's lowest and highest half
+        per cent), ``segment``, ``unlike``, ``confidence`` or ``new level``.
     subject
-        Column or segment number; empty where the whole batch is meant.
+        Column or segment number; empty for the whole batch.
     before, after
         Share, in [0, 1]; of a distribution the median.
     size
         Of a distribution the Kolmogorov-Smirnov distance, else the difference of the shares.
     index
-        Population stability index; 0 where it has no meaning.
+        Population stability index; 0 where it does not apply.
     p
         Probability of such a difference by chance, corrected for the number of comparisons
         (Benjamini and Hochberg 1995).
@@ -56,25 +57,17 @@ class Finding:
     size: float
     index: float
     p: float
-    drifted: bool
-    severe: bool
+    drifted: bool = False
+    severe: bool = False
 
 
 @dataclass(frozen=True)
 class Drift:
-    """All findings, drifts first.
-
-    Parameters
-    ----------
-    findings
-        Of all comparisons.
-    reference, batch
-        What was compared.
-    """
+    """All findings, drifts first, and the batches they are about."""
 
     findings: tuple[Finding, ...]
-    reference: Batch
-    batch: Batch
+    reference: BatchSummary
+    batch: BatchSummary
 
     @property
     def drifted(self) -> tuple[Finding, ...]:
@@ -83,11 +76,10 @@ class Drift:
 
     @property
     def verdict(self) -> str:
-        """``ok``, ``watch``, or ``retrain``: a severe drift, or half of the columns drifted."""
-        columns = {
-            f.subject for f in self.drifted if f.kind in {"distribution", "missing", "range"}
-        }
-        if any(f.severe for f in self.drifted) or 2 * len(columns) > len(self.batch.columns):
+        """``ok``, ``watch``, or ``retrain``: a severe drift, or most columns drifted."""
+        columns = {finding.subject for finding in self.drifted if finding.kind in COLUMN_KINDS}
+        severe = any(finding.severe for finding in self.drifted)
+        if severe or 2 * len(columns) > len(self.batch.columns):
             return RETRAIN
         return WATCH if self.drifted else OK
 
@@ -112,40 +104,39 @@ class Drift:
 
 
 def compare_batches(
-    reference: Batch, batch: Batch, new_levels: Mapping[str, int] | None = None
+    reference: BatchSummary, batch: BatchSummary, new_levels: Mapping[str, int] | None = None
 ) -> Drift:
-    """Compare a batch with the one a model learnt from.
+    """Compare a batch with a model's training customers.
 
     Parameters
     ----------
     reference
         The training customers.
     batch
-        New ones, summarised at the reference's edges.
+        New customers, summarised at the reference's edges.
     new_levels
         By column, new customers with a level that the schema does not list.
     """
-    found = list(_compared(reference, batch))
-    corrected = stats.false_discovery_control([f.p for f in found], method="bh")
-    judged = [_judged(f, float(p)) for f, p in zip(found, corrected, strict=True)]
+    compared = list(_compared(reference, batch))
+    corrected = stats.false_discovery_control([finding.p for finding in compared], method="bh")
+    findings = [_decided(*pair) for pair in zip(compared, corrected.tolist(), strict=True)]
     for column, count in (new_levels or {}).items():
         share = count / batch.rows
-        severe = share >= LARGE_SHARE
-        judged.append(Finding("new level", column, 0.0, share, share, 0.0, 0.0, True, severe))
-    judged.sort(key=lambda f: (not f.drifted, not f.severe, f.p, -f.size))
-    return Drift(tuple(judged), reference, batch)
+        severe = share >= SEVERE_SHARE
+        findings.append(Finding("new level", column, 0.0, share, share, 0.0, 0.0, True, severe))
+    findings.sort(key=lambda f: (not f.drifted, not f.severe, f.p, -f.size))
+    return Drift(tuple(findings), reference, batch)
 
 
 def shares_by_bin(reference: ColumnSummary, batch: ColumnSummary) -> tuple[FloatArray, FloatArray]:
     """Return the share of both batches in at most ten bins, cut at the reference's deciles."""
     cuts: list[int] = []
-    for level in np.linspace(1 / BINS, 1, BINS)[:-1]:
-        place = int(np.searchsorted(reference.below, level - 1e-9))
-        if place < len(reference.below) and place not in cuts:
-            cuts.append(place)
+    for decile in np.linspace(1 / MAX_BINS, 1, MAX_BINS)[:-1]:
+        cut = int(np.searchsorted(reference.below, decile - 1e-9))
+        if cut < len(reference.below) and cut not in cuts:
+            cuts.append(cut)
     before, after = (
-        np.diff([0.0, *(summary.below[place] for place in cuts), 1.0])
-        for summary in (reference, batch)
+        np.diff([0.0, *(summary.below[cut] for cut in cuts), 1.0]) for summary in (reference, batch)
     )
     return before, after
 
@@ -156,21 +147,31 @@ def stability_index(before: FloatArray, after: FloatArray) -> float:
     It is the symmetrised Kullback-Leibler divergence (Jeffreys 1946); shares below one in ten
     thousand count as that, so that an empty bin gives a number.
     """
-    b, a = np.maximum(before, FLOOR), np.maximum(after, FLOOR)
+    b, a = np.maximum(before, EMPTY_BIN_SHARE), np.maximum(after, EMPTY_BIN_SHARE)
     return float(np.sum((a - b) * np.log(a / b)))
 
 
-def _compared(reference: Batch, batch: Batch) -> Iterator[Finding]:
+def drift_sentences(
+    drift: Drift, labels: Mapping[str, str], names: Mapping[int, str]
+) -> tuple[str, ...]:
+    """Return every drift as a sentence, severe ones first.
+
+    `labels` are those of columns, by name, and `names` those of segments, by number.
+    """
+    return tuple(_sentence(finding, labels, names) for finding in drift.drifted)
+
+
+def _compared(reference: BatchSummary, batch: BatchSummary) -> Iterator[Finding]:
     """Yield every comparison with its uncorrected p-value."""
-    new = {summary.column: summary for summary in batch.columns}
+    new_columns = {summary.column: summary for summary in batch.columns}
     for old in reference.columns:
-        own = new[old.column]
-        if old.known and own.known:
-            yield _distribution("distribution", old.column, old, own)
-            yield _share("range", old.column, (old.outside, old.known), (own.outside, own.known))
-        yield _share(
-            "missing", old.column, (old.missing, reference.rows), (own.missing, batch.rows)
-        )
+        new = new_columns[old.column]
+        if old.n_values and new.n_values:
+            yield _distribution("distribution", old.column, old, new)
+            outside = (old.n_outside, old.n_values), (new.n_outside, new.n_values)
+            yield _share("range", old.column, *outside)
+        missing = (old.n_missing, reference.rows), (new.n_missing, batch.rows)
+        yield _share("missing", old.column, *missing)
     for number, count in reference.segments.items():
         after = batch.segments.get(number, 0)
         yield _share("segment", str(number), (count, reference.rows), (after, batch.rows))
@@ -185,67 +186,50 @@ def _distribution(kind: str, subject: str, old: ColumnSummary, new: ColumnSummar
     the p-value of its asymptotic distribution is not too small.
     """
     distance = float(np.max(np.abs(np.array(old.below) - np.array(new.below)), initial=0.0))
-    effective = old.known * new.known / (old.known + new.known)
+    effective = old.n_values * new.n_values / (old.n_values + new.n_values)
     p = float(stats.kstwobign.sf(distance * np.sqrt(effective)))
     index = stability_index(*shares_by_bin(old, new))
-    return Finding(
-        kind, subject, old.median, new.median, distance, index, p, drifted=False, severe=False
-    )
+    return Finding(kind, subject, old.median, new.median, distance, index, p)
 
 
 def _share(kind: str, subject: str, before: tuple[int, int], after: tuple[int, int]) -> Finding:
-    """Compare two shares by Fisher's exact test."""
-    table = [[before[0], before[1] - before[0]], [after[0], after[1] - after[0]]]
+    """Compare two shares, each (count, total), by Fisher's exact test."""
+    table = [[count, total - count] for count, total in (before, after)]
     p = float(stats.fisher_exact(table).pvalue)
     old, new = before[0] / before[1], after[0] / after[1]
-    return Finding(kind, subject, old, new, new - old, 0.0, p, drifted=False, severe=False)
+    return Finding(kind, subject, old, new, new - old, 0.0, p)
 
 
-def _judged(found: Finding, p: float) -> Finding:
-    """Return the finding with its corrected p-value and what that means."""
-    of_shares = found.kind not in {"distribution", "confidence"}
-    matters = abs(found.size) >= (SMALL_SHARE if of_shares else SMALL_DISTANCE)
+def _decided(finding: Finding, p: float) -> Finding:
+    """Return the finding with its corrected p-value and whether it is a drift, a severe one."""
+    of_distribution = finding.kind in DISTRIBUTION_KINDS
+    matters = abs(finding.size) >= (MIN_DISTANCE if of_distribution else MIN_SHARE)
     drifted = p < ALPHA and matters
-    large = abs(found.size) >= LARGE_SHARE if of_shares else found.index >= LARGE_INDEX
-    return Finding(**{**vars(found), "p": p, "drifted": drifted, "severe": drifted and large})
+    large = finding.index >= SEVERE_INDEX if of_distribution else abs(finding.size) >= SEVERE_SHARE
+    return replace(finding, p=p, drifted=drifted, severe=drifted and large)
 
 
-def in_words(finding: Finding, labels: Mapping[str, str], names: Mapping[int, str]) -> str:
-    """Return a drift as a sentence.
-
-    Parameters
-    ----------
-    finding
-        Any.
-    labels
-        Of columns, by name.
-    names
-        Of segments, by number.
-    """
+def _sentence(finding: Finding, labels: Mapping[str, str], names: Mapping[int, str]) -> str:
     label = labels.get(finding.subject, finding.subject)
     if finding.kind == "distribution":
         return (
-            f"{label} is distributed differently: distance {finding.size:.2f}, stability "
-            f"index {finding.index:.2f}, median {finding.before:,.4g} before, "
+            f"{label}: the distribution changed (Kolmogorov-Smirnov distance {finding.size:.2f}, "
+            f"stability index {finding.index:.2f}); median {finding.before:,.4g} before, "
             f"{finding.after:,.4g} now."
         )
     if finding.kind == "confidence":
+        comparative = "less" if finding.after < finding.before else "more"
         return (
-            f"Answers are {'less' if finding.after < finding.before else 'more'} sure: median "
-            f"confidence {finding.before:.2f} before, {finding.after:.2f} now."
+            f"Segments are assigned with {comparative} confidence: median {finding.before:.2f} "
+            f"before, {finding.after:.2f} now."
         )
     if finding.kind == "new level":
-        return f"{label} has levels never listed, for {finding.after:.1%} of customers."
+        return f"{label}: {finding.after:.1%} of customers have a value the schema does not list."
     name = names.get(int(finding.subject), "") if finding.kind == "segment" else ""
-    start = {
-        "missing": f"{label} is missing for",
-        "range": f"{label} is beyond the training's usual range for",
-        "segment": f"Segment {finding.subject}, {name}:",
-        "unlike": "Customers unlike any seen in training:",
+    share_of = {
+        "missing": f"{label} is missing",
+        "range": f"{label} is outside the usual range of the training customers",
+        "segment": f"Segment {finding.subject} ({name})",
+        "unlike": "Unlike any training customer",
     }[finding.kind]
-    return f"{start} {finding.before:.1%} before, {finding.after:.1%} now."
-
-
-def told(drift: Drift, labels: Mapping[str, str], names: Mapping[int, str]) -> Sequence[str]:
-    """Return every drift as a sentence, severe ones first."""
-    return [in_words(finding, labels, names) for finding in drift.drifted]
+    return f"{share_of}: {finding.before:.1%} of customers before, {finding.after:.1%} now."

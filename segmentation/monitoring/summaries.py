@@ -1,162 +1,169 @@
-"""The summary of a batch of customers: shares and quantiles, no customer."""
+"""Summarise a batch of customers and a model's answers: shares and quantiles, no customer."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+import pandas as pd
 
-from segmentation.types import FloatArray, IntArray
+from segmentation.model.segmentation_model import SegmentationModel
+from segmentation.preprocessing.columns import customer_matrix
+from segmentation.schema.levels import encode
+from segmentation.types import FloatArray
 
-# Without the extremes: each of those is one customer's own value.
-LEVELS = np.linspace(0.005, 0.995, 100)
+# Without the lowest and the highest value: each of those belongs to one customer.
+QUANTILES = np.linspace(0.005, 0.995, 100)
 CONFIDENCE = "confidence"
+# Of a model's description: the summary of its training customers.
+REFERENCE = "reference"
+# What fields are called in descriptions.
+SAVED_AS = {"n_values": "known", "n_missing": "missing", "below_first": "less"}
 
 
 @dataclass(frozen=True)
 class ColumnSummary:
-    """How the values of a column are distributed.
-
-    Parameters
-    ----------
-    column
-        Name.
-    known, missing
-        Customers with and without a value.
-    edges
-        Ascending values, at most a hundred; of a category the codes of its levels.
-    below
-        Share, in [0, 1], of the known values at or below each edge.
-    less
-        Share, in [0, 1], of the known values below the first edge.
-    """
+    """How the values of a column are distributed."""
 
     column: str
-    known: int
-    missing: int
-    edges: tuple[float, ...]
-    below: tuple[float, ...]
-    less: float = 0.0
+    n_values: int
+    n_missing: int
+    edges: tuple[float, ...]  # ascending, at most a hundred; of a category its level codes
+    below: tuple[float, ...]  # share of the values at or below each edge, in [0, 1]
+    below_first: float = 0.0  # share of the values below the first edge, in [0, 1]
 
     @classmethod
     def of(
         cls, column: str, values: FloatArray, edges: Sequence[float] | None = None
     ) -> ColumnSummary:
         """Summarise values, shape (n,), NaN where missing, at given edges or at their quantiles."""
-        known = np.sort(values[~np.isnan(values)])
+        present = np.sort(values[~np.isnan(values)])
+        n_values = len(present)
         if edges is None:
-            at = np.quantile(known, LEVELS, method="inverted_cdf") if len(known) else np.empty(0)
-            edges = np.unique(at).tolist()
-        below = np.searchsorted(known, edges, side="right") / max(len(known), 1)
-        missing = len(values) - len(known)
-        less = float(np.mean(known < edges[0])) if len(known) and len(edges) else 0.0
+            edges = []
+            if n_values:
+                quantiles = np.quantile(present, QUANTILES, method="inverted_cdf")
+                edges = np.unique(quantiles).tolist()
+        below = np.searchsorted(present, edges, side="right") / max(n_values, 1)
         return cls(
-            *(column, len(known), missing, tuple(map(float, edges)), tuple(below.tolist())), less
+            column,
+            n_values,
+            len(values) - n_values,
+            tuple(map(float, edges)),
+            tuple(below.tolist()),
+            float(np.mean(present < edges[0])) if n_values and len(edges) else 0.0,
         )
 
     @property
-    def missing_share(self) -> float:
-        """Share of customers without a value, in [0, 1]."""
-        return self.missing / max(self.known + self.missing, 1)
-
-    @property
-    def outside(self) -> int:
-        """Known values below the first or above the last edge."""
-        beyond = 1 - self.below[-1] if self.below else 0.0
-        return round(self.known * (self.less + beyond))
+    def n_outside(self) -> int:
+        """Values below the first or above the last edge."""
+        above_last = 1 - self.below[-1] if self.below else 0.0
+        return round(self.n_values * (self.below_first + above_last))
 
     @property
     def median(self) -> float:
         """The smallest edge with half of the values at or below; NaN without values."""
-        place = int(np.searchsorted(self.below, 0.5))
-        return self.edges[min(place, len(self.edges) - 1)] if self.known else float("nan")
-
-
-@dataclass(frozen=True)
-class Batch:
-    """A batch of customers and what a model said of them.
-
-    Parameters
-    ----------
-    rows
-        Customers.
-    columns
-        Summary of every column of the model's table.
-    segments
-        Customers by segment number.
-    unlike
-        Customers unlike those the model learnt from.
-    confidence
-        Summary of the answers' confidence.
-    """
-
-    rows: int
-    columns: tuple[ColumnSummary, ...]
-    segments: Mapping[int, int]
-    unlike: int
-    confidence: ColumnSummary
-
-    @classmethod
-    def of(
-        cls,
-        matrix: FloatArray,
-        names: Sequence[str],
-        segment: IntArray,
-        confidence: FloatArray,
-        unlike: NDArray[np.bool_],
-        *,
-        numbers: Sequence[int],
-        like: Batch | None = None,
-    ) -> Batch:
-        """Summarise customers.
-
-        Parameters
-        ----------
-        matrix
-            Shape (n, d), NaN where missing, levels as codes.
-        names
-            Of the d columns.
-        segment, confidence, unlike
-            The answers, shape (n,): segment number, confidence in [0, 1], whether unlike
-            training.
-        numbers
-            Every segment number there is.
-        like
-            The batch to compare with later: its edges are used.
-        """
-        known = {summary.column: summary.edges for summary in like.columns} if like else {}
-        columns = tuple(
-            ColumnSummary.of(name, matrix[:, j], known.get(name)) for j, name in enumerate(names)
-        )
-        sure = ColumnSummary.of(CONFIDENCE, confidence, like.confidence.edges if like else None)
-        counts = {int(number): int((segment == number).sum()) for number in numbers}
-        return cls(len(matrix), columns, counts, int(np.sum(unlike)), sure)
+        middle = int(np.searchsorted(self.below, 0.5))
+        return self.edges[min(middle, len(self.edges) - 1)] if self.n_values else float("nan")
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data that is valid JSON."""
-        return {**asdict(self), "segments": [[n, c] for n, c in self.segments.items()]}
+        return {SAVED_AS.get(name, name): value for name, value in asdict(self).items()}
 
     @classmethod
-    def from_dict(cls, raw: Mapping[str, Any]) -> Batch:
-        """Build a batch from what :meth:`to_dict` returned."""
+    def from_dict(cls, raw: Mapping[str, Any]) -> ColumnSummary:
+        """Build a summary from what :meth:`to_dict` returned."""
         return cls(
-            int(raw["rows"]),
-            tuple(_column(column) for column in raw["columns"]),
-            {int(number): int(count) for number, count in raw["segments"]},
-            int(raw["unlike"]),
-            _column(raw["confidence"]),
+            str(raw["column"]),
+            int(raw["known"]),
+            int(raw["missing"]),
+            tuple(map(float, raw["edges"])),
+            tuple(map(float, raw["below"])),
+            float(raw["less"]),
         )
 
 
-def _column(raw: Mapping[str, Any]) -> ColumnSummary:
-    return ColumnSummary(
-        str(raw["column"]),
-        int(raw["known"]),
-        int(raw["missing"]),
-        tuple(map(float, raw["edges"])),
-        tuple(map(float, raw["below"])),
-        float(raw["less"]),
+@dataclass(frozen=True)
+class BatchSummary:
+    """A batch of customers and a model's answers for it."""
+
+    rows: int
+    columns: tuple[ColumnSummary, ...]  # of the model's schema
+    segments: Mapping[int, int]  # customers by segment number
+    unlike: int  # customers unlike those the model was trained on
+    confidence: ColumnSummary
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain data that is valid JSON."""
+        return {
+            "rows": self.rows,
+            "columns": [column.to_dict() for column in self.columns],
+            "segments": [[number, count] for number, count in self.segments.items()],
+            "unlike": self.unlike,
+            "confidence": self.confidence.to_dict(),
+        }
+
+    @classmethod
+    def from_dict(cls, raw: Mapping[str, Any]) -> BatchSummary:
+        """Build a summary from what :meth:`to_dict` returned."""
+        return cls(
+            int(raw["rows"]),
+            tuple(map(ColumnSummary.from_dict, raw["columns"])),
+            {int(number): int(count) for number, count in raw["segments"]},
+            int(raw["unlike"]),
+            ColumnSummary.from_dict(raw["confidence"]),
+        )
+
+
+def summarise(
+    model: SegmentationModel, customers: pd.DataFrame, reference: BatchSummary | None = None
+) -> BatchSummary:
+    """Return the summary of a batch and of the model's answers for it.
+
+    Parameters
+    ----------
+    model
+        Scores the customers.
+    customers
+        Validated, shape (n, d) with n at least 1; levels as codes or texts.
+    reference
+        The batch to compare with: its edges are used.
+
+    Raises
+    ------
+    DataError
+        When a column is missing.
+    """
+    names = model.schema.column_names
+    matrix = customer_matrix(encode(customers, model.schema), names)
+    answers = model.score(customers)
+    segment = answers["segment"].to_numpy()
+    edges = {column.column: column.edges for column in reference.columns} if reference else {}
+    return BatchSummary(
+        len(matrix),
+        tuple(
+            ColumnSummary.of(name, values, edges.get(name))
+            for name, values in zip(names, matrix.T, strict=True)
+        ),
+        {number: int((segment == number).sum()) for number in model.numbering.numbers},
+        int(answers["unlike_training"].sum()),
+        ColumnSummary.of(
+            CONFIDENCE,
+            answers["confidence"].to_numpy(np.float64),
+            reference.confidence.edges if reference else None,
+        ),
     )
+
+
+def with_reference(model: SegmentationModel, customers: pd.DataFrame) -> SegmentationModel:
+    """Return the model with the summary of its training customers, to compare others with."""
+    summary = summarise(model, customers).to_dict()
+    return replace(model, description={**model.description, REFERENCE: summary})
+
+
+def reference_batch(model: SegmentationModel) -> BatchSummary | None:
+    """Return the summary of a model's training customers; None for a model without one."""
+    raw = model.description.get(REFERENCE)
+    return BatchSummary.from_dict(raw) if raw else None

@@ -5,7 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from segmentation.clustering.segmenter import Segmenter
 from segmentation.clustering.spec import Preprocessing, SegmenterSpec
+from segmentation.evaluation.result import Evaluation
+from segmentation.model.segmentation_model import SegmentationModel
 from segmentation.schema import Column, Ratio, TableSchema
 from segmentation.types import IntArray
 
@@ -33,6 +36,23 @@ TYPICAL = np.array(
     ]
 )
 SHARES = (0.35, 0.3, 0.2, 0.15)
+EVALUATION = Evaluation(
+    score=1.9,
+    stability=0.95,
+    stability_spread=0.01,
+    score_error=0.007,
+    agreement=0.9,
+    separation=0.8,
+    n_segments=4,
+    smallest_share=0.15,
+    largest_share=0.35,
+    noise_share=0.0,
+    silhouette=0.4,
+    calinski_harabasz=float("nan"),
+    davies_bouldin=0.9,
+    tree_accuracy=0.95,
+    rows=1500,
+)
 
 
 def planted(rows: int = 400, seed: int = 0, spread: float = 0.35) -> tuple[pd.DataFrame, IntArray]:
@@ -62,3 +82,18 @@ def spec(
     return SegmenterSpec(
         "planted", preprocessing or Preprocessing(), clusterer, hyperparameters, rule, seed=7
     )
+
+
+def planted_model(
+    clusterer: str = "k_means", rule: str = "prototype", spread: float = 0.35
+) -> SegmentationModel:
+    """Return a model of 1,500 planted customers."""
+    customers, _ = planted(1500, spread=spread)
+    segmenter = Segmenter(spec(clusterer, rule, n_clusters=4), SCHEMA).fit(customers)
+    return SegmentationModel.build(segmenter, customers, EVALUATION, seed=0)
+
+
+def typical(number: int, **changes: float) -> pd.DataFrame:
+    """Return the planted segment's typical customer, with changes."""
+    values = dict(zip(SCHEMA.column_names, [*TYPICAL[number], 9.0], strict=True))
+    return pd.DataFrame([{**values, **changes}])

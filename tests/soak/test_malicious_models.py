@@ -27,7 +27,7 @@ from experiments.registry import promotion
 from experiments.registry import verification as integrity
 from experiments.registry.client import DATA
 from segmentation.data.synthetic import generate
-from segmentation.model import digests
+from segmentation.model import serialization
 from serve.app import create_app
 from serve.gateway.backend import Backend
 from serve.gateway.supervisor import Supervisor
@@ -116,7 +116,7 @@ def object_array(folder: Path, canary: Path) -> None:
     first = next(iter(arrays))
     arrays[first] = np.array([Payload(canary)], dtype=object)
     np.savez(data / "arrays.npz", allow_pickle=True, **arrays)
-    digests.seal(data)
+    serialization.write_manifest(data)
 
 
 def swapped_arrays(folder: Path, canary: Path) -> None:
@@ -127,7 +127,7 @@ def swapped_arrays(folder: Path, canary: Path) -> None:
             for name in archive
         }
     np.savez(data / "arrays.npz", **arrays)
-    digests.seal(data)
+    serialization.write_manifest(data)
 
 
 def changed_code(folder: Path, canary: Path) -> None:
@@ -198,7 +198,7 @@ class Attacker:
             text = mlflow.artifacts.load_text(f"runs:/{good.run_id}/{path}")
             self.client.log_text(run.info.run_id, text, path)
         if seal == FORGED:
-            found = digests.digests(model) if attack is not link_nowhere else {}
+            found = serialization.digests(model) if attack is not link_nowhere else {}
             text = json.dumps(found, indent=1, sort_keys=True)
             digest = hashlib.sha256(text.encode()).hexdigest()
             self.client.log_text(run.info.run_id, text, f"manifests/{digest}.json")

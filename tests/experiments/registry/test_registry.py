@@ -64,7 +64,7 @@ def test_a_version_is_described_without_loading_it(
     info = describe(NAME)
     assert info.version == versions[0]
     assert info.schema == SCHEMA
-    assert info.profiles == model.description()["profiles"]
+    assert info.profiles == model.description["profiles"]
     assert set(info.book) == set(COLUMNS)
     assert info.created.tzinfo is not None
     assert describe(NAME, versions[1]).version == versions[1]

@@ -16,8 +16,7 @@ from segmentation.clustering.spec import CHOICES, Preprocessing, SegmenterSpec
 from segmentation.model.segmentation_model import SegmentationModel
 from segmentation.preprocessing.cache import canonical_order
 from segmentation.types import FloatArray
-from tests.segmentation.model.test_model import EVALUATION
-from tests.segmentation.planted import SCHEMA, planted, spec
+from tests.segmentation.planted import EVALUATION, SCHEMA, planted, spec
 
 WIDTH = len(SCHEMA.columns)
 MODELS = ("k_means", "gaussian_full", "ward")

@@ -14,11 +14,10 @@ from segmentation.clustering.clusterers import CLUSTERERS
 from segmentation.clustering.segmenter import Segmenter
 from segmentation.clustering.spec import CHOICES, Preprocessing
 from segmentation.errors import ModelFileError
-from segmentation.model.digests import seal
 from segmentation.model.segmentation_model import SegmentationModel
-from segmentation.monitoring.observing import reference_of
-from tests.segmentation.model.test_model import EVALUATION
-from tests.segmentation.planted import SCHEMA, planted, spec
+from segmentation.model.serialization import write_manifest
+from segmentation.monitoring import reference_batch
+from tests.segmentation.planted import EVALUATION, SCHEMA, planted, spec
 
 # Written by the version of 2026-11-26, with what it answered.
 SAVED = Path(__file__).parent / "saved"
@@ -67,7 +66,7 @@ def check_round_trip(model: SegmentationModel, folder: Path) -> None:
     pd.testing.assert_frame_equal(again.score(fresh), model.score(fresh), check_exact=True)
     assert again.schema == model.schema
     assert again.segmenter.spec_ == model.segmenter.spec_
-    assert again.description() == json.loads(json.dumps(model.description()))
+    assert again.description == json.loads(json.dumps(model.description))
 
 
 def test_the_same_model_gives_the_same_bytes(folder, tmp_path) -> None:
@@ -84,9 +83,9 @@ def test_no_customer_is_in_the_files(folder) -> None:
     own = np.vstack([model.segmenter.features(customers), model.reference.transform(customers)])
     with np.load(folder / "arrays.npz") as arrays:
         for name in arrays.files:
-            kept = arrays[name]
-            if kept.ndim == 2 and kept.shape[1] == own.shape[1]:
-                assert not (kept[:, None] == own).all(axis=2).any(), name
+            saved = arrays[name]
+            if saved.ndim == 2 and saved.shape[1] == own.shape[1]:
+                assert not (saved[:, None] == own).all(axis=2).any(), name
     text = b"".join(file.read_bytes() for file in folder.iterdir())
     assert b"P00000" not in text
 
@@ -110,7 +109,7 @@ def test_missing_file_is_named(folder, name) -> None:
 def test_damaged_file_is_named(folder, name, content) -> None:
     """Empty, binary, misplaced or cut-off content is refused with the file's name."""
     (folder / name).write_bytes(content)
-    seal(folder)
+    write_manifest(folder)
     with pytest.raises(ModelFileError, match=name):
         SegmentationModel.load(folder)
 
@@ -132,11 +131,11 @@ def test_pickled_objects_are_refused_and_not_run(folder, tmp_path) -> None:
         content = {name: arrays[name] for name in arrays.files}
     content["medians"] = np.array([Bomb(mark)], dtype=object)
     np.savez(folder / "arrays.npz", **content)
-    seal(folder)
+    write_manifest(folder)
     with pytest.raises(ModelFileError, match="plain arrays"):
         SegmentationModel.load(folder)
     (folder / "arrays.npz").write_bytes(pickle.dumps(Bomb(mark)))
-    seal(folder)
+    write_manifest(folder)
     with pytest.raises(ModelFileError, match="plain arrays"):
         SegmentationModel.load(folder)
     assert not mark.exists()
@@ -145,7 +144,7 @@ def test_pickled_objects_are_refused_and_not_run(folder, tmp_path) -> None:
 def test_file_that_does_not_belong_is_refused(folder) -> None:
     """A pickle beside the model makes the whole folder suspicious."""
     (folder / "model.pkl").write_bytes(b"")
-    with pytest.raises(ModelFileError, match=r"model\.pkl.*no part of a model"):
+    with pytest.raises(ModelFileError, match=r"model\.pkl.*no part of the model"):
         SegmentationModel.load(folder)
 
 
@@ -164,7 +163,7 @@ def test_recipe_that_does_not_fit_is_refused(folder, key, value, message) -> Non
     """A recipe of another format, or one that contradicts the arrays, is no model."""
     recipe = json.loads((folder / "model.json").read_text())
     (folder / "model.json").write_text(json.dumps({**recipe, key: value}))
-    seal(folder)
+    write_manifest(folder)
     with pytest.raises(ModelFileError, match=message):
         SegmentationModel.load(folder)
 
@@ -175,8 +174,17 @@ def test_missing_array_is_refused_on_loading(folder, gone) -> None:
     with np.load(folder / "arrays.npz") as arrays:
         content = {name: arrays[name] for name in arrays.files if name != gone}
     np.savez(folder / "arrays.npz", **content)
-    seal(folder)
+    write_manifest(folder)
     with pytest.raises(ModelFileError, match="do not make a model together"):
+        SegmentationModel.load(folder)
+
+
+@pytest.mark.parametrize("target", ["nowhere", "."])
+def test_a_link_to_no_file_is_refused(folder, target) -> None:
+    """A link to nothing or to a folder is no file of a model, whatever the manifest lists."""
+    (folder / "arrays.npz").unlink()
+    (folder / "arrays.npz").symlink_to(target)
+    with pytest.raises(ModelFileError, match=r"arrays\.npz in .* is a link to no file"):
         SegmentationModel.load(folder)
 
 
@@ -228,4 +236,4 @@ def test_models_saved_by_an_earlier_version_answer_as_then(name) -> None:
     model = SegmentationModel.load(SAVED / name)
     expected = pd.read_json(SAVED / f"{name}.json")
     pd.testing.assert_frame_equal(model.score(customers), expected, rtol=1e-9, check_dtype=False)
-    assert reference_of(model).rows == 240
+    assert reference_batch(model).rows == 240

@@ -11,9 +11,16 @@ from segmentation.data.synthetic import generate
 from segmentation.data.validation import validate
 from segmentation.evaluation.evaluator import Evaluator
 from segmentation.model.segmentation_model import SegmentationModel
-from segmentation.monitoring import Batch, ColumnSummary, Drift, compare_batches
-from segmentation.monitoring.drift import OK, RETRAIN, WATCH, stability_index, told
-from segmentation.monitoring.observing import observe, reference_of, with_reference
+from segmentation.monitoring import (
+    BatchSummary,
+    ColumnSummary,
+    Drift,
+    compare_batches,
+    reference_batch,
+    summarise,
+    with_reference,
+)
+from segmentation.monitoring.drift import OK, RETRAIN, WATCH, drift_sentences, stability_index
 from segmentation.preprocessing.categorical import form
 from segmentation.schema import load_schema
 
@@ -40,9 +47,9 @@ def model(book: pd.DataFrame) -> SegmentationModel:
 
 def drift_of(model: SegmentationModel, customers: pd.DataFrame, **levels: int) -> Drift:
     """Compare customers with those the model learnt from."""
-    reference = reference_of(model)
+    reference = reference_batch(model)
     assert reference is not None
-    return compare_batches(reference, observe(model, customers, reference), levels)
+    return compare_batches(reference, summarise(model, customers, reference), levels)
 
 
 def fresh(book: pd.DataFrame, seed: int) -> pd.DataFrame:
@@ -50,7 +57,7 @@ def fresh(book: pd.DataFrame, seed: int) -> pd.DataFrame:
     return book.iloc[2 * ROWS :].sample(ROWS, random_state=seed)
 
 
-def found(drift: Drift) -> set[tuple[str, str]]:
+def drifted(drift: Drift) -> set[tuple[str, str]]:
     """Return kind and subject of every drift."""
     return {(finding.kind, finding.subject) for finding in drift.drifted}
 
@@ -68,10 +75,11 @@ def test_a_scaled_column_is_named(model: SegmentationModel, book: pd.DataFrame) 
     batch = fresh(book, 0)
     batch["PAYMENTS"] *= 1.3
     drift = drift_of(model, batch)
-    assert ("distribution", "PAYMENTS") in found(drift)
+    assert ("distribution", "PAYMENTS") in drifted(drift)
     assert drift.verdict == WATCH
-    (sentence,) = [text for text in told(drift, {"PAYMENTS": "Payments"}, {}) if "Payments" in text]
-    assert "is distributed differently" in sentence
+    sentences = drift_sentences(drift, {"PAYMENTS": "Payments"}, {})
+    (sentence,) = [sentence for sentence in sentences if "Payments" in sentence]
+    assert "the distribution changed" in sentence
 
 
 def test_a_doubled_segment_is_named(model: SegmentationModel, book: pd.DataFrame) -> None:
@@ -82,28 +90,28 @@ def test_a_doubled_segment_is_named(model: SegmentationModel, book: pd.DataFrame
     members = batch[answers.to_numpy() == small]
     others = batch[answers.to_numpy() != small].iloc[: ROWS - 2 * len(members)]
     drift = drift_of(model, pd.concat([others, members, members]))
-    assert ("segment", str(small)) in found(drift)
+    assert ("segment", str(small)) in drifted(drift)
     (finding,) = [f for f in drift.drifted if f.subject == str(small)]
     assert finding.after == pytest.approx(2 * finding.before, rel=0.15)
 
 
-def test_more_nulls_are_named(model: SegmentationModel, book: pd.DataFrame) -> None:
+def test_more_missing_values_are_named(model: SegmentationModel, book: pd.DataFrame) -> None:
     """Minimum payments missing for a tenth instead of 3.5 %: that column, by its share."""
     batch = fresh(book, 0)
     hidden = np.random.default_rng(0).random(ROWS) < 0.07
     batch.loc[hidden, "MINIMUM_PAYMENTS"] = np.nan
     drift = drift_of(model, batch)
-    assert ("missing", "MINIMUM_PAYMENTS") in found(drift)
+    assert ("missing", "MINIMUM_PAYMENTS") in drifted(drift)
 
 
 def test_a_new_level_is_named(model: SegmentationModel, book: pd.DataFrame) -> None:
-    """A level nobody listed is a fact: it needs no test."""
+    """An unlisted level is a fact: it needs no test."""
     drift = drift_of(model, fresh(book, 0), Card=40)
-    assert ("new level", "Card") in found(drift)
+    assert ("new level", "Card") in drifted(drift)
     assert drift.verdict == WATCH
-    assert told(drift, {"Card": "Card"}, {}) == [
-        "Card has levels never listed, for 0.8% of customers."
-    ]
+    assert drift_sentences(drift, {"Card": "Card"}, {}) == (
+        "Card: 0.8% of customers have a value the schema does not list.",
+    )
 
 
 def test_another_population_asks_for_training(model: SegmentationModel, book: pd.DataFrame) -> None:
@@ -123,16 +131,16 @@ def test_one_customer_can_be_compared(model: SegmentationModel, book: pd.DataFra
 
 def test_the_reference_survives_saving(model: SegmentationModel) -> None:
     """As JSON inside the model it comes back equal."""
-    reference = reference_of(model)
+    reference = reference_batch(model)
     assert reference is not None
-    assert Batch.from_dict(json.loads(json.dumps(reference.to_dict()))) == reference
+    assert BatchSummary.from_dict(json.loads(json.dumps(reference.to_dict()))) == reference
 
 
 def test_the_reference_holds_no_extreme_customer(
     model: SegmentationModel, book: pd.DataFrame
 ) -> None:
     """The largest values, which would be one person's, are not among the edges."""
-    reference = reference_of(model)
+    reference = reference_batch(model)
     assert reference is not None
     learnt = book.iloc[: 2 * ROWS]
     for summary in reference.columns:
@@ -150,5 +158,5 @@ def test_the_stability_index_is_that_of_the_textbook() -> None:
 def test_a_column_without_values_is_summarised() -> None:
     """No edges, all missing."""
     summary = ColumnSummary.of("empty", np.full(3, np.nan))
-    assert (summary.known, summary.missing_share, summary.edges) == (0, 1.0, ())
+    assert (summary.n_values, summary.n_missing, summary.edges) == (0, 3, ())
     assert np.isnan(summary.median)
