@@ -1,4 +1,4 @@
-"""Genie: single linkage that lets no cluster be left behind.
+"""Genie: single linkage under a limit on how uneven cluster sizes may become.
 
 Written from the paper: Gagolewski, Bartoszuk, Cena (2016), Genie: A new, fast, and
 outlier-resistant hierarchical clustering algorithm, Information Sciences 363, 8-23.
@@ -52,30 +52,19 @@ class Genie(ClusterMixin, BaseEstimator):  # type: ignore[misc]
         matrix: FloatArray = validate_data(self, X, dtype=np.float64, ensure_min_samples=2)
         tree = spanning_tree(matrix, self.n_neighbours)
         merged = merge_order(tree, self.gini_threshold, min(self.n_clusters, len(matrix)))
-        kept = coo_matrix(
+        edges = coo_matrix(
             (np.ones(len(merged)), (tree.start[merged], tree.end[merged])),
             shape=(len(matrix), len(matrix)),
         )
-        self.labels_ = connected_components(kept, directed=False)[1].astype(np.int64)
+        self.labels_ = connected_components(edges, directed=False)[1].astype(np.int64)
         return self
 
 
 def merge_order(tree: SpanningTree, gini_threshold: float, n_clusters: int) -> IntArray:
-    """Return the edges of a tree in the order in which they join clusters.
+    """Return the positions of a tree's edges in the order in which they join clusters.
 
-    Parameters
-    ----------
-    tree
-        Of n rows.
-    gini_threshold
-        In (0, 1].
-    n_clusters
-        Where to stop, in [1, n].
-
-    Returns
-    -------
-    IntArray
-        Shape (n - n_clusters,), positions of edges.
+    Shape (n - n_clusters,), for a tree of n rows, `gini_threshold` in (0, 1] and `n_clusters`
+    in [1, n].
     """
     forest = _Forest(tree)
     merged = []

@@ -16,7 +16,7 @@ class IntRange:
     log: bool = False
 
     def problem(self, value: HyperParameter) -> str | None:
-        """Say what is wrong with `value`, or None; the search interval is no limit."""
+        """Return what is wrong with `value`, if anything; the search interval is no limit."""
         if isinstance(value, bool) or not isinstance(value, int) or value < 1:
             return f"expected a whole number of at least 1, usually {self.low} to {self.high}"
         return None
@@ -31,7 +31,7 @@ class FloatRange:
     log: bool = False
 
     def problem(self, value: HyperParameter) -> str | None:
-        """Say what is wrong with `value`, or None; the search interval is no limit."""
+        """Return what is wrong with `value`, if anything; the search interval is no limit."""
         number = isinstance(value, int | float) and not isinstance(value, bool)
         if not number or not 0 < float(value) < float("inf"):
             return f"expected a number above 0, usually {self.low:g} to {self.high:g}"
@@ -45,7 +45,7 @@ class Categorical:
     choices: tuple[str, ...]
 
     def problem(self, value: HyperParameter) -> str | None:
-        """Say what is wrong with `value`, or None."""
+        """Return what is wrong with `value`, if anything."""
         return None if value in self.choices else f"expected one of {', '.join(self.choices)}"
 
 

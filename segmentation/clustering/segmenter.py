@@ -34,6 +34,7 @@ from segmentation.schema.levels import encode
 from segmentation.types import Assignment, FloatArray, IntArray
 
 Customers = pd.DataFrame | FloatArray
+NUMBERS = {"dtype": np.float64, "ensure_all_finite": "allow-nan"}
 EXPECTED_WARNINGS = (
     (ConvergenceWarning, ""),
     (UserWarning, "Graph is not fully connected"),
@@ -186,7 +187,7 @@ class Segmenter(ClusterMixin, BaseEstimator):  # type: ignore[misc]
         if len(matrix) <= most:
             return self._fit_matrix(matrix)
         self._fit_matrix(matrix[canonical_order(matrix, self.spec_.seed)[:most]])
-        self.assignment_ = self._assign(matrix)
+        self.assignment_ = self.assign_features(apply_pipeline(self.pipeline_, matrix))
         return self
 
     def predict(self, X: Any) -> IntArray:
@@ -195,7 +196,7 @@ class Segmenter(ClusterMixin, BaseEstimator):  # type: ignore[misc]
 
     def assign(self, X: Any) -> Assignment:
         """Return segment, runner-up and confidence of customers; raises as :meth:`features`."""
-        return self._assign(self.matrix(X))
+        return self.assign_features(self.features(X))
 
     def matrix(self, X: Any) -> FloatArray:
         """Return customers in the columns of `schema_`, NaN for missing; raises as `features`."""
@@ -215,7 +216,8 @@ class Segmenter(ClusterMixin, BaseEstimator):  # type: ignore[misc]
         sklearn.exceptions.NotFittedError
             Before :meth:`fit`.
         """
-        return apply_pipeline(self.pipeline_, self.matrix(X))
+        matrix = self.matrix(X)
+        return apply_pipeline(self.pipeline_, matrix)
 
     def assign_features(self, features: FloatArray) -> Assignment:
         """Return the assignment of customers by their feature matrix."""
@@ -235,9 +237,7 @@ class Segmenter(ClusterMixin, BaseEstimator):  # type: ignore[misc]
             validate_data(self, X, skip_check_array=True)
             self._settle(infer_schema(X).forming())
         else:
-            X = validate_data(
-                self, X, dtype=np.float64, ensure_all_finite="allow-nan", ensure_min_samples=2
-            )
+            X = validate_data(self, X, **NUMBERS, ensure_min_samples=2)
             self._settle(_numeric_schema(X.shape[1]))
         matrix = self._table_matrix(X)
         frame = pd.DataFrame(matrix, columns=list(self.table_.column_names))
@@ -245,7 +245,10 @@ class Segmenter(ClusterMixin, BaseEstimator):  # type: ignore[misc]
         return self._expanded(matrix)
 
     def _settle(self, schema: TableSchema) -> None:
-        spec = self._default_spec(schema) if self.spec is None else self._own_spec(self.spec)
+        spec = self._default_spec(schema) if self.spec is None else self.spec
+        plain = ("n_segments", "algorithm", "random_state")
+        if self.spec and (both := [name for name in plain if getattr(self, name) is not None]):
+            raise SpecError(f"{', '.join(both)}: the spec says this already; pass one or the other")
         clusterer = clusterer_named(spec.clusterer)
         if spec.rule not in clusterer.rules:
             raise SpecError(
@@ -258,29 +261,16 @@ class Segmenter(ClusterMixin, BaseEstimator):  # type: ignore[misc]
             self.n_features_in_ = len(schema.columns)
             self.feature_names_in_ = np.array(schema.column_names, dtype=object)
 
-    def _own_spec(self, spec: SegmenterSpec) -> SegmenterSpec:
-        names = ("n_segments", "algorithm", "random_state")
-        if both := [name for name in names if getattr(self, name) is not None]:
-            raise SpecError(f"{', '.join(both)}: the spec says this already; pass one or the other")
-        return spec
-
     def _default_spec(self, schema: TableSchema) -> SegmenterSpec:
         clusterer = clusterer_named(self.algorithm or "k_means")
-        hyperparameters: dict[str, int] = {}
-        if self.n_segments is not None:
-            number = self.n_segments
-            hyperparameters["n_clusters"] = (
-                int(number) if isinstance(number, np.integer) else number
-            )
-        elif clusterer.takes_n_clusters:
-            hyperparameters["n_clusters"] = DEFAULT_CLUSTERS
+        number = self.n_segments
+        if number is None and clusterer.takes_n_clusters:
+            number = DEFAULT_CLUSTERS
+        number = int(number) if isinstance(number, np.integer) else number
+        hyperparameters = {} if number is None else {"n_clusters": number}
+        rule, seed = clusterer.rules[0], int(self.random_state or 0)
         return SegmenterSpec(
-            schema.name,
-            Preprocessing(),
-            clusterer.name,
-            hyperparameters,
-            clusterer.rules[0],
-            int(self.random_state or 0),
+            schema.name, Preprocessing(), clusterer.name, hyperparameters, rule, seed
         )
 
     def _table_matrix(self, X: Any) -> FloatArray:
@@ -290,9 +280,7 @@ class Segmenter(ClusterMixin, BaseEstimator):  # type: ignore[misc]
             codes = encode(X, self.table_) if isinstance(X, pd.DataFrame) else X
             return customer_matrix(codes, names)
         if not hasattr(self, "feature_names_in_"):
-            return np.asarray(
-                validate_data(self, X, reset=False, dtype=np.float64, ensure_all_finite="allow-nan")
-            )
+            return np.asarray(validate_data(self, X, reset=False, **NUMBERS))
         if isinstance(X, pd.DataFrame):
             X = _text_names(X)
         validate_data(self, X, reset=False, skip_check_array=True)
@@ -305,14 +293,6 @@ class Segmenter(ClusterMixin, BaseEstimator):  # type: ignore[misc]
         if self.schema_ is self.table_:
             return matrix
         return expand(matrix, self.table_, self.schema_).to_numpy()
-
-    def _assign(self, matrix: FloatArray) -> Assignment:
-        return _joined(
-            [
-                self.rule_.assign(apply_pipeline(self.pipeline_, block))
-                for block in row_blocks(matrix)
-            ]
-        )
 
     def _fit_matrix(self, matrix: FloatArray) -> Self:
         self._check_rows(len(matrix))
@@ -384,7 +364,7 @@ def _infinite(infinite: NDArray[np.bool_], schema: TableSchema) -> Iterator[Prob
 
 
 def _fit_predict(estimator: Any, features: FloatArray) -> tuple[IntArray, tuple[str, ...]]:
-    """Return labels and the expected warnings of a fit, once each; others pass through."""
+    """Return labels and the expected warnings of a fit, once each; re-issue others."""
     with warnings.catch_warnings(record=True) as caught:
         for category, message in EXPECTED_WARNINGS:
             warnings.filterwarnings("always", message=message, category=category)

@@ -17,31 +17,18 @@ SHORTEST = float(np.finfo(float).tiny ** 0.5)
 
 @dataclass(frozen=True)
 class SpanningTree:
-    """The edges of a tree, from short to long.
+    """The n - 1 edges of a tree of n rows, from short to long."""
 
-    Parameters
-    ----------
-    start, end
-        Shape (n - 1,), row numbers.
-    length
-        Shape (n - 1,), non-decreasing.
-    """
-
-    start: IntArray
+    start: IntArray  # row numbers
     end: IntArray
     length: FloatArray
 
 
 def spanning_tree(points: FloatArray, n_neighbours: int) -> SpanningTree:
-    """Return the minimum spanning tree of the nearest-neighbour graph, joined up.
+    """Return the minimum spanning tree of the nearest-neighbour graph of at least two points.
 
-    Parameters
-    ----------
-    points
-        Shape (n, d), n at least 2.
-    n_neighbours
-        Neighbours of a point in the graph; the tree is exact unless it needs a longer edge.
-        Parts that no neighbour joins are joined by their shortest edge to the others.
+    The tree is exact unless it needs an edge longer than those to the `n_neighbours` nearest.
+    Parts that no neighbour joins are joined by their shortest edge to the others.
     """
     n = len(points)
     count = min(n_neighbours, n - 1)

@@ -1,4 +1,4 @@
-"""The whole recipe of a segmenter, frozen and round-tripping through JSON."""
+"""Everything that makes a segmenter, frozen and round-tripping through JSON."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ class Preprocessing:
     Parameters
     ----------
     nulls
-        ``median``; ``indicator`` (median plus a 0/1 column per column that had nulls);
-        ``iterative`` (regress each column on the others).
+        Imputation: ``median``; ``indicator`` (median plus a 0/1 column per column that had
+        missing values); ``iterative`` (regress each column on the others).
     outliers
         ``none``; ``winsorise`` (clip to the 1st and 99th percentile); ``isolate`` (set aside
         from the fit by an isolation forest, then assigned like new customers).
@@ -45,7 +45,7 @@ class Preprocessing:
     ratios
         ``none`` or ``add`` (the schema's ratios become features).
     zeros
-        Of columns that are one value, zero say, for 10 % to 90 % of customers: ``plain`` (a
+        Of columns that are one value, zero say, for 10% to 90% of customers: ``plain`` (a
         value like others), ``two_part`` (first whether, then how much) or ``light`` (the
         column weighs 0.4).
     categories
@@ -93,7 +93,7 @@ class SegmenterSpec:
     preprocessing
         See :class:`Preprocessing`.
     clusterer
-        Key into :data:`segmentation.clusterers.CLUSTERERS`.
+        Key into :data:`segmentation.clustering.clusterers.CLUSTERERS`.
     hyperparameters
         Passed to the clusterer, ``n_clusters`` among them where it takes one.
     rule

@@ -1,1 +1,1 @@
-"""From customers to the float matrix a clusterer sees, in one scikit-learn pipeline."""
+"""From customers to the float matrix a clusterer takes, in one scikit-learn pipeline."""

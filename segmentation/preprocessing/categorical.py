@@ -1,8 +1,8 @@
-"""Categories as numbers a distance can take: one 0/1 column for each level that is not rare.
+"""Categories as numbers that a distance can use: one 0/1 column for each level that is not rare.
 
-Ordered levels stay one column, their codes. A nominal column becomes indicators, so that every
-later step sees nothing but numbers; their weight against the numbers is set where distances are
-made (:class:`BalanceBlocks` and the reference space).
+Ordered levels stay one column of codes. A nominal column becomes indicators, so every later step
+takes numbers only. The weight of indicators against numbers is set where distances are computed:
+in :class:`BalanceBlocks` and in the reference space.
 """
 
 from __future__ import annotations
@@ -26,27 +26,13 @@ OTHER = "other"
 
 @dataclass(frozen=True)
 class Formed:
-    """Customers as segments are formed from them.
+    """The same customers twice: as segments are formed from them, and as they are described."""
 
-    Parameters
-    ----------
-    customers
-        Shape (n, p), numbers only, in the order of `schema`.
-    schema
-        Nominal columns replaced by indicators.
-    table
-        The columns that form segments, as a person knows them.
-    people
-        The same customers with every column, sensitive ones included; levels as codes.
-    described
-        The schema of `people`.
-    """
-
-    customers: pd.DataFrame
-    schema: TableSchema
-    table: TableSchema
-    people: pd.DataFrame
-    described: TableSchema
+    customers: pd.DataFrame  # numbers only, in the order of `schema`
+    schema: TableSchema  # nominal columns replaced by indicators
+    table: TableSchema  # the columns of the file that form segments
+    people: pd.DataFrame  # every column, sensitive ones included; levels as codes
+    described: TableSchema  # of `people`
 
 
 def form(
@@ -60,10 +46,8 @@ def form(
 
     Parameters
     ----------
-    customers
+    customers, schema
         Validated customers, levels as codes.
-    schema
-        Theirs.
     sensitive
         Whether sensitive columns form segments too.
     excluded
@@ -79,8 +63,8 @@ def form(
 def expanded_schema(customers: pd.DataFrame, table: TableSchema) -> TableSchema:
     """Return a schema in which indicators stand for nominal columns.
 
-    Levels that less than 2 % of customers have are merged into one; a column of two levels
-    becomes a single indicator. A schema without nominal columns is returned as it is.
+    Levels that less than 2% of customers have are merged into one; a column of two levels
+    becomes a single indicator. A schema without nominal columns is returned unchanged.
     """
     if not any(column.kind == "category" for column in table.columns):
         return table
@@ -98,27 +82,18 @@ def expand(
 ) -> pd.DataFrame:
     """Return customers in the columns of an expanded schema.
 
-    Parameters
-    ----------
-    customers
-        Shape (n, d), the table's columns; levels as codes or texts. A missing value, and a
-        level never listed, is missing in every indicator of its column.
-    table, expanded
-        As given to, and returned by, :func:`expanded_schema`.
-
-    Raises
-    ------
-    DataError
-        When a column is missing or holds text that is no level.
+    Levels come as codes or texts. A missing value, or a level the schema does not list, is
+    missing in every indicator of its column. Raises DataError when a column is missing or a
+    number holds text.
     """
     index = customers.index if isinstance(customers, pd.DataFrame) else None
     if isinstance(customers, pd.DataFrame):
         customers = encode(customers, table)
     matrix = customer_matrix(customers, table.column_names)
-    place = {name: j for j, name in enumerate(table.column_names)}
+    position = {name: j for j, name in enumerate(table.column_names)}
     result = np.empty((len(matrix), len(expanded.columns)))
     for j, column in enumerate(expanded.columns):
-        values = matrix[:, place[column.of or column.name]]
+        values = matrix[:, position[column.of or column.name]]
         if column.of:
             levels = table.column(column.of).levels
             codes = [levels.index(level) for level in column.levels]
@@ -136,24 +111,24 @@ def base_names(rows: list[list[str]], expanded: TableSchema) -> list[list[str]]:
 
 
 def _indicators(column: Column, codes: FloatArray) -> Iterator[Column]:
-    known = codes[~np.isnan(codes)].astype(np.int64)
-    shares = np.bincount(known, minlength=len(column.levels)) / max(len(known), 1)
-    kept = [(level,) for level, share in zip(column.levels, shares, strict=True) if share >= RARE]
-    rare = tuple(level for level in column.levels if (level,) not in kept)
-    groups = [*kept, rare] if rare and shares.sum() else kept
+    present = codes[~np.isnan(codes)].astype(np.int64)
+    shares = np.bincount(present, minlength=len(column.levels)) / max(len(present), 1)
+    common = [(level,) for level, share in zip(column.levels, shares, strict=True) if share >= RARE]
+    rare = tuple(level for level in column.levels if (level,) not in common)
+    groups = [*common, rare] if rare and shares.sum() else common
     if len(groups) == 2:
-        yield _indicator(column, groups[1], against=_named(groups[0]))
+        yield _indicator(column, groups[1], against=_group_name(groups[0]))
         return
     for group in groups:
         yield _indicator(column, group)
 
 
-def _named(levels: tuple[str, ...]) -> str:
+def _group_name(levels: tuple[str, ...]) -> str:
     return levels[0] if len(levels) == 1 else OTHER
 
 
 def _indicator(column: Column, levels: tuple[str, ...], against: str = "") -> Column:
-    name, label = _named(levels), inside_sentence(column.label)
+    name, label = _group_name(levels), inside_sentence(column.label)
     return replace(
         column,
         name=f"{column.name}={name}",
@@ -188,7 +163,7 @@ class BalanceBlocks(ArrayStep):
     famd
         Whether indicators are weighed as in factor analysis of mixed data (Pagès 2004, Revue
         de statistique appliquée 52): divided by the root of their share, so that rare levels
-        stand out and a block weighs its number of levels less one. Meant before main axes.
+        stand out and a block weighs its number of levels less one. For use before a PCA.
 
     Attributes
     ----------

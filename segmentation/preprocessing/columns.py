@@ -1,4 +1,4 @@
-"""The first steps: the table's columns in order, then the ratios a card business reads."""
+"""The first steps: the table's columns in order, then ratios of columns."""
 
 from __future__ import annotations
 
@@ -16,19 +16,9 @@ from segmentation.types import FloatArray
 
 
 def customer_matrix(customers: Any, columns: Sequence[str]) -> FloatArray:
-    """Return customers as floats in the order of `columns`.
+    """Return customers as floats in the order of `columns`, shape (n, d), NaN for missing.
 
-    Parameters
-    ----------
-    customers
-        DataFrame with at least these columns in any order, or a matrix in that order.
-    columns
-        Names of the feature columns.
-
-    Returns
-    -------
-    FloatArray
-        Shape (n, d), NaN for a missing value.
+    `customers` is a DataFrame with at least these columns, or a matrix in their order.
 
     Raises
     ------
@@ -51,11 +41,13 @@ def customer_matrix(customers: Any, columns: Sequence[str]) -> FloatArray:
 
 
 def _missing(name: str) -> Problem:
-    return Problem(name, "missing_column", "this column", "Add it; leave it empty if unknown.")
+    return Problem(
+        name, "missing_column", "this column", "Add it; leave cells empty where unknown."
+    )
 
 
 def _texts(table: pd.DataFrame) -> list[Problem]:
-    """Return a problem for each column with cells that are no numbers."""
+    """Return a problem for each column with cells that are not numbers."""
     problems = []
     for name in table.columns:
         wrong = pd.to_numeric(table[name], errors="coerce").isna() & table[name].notna()
@@ -108,11 +100,10 @@ class ColumnMatrix(ArrayStep):
 class RatioAdder(ArrayStep):
     """Append ratios of columns.
 
-    Nothing of anything is nothing: a numerator of 0 gives 0, whatever the denominator (no
-    purchases in no transactions is an average ticket of 0). Any other ratio that cannot be
-    computed, because a value is missing or the denominator is 0, is a missing value and is
-    filled in by the next step like every other: the typical ratio of the book is a better
-    guess than a ratio of typical values.
+    A numerator of 0 gives 0, whatever the denominator (no purchases in no transactions is an
+    average ticket of 0). Any other ratio that cannot be computed, because a value is missing or
+    the denominator is 0, is a missing value. The imputation fills it with the typical ratio of
+    all customers, a better guess than a ratio of typical values.
 
     Parameters
     ----------

@@ -59,9 +59,9 @@ class MedianFill(ArrayStep):
 class RegressionFill(ArrayStep):
     """Fill missing values by regressing each column on all others, in rounds.
 
-    The equations are scikit-learn's ``IterativeImputer`` (Bayesian ridge; van Buuren and
-    Groothuis-Oudshoorn 2011, mice) after its last round. Only they are kept, as arrays: a row
-    is then filled in the same way alone and in a batch, and nothing but numbers is saved.
+    The equations are those of scikit-learn's ``IterativeImputer`` (Bayesian ridge; van Buuren
+    and Groothuis-Oudshoorn 2011, mice) after its last round. They are stored as arrays: a row is
+    then filled alone as in a batch, and only numbers are saved.
 
     Parameters
     ----------
@@ -73,7 +73,7 @@ class RegressionFill(ArrayStep):
     Attributes
     ----------
     median_, low_, high_
-        Shape (d,): the first guess, and the 99 % of values every filled one is kept within.
+        Shape (d,): the first guess, and the interval of 99% of values that clips every guess.
     coefficients_, intercepts_
         Shapes (d, d) and (d,): one equation per column, zero on the diagonal.
     """
@@ -119,7 +119,7 @@ def _equations(matrix: FloatArray, rounds: int) -> list[tuple[int, NDArray[np.in
         BayesianRidge(), max_iter=rounds, initial_strategy="median", keep_empty_features=True
     )
     with warnings.catch_warnings():
-        # A fixed number of rounds is wanted: that they did not converge is no news.
+        # The number of rounds is fixed on purpose, so a missing convergence is expected.
         warnings.filterwarnings(
             "ignore", message=".*IterativeImputer.*", category=ConvergenceWarning
         )

@@ -26,7 +26,7 @@ from segmentation.schema import TableSchema
 FAMD_VARIANCE = 0.9
 Build = Callable[[], ArrayStep]
 
-NULLS: Mapping[str, Build] = MappingProxyType(
+IMPUTATION: Mapping[str, Build] = MappingProxyType(
     {
         "median": MedianFill,
         "indicator": lambda: MedianFill(indicator=True),
@@ -44,26 +44,16 @@ ZEROS: Mapping[str, Build] = MappingProxyType({"two_part": TwoPart, "light": Lig
 
 
 def build_pipeline(preprocessing: Preprocessing, schema: TableSchema) -> Pipeline:
-    """Return the unfitted pipeline from customers to features.
+    """Return the unfitted pipeline from customers in the schema's columns to features.
 
-    Parameters
-    ----------
-    preprocessing
-        The choices; ``outliers="isolate"`` adds no step, the segmenter sets rows aside.
-    schema
-        Names the columns, their order and the ratios.
-
-    Returns
-    -------
-    Pipeline
-        Takes a DataFrame with the schema's columns, or a matrix in their order; gives a
-        float matrix of shape (n, number of features).
+    ``outliers="isolate"`` adds no step: :class:`segmentation.preprocessing.cache.Prepared` leaves
+    such rows out of the fit.
     """
     steps: list[tuple[str, ArrayStep]] = [("columns", ColumnMatrix(schema.column_names))]
     if preprocessing.ratios == "add" and schema.ratios:
         steps.append(("ratios", RatioAdder.of(schema)))
     steps.append(("units", UnitFree()))
-    steps.append(("nulls", NULLS[preprocessing.nulls]()))
+    steps.append(("nulls", IMPUTATION[preprocessing.nulls]()))
     if preprocessing.outliers in OUTLIERS:
         steps.append(("outliers", OUTLIERS[preprocessing.outliers]()))
     if preprocessing.skew in SKEW:

@@ -15,20 +15,7 @@ CHUNK_ROWS = 2048
 
 
 def matmul(left: FloatArray, right: FloatArray) -> FloatArray:
-    """Return ``left @ right``, each row rounded as if it were alone.
-
-    Parameters
-    ----------
-    left
-        Shape (n, d).
-    right
-        Shape (d, m).
-
-    Returns
-    -------
-    FloatArray
-        Shape (n, m).
-    """
+    """Return ``left @ right``, each row rounded as if it were alone."""
     product = np.zeros((len(left), right.shape[1]))
     for start in range(0, len(left), CHUNK_ROWS):
         block = left[start : start + CHUNK_ROWS]
@@ -39,18 +26,7 @@ def matmul(left: FloatArray, right: FloatArray) -> FloatArray:
 
 
 def row_sums(matrix: FloatArray) -> FloatArray:
-    """Return the sum of each row, added from the first column to the last.
-
-    Parameters
-    ----------
-    matrix
-        Shape (n, d).
-
-    Returns
-    -------
-    FloatArray
-        Shape (n,).
-    """
+    """Return the sum of each row, shape (n,), added from the first column to the last."""
     total = np.zeros(len(matrix))
     for column in range(matrix.shape[1]):
         total += matrix[:, column]

@@ -1,4 +1,4 @@
-"""What all preprocessing steps share: arrays in, arrays out, nothing learned but arrays."""
+"""What all preprocessing steps share: arrays in, arrays out, and only arrays are learned."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class ArrayStep(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):  # type:
         return self._apply(self._validated(X, reset=False))
 
     def apply(self, matrix: FloatArray) -> FloatArray:
-        """Return :meth:`transform` of a float matrix that was checked before, without a look."""
+        """Return :meth:`transform` of a float matrix that was validated before."""
         return self._apply(matrix)
 
     def __sklearn_tags__(self) -> Any:
@@ -61,21 +61,8 @@ class ArrayStep(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):  # type:
 
 
 def column_quantile(matrix: FloatArray, share: float) -> FloatArray:
-    """Return each column's quantile over its present values, 0 where a column has none.
-
-    Parameters
-    ----------
-    matrix
-        Shape (n, d), NaN for a missing value.
-    share
-        In [0, 1].
-
-    Returns
-    -------
-    FloatArray
-        Shape (d,).
-    """
+    """Return each column's quantile over its present values, shape (d,); 0 for an empty column."""
     result = np.zeros(matrix.shape[1])
-    some = ~np.isnan(matrix).all(axis=0)
-    result[some] = np.nanquantile(matrix[:, some], share, axis=0)
+    filled = ~np.isnan(matrix).all(axis=0)
+    result[filled] = np.nanquantile(matrix[:, filled], share, axis=0)
     return result

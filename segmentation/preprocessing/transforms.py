@@ -54,10 +54,10 @@ class SignedLog(ArrayStep):
 class YeoJohnson(ArrayStep):
     """Make each skewed column as normal as a power can (Yeo and Johnson 2000, Biometrika 87).
 
-    A column whose skewness lies in [-1, 1] stays as it is: it needs no help, and a power would
-    bend the shapes it draws with other columns. The power maximises the profile likelihood
-    over at most 2,000 evenly spaced order statistics, within [-4, 4]: a column that is nearly
-    constant would otherwise run off to powers that overflow.
+    A column whose skewness lies in [-1, 1] stays as it is, because a power would bend the shapes
+    it forms with other columns. The power maximises the profile likelihood over at most 2,000
+    evenly spaced order statistics, within [-4, 4]: a nearly constant column would otherwise get
+    powers that overflow.
 
     Attributes
     ----------
@@ -136,14 +136,14 @@ class NormalScores(ArrayStep):
 
 def _rank_scores(column: FloatArray) -> tuple[FloatArray, FloatArray]:
     ranks = (np.arange(KNOTS) + 0.5) / KNOTS
-    # Interpolated between customers, so that the largest value of the book is not kept.
+    # Interpolated between customers, so that the largest value of all customers is not saved.
     sample = np.quantile(column, ranks)
     knots, first, counts = np.unique(sample, return_index=True, return_counts=True)
     return knots, np.asarray(ndtri((first + 0.5 * counts) / KNOTS))
 
 
-class _OftenOneValue(ArrayStep):
-    """Learns which columns are one value for 10 % to 90 % of customers, and which value.
+class _ZeroInflated(ArrayStep):
+    """Learns which columns are one value for 10% to 90% of customers, and which value.
 
     Attributes
     ----------
@@ -160,12 +160,11 @@ class _OftenOneValue(ArrayStep):
         self.often_ = (share >= RARE) & (share <= COMMON)
 
 
-class TwoPart(_OftenOneValue):
-    """Ask first whether, then how much, in one column.
+class TwoPart(_ZeroInflated):
+    """Separate the commonest value from the other values, in one column, after scaling.
 
-    The other values are standardised among themselves, so that "how much" counts in full; the
-    commonest value is put one standard deviation before their mean, where "whether" counts,
-    but not so much that nothing else does. Comes after the columns were scaled.
+    The other values are standardised among themselves; the commonest value is put one standard
+    deviation before their mean. Then both count: whether a customer has a value, and how large.
 
     Attributes
     ----------
@@ -192,7 +191,7 @@ class TwoPart(_OftenOneValue):
         return np.where(self.often_, placed, matrix)
 
 
-class Lighten(_OftenOneValue):
+class Lighten(_ZeroInflated):
     """Give columns that are often one value 0.4 times the weight of the others."""
 
     def _apply(self, matrix: FloatArray) -> FloatArray:
