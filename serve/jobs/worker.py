@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 import threading
 from pathlib import Path
@@ -19,6 +20,7 @@ SWEEP_SECONDS = 30.0
 
 def main() -> None:
     """Run until stopped; what an earlier worker left unfinished is begun again."""
+    argparse.ArgumentParser(description=__doc__).parse_args()
     begin_log()
     instance = Path(os.environ.get("SEGMENTATION_INSTANCE", "var/instance")).resolve()
     settings = Settings.from_environment()

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 import pytest
 import yaml
+from packaging.requirements import Requirement
 
 from experiments import compare, explore, monitor, promote, rename, rollback, score
 from experiments.search import workflow as search
@@ -53,11 +54,13 @@ def test_parameters_and_defaults_agree(name: str) -> None:
 
 
 def locked() -> dict[str, set[str]]:
-    found: dict[str, set[str]] = {}
-    text = (ROOT / "requirements.lock").read_text(encoding="utf-8")
+    """Return the versions of every package in both locks."""
+    versions: dict[str, set[str]] = {}
+    locks = [ROOT / "requirements.lock", ROOT / "requirements-spark.lock"]
+    text = "\n".join(lock.read_text(encoding="utf-8") for lock in locks)
     for package, version in re.findall(r"^([a-z0-9-]+)==([^ ;\\]+)", text, re.MULTILINE):
-        found.setdefault(package, set()).add(version)
-    return found
+        versions.setdefault(package, set()).add(version)
+    return versions
 
 
 def test_conda_yaml_agrees_with_the_lock() -> None:
@@ -69,6 +72,17 @@ def test_conda_yaml_agrees_with_the_lock() -> None:
     assert set(pins) == wanted
     for package, version in pins.items():
         assert version in locked()[package], package
+
+
+def test_every_locked_version_is_in_its_range() -> None:
+    """What `pip install .` may choose includes what was tested; exact pins are the lock's."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    extras = [line for extra in project["optional-dependencies"].values() for line in extra]
+    for requirement in map(Requirement, [*project["dependencies"], *extras]):
+        assert requirement.specifier, requirement
+        assert not any(part.operator == "==" for part in requirement.specifier), requirement
+        for version in locked()[requirement.name]:
+            assert requirement.specifier.contains(version), f"{requirement}: {version}"
 
 
 def test_the_lock_names_no_host_and_hashes_everything() -> None:
