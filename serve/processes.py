@@ -7,13 +7,16 @@ import os
 import signal
 import socket
 import subprocess
+import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Self
+from urllib.parse import urlsplit
 
+import psutil
 import requests
 
 POLL_SECONDS = 0.2
@@ -26,17 +29,10 @@ class ServiceError(Exception):
 
 @dataclass(frozen=True)
 class Service:
-    """One server process.
+    """One server process: its name in messages and log files, and its command (no shell).
 
-    Parameters
-    ----------
-    name
-        For messages and the log file's name.
-    command
-        Program and arguments; no shell is involved.
-    ready_url
-        Answers with a status below 400 once the server can be used; empty for a process that
-        nobody asks.
+    `ready_url` answers with a status below 400 once the server can be used; it is empty for a
+    process without an address.
     """
 
     name: str
@@ -65,32 +61,41 @@ class ServiceGroup:
         """Process ids of the servers started, in order."""
         return tuple(process.pid for process in self._running.values())
 
-    def start(self, service: Service) -> None:
-        """Start `service`, or start it again after it ended, in a process group of its own."""
+    def start(self, service: Service, listener: socket.socket | None = None) -> None:
+        """Start `service`, or start it again after it ended, in a process group of its own.
+
+        A `listener` becomes its standard input. It stays open here as long as the process lives,
+        so that no other process can ever answer on this port, and is closed after it: then
+        connections are refused.
+        """
         if service in self._running:
             self._running[service].wait()
         self.log_folder.mkdir(parents=True, exist_ok=True)
         with self._log(service).open("wb") as log:
-            self._running[service] = subprocess.Popen(  # noqa: S603 - fixed programs, no shell
+            process = subprocess.Popen(  # noqa: S603 - fixed programs, no shell
                 service.command,
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                stdin=subprocess.DEVNULL,
+                stdin=subprocess.DEVNULL if listener is None else listener.fileno(),
                 env=self.environment,
                 start_new_session=True,
             )
+        self._running[service] = process
+        if listener is not None:
+            threading.Thread(target=_close_after, args=(process, listener), daemon=True).start()
 
     def wait_until_ready(self, seconds: float) -> None:
-        """Return once every started server answers.
+        """Return once every started server answers on a port of its own.
 
         Raises
         ------
         ServiceError
-            When one ends early, or does not answer within `seconds`.
+            When one ends early, or does not answer within `seconds`. An answer of another
+            process on its port does not count.
         """
         deadline = time.monotonic() + seconds
         for service in self._running:
-            while service.ready_url and not _answers(service.ready_url):
+            while not self._ready(service):
                 self._check_alive(service)
                 if time.monotonic() > deadline:
                     raise ServiceError(
@@ -98,6 +103,13 @@ class ServiceGroup:
                         f"{seconds:.0f} s; its log is {self._log(service)}"
                     )
                 time.sleep(POLL_SECONDS)
+
+    def _ready(self, service: Service) -> bool:
+        """Tell whether a server answers, and not another process in its place."""
+        if not service.ready_url:
+            return True
+        port = urlsplit(service.ready_url).port
+        return _answers(service.ready_url) and port in _listening(self._running[service].pid)
 
     def wait(self) -> None:
         """Block until a server ends by itself.
@@ -160,6 +172,34 @@ def free_port(preferred: int) -> int:
         except OSError:
             probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+def listen_on_loopback() -> socket.socket:
+    """Return a socket that listens on a free port, for :meth:`ServiceGroup.start`."""
+    listener = socket.create_server(("127.0.0.1", 0), backlog=2048)
+    # Accepted connections inherit it. A server that takes a socket over does not set it itself.
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return listener
+
+
+def _close_after(process: subprocess.Popen[bytes], listener: socket.socket) -> None:
+    process.wait()
+    listener.close()
+
+
+def _listening(pid: int) -> set[int]:
+    """Return the ports on which a process or a descendant of it listens."""
+    ports: set[int] = set()
+    with contextlib.suppress(psutil.Error):
+        root = psutil.Process(pid)
+        for process in (root, *root.children(recursive=True)):
+            with contextlib.suppress(psutil.Error):
+                ports |= {
+                    connection.laddr.port
+                    for connection in process.net_connections("tcp")
+                    if connection.status == psutil.CONN_LISTEN
+                }
+    return ports
 
 
 def _answers(url: str) -> bool:

@@ -73,20 +73,20 @@ def run_races(races: int, racers: int = RACERS) -> RaceRow:
     return RaceRow(races, one_winner, losers, told, right)
 
 
-def prepare(client: MlflowClient, count: int) -> list[str]:
+def prepare(client: MlflowClient, count: int, name: str = NAME, segments: int = 4) -> list[str]:
     """Return that many equal versions of a small model, the first one champion."""
     schema = load_schema(CARDS)
     customers = generate(800, seed=2).set_index("CUST_ID")[list(schema.column_names)]
     customers = customers.astype(float)
-    spec = SegmenterSpec(CARDS, Preprocessing(), "k_means", {"n_clusters": 4})
+    spec = SegmenterSpec(CARDS, Preprocessing(), "k_means", {"n_clusters": segments})
     evaluated = Evaluator(customers, schema).evaluate(spec)
     model = SegmentationModel.build(evaluated.segmenter, customers, evaluated.evaluation, 0)
-    experiment = registry_experiment(client, NAME)
+    experiment = registry_experiment(client, name)
     versions = []
     for _ in range(count):
         run_id = client.create_run(experiment).info.run_id
         uri = packaging.log_model(client, run_id, model)
-        version = register(client, NAME, uri, run_id=run_id, description="", tags={})
+        version = register(client, name, uri, run_id=run_id, description="", tags={})
         versions.append(version)
         client.set_terminated(run_id)
     return versions

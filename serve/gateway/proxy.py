@@ -168,6 +168,8 @@ async def _ask(
     if kind and reply.status in {400, 500}:
         # A version answers its own example before it serves: what makes it fail is the request.
         return _refused(reworded(content.decode(errors="replace"), backend.columns))
+    if kind and not backend.answered(content):
+        return _refused(Refusal(502, "Another version answered than the one that is served."))
     if path == DOCUMENT and reply.ok:
         content = described(content, backend.example)
     shown = reply.headers.get(hdrs.CONTENT_TYPE, JSON)

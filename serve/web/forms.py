@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from math import isfinite
-from typing import Any
+from typing import Any, ClassVar
 
 import pandas as pd
 from flask_wtf import FlaskForm
@@ -14,6 +14,7 @@ from wtforms import (
     BooleanField,
     IntegerField,
     PasswordField,
+    SelectChoice,
     SelectField,
     StringField,
     TextAreaField,
@@ -90,7 +91,7 @@ class LevelField(SelectField):  # type: ignore[misc]
     """
 
     def __init__(self, column: Column, **more: Any) -> None:
-        choices = [("", UNKNOWN), *((level, level) for level in column.levels)]
+        choices = [SelectChoice("", UNKNOWN), *(SelectChoice(name) for name in column.levels)]
         super().__init__(column.label, choices=choices, description=column.help, **more)
         self.column = column
 
@@ -173,16 +174,35 @@ class UploadForm(FlaskForm):  # type: ignore[misc]
     compare = BooleanField("Ask the challenger too, and show who would move")
 
 
-def customer_form(schema: TableSchema) -> FlaskForm:
-    """Return a form with one field per column of the schema."""
-    fields: dict[str, Any] = {column.name: _field(column) for column in schema.columns}
-    return type("CustomerForm", (FlaskForm,), fields)()
+class CustomerForm(FlaskForm):  # type: ignore[misc]
+    """One field per column of a schema, for :func:`customer_form` to fill in.
+
+    WTForms makes a field an attribute of its form. A column may have any name, also that of a
+    method, so the attributes are numbered and `keys` says which column has which.
+    """
+
+    keys: ClassVar[dict[str, str]] = {}
+
+    def column(self, name: str) -> Any:
+        """Return the field of a column."""
+        return self[self.keys[name]]
 
 
-def _field(column: Column) -> Any:
+def customer_form(schema: TableSchema) -> CustomerForm:
+    """Return a form with one field per column of the schema; its HTML names are the columns'."""
+    keys = {column.name: f"column_{place}" for place, column in enumerate(schema.columns)}
+    fields = {keys[column.name]: _field(column, keys[column.name]) for column in schema.columns}
+    form: CustomerForm = type("CustomerForm", (CustomerForm,), {"keys": keys, **fields})()
+    return form
+
+
+def _field(column: Column, key: str) -> Any:
+    # The page's own token has this name.
+    name = key if column.name == "csrf_token" else column.name
+    place = {"name": name, "id": key.replace("_", "-"), "default": plain(column.default)}
     if column.categorical:
-        return LevelField(column, default=plain(column.default))
-    return NumberField(column.label, description=column.help, default=plain(column.default))
+        return LevelField(column, **place)
+    return NumberField(column.label, description=column.help, **place)
 
 
 def groups(schema: TableSchema) -> list[tuple[str, list[Column]]]:
@@ -194,9 +214,11 @@ def groups(schema: TableSchema) -> list[tuple[str, list[Column]]]:
     return list(found.items())
 
 
-def typed_customer(form: FlaskForm, schema: TableSchema) -> pd.DataFrame:
+def typed_customer(form: CustomerForm, schema: TableSchema) -> pd.DataFrame:
     """Return the customer of a valid form as a table of one row, levels as codes."""
-    return pd.DataFrame([{name: form[name].number for name in schema.column_names}], dtype=float)
+    return pd.DataFrame(
+        [{name: form.column(name).number for name in schema.column_names}], dtype=float
+    )
 
 
 def doubts(customer: pd.DataFrame, schema: TableSchema) -> list[str]:

@@ -4,7 +4,10 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import mlflow
@@ -65,6 +68,66 @@ def test_a_crashed_scoring_server_is_started_again(store: Path) -> None:
     assert load.failures == []
     with pytest.raises(requests.ConnectionError):
         requests.get(f"{url}/ping", timeout=2)
+
+
+def test_four_products_started_at_once_answer_each_with_its_own_model(store: Path) -> None:
+    """Four gateways of different models start together; each answers as its own model does."""
+    names = [f"product-{segments}" for segments in (3, 4, 5, 6)]
+    bodies, expected = {}, {}
+    for segments, name in enumerate(names, start=3):
+        prepare(mlflow.MlflowClient(), 1, name, segments)
+        with servable(name, "1") as folder:
+            bodies[name] = (folder / EXAMPLE).read_text(encoding="utf-8")
+            model = mlflow.pyfunc.load_model(str(folder))
+            expected[name] = model.predict(model.input_example).to_dict("records")
+    ports = {name: free_port(18410 + place) for place, name in enumerate(names)}
+    with ExitStack() as gateways:
+        for name in names:
+            gateways.enter_context(gateway(name, ports[name], store))
+        for name in names:
+            reply = post_when_up(f"http://127.0.0.1:{ports[name]}/invocations", bodies[name])
+            assert reply.json()["predictions"] == expected[name]
+    assert len({str(answers) for answers in expected.values()}) == 4
+
+
+def test_the_challenger_asked_while_the_champion_starts_answers_itself(store: Path) -> None:
+    """Both servers start at the same moment; each answers with its own version."""
+    prepare(mlflow.MlflowClient(), 2)
+    with servable(NAME, "1") as folder:
+        body = (folder / EXAMPLE).read_text(encoding="utf-8")
+    url = f"http://127.0.0.1:{(port := free_port(18400))}"
+    paths = {"/invocations": "1", "/challenger/invocations": "2"}
+    with gateway(NAME, port, store), ThreadPoolExecutor() as pool:
+        replies = pool.map(lambda path: post_when_up(url + path, body), paths)
+        for reply, version in zip(replies, paths.values(), strict=True):
+            assert {row["model_version"] for row in reply.json()["predictions"]} == {version}
+
+
+@contextmanager
+def gateway(name: str, port: int, store: Path) -> Iterator[None]:
+    """Run the gateway of a model until the block ends."""
+    command = [sys.executable, "-m", "serve.gateway", "--port", str(port)]
+    command += ["--model-name", name, "--logs", str(store / "log" / name)]
+    with subprocess.Popen(command, cwd=ROOT) as process:
+        try:
+            yield
+        finally:
+            process.terminate()
+
+
+def post_when_up(url: str, body: str) -> requests.Response:
+    """Send customers until they are answered."""
+    headers = {"Content-Type": "application/json"}
+    deadline = time.monotonic() + 180
+    while True:
+        try:
+            reply = requests.post(url, data=body, headers=headers, timeout=60)
+            if reply.ok:
+                return reply
+        except requests.ConnectionError:
+            pass
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
 
 
 def test_a_front_stopped_while_a_version_starts_leaves_no_server(store: Path) -> None:

@@ -191,7 +191,7 @@ def test_one_customer_works_by_keyboard_alone(browser: Browser, product: Product
     page.keyboard.type("1500")
     page.keyboard.press("Enter")
     expect(page.locator("#answer-title")).not_to_be_empty()
-    expect(page.locator("#BALANCE")).to_have_value("1500")
+    expect(page.locator("[name='BALANCE']")).to_have_value("1500")
     page.close()
 
 

@@ -92,7 +92,7 @@ def answers(body: str, version: str) -> str:
     """
     rows: list[dict[str, Any]] = []
     for row in csv.DictReader(io.StringIO(body)):
-        heavy = float(row["CASH_ADVANCE"] or 0) > (500 if version == "7" else 0)
+        heavy = float(row.get("CASH_ADVANCE") or 0) > (500 if version == "7" else 0)
         rows.append(
             {
                 "segment": 1 + heavy,
@@ -100,7 +100,7 @@ def answers(body: str, version: str) -> str:
                 "confidence": 0.91,
                 "runner_up": 2 - heavy,
                 "runner_up_name": "Full payers" if heavy else "Cash-advance users",
-                "unlike_training": float(row["BALANCE"] or 0) > 1e6,
+                "unlike_training": float(row.get("BALANCE") or 0) > 1e6,
                 "map_x": 0.5,
                 "map_y": -0.25,
                 "reasons": ["CASH_ADVANCE", "BALANCE"],

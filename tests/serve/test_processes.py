@@ -1,14 +1,16 @@
 """Servers start together, are known to answer, and are all gone afterwards."""
 
 import os
+import signal
 import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import requests
 
-from serve.processes import Service, ServiceError, ServiceGroup, free_port
+from serve.processes import Service, ServiceError, ServiceGroup, free_port, listen_on_loopback
 
 
 def http_server(name: str, port: int) -> Service:
@@ -90,6 +92,38 @@ def test_a_server_that_never_answers_is_given_up(tmp_path: Path) -> None:
         group.start(Service("mute", command, "http://127.0.0.1:9/"))
         with pytest.raises(ServiceError, match="mute did not answer at http://127"):
             group.wait_until_ready(0.5)
+
+
+def test_an_answer_of_another_process_does_not_count(tmp_path: Path) -> None:
+    """A server whose port another process holds is not ready, though its address answers."""
+    port = free_port(18804)
+    with ServiceGroup(tmp_path / "first") as first, ServiceGroup(tmp_path / "second") as second:
+        first.start(http_server("first", port))
+        first.wait_until_ready(20)
+        idle = (sys.executable, "-c", "import time; time.sleep(60)")
+        second.start(Service("second", idle, f"http://127.0.0.1:{port}/"))
+        with pytest.raises(ServiceError, match="second did not answer"):
+            second.wait_until_ready(1)
+
+
+def test_a_port_belongs_to_its_server_from_the_start_to_the_end(tmp_path: Path) -> None:
+    """A server takes over a socket that was open before; when it is killed, nobody answers."""
+    serve = (
+        "import socket,http.server as h;s=h.HTTPServer(('',0),h.SimpleHTTPRequestHandler,False);"
+        "s.socket=socket.socket(fileno=0);s.serve_forever()"
+    )
+    listener = listen_on_loopback()
+    port = listener.getsockname()[1]
+    assert free_port(port) != port
+    with ServiceGroup(tmp_path) as group:
+        url = f"http://127.0.0.1:{port}/"
+        group.start(Service("server", (sys.executable, "-c", serve), url), listener)
+        group.wait_until_ready(20)
+        assert free_port(port) != port
+        os.kill(group.process_ids[0], signal.SIGKILL)
+        with pytest.raises(requests.ConnectionError):
+            requests.get(url, timeout=5)
+        assert soon(lambda: listener.fileno() == -1)
 
 
 def test_a_taken_port_is_avoided() -> None:

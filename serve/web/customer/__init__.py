@@ -8,7 +8,6 @@ from dataclasses import replace
 
 import pandas as pd
 from flask import Blueprint, abort, render_template, request
-from flask_wtf import FlaskForm
 
 from experiments.registry.client import ModelInfo
 from segmentation.schema import Example
@@ -16,7 +15,7 @@ from segmentation.schema.levels import decode
 from serve.web.answers import AnswerView, answer_view
 from serve.web.context import challenger, knowledge, scoring
 from serve.web.customer.counterfactuals import Move, smallest_moves
-from serve.web.forms import customer_form, doubts, groups, typed_customer
+from serve.web.forms import CustomerForm, customer_form, doubts, groups, typed_customer
 from serve.web.portraits import customer_map, figures
 from serve.web.scoring_client import AWAY, Answer, ScoringAwayError, ScoringError
 from serve.web.wording import plain
@@ -51,7 +50,7 @@ def form() -> str | tuple[str, int]:
         if chosen is None:
             abort(404)
         for column, value in chosen.values.items():
-            filled[column].data = plain(value)
+            filled.column(column).data = plain(value)
     elif number := request.args.get("like", type=int):
         _fill_like(filled, number, model)
     return _render(filled, model)
@@ -131,7 +130,7 @@ def _moves(
         return None
 
 
-def _fill_like(filled: FlaskForm, number: int, model: ModelInfo) -> None:
+def _fill_like(filled: CustomerForm, number: int, model: ModelInfo) -> None:
     """Put the medians of a segment into the form."""
     profile = next((p for p in model.profiles if p["number"] == number), None)
     if profile is None:
@@ -140,7 +139,9 @@ def _fill_like(filled: FlaskForm, number: int, model: ModelInfo) -> None:
         if entry["column"] in model.schema.column_names:
             column, value = model.schema.column(entry["column"]), entry["median"]
             known = value is not None and column.categorical
-            filled[column.name].data = column.levels[round(value)] if known else _short(value)
+            filled.column(column.name).data = (
+                column.levels[round(value)] if known else _short(value)
+            )
 
 
 def _short(value: float | None) -> str:
@@ -152,7 +153,7 @@ def slug(example: Example) -> str:
     return re.sub(r"[^a-z0-9]+", "-", example.title.lower()).strip("-")
 
 
-def _render(filled: object, model: ModelInfo, **more: object) -> str:
+def _render(filled: CustomerForm, model: ModelInfo, **more: object) -> str:
     examples = [(slug(example), example.title) for example in model.schema.examples]
     return render_template(
         "customer/form.html",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from typing import Any
 
 from flask import Blueprint, abort, render_template
@@ -49,17 +50,21 @@ def page() -> str:
     if model is None:
         abort(503)
     url, customer = settings().scoring_url, _example(model.schema)
-    body = {"dataframe_records": [customer], "params": {"detail": "full"}}
+    body = json.dumps({"dataframe_records": [customer], "params": {"detail": "full"}})
     return render_template(
         "developers/page.html",
         url=url,
         curl=f"curl {url}/invocations \\\n  -H 'Content-Type: application/json' \\\n"
-        f"  -d '{json.dumps(body)}'",
-        python=PYTHON.format(url=url, customers=json.dumps([customer], indent=4)).replace(
-            "null", "None"
-        ),
+        f"  -d {shlex.quote(body)}",
+        python=PYTHON.format(url=url, customers=_literal(customer)),
         file=FILE.format(url=url),
     )
+
+
+def _literal(customer: dict[str, Any]) -> str:
+    """Return a customer as Python source, a value a line."""
+    values = "".join(f"        {name!r}: {value!r},\n" for name, value in customer.items())
+    return f"[\n    {{\n{values}    }}\n]"
 
 
 def _example(schema: TableSchema) -> dict[str, Any]:

@@ -1,12 +1,16 @@
 """What a person sees: the form, the answer, the file, and what goes wrong."""
 
+import ast
 import asyncio
+import json
 import logging
 import re
+import shlex
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from html import unescape
 from pathlib import Path
 
 import pytest
@@ -15,6 +19,7 @@ from flask.testing import FlaskClient
 
 from experiments.registry.client import ModelInfo, RegistryError
 from segmentation.interpretation.formatting import percent
+from segmentation.schema import Column, Example, TableSchema
 from serve.app import create_app
 from serve.web.model_cache import Knowledge
 from serve.web.settings import SettingError, Settings, secret_key
@@ -49,8 +54,10 @@ def test_every_column_has_a_labelled_field_with_unit_and_help(client: FlaskClien
     """The form is the schema: nothing is missing, nothing is written by hand."""
     page = client.get("/customer").text
     for column in SCHEMA.columns:
-        assert f'<label class="form-label" for="{column.name}">{column.label}</label>' in page
-        assert re.search(rf'<input[^>]*aria-describedby="{column.name}-help"', page)
+        label = rf'<label class="form-label" for="([^"]+)">{re.escape(column.label)}</label>'
+        (field,) = re.findall(label, page)
+        assert re.search(rf'<input[^>]*aria-describedby="{field}-help"', page)
+        assert re.search(rf'<input[^>]*id="{field}"[^>]*name="{column.name}"', page)
         assert column.kind == "count" or column.unit in page
         assert column.help in page
     headings = re.findall(r'<legend class="h5">([^<]+)</legend>', page)
@@ -127,9 +134,10 @@ def test_a_mistake_is_explained_and_nothing_typed_is_lost(
     """Message beside the field and on top, what was typed kept, nothing sent."""
     reply = client.post("/customer", data=typed(BALANCE=bad, PAYMENTS="123.75"))
     assert reply.status_code == 422
-    assert 'href="#BALANCE"' in reply.text
+    (field,) = re.findall(r'<input[^>]*id="([^"]+)"[^>]*name="BALANCE"', reply.text)
+    assert f'href="#{field}"' in reply.text
     assert "is-invalid" in reply.text
-    assert 'aria-describedby="BALANCE-error BALANCE-help"' in reply.text
+    assert f'aria-describedby="{field}-error {field}-help"' in reply.text
     assert 'value="123.75"' in reply.text
     assert "<b>x</b>" not in reply.text
     assert not scoring.bodies
@@ -402,3 +410,60 @@ def test_engineers_get_calls_that_work(client: FlaskClient, scoring: Scoring) ->
     page = client.get("/engineers").text
     assert f"curl {scoring.url}/invocations" in page
     assert all(f"<code>{name}</code>" in page for name in SCHEMA.column_names)
+
+
+ATTRIBUTES = (
+    *("meta", "process", "validate", "data", "errors", "_spend", "keys", "column", "csrf_token"),
+    *("form", "hidden_tag", "annulled_orders", "two words", "main", "theme"),
+)
+
+
+def odd_model(model: ModelInfo) -> ModelInfo:
+    """Return a model whose columns are called like attributes of forms and ids of pages."""
+    columns = [Column(name, f"Label of {name}", kind="count") for name in ATTRIBUTES]
+    levels = ("Bachelor's", 'none "yet"', "$HOME")
+    columns.append(Column("education", "Education", kind="category", levels=levels))
+    values = {**dict.fromkeys(ATTRIBUTES, 3.0), "main": None, "education": levels[0]}
+    examples = (Example("Somebody", values),)
+    schema = TableSchema("odd", "Odd", tuple(columns), examples=examples)
+    return replace(model, schema=schema, profiles=[], book={})
+
+
+def test_a_column_may_be_called_anything(
+    client: FlaskClient,
+    scoring: Scoring,
+    model: ModelInfo,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What was typed arrives under the column's name, whatever a form or a page calls its own."""
+    monkeypatch.setattr("serve.web.model_cache.describe", lambda *_: odd_model(model))
+    page = client.get("/customer").text
+    assert all(f"Label of {name}" in page for name in ATTRIBUTES)
+    ids = re.findall(r'\sid="([^"]+)"', page)
+    assert len(ids) == len(set(ids))
+    names = re.findall(r'<(?:input|select)[^>]*\sname="([^"]+)"', page)
+    sent = {name: str(place) for place, name in enumerate(names)} | {"education": "$HOME"}
+    client.post("/customer", data=sent)
+    header, row = scoring.bodies[-1].splitlines()
+    values = dict(zip(header.split(","), row.split(","), strict=True))
+    expected = [f"{place}.0" for place in range(len(ATTRIBUTES))]
+    assert [values[name] for name in ATTRIBUTES] == expected
+    assert values["education"] == "$HOME"
+    wrong = client.post("/customer", data={**sent, "validate": "many"})
+    assert wrong.status_code == 422
+    assert "Label of validate</a>: “many” is not a number" in wrong.text
+
+
+def test_the_calls_for_engineers_are_quoted(
+    client: FlaskClient, model: ModelInfo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Shell and Python read what the schema says: quotes, dollars, `null` inside a name."""
+    odd = odd_model(model)
+    monkeypatch.setattr("serve.web.model_cache.describe", lambda *_: odd)
+    expected = dict(odd.schema.examples[0].values)
+    page = client.get("/engineers").text
+    shell, python, _ = map(unescape, re.findall(r"<pre[^>]*>(.*?)</pre>", page, re.DOTALL))
+    body = json.loads(shlex.split(shell)[-1])
+    assert body["dataframe_records"] == [expected]
+    literal = python.split("customers = ")[1].split("\nreply")[0]
+    assert ast.literal_eval(literal) == [expected]
