@@ -1,4 +1,4 @@
-"""Look at a table before clustering it; leave figures, tables and one report in an MLflow run."""
+"""Explore a table before clustering it; log figures, tables and a report to an MLflow run."""
 
 from __future__ import annotations
 
@@ -29,48 +29,38 @@ from segmentation.data.readers import read_table
 from segmentation.data.schema_choice import AUTO, schema_for
 from segmentation.errors import SegmentationError
 from segmentation.reports.exploration import STEPS, Exploration, Table, explore
-from segmentation.reports.exploration.drawing import Picture, pictures
-from segmentation.reports.exploration.evidence import search_parameters
-from segmentation.reports.exploration.plain import plain
-from segmentation.reports.exploration.report import glance, render
+from segmentation.reports.exploration.recommendations import search_parameters
+from segmentation.reports.figures.exploration_figures import Picture, pictures
 from segmentation.reports.figures.style import INK
+from segmentation.reports.html.exploration_page import exploration_page, glance
+from segmentation.reports.json_data import plain
 from segmentation.schema import to_yaml
 
 REPORT = "report.html"
 DPI = 110
 PARTS = (
     *("descriptive", "associations", "components", "tendency"),
-    *("nulls", "outliers", "recommendations"),
+    *("missingness", "outliers", "recommendations"),
 )
-# Rows of a table, one file each: what a spreadsheet wants.
+# Parts of which a row is one line of a CSV file.
 TABLES: Mapping[str, Callable[[Exploration], Sequence[Any]]] = {
-    "columns": lambda found: found.descriptive.columns,
-    "missing_dependencies": lambda found: found.nulls.dependencies,
-    "imputations": lambda found: found.nulls.imputations,
-    "recommendations": lambda found: found.recommendations,
+    "columns": lambda exploration: exploration.descriptive.columns,
+    "missing_dependencies": lambda exploration: exploration.missingness.dependencies,
+    "imputations": lambda exploration: exploration.missingness.imputations,
+    "recommendations": lambda exploration: exploration.recommendations,
 }
 
 
 @dataclass(frozen=True)
-class Explored:
-    """What a run of this command made.
-
-    Parameters
-    ----------
-    run_id
-        Of the MLflow run.
-    found
-        Everything computed.
-    seconds
-        By step, drawing and rendering included.
-    """
+class ExplorationRun:
+    """An exploration, the MLflow run it was recorded in, and its seconds by step."""
 
     run_id: str
-    found: Exploration
+    exploration: Exploration
     seconds: Mapping[str, float]
 
 
-def run(data: str, schema_name: str, experiment_name: str, out: str, seed: int) -> Explored:
+def run(data: str, schema_name: str, experiment_name: str, out: str, seed: int) -> ExplorationRun:
     """Explore a table and record it; see :func:`main`."""
     seconds: dict[str, float] = {}
     with _timed(seconds, "read"):
@@ -79,29 +69,23 @@ def run(data: str, schema_name: str, experiment_name: str, out: str, seed: int) 
         table = Table.of(frame, schema, Path(data).name, seed)
     for warning in table.warnings:
         click.echo(f"warning: {warning.without_values()}", err=True)
-    found = explore(table, Progress(seconds))
+    exploration = explore(table, Progress(seconds))
     with _timed(seconds, "pictures"):
-        drawn = pictures(found)
+        drawn = pictures(exploration)
     with _timed(seconds, "report"):
-        page = render(found, drawn, seconds=sum(seconds.values()))
+        page = exploration_page(exploration, drawn, seconds=sum(seconds.values()))
     if out:
         Path(out).write_text(page, encoding="utf-8")
     prepare_tracking()
     client = MlflowClient()
     with _timed(seconds, "record"):
-        run_id = record(client, experiment_name, data, found, drawn=drawn, page=page)
+        run_id = record(client, experiment_name, data, exploration, drawn=drawn, page=page)
     client.log_batch(run_id, metrics=_metrics({f"seconds_{k}": v for k, v in seconds.items()}))
-    return Explored(run_id, found, seconds)
+    return ExplorationRun(run_id, exploration, seconds)
 
 
 class Progress:
-    """Shows the steps as they begin, and keeps the time of each.
-
-    Parameters
-    ----------
-    seconds
-        Filled with the seconds of each step.
-    """
+    """Shows the steps as they begin, and records the seconds of each in a dictionary."""
 
     def __init__(self, seconds: dict[str, float]) -> None:
         self.seconds = seconds
@@ -109,7 +93,7 @@ class Progress:
         self._bar = tqdm(total=len(STEPS), unit="step", leave=False, disable=None)
 
     def __call__(self, step: str) -> None:
-        """Note that `step` begins."""
+        """Show that `step` begins."""
         now = time.perf_counter()
         if self._current:
             self.seconds[self._current.replace(" ", "_")] = now - self._began
@@ -127,7 +111,7 @@ def record(
     client: MlflowClient,
     experiment_name: str,
     data: str,
-    found: Exploration,
+    exploration: Exploration,
     *,
     drawn: Mapping[str, tuple[Picture, ...]],
     page: str,
@@ -136,56 +120,59 @@ def record(
     experiment_id = open_experiment(client, experiment_name)
     launched = os.environ.get("MLFLOW_RUN_ID")
     run_id = launched or str(client.create_run(experiment_id).info.run_id)
-    name = f"explore {found.table.source}"
-    known = client.get_run(run_id).data.params
-    params = {"data": data, "schema": found.table.schema.name, "seed": found.table.seed}
-    tags = {MLFLOW_RUN_NAME: name, MLFLOW_RUN_NOTE: note(found), "kind": "explore"}
-    tags["structure"] = {True: "yes", False: "no", None: "unknown"}[found.tendency.structure]
+    table = exploration.table
+    logged = client.get_run(run_id).data.params
+    params = {"data": data, "schema": table.schema.name, "seed": table.seed}
+    tags = {
+        MLFLOW_RUN_NAME: f"explore {table.source}",
+        MLFLOW_RUN_NOTE: note(exploration),
+        "kind": "explore",
+        "structure": exploration.tendency.answer,
+    }
     client.log_batch(
         run_id,
-        metrics=_metrics(numbers(found)),
-        params=params_of({k: v for k, v in params.items() if k not in known}),
+        metrics=_metrics(numbers(exploration)),
+        params=params_of({k: v for k, v in params.items() if k not in logged}),
         tags=tags_of(tags),
     )
     with tempfile.TemporaryDirectory() as folder:
-        _write(Path(folder), found, drawn, page)
+        _write(Path(folder), exploration, drawn, page)
         client.log_artifacts(run_id, folder)
     client.set_terminated(run_id)
     return run_id
 
 
-def numbers(found: Exploration) -> dict[str, float]:
+def numbers(exploration: Exploration) -> dict[str, float]:
     """Return the run's metrics."""
-    columns, tests = found.descriptive.columns, found.tendency.tests
-    skews = sorted(abs(c.skew) for c in columns if isfinite(c.skew))
+    tests = exploration.tendency.tests
     return {
-        "rows": len(found.table),
-        "columns": len(columns),
-        "duplicated_rows": found.descriptive.duplicated,
-        "null_share": sum(c.nulls for c in columns) / max(found.table.customers.size, 1),
-        "median_skew": skews[len(skews) // 2] if skews else float("nan"),
-        "redundant_columns": len(found.associations.redundant),
-        "components_for_90": found.components.needed(0.9),
-        "hopkins": found.tendency.hopkins,
+        "rows": len(exploration.table),
+        "columns": len(exploration.descriptive.columns),
+        "duplicated_rows": exploration.descriptive.duplicated,
+        "null_share": exploration.missing_share,
+        "median_skew": exploration.median_skew,
+        "redundant_columns": len(exploration.associations.redundant),
+        "components_for_90": exploration.components.needed(0.9),
+        "hopkins": exploration.tendency.hopkins,
         "structure_z": min((test.z for test in tests), default=float("nan")),
         "structure_p": max((test.p for test in tests), default=float("nan")),
-        "isolated": found.outliers.isolated,
-        "far_by_both": found.outliers.both,
+        "isolated": exploration.outliers.isolated,
+        "far_by_both": exploration.outliers.both,
     }
 
 
-def note(found: Exploration) -> str:
+def note(exploration: Exploration) -> str:
     """Return the run's note in Markdown: the headline, the verdict, and what to do."""
-    head = "  \n".join(f"**{what}** {value} ({more})" for what, value, more in glance(found))
-    todo = [f"1. {r.text} *{r.number}* `{r.switches}`" for r in found.recommendations]
-    sampled = f"Sampled: {'; '.join(found.sampled)}." if found.sampled else ""
+    head = "  \n".join(f"**{what}** {value} ({more})" for what, value, more in glance(exploration))
+    todo = [f"1. {r.text} *{r.number}* `{r.switches}`" for r in exploration.recommendations]
+    sampled = f"Sampled: {'; '.join(exploration.sampled)}." if exploration.sampled else ""
     parts = (
-        f"# {found.table.schema.title}",
+        f"# {exploration.table.schema.title}",
         head,
-        f"**{found.tendency.sentence}**",
+        f"**{exploration.tendency.sentence}**",
         "## What to do",
         "\n".join(todo),
-        f"As parameters of the search: `{search_parameters(found.recommendations)}`",
+        f"As parameters of the search: `{search_parameters(exploration.recommendations)}`",
         f"Everything is in `{REPORT}` under Artifacts.",
         sampled,
     )
@@ -193,21 +180,23 @@ def note(found: Exploration) -> str:
 
 
 def _write(
-    folder: Path, found: Exploration, drawn: Mapping[str, tuple[Picture, ...]], page: str
+    folder: Path, exploration: Exploration, drawn: Mapping[str, tuple[Picture, ...]], page: str
 ) -> None:
     (folder / REPORT).write_text(page, encoding="utf-8")
-    (folder / "schema.yaml").write_text(to_yaml(found.table.schema, found.table.source), "utf-8")
+    (folder / "schema.yaml").write_text(
+        to_yaml(exploration.table.schema, exploration.table.source), "utf-8"
+    )
     tables = folder / "tables"
     tables.mkdir()
     for part in PARTS:
-        text = json.dumps(plain(getattr(found, part)), indent=1)
+        text = json.dumps(plain(getattr(exploration, part)), indent=1)
         (tables / f"{part}.json").write_text(text, encoding="utf-8")
     for name, rows in TABLES.items():
-        pd.DataFrame(plain(rows(found))).to_csv(tables / f"{name}.csv", index=False)
-    for section, made in drawn.items():
+        pd.DataFrame(plain(rows(exploration))).to_csv(tables / f"{name}.csv", index=False)
+    for section, section_pictures in drawn.items():
         place = folder / "figures" / section
         place.mkdir(parents=True)
-        for picture in made:
+        for picture in section_pictures:
             picture.figure.suptitle(picture.caption, y=1.02, fontsize=8, color=INK, wrap=True)
             picture.figure.savefig(place / f"{picture.name}.png", dpi=DPI, bbox_inches="tight")
 
@@ -243,12 +232,12 @@ def main(data: str, schema: str, experiment_name: str, out: str, seed: int) -> N
     except SegmentationError as error:
         click.echo(f"error: {error}", err=True)
         sys.exit(2)
-    found = explored.found
-    click.echo(f"{found.table.schema.title}: {len(found.table):,} rows")
-    click.echo(found.tendency.sentence)
-    for place, item in enumerate(found.recommendations, 1):
+    exploration = explored.exploration
+    click.echo(f"{exploration.table.schema.title}: {len(exploration.table):,} rows")
+    click.echo(exploration.tendency.sentence)
+    for place, item in enumerate(exploration.recommendations, 1):
         click.echo(f"  {place:2d}. {item.text} [{item.switches}]")
-    if parameters := search_parameters(found.recommendations):
+    if parameters := search_parameters(exploration.recommendations):
         click.echo(f"Search with all of it: {parameters}")
     click.echo(f"{sum(explored.seconds.values()):.0f} s; run {explored.run_id}, open {REPORT}.")
 

@@ -20,10 +20,9 @@ from segmentation.clustering.clusterers import CLUSTERERS
 from segmentation.evaluation.clusterability import Structure
 from segmentation.interpretation.sensitive_audit import Audit
 from segmentation.model.segmentation_model import SegmentationModel
-from segmentation.reports.exploration.plain import plain
 from segmentation.reports.figures import FIGURES
-from segmentation.reports.figures.study import STUDY_FIGURES
-from segmentation.reports.figures.study_data import StudyData, TrialPoint
+from segmentation.reports.figures.study_figures import STUDY_FIGURES, StudyData, TrialPoint
+from segmentation.reports.json_data import plain
 
 LEADERBOARD = 10
 

@@ -4,13 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import isfinite
 
 from segmentation.evaluation.tendency import tendency as groups_among
 from segmentation.reports.exploration.bivariate import Associations, associations
-from segmentation.reports.exploration.descriptive import Descriptive, describe
-from segmentation.reports.exploration.evidence import Evidence, Recommendation
+from segmentation.reports.exploration.descriptive import (
+    Descriptive,
+    Distribution,
+    LevelCounts,
+    describe,
+    distributions,
+    level_counts,
+)
 from segmentation.reports.exploration.explored_table import MAP_ROWS, MODEL_ROWS, PAIR_ROWS, Table
-from segmentation.reports.exploration.missingness import Nulls, nulls
+from segmentation.reports.exploration.missingness import Missingness, missingness
 from segmentation.reports.exploration.multivariate import (
     Components,
     NeighbourMap,
@@ -20,12 +27,10 @@ from segmentation.reports.exploration.multivariate import (
 from segmentation.reports.exploration.null_tests import ROWS as TENDENCY_ROWS
 from segmentation.reports.exploration.null_tests import Tendency, tendency
 from segmentation.reports.exploration.outliers import Outliers, outliers
-from segmentation.reports.exploration.recommendations import recommendations
-from segmentation.reports.exploration.univariate import (
-    Distribution,
-    LevelCounts,
-    distributions,
-    level_counts,
+from segmentation.reports.exploration.recommendations import (
+    Evidence,
+    Recommendation,
+    recommendations,
 )
 
 STEPS = (
@@ -43,17 +48,7 @@ STEPS = (
 
 @dataclass(frozen=True)
 class Exploration:
-    """What is known of a table before it is clustered.
-
-    Parameters
-    ----------
-    table
-        What was looked at.
-    descriptive, distributions, levels, associations, components, map, tendency, nulls, outliers
-        See their classes.
-    recommendations
-        What to do, most important first.
-    """
+    """What the analysis of a table before clustering yields; see the classes of its fields."""
 
     table: Table
     descriptive: Descriptive
@@ -63,9 +58,9 @@ class Exploration:
     components: Components
     map: NeighbourMap | None
     tendency: Tendency
-    nulls: Nulls
+    missingness: Missingness
     outliers: Outliers
-    recommendations: tuple[Recommendation, ...]
+    recommendations: tuple[Recommendation, ...]  # most important first
 
     @property
     def sampled(self) -> tuple[str, ...]:
@@ -73,49 +68,61 @@ class Exploration:
         rows = len(self.table)
         parts = (
             ("correlations and tests of missingness", PAIR_ROWS),
-            ("main axes, fillings and joint outliers", MODEL_ROWS),
+            ("main axes, imputation and joint outliers", MODEL_ROWS),
             ("map", MAP_ROWS),
             ("cluster tendency", TENDENCY_ROWS),
         )
         return tuple(f"{name}: {most:,} of {rows:,} rows" for name, most in parts if rows > most)
 
+    @property
+    def median_skew(self) -> float:
+        """The upper median of the columns' absolute skew; NaN where none has one."""
+        skews = sorted(abs(c.skew) for c in self.descriptive.columns if isfinite(c.skew))
+        return skews[len(skews) // 2] if skews else float("nan")
 
-def explore(table: Table, tell: Callable[[str], None] = lambda _: None) -> Exploration:
-    """Look at a table in every way.
+    @property
+    def missing_share(self) -> float:
+        """Share of cells without a value, in [0, 1]."""
+        missing = sum(column.missing for column in self.descriptive.columns)
+        return missing / max(self.table.customers.size, 1)
+
+
+def explore(table: Table, report_step: Callable[[str], None] = lambda _: None) -> Exploration:
+    """Analyse a table before clustering.
 
     Parameters
     ----------
     table
-        To look at.
-    tell
-        Told the name of each of :data:`STEPS` as it begins.
+        To analyse.
+    report_step
+        Called with the name of each of :data:`STEPS` as it begins.
     """
     steps = iter(STEPS)
 
-    def now() -> None:
-        tell(next(steps))
+    def step() -> None:
+        report_step(next(steps))
 
-    now()
+    step()
     descriptive = describe(table)
-    now()
+    step()
     shapes, levels = distributions(table), level_counts(table)
-    now()
+    step()
     pairs = associations(table)
-    now()
+    step()
     axes = components(table)
-    now()
+    step()
     mapped = neighbour_map(table, axes)
-    now()
+    step()
     tested = tendency(
         table.space.matrix,
         table.seed,
         lambda: groups_among(table.formed.customers, table.formed.schema, table.seed),
     )
-    now()
-    missing = nulls(table)
-    now()
+    step()
+    missing = missingness(table)
+    step()
     far = outliers(table)
-    now()
+    step()
     evidence = Evidence(table, descriptive, pairs, axes, tested, missing, far)
     return Exploration(
         *(table, descriptive, shapes, levels, pairs, axes, mapped, tested, missing, far),

@@ -1,9 +1,9 @@
-"""How columns go together, and which of them say the same."""
+"""Associations between columns, and columns that repeat others."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -11,51 +11,28 @@ from scipy.cluster.hierarchy import leaves_list, linkage
 from scipy.spatial.distance import squareform
 
 from segmentation.reports.exploration.explored_table import PAIR_ROWS, Table
-from segmentation.reports.exploration.plain import CELLS
 from segmentation.schema import Column
 from segmentation.types import FloatArray, IntArray
 
 REDUNDANT = 0.95
 INFLATED = 10.0
 STRONGEST = 6
-SHOWN_POINTS = 1_500
 PANDAS_COLUMNS = 40
 
 
 @dataclass(frozen=True)
 class Pair:
-    """Two columns that go together.
-
-    Parameters
-    ----------
-    first, second
-        Columns.
-    measure
-        ``"Spearman"``, ``"Cramér's V"`` or ``"correlation ratio"``.
-    value
-        In [-1, 1] for Spearman, else in [0, 1].
-    points
-        Shape (m, 2): at most 1,500 random customers.
-    """
+    """Two columns that are associated."""
 
     first: Column
     second: Column
-    measure: str
-    value: float
-    points: FloatArray = field(metadata=CELLS)
+    measure: str  # "Spearman", "Cramér's V" or "correlation ratio"
+    value: float  # in [-1, 1] for Spearman, else in [0, 1]
 
 
 @dataclass(frozen=True)
 class Inflation:
-    """A column the others nearly determine.
-
-    Parameters
-    ----------
-    column
-        Name.
-    factor
-        Variance inflation 1 / (1 - R²) on ranks, at least 1.
-    """
+    """A column the others nearly determine: variance inflation 1 / (1 - R²) on ranks."""
 
     column: str
     factor: float
@@ -63,57 +40,42 @@ class Inflation:
 
 @dataclass(frozen=True)
 class Associations:
-    """How columns go together.
-
-    Parameters
-    ----------
-    rows
-        Number of customers looked at.
-    names
-        Columns of numbers, ordered so that similar ones are neighbours.
-    pearson, spearman
-        Shape (p, p), in that order.
-    all_names
-        All columns, ordered likewise.
-    strength
-        Shape (d, d), in [0, 1]: absolute Spearman between numbers and ordered categories,
-        bias-corrected Cramér's V between categories (Bergsma 2013, Journal of the Korean
-        Statistical Society 42), correlation ratio between the two.
-    pairs
-        The strongest, at most six.
-    redundant
-        Pairs (kept, redundant) whose absolute Spearman or Pearson correlation is 0.95 or more.
-    inflated
-        Columns of numbers whose variance inflation is 10 or more.
-    """
+    """How columns are associated; matrices are ordered so that similar columns are neighbours."""
 
     rows: int
-    names: tuple[str, ...]
-    pearson: FloatArray
+    names: tuple[str, ...]  # numeric columns
+    pearson: FloatArray  # shape (p, p), in the order of `names`
     spearman: FloatArray
     all_names: tuple[str, ...]
-    strength: FloatArray
-    pairs: tuple[Pair, ...]
-    redundant: tuple[tuple[str, str, float], ...]
+    strength: FloatArray  # shape (d, d), in [0, 1], in the order of `all_names`
+    pairs: tuple[Pair, ...]  # the strongest
+    redundant: tuple[tuple[str, str, float], ...]  # column, its repetition, correlation
     inflated: tuple[Inflation, ...]
 
 
 def associations(table: Table) -> Associations:
-    """Return how columns go together, from at most 50,000 customers."""
+    """Return how columns are associated, from at most 50,000 customers.
+
+    Strength is the absolute Spearman correlation between numbers and ordered categories, the
+    bias-corrected Cramér's V between categories and the correlation ratio between the two.
+    """
     sample = table.sample(PAIR_ROWS)
     numbers = sample[table.number_names]
     pearson, spearman = _pearson(numbers), _spearman(numbers)
-    strength, measures = _strength(table, sample, spearman)
-    order, everything = similar_first(spearman), similar_first(strength)
+    pairs = dict(_pairs(table, sample, spearman))
+    strength = np.eye(len(table.names))
+    for (i, j), pair in pairs.items():
+        strength[i, j] = strength[j, i] = abs(pair.value)
     names = table.number_names
+    order, all_order = similar_first(spearman), similar_first(strength)
     return Associations(
         rows=len(sample),
         names=tuple(names[i] for i in order),
         pearson=pearson[np.ix_(order, order)],
         spearman=spearman[np.ix_(order, order)],
-        all_names=tuple(table.names[i] for i in everything),
-        strength=strength[np.ix_(everything, everything)],
-        pairs=tuple(_strongest(table, strength, measures, spearman)),
+        all_names=tuple(table.names[i] for i in all_order),
+        strength=strength[np.ix_(all_order, all_order)],
+        pairs=tuple(sorted(pairs.values(), key=lambda pair: -abs(pair.value))[:STRONGEST]),
         redundant=tuple(_redundant(names, pearson, spearman)),
         inflated=tuple(_inflated(names, spearman)),
     )
@@ -140,9 +102,12 @@ def similar_first(strength: FloatArray) -> IntArray:
 
 
 def cramers_v(first: FloatArray, second: FloatArray) -> float:
-    """Return the bias-corrected Cramér's V of two columns of codes, in [0, 1]; NaN left out."""
-    known = ~(np.isnan(first) | np.isnan(second))
-    crossed = pd.crosstab(first[known], second[known]).to_numpy(dtype=np.float64)
+    """Return Cramér's V of two columns of codes, in [0, 1]; rows with NaN are left out.
+
+    Corrected for bias (Bergsma 2013, Journal of the Korean Statistical Society 42).
+    """
+    complete = ~(np.isnan(first) | np.isnan(second))
+    crossed = pd.crosstab(first[complete], second[complete]).to_numpy(dtype=np.float64)
     rows, columns = crossed.shape
     total = crossed.sum()
     if min(rows, columns) < 2 or total < 2:
@@ -156,8 +121,8 @@ def cramers_v(first: FloatArray, second: FloatArray) -> float:
 
 def correlation_ratio(codes: FloatArray, values: FloatArray) -> float:
     """Return η of values by level, in [0, 1]: root of the share of variance between levels."""
-    known = ~(np.isnan(codes) | np.isnan(values))
-    codes, values = codes[known].astype(np.int64), values[known]
+    complete = ~(np.isnan(codes) | np.isnan(values))
+    codes, values = codes[complete].astype(np.int64), values[complete]
     total = ((values - values.mean()) ** 2).sum() if len(values) else 0.0
     if total <= 0:
         return 0.0
@@ -179,30 +144,24 @@ def _spearman(numbers: pd.DataFrame) -> FloatArray:
     return numbers.corr("spearman").to_numpy() if numbers.shape[1] else np.empty((0, 0))
 
 
-def _strength(
+def _pairs(
     table: Table, sample: pd.DataFrame, spearman: FloatArray
-) -> tuple[FloatArray, dict[tuple[int, int], str]]:
-    """Return the strength of every pair of columns, and what it was measured by."""
-    columns = table.schema.columns
-    place = {name: i for i, name in enumerate(table.number_names)}
-    matrix = sample.to_numpy()
-    strength, measures = np.eye(len(columns)), {}
-    for i, first in enumerate(columns):
-        for j in range(i):
-            second = columns[j]
-            if first.name in place and second.name in place:
-                value, measure = spearman[place[first.name], place[second.name]], "Spearman"
+) -> Iterator[tuple[tuple[int, int], Pair]]:
+    """Yield every pair of columns by their positions (later, earlier); undefined values are 0."""
+    columns, matrix = table.schema.columns, sample.to_numpy()
+    number = {name: i for i, name in enumerate(table.number_names)}
+    for i, later in enumerate(columns):
+        for j, earlier in enumerate(columns[:i]):
+            if later.name in number and earlier.name in number:
+                value, measure = spearman[number[later.name], number[earlier.name]], "Spearman"
             else:
-                value, measure = _mixed(first, matrix[:, i], second, matrix[:, j])
-            strength[i, j] = strength[j, i] = np.abs(np.nan_to_num(value))
-            measures[i, j] = measure
-    return strength, measures
+                value, measure = _mixed(later, matrix[:, i], earlier, matrix[:, j])
+            yield (i, j), Pair(earlier, later, measure, float(np.nan_to_num(value)))
 
 
 def _mixed(first: Column, one: FloatArray, second: Column, other: FloatArray) -> tuple[float, str]:
     if "category" not in {first.kind, second.kind}:
-        known = ~(np.isnan(one) | np.isnan(other))
-        frame = pd.DataFrame({"a": one[known], "b": other[known]})
+        frame = pd.DataFrame({"one": one, "other": other}).dropna()
         return float(frame.corr("spearman").to_numpy()[0, 1]), "Spearman"
     if first.categorical and second.categorical:
         return cramers_v(one, other), "Cramér's V"
@@ -211,34 +170,17 @@ def _mixed(first: Column, one: FloatArray, second: Column, other: FloatArray) ->
     return correlation_ratio(other, one), "correlation ratio"
 
 
-def _strongest(
-    table: Table,
-    strength: FloatArray,
-    measures: dict[tuple[int, int], str],
-    spearman: FloatArray,
-) -> Iterator[Pair]:
-    ranked = sorted(measures, key=lambda pair: -strength[pair])
-    place = {name: i for i, name in enumerate(table.number_names)}
-    shown = table.sample(SHOWN_POINTS)
-    for i, j in ranked[:STRONGEST]:
-        first, second = table.schema.columns[j], table.schema.columns[i]
-        value = float(strength[i, j])
-        if first.name in place and second.name in place:
-            value = float(spearman[place[first.name], place[second.name]])
-        points = shown[[first.name, second.name]].to_numpy()
-        yield Pair(first, second, measures[i, j], value, points)
-
-
 def _redundant(
     names: list[str], pearson: FloatArray, spearman: FloatArray
 ) -> Iterator[tuple[str, str, float]]:
-    gone: set[str] = set()
-    for i, kept in enumerate(names):
+    """Yield columns and their repetitions: at least 0.95 by Spearman or Pearson."""
+    dropped: set[str] = set()
+    for i, name in enumerate(names):
         for j in range(i + 1, len(names)):
             value = max(spearman[i, j], pearson[i, j], key=abs)
-            if abs(value) >= REDUNDANT and not gone & {kept, names[j]}:
-                gone.add(names[j])
-                yield kept, names[j], float(value)
+            if abs(value) >= REDUNDANT and not dropped & {name, names[j]}:
+                dropped.add(names[j])
+                yield name, names[j], float(value)
 
 
 def _inflated(names: list[str], spearman: FloatArray) -> Iterator[Inflation]:

@@ -1,11 +1,11 @@
-"""What each column holds, and whether the table's own arithmetic holds."""
+"""What each column holds: moments and quantiles, distributions, level counts, broken sums."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import combinations
-from typing import Any, cast
+from typing import cast
 
 import numpy as np
 import pandas as pd
@@ -23,33 +23,21 @@ QUANTILES = {
     "q95": 0.95,
     "q99": 0.99,
 }
+NUMBERS = ("mean", "std", "minimum", *QUANTILES, "maximum", "skew", "kurtosis", "tail")
 TAIL_SHARE, LEAST_TAIL = 0.05, 10
+# A sum counts as broken beyond this absolute and relative gap.
 TOLERANCE = 0.01
-FOUND_HOLDS, FOUND_ROWS, FOUND_COLUMNS, PART_VARIES = 0.95, 500, 60, 0.05
+# An undeclared sum of two columns is proposed where it holds in this share of the rows.
+SUM_HOLDS, SUM_ROWS, SUM_COLUMNS, PART_VARIES = 0.95, 500, 60, 0.05
+BINS, FEW_VALUES = 30, 20
+LOG_SKEW, LOG_LOWEST = 2.0, 0.01
+FENCE = 1.5
+SHOWN_LEVELS = 12
 
 
 @dataclass(frozen=True)
 class ColumnSummary:
-    """One column in numbers; NaN where a number makes no sense for its kind.
-
-    Parameters
-    ----------
-    name, label, kind, unit, sensitive
-        From the schema.
-    count, nulls, zeros, distinct
-        Numbers of rows with a value, without one, with exactly 0, and of different values.
-    mean, std, minimum, q01, q05, q25, median, q75, q95, q99, maximum
-        In the column's unit; `std` is the sample's (n - 1).
-    skew, kurtosis
-        As pandas computes them: unbiased, excess.
-    tail
-        Hill's estimate (1975, Annals of Statistics 3) of the tail index over the largest 5 %:
-        0 for a light tail, above 0.5 the variance does not exist.
-    top, top_share
-        Most frequent level of a category and its share of the known values in [0, 1].
-    constant
-        Whether all known values are one.
-    """
+    """One column in numbers, in its unit; NaN where a number makes no sense for its kind."""
 
     name: str
     label: str
@@ -57,11 +45,11 @@ class ColumnSummary:
     unit: str
     sensitive: bool
     count: int
-    nulls: int
+    missing: int
     zeros: int
     distinct: int
     mean: float
-    std: float
+    std: float  # of the sample (n - 1)
     minimum: float
     q01: float
     q05: float
@@ -71,85 +59,94 @@ class ColumnSummary:
     q95: float
     q99: float
     maximum: float
-    skew: float
-    kurtosis: float
-    tail: float
-    top: str
-    top_share: float
+    skew: float  # unbiased, as in pandas
+    kurtosis: float  # unbiased and excess, as in pandas
+    tail: float  # see tail_index
+    top: str  # most frequent level of a category
+    top_share: float  # of the values that are present, in [0, 1]
     constant: bool
 
     @property
-    def null_share(self) -> float:
+    def missing_share(self) -> float:
         """Share of rows without a value, in [0, 1]."""
-        return self.nulls / max(self.nulls + self.count, 1)
+        return self.missing / max(self.missing + self.count, 1)
 
     @property
     def zero_share(self) -> float:
-        """Share of known values that are exactly 0, in [0, 1]."""
+        """Share of values that are exactly 0, in [0, 1]."""
         return self.zeros / max(self.count, 1)
 
 
 @dataclass(frozen=True)
 class IdentityCheck:
-    """How often internal arithmetic fails.
-
-    Parameters
-    ----------
-    total, parts
-        Columns: the total should be the sum of its parts.
-    broken, rows
-        How often it is not, by more than 0.01 and 1 % of the total, and in how many rows all
-        columns are known.
-    declared
-        True when the schema says so, False when the table suggests it.
-    """
+    """In how many complete rows a total is not the sum of its parts, within 0.01 and 1%."""
 
     total: str
     parts: tuple[str, ...]
     broken: int
     rows: int
-    declared: bool
+    declared: bool  # False: not in the schema, suggested by the table
 
 
 @dataclass(frozen=True)
 class Descriptive:
-    """The table in numbers.
-
-    Parameters
-    ----------
-    rows
-        Of the table.
-    columns
-        One summary per feature.
-    duplicated
-        Rows that equal an earlier row in every feature.
-    identities
-        Declared ones first.
-    identifier
-        Name of the identifier column, or None.
-    excluded
-        Columns that are no features, and why.
-    constants
-        Features with one value only.
-    """
+    """The table in numbers."""
 
     rows: int
     columns: tuple[ColumnSummary, ...]
-    duplicated: int
-    identities: tuple[IdentityCheck, ...]
+    duplicated: int  # rows that equal an earlier one in every feature
+    identities: tuple[IdentityCheck, ...]  # declared ones first
     identifier: str | None
-    excluded: tuple[tuple[str, str], ...]
+    excluded: tuple[tuple[str, str], ...]  # column and reason
     constants: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Box:
+    """Tukey's box: quartiles, whiskers to the last value inside the fences, counts outside."""
+
+    q25: float
+    median: float
+    q75: float
+    low: float
+    high: float
+    below: int
+    above: int
+
+
+@dataclass(frozen=True)
+class Distribution:
+    """Histogram of a numeric column; on a log scale zeros are counted on their own."""
+
+    column: Column
+    log: bool
+    edges: tuple[float, ...]
+    counts: tuple[int, ...]
+    zeros: int  # in no bin; 0 on a linear scale
+    integers: bool  # each bin is one whole value
+    box: Box  # of all values
+
+
+@dataclass(frozen=True)
+class LevelCounts:
+    """Level counts of a category: ordered levels in their order, others most frequent first."""
+
+    column: Column
+    levels: tuple[str, ...]
+    counts: tuple[int, ...]
+    merged: int  # levels in the last entry; 0 where none are merged
+    missing: int
 
 
 def describe(table: Table) -> Descriptive:
     """Return the table in numbers, from all rows."""
     columns = tuple(_summary(table.customers[c.name], c) for c in table.schema.columns)
+    declared = (_check(table.customers, sum_, True) for sum_ in table.schema.identities)
     return Descriptive(
         rows=len(table),
         columns=columns,
         duplicated=int(table.customers.duplicated().sum()),
-        identities=(*_declared(table), *_found(table)),
+        identities=(*declared, *_undeclared_sums(table)),
         identifier=table.schema.identifier,
         excluded=tuple(table.schema.excluded.items()),
         constants=tuple(c.name for c in columns if c.constant),
@@ -157,7 +154,10 @@ def describe(table: Table) -> Descriptive:
 
 
 def tail_index(values: FloatArray) -> float:
-    """Return Hill's tail index of the largest 5 % of values (at least 10), NaN where undefined.
+    """Return Hill's tail index (1975, Annals of Statistics 3) of the largest 5% of values.
+
+    0 for a light tail; above 0.5 the variance does not exist. At least 10 values are used; NaN
+    where there are no more than that, or where they are not positive.
 
     Parameters
     ----------
@@ -175,83 +175,149 @@ def tail_index(values: FloatArray) -> float:
 
 
 def _summary(values: pd.Series[float], column: Column) -> ColumnSummary:
-    known = values.dropna()
-    distinct = int(known.nunique())
-    found: dict[str, Any] = dict.fromkeys(NUMBERS, float("nan"))
-    found |= {"zeros": 0, "top": "", "top_share": float("nan")}
+    present = values.dropna()
+    distinct = int(present.nunique())
+    numbers = dict.fromkeys(NUMBERS, float("nan"))
+    top, top_share, zeros = "", float("nan"), 0
     if column.categorical:
-        frequent = known.value_counts(normalize=True)
+        frequent = present.value_counts(normalize=True)
         if len(frequent):
             top = column.levels[int(frequent.index[0])]
-            found |= {"top": top, "top_share": float(frequent.iloc[0])}
+            top_share = float(frequent.iloc[0])
     else:
-        found |= dict(zip(NUMBERS, _numbers(known, distinct), strict=True))
-        found["zeros"] = int((known == 0).sum())
+        numbers = dict(zip(NUMBERS, _numbers(present, distinct > 1), strict=True))
+        zeros = int((present == 0).sum())
     return ColumnSummary(
         name=column.name,
         label=column.label,
         kind=column.kind,
         unit=column.unit,
         sensitive=column.sensitive,
-        count=len(known),
-        nulls=len(values) - len(known),
+        count=len(present),
+        missing=len(values) - len(present),
+        zeros=zeros,
         distinct=distinct,
+        top=top,
+        top_share=top_share,
         constant=distinct <= 1,
-        **found,
+        **numbers,
     )
 
 
-NUMBERS = ("mean", "std", "minimum", *QUANTILES, "maximum", "skew", "kurtosis", "tail")
+def _numbers(values: pd.Series[float], varies: bool) -> Iterator[float]:
+    yield float(values.mean())
+    yield float(values.std())
+    yield float(values.min())
+    yield from values.quantile(list(QUANTILES.values())).tolist()
+    yield float(values.max())
+    yield float(cast(float, values.skew())) if varies else float("nan")
+    yield float(cast(float, values.kurt())) if varies else float("nan")
+    yield tail_index(np.asarray(values, dtype=np.float64))
 
 
-def _numbers(known: pd.Series[float], distinct: int) -> Iterator[float]:
-    yield float(known.mean())
-    yield float(known.std())
-    yield float(known.min())
-    yield from known.quantile(list(QUANTILES.values())).tolist()
-    yield float(known.max())
-    varies = distinct > 1
-    yield float(cast(float, known.skew())) if varies else float("nan")
-    yield float(cast(float, known.kurt())) if varies else float("nan")
-    yield tail_index(np.asarray(known, dtype=np.float64))
-
-
-def _declared(table: Table) -> Iterator[IdentityCheck]:
-    for identity in table.schema.identities:
-        yield _check(table.customers, identity, declared=True)
-
-
-def _found(table: Table) -> Iterator[IdentityCheck]:
+def _undeclared_sums(table: Table) -> Iterator[IdentityCheck]:
     """Yield sums of two columns that nearly always hold, though the schema does not say so."""
-    names = table.number_names[:FOUND_COLUMNS]
-    values = table.sample(FOUND_ROWS)[names].to_numpy()
+    names = table.number_names[:SUM_COLUMNS]
+    values = table.sample(SUM_ROWS)[names].to_numpy()
     declared = {frozenset((i.total, *i.parts)) for i in table.schema.identities}
-    moving = [j for j in range(len(names)) if _moves(values[:, j])]
-    for a, b in combinations(moving, 2):
-        together = values[:, a] + values[:, b]
-        for j in moving:
+    varying = [j for j in range(len(names)) if _varies(values[:, j])]
+    for a, b in combinations(varying, 2):
+        sums = values[:, a] + values[:, b]
+        for j in varying:
             if j in {a, b} or frozenset((names[j], names[a], names[b])) in declared:
                 continue
-            if _broken(values[:, j], together).mean() <= 1 - FOUND_HOLDS:
-                identity = Identity(names[j], (names[a], names[b]))
-                check = _check(table.customers, identity, declared=False)
-                if check.rows and check.broken <= (1 - FOUND_HOLDS) * check.rows:
+            if _broken(values[:, j], sums).mean() <= 1 - SUM_HOLDS:
+                check = _check(table.customers, Identity(names[j], (names[a], names[b])), False)
+                if check.rows and check.broken <= (1 - SUM_HOLDS) * check.rows:
                     yield check
 
 
-def _moves(values: FloatArray) -> bool:
-    known = values[~np.isnan(values)]
-    return len(known) > 0 and float((known != 0).mean()) > PART_VARIES and bool(np.ptp(known) > 0)
+def _varies(values: FloatArray) -> bool:
+    present = values[~np.isnan(values)]
+    return len(present) > 0 and float((present != 0).mean()) > PART_VARIES and bool(np.ptp(present))
 
 
 def _check(customers: pd.DataFrame, identity: Identity, declared: bool) -> IdentityCheck:
-    known = customers[[identity.total, *identity.parts]].dropna()
-    total = known[identity.total].to_numpy()
-    broken = _broken(total, known[list(identity.parts)].sum(axis=1).to_numpy())
-    return IdentityCheck(identity.total, identity.parts, int(broken.sum()), len(known), declared)
+    complete = customers[[identity.total, *identity.parts]].dropna()
+    sums = complete[list(identity.parts)].sum(axis=1).to_numpy()
+    broken = _broken(complete[identity.total].to_numpy(), sums)
+    return IdentityCheck(identity.total, identity.parts, int(broken.sum()), len(complete), declared)
 
 
-def _broken(total: FloatArray, together: FloatArray) -> FloatArray:
-    """Say where a total is not the sum: by more than 0.01 and 1 %, or unknown."""
-    gap = np.abs(total - together)
-    return np.asarray(~(gap <= np.maximum(TOLERANCE, TOLERANCE * np.abs(total))), dtype=np.float64)
+def _broken(total: FloatArray, sums: FloatArray) -> FloatArray:
+    """Return 1 where a total is not the sum, or is missing, else 0."""
+    holds = np.abs(total - sums) <= np.maximum(TOLERANCE, TOLERANCE * np.abs(total))
+    return np.asarray(~holds, dtype=np.float64)
+
+
+def distributions(table: Table) -> tuple[Distribution, ...]:
+    """Return the distribution of every numeric column that has values, from all rows."""
+    columns = ((c, table.customers[c.name].dropna().to_numpy()) for c in table.numbers)
+    return tuple(distribution(values, column) for column, values in columns if len(values))
+
+
+def distribution(values: FloatArray, column: Column) -> Distribution:
+    """Return the histogram of values, shape (n,), without missing ones, on a fitting scale."""
+    different = np.unique(values)
+    low, high = different[0], different[-1]
+    few = len(different) <= FEW_VALUES and high - low <= 2 * FEW_VALUES
+    integers = bool(few and (different == np.round(different)).all())
+    log = not integers and low >= 0 and skewness(values) > LOG_SKEW
+    binned = values[values > 0] if log else values
+    if integers:
+        edges = np.arange(low - 0.5, high + 1.0)
+    elif log:
+        low = np.quantile(binned, LOG_LOWEST)
+        binned = binned.clip(low)
+        edges = np.geomspace(low, high, BINS + 1) if high > low else np.array([low, low + 1])
+        edges[0], edges[-1] = min(edges[0], low), max(edges[-1], high)
+    else:
+        edges = np.histogram_bin_edges(values, BINS)
+    counts = np.histogram(binned, edges)[0]
+    return Distribution(
+        column=column,
+        log=log,
+        edges=tuple(edges.tolist()),
+        counts=tuple(counts.tolist()),
+        zeros=len(values) - len(binned),
+        integers=integers,
+        box=box_of(values),
+    )
+
+
+def skewness(values: FloatArray) -> float:
+    """Return the biased skewness of values, shape (n,), and 0 where they do not vary."""
+    spread = values.std()
+    return float(((values - values.mean()) ** 3).mean() / spread**3) if spread > 0 else 0.0
+
+
+def box_of(values: FloatArray) -> Box:
+    """Return Tukey's box of values, shape (n,), n at least 1."""
+    q25, median, q75 = np.quantile(values, [0.25, 0.5, 0.75])
+    low, high = q25 - FENCE * (q75 - q25), q75 + FENCE * (q75 - q25)
+    inside = values[(values >= low) & (values <= high)]
+    return Box(
+        *(float(q25), float(median), float(q75), float(inside.min()), float(inside.max())),
+        below=int((values < low).sum()),
+        above=int((values > high).sum()),
+    )
+
+
+def level_counts(table: Table) -> tuple[LevelCounts, ...]:
+    """Return how often each level of every category occurs, from all rows."""
+    return tuple(_level_counts(table, column) for column in table.categories)
+
+
+def _level_counts(table: Table, column: Column) -> LevelCounts:
+    codes = table.customers[column.name].to_numpy()
+    present = codes[~np.isnan(codes)].astype(np.int64)
+    counts = np.bincount(present, minlength=len(column.levels))
+    order = np.arange(len(counts))
+    if column.kind == "category" or len(order) > SHOWN_LEVELS:
+        order = np.argsort(-counts, kind="stable")
+    shown, rest = order[:SHOWN_LEVELS], order[SHOWN_LEVELS:]
+    levels = tuple(column.levels[i] for i in shown)
+    numbers = tuple(counts[shown].tolist())
+    if len(rest):
+        levels, numbers = (*levels, f"{len(rest)} others"), (*numbers, int(counts[rest].sum()))
+    return LevelCounts(column, levels, numbers, len(rest), len(codes) - len(present))

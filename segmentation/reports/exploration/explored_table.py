@@ -23,7 +23,7 @@ MAP_ROWS = 2_000
 
 @dataclass(frozen=True)
 class Table:
-    """Customers and their contract.
+    """Validated customers with their schema.
 
     Parameters
     ----------
@@ -34,7 +34,7 @@ class Table:
     source
         Where they came from, for the heading.
     warnings
-        What validation found worth a look.
+        What validation warned about.
     seed
         Of every sample.
     """
@@ -49,23 +49,34 @@ class Table:
     def of(
         cls, frame: pd.DataFrame, schema: TableSchema, source: str = "the table", seed: int = 0
     ) -> Table:
-        """Validate a table as read; identifiers stay behind.
+        """Validate a table as read, without its identifiers.
 
         Raises
         ------
         DataError
-            When it breaks the contract.
+            When it breaks the schema.
         """
-        found = validate(frame, schema, source, to_train=True)
-        return cls(found.customers.reset_index(drop=True), schema, source, found.warnings, seed)
+        validated = validate(frame, schema, source, to_train=True)
+        customers = validated.customers.reset_index(drop=True)
+        return cls(customers, schema, source, validated.warnings, seed)
 
     def __len__(self) -> int:
         return len(self.customers)
 
     @property
+    def names(self) -> tuple[str, ...]:
+        """Names of all columns, in order."""
+        return self.schema.column_names
+
+    @property
     def numbers(self) -> tuple[Column, ...]:
-        """The columns that hold amounts."""
+        """The numeric columns."""
         return tuple(column for column in self.schema.columns if not column.categorical)
+
+    @property
+    def number_names(self) -> list[str]:
+        """Names of the numeric columns."""
+        return [column.name for column in self.numbers]
 
     @property
     def categories(self) -> tuple[Column, ...]:
@@ -73,39 +84,30 @@ class Table:
         return tuple(column for column in self.schema.columns if column.categorical)
 
     @property
-    def number_names(self) -> list[str]:
-        """Names of the columns that hold amounts."""
-        return [column.name for column in self.numbers]
-
-    def places(self, rows: int) -> IntArray:
-        """Return positions of at most `rows` random rows, ascending; smaller samples are nested."""
-        if len(self) <= rows:
-            return np.arange(len(self))
-        return np.sort(self._shuffled[:rows])
+    def labels(self) -> dict[str, str]:
+        """Labels by column name."""
+        return {column.name: column.label for column in self.schema.columns}
 
     def sample(self, rows: int) -> pd.DataFrame:
-        """Return at most `rows` random customers, in the table's order."""
-        return self.customers.iloc[self.places(rows)]
-
-    @cached_property
-    def space(self) -> Coordinates:
-        """Coordinates of at most 10,000 customers in the space candidates are judged in."""
-        places = self._shuffled[:MODEL_ROWS]
-        formed = self.formed
-        matrix = ReferenceSpace(formed.schema).fit_transform(formed.customers.iloc[places])
-        varying = matrix.std(axis=0) > 0
-        names = np.array([column.label for column in formed.schema.columns], dtype=object)
-        return Coordinates(places, matrix[:, varying], tuple(names[varying]))
+        """Return at most `rows` random customers in the table's order; samples are nested."""
+        if len(self) <= rows:
+            return self.customers
+        return self.customers.iloc[np.sort(self._shuffled[:rows])]
 
     @cached_property
     def formed(self) -> Formed:
         """Customers as numbers only, sensitive columns among them: categories as indicators."""
         return form(self.customers, self.schema, sensitive=True)
 
-    @property
-    def names(self) -> tuple[str, ...]:
-        """Names of all columns, in order."""
-        return self.schema.column_names
+    @cached_property
+    def space(self) -> Coordinates:
+        """Coordinates of at most 10,000 customers in the space candidates are judged in."""
+        rows = self._shuffled[:MODEL_ROWS]
+        schema = self.formed.schema
+        matrix = ReferenceSpace(schema).fit_transform(self.formed.customers.iloc[rows])
+        varying = matrix.std(axis=0) > 0
+        names = np.array([column.label for column in schema.columns], dtype=object)
+        return Coordinates(rows, matrix[:, varying], tuple(names[varying]))
 
     @cached_property
     def _shuffled(self) -> IntArray:
@@ -114,18 +116,8 @@ class Table:
 
 @dataclass(frozen=True)
 class Coordinates:
-    """Customers in the reference space, in random order: the first few are a sample too.
+    """Customers in the reference space, in random order, so that the first few are a sample."""
 
-    Parameters
-    ----------
-    places
-        Shape (m,): their rows in the table.
-    matrix
-        Shape (m, p): dimensions that vary only.
-    names
-        What a person reads, one a dimension.
-    """
-
-    places: IntArray
-    matrix: FloatArray
-    names: tuple[str, ...]
+    rows: IntArray  # shape (m,), positions in the table
+    matrix: FloatArray  # shape (m, p), dimensions that vary only
+    names: tuple[str, ...]  # labels of the dimensions

@@ -1,9 +1,9 @@
-"""What is missing, whether it is missing together, on what that depends, and how to fill it."""
+"""Which values are missing, together with which others, depending on what, and imputation."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -12,6 +12,7 @@ from scipy.stats import chi2_contingency, mannwhitneyu
 from threadpoolctl import threadpool_limits
 
 from segmentation.preprocessing.imputation import MedianFill, RegressionFill
+from segmentation.preprocessing.step import ArrayStep
 from segmentation.reports.exploration.bivariate import cramers_v
 from segmentation.reports.exploration.explored_table import MODEL_ROWS, PAIR_ROWS, Table
 from segmentation.schema import Column
@@ -22,22 +23,12 @@ SIGNIFICANT = 0.01
 NOTICEABLE = 0.1
 SHOWN_PATTERNS = 8
 SHOWN_DEPENDENCIES = 3
-HIDDEN = 0.1
+HIDDEN_SHARE = 0.1
 
 
 @dataclass(frozen=True)
 class MissingColumn:
-    """How much of a column is missing.
-
-    Parameters
-    ----------
-    column
-        From the schema.
-    count
-        Rows without a value.
-    share
-        In [0, 1].
-    """
+    """In how many rows a column has no value, and their share in [0, 1]."""
 
     column: Column
     count: int
@@ -54,95 +45,56 @@ class Pattern:
 
 @dataclass(frozen=True)
 class Dependency:
-    """Another column differs where this one is missing.
-
-    Parameters
-    ----------
-    missing, other
-        Names of the columns.
-    effect
-        Rank-biserial correlation in [-1, 1] (positive: `other` is larger where `missing` is
-        missing); for categories Cramér's V in [0, 1].
-    p
-        Of Mann and Whitney's test or chi-squared, times the number of tests made (Bonferroni),
-        at most 1.
-    """
+    """Another column differs where this one is missing."""
 
     missing: str
     other: str
+    # Rank-biserial correlation in [-1, 1], positive where `other` is larger in rows without
+    # `missing`; Cramér's V in [0, 1] for categories.
     effect: float
-    p: float
+    p: float  # of Mann and Whitney's test or chi-squared, Bonferroni-corrected
 
 
 @dataclass(frozen=True)
 class Imputation:
-    """What one way of filling a column does.
-
-    Parameters
-    ----------
-    column
-        Name.
-    method
-        As in :data:`segmentation.clustering.spec.CHOICES`: ``median`` or ``iterative``.
-    mean_before, mean_after, std_before, std_after
-        Of the known values, and of all after filling.
-    error
-        Median absolute error on known values that were hidden for the purpose, as a share of
-        the error of filling with the median; NaN where too few are known.
-    """
+    """What one imputation method does to a column."""
 
     column: str
-    method: str
-    mean_before: float
-    mean_after: float
+    method: str  # "median" or "iterative", as in clustering.spec.CHOICES
+    mean_before: float  # of the values that are present
+    mean_after: float  # of all values after imputation
     std_before: float
     std_after: float
+    # Median absolute error on values hidden for the purpose, relative to imputing the median;
+    # NaN where fewer than 10 were hidden.
     error: float
 
 
 @dataclass(frozen=True)
-class Nulls:
-    """Missing values of a table.
+class Missingness:
+    """Missing values of a table."""
 
-    Parameters
-    ----------
-    columns
-        Those with missing values, most first.
-    complete
-        Rows in which nothing is missing.
-    rows
-        All rows.
-    patterns
-        The most frequent combinations, at most eight.
-    together
-        Shape (m, m), in the order of `columns`: correlation of being missing.
-    dependencies
-        At most three for each column, significant at 0.01 and noticeable, strongest first.
-    imputations
-        One for each column of numbers with missing values, and method.
-    """
-
-    columns: tuple[MissingColumn, ...]
-    complete: int
+    columns: tuple[MissingColumn, ...]  # those with missing values, most first
+    complete: int  # rows without a missing value
     rows: int
-    patterns: tuple[Pattern, ...]
-    together: FloatArray
-    dependencies: tuple[Dependency, ...]
-    imputations: tuple[Imputation, ...]
+    patterns: tuple[Pattern, ...]  # the most frequent
+    together: FloatArray  # shape (m, m), as `columns`: correlation of being missing
+    dependencies: tuple[Dependency, ...]  # significant at 0.01 and noticeable, by column
+    imputations: tuple[Imputation, ...]  # by numeric column with missing values, and method
 
 
-def nulls(table: Table) -> Nulls:
-    """Return what is missing: counts from all rows, tests and fillings from a sample."""
+def missingness(table: Table) -> Missingness:
+    """Return what is missing: counts from all rows, tests and imputations from a sample."""
     missing = table.customers.isna()
     counts = missing.sum()
     columns = sorted(
         (MissingColumn(c, int(counts[c.name]), float(counts[c.name] / max(len(table), 1)))
          for c in table.schema.columns if counts[c.name]),
-        key=lambda found: -found.count,
+        key=lambda item: -item.count,
     )  # fmt: skip
-    names = [found.column.name for found in columns]
+    names = [item.column.name for item in columns]
     flags = missing[names]
-    return Nulls(
+    return Missingness(
         columns=tuple(columns),
         complete=int((~flags.any(axis=1)).sum()) if names else len(table),
         rows=len(table),
@@ -166,78 +118,69 @@ def _patterns(flags: pd.DataFrame) -> Iterator[Pattern]:
 def _dependencies(table: Table, names: list[str]) -> Iterator[Dependency]:
     """Yield what differs where a column is missing; every test counts for the correction."""
     sample = table.sample(PAIR_ROWS)
-    found: dict[str, list[Dependency]] = {}
-    tests = 0
+    tested: dict[str, list[Dependency]] = {name: [] for name in names}
     for name in names:
-        gone: NDArray[np.bool_] = sample[name].isna().to_numpy()
-        if min(gone.sum(), (~gone).sum()) < LEAST_TESTED:
+        absent: NDArray[np.bool_] = sample[name].isna().to_numpy()
+        if min(absent.sum(), (~absent).sum()) < LEAST_TESTED:
             continue
         for other in table.schema.columns:
             values = sample[other.name].to_numpy()
-            if other.name == name or np.isnan(values[gone]).all() or np.isnan(values[~gone]).all():
-                continue
-            effect, p = _differs(values, gone, other)
-            tests += 1
-            found.setdefault(name, []).append(Dependency(name, other.name, effect, p))
-    for dependencies in found.values():
-        kept = [d for d in dependencies if d.p * tests <= SIGNIFICANT]
-        kept = [d for d in kept if abs(d.effect) >= NOTICEABLE]
-        for d in sorted(kept, key=lambda d: -abs(d.effect))[:SHOWN_DEPENDENCIES]:
-            yield Dependency(d.missing, d.other, d.effect, min(1.0, d.p * tests))
+            sides = (values[absent], values[~absent])
+            if other.name != name and not any(np.isnan(side).all() for side in sides):
+                tested[name].append(Dependency(name, other.name, *_effect(values, absent, other)))
+    count = sum(map(len, tested.values()))
+    for dependencies in tested.values():
+        corrected = [replace(d, p=min(1.0, d.p * count)) for d in dependencies]
+        clear = [d for d in corrected if d.p <= SIGNIFICANT and abs(d.effect) >= NOTICEABLE]
+        yield from sorted(clear, key=lambda d: -abs(d.effect))[:SHOWN_DEPENDENCIES]
 
 
-def _differs(values: FloatArray, gone: NDArray[np.bool_], other: Column) -> tuple[float, float]:
-    known = ~np.isnan(values)
+def _effect(values: FloatArray, absent: NDArray[np.bool_], other: Column) -> tuple[float, float]:
+    """Return effect and p of the difference between rows without and with a value."""
+    present = ~np.isnan(values)
     if other.kind == "category":
-        crossed = pd.crosstab(values[known], gone[known]).to_numpy()
+        crossed = pd.crosstab(values[present], absent[present]).to_numpy()
         if min(crossed.shape) < 2:
             return 0.0, 1.0
-        p = float(chi2_contingency(crossed).pvalue)
-        return cramers_v(values, gone.astype(np.float64)), p
-    one, rest = values[gone & known], values[~gone & known]
+        return cramers_v(values, absent.astype(np.float64)), float(chi2_contingency(crossed).pvalue)
+    one, rest = values[absent & present], values[~absent & present]
     result = mannwhitneyu(one, rest)
     return float(2 * result.statistic / (len(one) * len(rest)) - 1), float(result.pvalue)
 
 
 def _imputations(table: Table) -> Iterator[Imputation]:
-    """Yield what filling does, and how well it finds values that were hidden."""
-    sample = table.sample(MODEL_ROWS)[table.number_names]
-    matrix = sample.to_numpy()
-    filled_columns = np.flatnonzero(np.isnan(matrix).any(axis=0))
-    if not len(filled_columns):
+    """Yield what imputation does, and how well it restores values that were hidden."""
+    matrix = table.sample(MODEL_ROWS)[table.number_names].to_numpy()
+    absent = np.isnan(matrix)
+    incomplete = np.flatnonzero(absent.any(axis=0))
+    if not len(incomplete):
         return
-    scale = np.nanmax(np.abs(matrix), axis=0, initial=0, where=~np.isnan(matrix))
+    scale = np.nanmax(np.abs(matrix), axis=0, initial=0, where=~absent)
     scale[scale == 0] = 1.0
-    random = np.random.default_rng(table.seed)
-    hidden = ~np.isnan(matrix) & (random.random(matrix.shape) < HIDDEN)
-    hidden[:, ~np.isin(np.arange(matrix.shape[1]), filled_columns)] = False
-    steps = {"median": MedianFill, "iterative": RegressionFill}
+    hidden = ~absent & (np.random.default_rng(table.seed).random(matrix.shape) < HIDDEN_SHARE)
+    hidden &= absent.any(axis=0)
+    steps: dict[str, Callable[[], ArrayStep]] = {"median": MedianFill, "iterative": RegressionFill}
     with threadpool_limits(1):
         whole = {m: step().fit_transform(matrix / scale) * scale for m, step in steps.items()}
-        holed = np.where(hidden, np.nan, matrix / scale)
-        guessed = {m: step().fit_transform(holed) * scale for m, step in steps.items()}
-    for j in filled_columns:
-        errors = {m: _error(matrix[:, j], g[:, j], hidden[:, j]) for m, g in guessed.items()}
-        for method, filled in whole.items():
-            yield _imputation(table.number_names[j], method, matrix[:, j], filled[:, j], errors)
-
-
-def _imputation(
-    name: str, method: str, before: FloatArray, after: FloatArray, errors: Mapping[str, float]
-) -> Imputation:
-    return Imputation(
-        name,
-        method,
-        mean_before=float(np.nanmean(before)),
-        mean_after=float(after.mean()),
-        std_before=float(np.nanstd(before)),
-        std_after=float(after.std()),
-        error=errors[method] / errors["median"] if errors["median"] > 0 else float("nan"),
-    )
+        holes = np.where(hidden, np.nan, matrix / scale)
+        guesses = {m: step().fit_transform(holes) * scale for m, step in steps.items()}
+    for j in incomplete:
+        before = matrix[:, j]
+        errors = {m: _error(before, guess[:, j], hidden[:, j]) for m, guess in guesses.items()}
+        for method, imputed in whole.items():
+            after = imputed[:, j]
+            yield Imputation(
+                table.number_names[j],
+                method,
+                mean_before=float(np.nanmean(before)),
+                mean_after=float(after.mean()),
+                std_before=float(np.nanstd(before)),
+                std_after=float(after.std()),
+                error=errors[method] / errors["median"] if errors["median"] > 0 else float("nan"),
+            )
 
 
 def _error(values: FloatArray, guesses: FloatArray, hidden: NDArray[np.bool_]) -> float:
-    rows = np.flatnonzero(hidden)
-    if len(rows) < LEAST_TESTED:
+    if hidden.sum() < LEAST_TESTED:
         return float("nan")
-    return float(np.median(np.abs(values[rows] - guesses[rows])))
+    return float(np.median(np.abs(values - guesses)[hidden]))

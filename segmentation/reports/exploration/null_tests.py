@@ -1,4 +1,4 @@
-"""Whether there is anything to find, or a table without clusters looks the same."""
+"""Whether a table splits into clusters better than tables without clusters do."""
 
 from __future__ import annotations
 
@@ -14,63 +14,42 @@ from threadpoolctl import threadpool_limits
 from segmentation.evaluation.clusterability import Structure
 from segmentation.types import FloatArray
 
-ROWS = 2_000
+ROWS, LEAST_ROWS = 2_000, 30
 PROBES = 200
-NULLS = 99
+NULL_TABLES = 99
 MOST_CLUSTERS = 6
-Draw = Callable[[FloatArray, np.random.Generator], FloatArray]
 SIGNIFICANT, BEATEN = 0.05, 3.0
-LEAST_ROWS = 30
+Draw = Callable[[FloatArray, np.random.Generator], FloatArray]
 
 
 @dataclass(frozen=True)
 class NullTest:
-    """The table against tables without clusters.
-
-    Parameters
-    ----------
-    model
-        What the tables without clusters are, in words.
-    z
-        How many standard deviations of the null tables the gain of this one lies above theirs.
-    p
-        Share of tables (this one among them) with a gain at least as large, in (0, 1].
-    hopkins
-        Mean Hopkins statistic of the null tables.
-    """
+    """The table against tables without clusters."""
 
     model: str
-    z: float
-    p: float
-    hopkins: float
+    z: float  # standard deviations by which its gain exceeds the mean gain of null tables
+    p: float  # share of tables, this one among them, with a gain at least as large, in (0, 1]
+    hopkins: float  # mean of null tables
 
 
 @dataclass(frozen=True)
 class Tendency:
-    """Whether the table has clusters.
-
-    Parameters
-    ----------
-    rows
-        Number of customers looked at.
-    hopkins
-        Hopkins statistic in [0, 1]: 0.5 for evenly spread points, near 1 for tight groups.
-    tests
-        One for each null model; there is structure where all of them are beaten.
-    groups
-        The verdict of :mod:`segmentation.evaluation.clusterability`, which the search gives too;
-        None where there are too few rows to say.
-    """
+    """Whether the table has clusters, by the verdict of the search and beside null tables."""
 
     rows: int
-    hopkins: float
+    hopkins: float  # in [0, 1]: 0.5 for evenly spread points, near 1 for tight groups
     tests: tuple[NullTest, ...]
-    groups: Structure | None
+    groups: Structure | None  # None where there are too few rows
 
     @property
     def structure(self) -> bool | None:
         """Whether there are groups; None where there are too few rows to say."""
         return None if self.groups is None else self.groups.found
+
+    @property
+    def answer(self) -> str:
+        """Whether there are groups: ``yes``, ``no`` or ``unknown``."""
+        return {True: "yes", False: "no", None: "unknown"}[self.structure]
 
     @property
     def beaten(self) -> bool:
@@ -88,7 +67,7 @@ class Tendency:
 
 
 def tendency(
-    matrix: FloatArray, seed: int, evaluator: Callable[[], Structure | None] = lambda: None
+    matrix: FloatArray, seed: int, verdict: Callable[[], Structure | None] = lambda: None
 ) -> Tendency:
     """Test a table for clusters.
 
@@ -96,7 +75,7 @@ def tendency(
     of the same shape (a normal distribution of the same covariance) and evenly spread points in
     a box along the table's main axes (Tibshirani, Walther and Hastie 2001, gap statistic). The
     gain is the largest standardised drop of the k-means error over 2 to 6 clusters; a kind
-    counts as beaten by 95 % of its tables and 3 standard deviations.
+    counts as beaten by 95% of its tables and 3 standard deviations.
 
     Parameters
     ----------
@@ -104,8 +83,8 @@ def tendency(
         Shape (n, p): customers in the reference space, each dimension varying.
     seed
         Of samples and null tables.
-    evaluator
-        Gives the verdict; asked where there are at least 30 customers.
+    verdict
+        Called where there are at least 30 customers.
     """
     random = np.random.default_rng(seed)
     if len(matrix) > ROWS:
@@ -115,7 +94,7 @@ def tendency(
     with threadpool_limits(1):
         errors = _errors(matrix, seed)
         tests = tuple(_test(name, draw, matrix, errors, seed) for name, draw in NULL_MODELS.items())
-        groups = evaluator()
+        groups = verdict()
     return Tendency(len(matrix), hopkins(matrix, seed), tests, groups)
 
 
@@ -150,25 +129,19 @@ def _box(matrix: FloatArray, random: np.random.Generator) -> FloatArray:
     return random.uniform(matrix.min(axis=0), matrix.max(axis=0), matrix.shape)
 
 
-# The place for further tests, one entry each: tables without clusters. Both take a matrix turned
-# to its main axes, where dimensions are uncorrelated.
+# Tables without clusters, drawn from a matrix rotated to its main axes, where dimensions are
+# uncorrelated. A further test is one entry.
 NULL_MODELS: dict[str, Draw] = {
     "one normal cloud": _normal,
     "evenly spread points": _box,
 }
 
 
-def _test(
-    name: str,
-    draw: Draw,
-    matrix: FloatArray,
-    errors: FloatArray,
-    seed: int,
-) -> NullTest:
+def _test(name: str, draw: Draw, matrix: FloatArray, errors: FloatArray, seed: int) -> NullTest:
     random = np.random.default_rng([seed, len(name)])
     axes = PCA(svd_solver="full").fit(matrix)
-    turned = axes.transform(matrix)
-    tables = [draw(turned, random) @ axes.components_ for _ in range(NULLS)]
+    rotated = axes.transform(matrix)
+    tables = [draw(rotated, random) @ axes.components_ for _ in range(NULL_TABLES)]
     drawn = np.array([_errors(table, seed) for table in tables])
     centre, spread = drawn.mean(axis=0), drawn.std(axis=0, ddof=1) + 1e-12
     gains = ((centre - drawn) / spread).max(axis=1)
@@ -176,7 +149,7 @@ def _test(
     return NullTest(
         model=name,
         z=float((gain - gains.mean()) / (gains.std(ddof=1) + 1e-12)),
-        p=float((1 + (gains >= gain).sum()) / (1 + NULLS)),
+        p=float((1 + (gains >= gain).sum()) / (1 + NULL_TABLES)),
         hopkins=float(np.mean([hopkins(table, seed) for table in tables[:5]])),
     )
 

@@ -14,13 +14,13 @@ from sklearn.ensemble import IsolationForest
 from threadpoolctl import threadpool_limits
 
 from segmentation.preprocessing.transforms import Winsorise
+from segmentation.reports.exploration.descriptive import box_of, skewness
 from segmentation.reports.exploration.explored_table import Table
-from segmentation.reports.exploration.univariate import box_of
 from segmentation.schema import Column
 from segmentation.types import FloatArray
 
 ISOLATED = 0.6
-FAR = 0.999
+FAR_QUANTILE = 0.999
 WORST = 10
 DRIVERS = 3
 DEGENERATE = 1e-4
@@ -29,28 +29,12 @@ FITTED, CORE, BLUR = 2_000, 0.75, 0.2
 
 @dataclass(frozen=True)
 class ColumnOutliers:
-    """One column's outliers and what winsorising would do to it.
-
-    Parameters
-    ----------
-    column
-        From the schema.
-    outside
-        Values outside Tukey's fences.
-    share
-        The same as a share of known values, in [0, 1].
-    clipped
-        Values that clipping to the 1st and 99th percentile changes.
-    skew_before, skew_after
-        Skewness without and with it.
-    std_before, std_after
-        Standard deviation without and with it.
-    """
+    """One column's outliers and what winsorising would change."""
 
     column: Column
-    outside: int
-    share: float
-    clipped: int
+    outside: int  # beyond Tukey's fences
+    share: float  # the same among values that are present, in [0, 1]
+    clipped: int  # values that clipping to the 1st and 99th percentile changes
     skew_before: float
     skew_after: float
     std_before: float
@@ -59,44 +43,21 @@ class ColumnOutliers:
 
 @dataclass(frozen=True)
 class Worst:
-    """A customer far from all others.
+    """A customer far from all others."""
 
-    Parameters
-    ----------
-    row
-        Position in the table, from 0; never the identifier.
-    isolation
-        Isolation forest's score in (0, 1): above 0.6 is an anomaly.
-    distance
-        Robust distance as a multiple of the distance 99.9 % of normal customers stay within.
-    drivers
-        Dimensions that are furthest out, with their coordinate in standard deviations.
-    """
-
-    row: int
+    row: int  # position in the table, from 0; never the identifier
     isolation: float
     distance: float
-    drivers: tuple[tuple[str, float], ...]
+    drivers: tuple[tuple[str, float], ...]  # furthest dimensions, in standard deviations
 
 
 @dataclass(frozen=True)
 class Outliers:
-    """Outliers of a table.
+    """Outliers of single columns, and of all columns together.
 
-    Parameters
-    ----------
-    columns
-        Columns of numbers.
-    rows
-        Number of customers looked at together.
-    isolated, far, both
-        Of them: those whose isolation score is above 0.6 (Liu, Ting and Zhou 2008), whose
-        robust distance (minimum covariance determinant, Rousseeuw 1984) is beyond the 99.9 %
-        quantile of chi-squared, and both.
-    scores, distances
-        Shape (rows,).
-    worst
-        At most ten, by both measures, worst first.
+    ``scores`` are those of an isolation forest, in (0, 1); above 0.6 is isolated (Liu, Ting and
+    Zhou 2008). ``distances`` are robust (minimum covariance determinant, Rousseeuw 1984); above
+    1, the 99.9% quantile of normal data, is far. Both have shape (rows,).
     """
 
     columns: tuple[ColumnOutliers, ...]
@@ -106,7 +67,7 @@ class Outliers:
     both: int
     scores: FloatArray
     distances: FloatArray
-    worst: tuple[Worst, ...]
+    worst: tuple[Worst, ...]  # by both measures, worst first
 
 
 def outliers(table: Table) -> Outliers:
@@ -130,28 +91,21 @@ def outliers(table: Table) -> Outliers:
 
 def _columns(table: Table) -> Iterator[ColumnOutliers]:
     for column in table.numbers:
-        known = table.customers[column.name].dropna()
-        if known.empty:
+        values = table.customers[column.name].dropna().to_numpy()
+        if not len(values):
             continue
-        values = known.to_numpy()
         box = box_of(values)
-        step = Winsorise().fit(values[:, None])
-        after = known * 0 + step.transform(values[:, None])[:, 0]
+        clipped = Winsorise().fit_transform(values[:, None])[:, 0]
         yield ColumnOutliers(
             column=column,
             outside=box.below + box.above,
             share=(box.below + box.above) / len(values),
-            clipped=int((after.to_numpy() != values).sum()),
-            skew_before=_skew(values),
-            skew_after=_skew(after.to_numpy()),
+            clipped=int((clipped != values).sum()),
+            skew_before=skewness(values),
+            skew_after=skewness(clipped),
             std_before=float(values.std()),
-            std_after=float(after.to_numpy().std()),
+            std_after=float(clipped.std()),
         )
-
-
-def _skew(values: FloatArray) -> float:
-    spread = values.std()
-    return float(((values - values.mean()) ** 3).mean() / spread**3) if spread > 0 else 0.0
 
 
 def _isolation(matrix: FloatArray, seed: int) -> FloatArray:
@@ -162,20 +116,21 @@ def _isolation(matrix: FloatArray, seed: int) -> FloatArray:
 
 
 def _robust_distance(matrix: FloatArray, seed: int) -> FloatArray:
-    """Return robust distances over main axes that vary, as multiples of the 99.9 % quantile."""
+    """Return robust distances over main axes that vary, as multiples of the 99.9% quantile."""
     if len(matrix) < 5 or not matrix.shape[1]:
         return np.zeros(len(matrix))
     pca = PCA(svd_solver="full").fit(matrix)
-    kept = pca.explained_variance_ > DEGENERATE * pca.explained_variance_[0]
-    turned = pca.transform(matrix)[:, kept]
-    if len(matrix) < 3 * turned.shape[1]:
+    varying = pca.explained_variance_ > DEGENERATE * pca.explained_variance_[0]
+    rotated = pca.transform(matrix)[:, varying]
+    if len(matrix) < 3 * rotated.shape[1]:
         return np.zeros(len(matrix))
-    centre, inverse = _robust_shape(turned, seed)
-    away = turned - centre
-    squared = np.maximum(np.einsum("ij,jk,ik->i", away, inverse, away), 0)
-    width, middle = turned.shape[1], max(float(np.median(squared)), 1e-300)
+    centre, inverse = _robust_shape(rotated, seed)
+    offset = rotated - centre
+    squared = np.maximum(np.einsum("ij,jk,ik->i", offset, inverse, offset), 0)
+    width, middle = rotated.shape[1], max(float(np.median(squared)), 1e-300)
     # Put on the scale of normal data by the median (Maronna and Zamar 2002, Technometrics 44).
-    return np.asarray(np.sqrt(squared * chi2.ppf(0.5, width) / middle / chi2.ppf(FAR, width)))
+    scale = chi2.ppf(0.5, width) / middle / chi2.ppf(FAR_QUANTILE, width)
+    return np.asarray(np.sqrt(squared * scale))
 
 
 def _robust_shape(matrix: FloatArray, seed: int) -> tuple[FloatArray, FloatArray]:
@@ -188,11 +143,11 @@ def _robust_shape(matrix: FloatArray, seed: int) -> tuple[FloatArray, FloatArray
     sample = matrix[:FITTED]
     blurred = sample + random.normal(0, BLUR, sample.shape) * sample.std(axis=0)
     with warnings.catch_warnings():
-        # The search for the core may stop early; what it found by then is used.
+        # The search for the core may stop early; its result so far is used.
         warnings.filterwarnings("ignore", "Determinant has increased", RuntimeWarning)
         warnings.filterwarnings("ignore", ".*covariance matrix", UserWarning)
-        found = MinCovDet(support_fraction=CORE, random_state=seed).fit(blurred)
-    return np.asarray(found.location_), np.linalg.pinv(found.covariance_, hermitian=True)
+        core = MinCovDet(support_fraction=CORE, random_state=seed).fit(blurred)
+    return np.asarray(core.location_), np.linalg.pinv(core.covariance_, hermitian=True)
 
 
 def _worst(table: Table, scores: FloatArray, distances: FloatArray) -> Iterator[Worst]:
@@ -204,7 +159,7 @@ def _worst(table: Table, scores: FloatArray, distances: FloatArray) -> Iterator[
         row = space.matrix[i]
         drivers = np.argsort(-np.abs(row), kind="stable")[:DRIVERS]
         yield Worst(
-            row=int(space.places[i]),
+            row=int(space.rows[i]),
             isolation=float(scores[i]),
             distance=float(distances[i]),
             drivers=tuple((space.names[j], float(row[j])) for j in drivers),

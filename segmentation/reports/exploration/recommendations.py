@@ -1,106 +1,320 @@
-"""What to do about what was found: words, the number behind them, and the search's switch."""
+"""What to do before a search: in words, with the number behind it and the search's switch."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import shlex
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
 
 from segmentation.interpretation.formatting import percent
+from segmentation.preprocessing.pipeline import SKEW
+from segmentation.preprocessing.scaling import Standardise, UnitFree
+from segmentation.preprocessing.step import ArrayStep
+from segmentation.reports.exploration.bivariate import Associations
 from segmentation.reports.exploration.descriptive import Descriptive
-from segmentation.reports.exploration.evidence import Evidence, Recommendation
+from segmentation.reports.exploration.explored_table import MODEL_ROWS, Table
+from segmentation.reports.exploration.missingness import Missingness
+from segmentation.reports.exploration.multivariate import Components
 from segmentation.reports.exploration.null_tests import Tendency
-from segmentation.reports.exploration.preprocessing_advice import (
-    about_axes,
-    about_nulls,
-    about_ratios,
-    about_skew,
-    about_tails,
-)
+from segmentation.reports.exploration.outliers import Outliers
+from segmentation.types import FloatArray, IntArray
 
+SKEWED = 1.0
+# log1p is preferred unless another transformation is better by more than this.
+LOG_MARGIN = 0.1
+BEYOND, MANY_BEYOND = 4.0, 0.005
+NOTICEABLY_MISSING = 0.001
+BETTER_ERROR = 0.9
+STRONG_EFFECT = 0.3
+NEW_RATIO = 0.9
+FEW_AXES, WELL_EXPLAINED = 0.6, 0.9
 ZERO_INFLATED = 0.4
 
 
-def recommendations(found: Evidence) -> tuple[Recommendation, ...]:
+@dataclass(frozen=True)
+class Recommendation:
+    """One thing to do, and the number that speaks for it, both in words.
+
+    ``switch`` holds keys of :class:`segmentation.clustering.spec.Preprocessing` or ``excluded``
+    (the search's ``fix``), parameters of the search (``sensitive``, ``k_min``), or what the
+    search cannot do (``stop``, ``identities``).
+    """
+
+    text: str
+    number: str
+    switch: Mapping[str, str | float] = field(default_factory=dict)
+
+    @property
+    def switches(self) -> str:
+        """The switch as a command line takes it: ``skew=log1p``."""
+        return ", ".join(f"{key}={value}" for key, value in self.switch.items())
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What recommendations are drawn from."""
+
+    table: Table
+    descriptive: Descriptive
+    associations: Associations
+    components: Components
+    tendency: Tendency
+    missingness: Missingness
+    outliers: Outliers
+
+    def label(self, name: str) -> str:
+        """Return the label of a column."""
+        return self.table.schema.column(name).label
+
+
+def search_parameters(recommendations: Iterable[Recommendation]) -> str:
+    """Return, as a command line takes them, the parameters of a search that follows all advice.
+
+    What a search cannot do, to declare an identity for example, is left out.
+    """
+    fix: list[str] = []
+    parameters: dict[str, str] = {}
+    for key, value in (pair for item in recommendations for pair in item.switch.items()):
+        if key in {"sensitive", "k_min"}:
+            parameters[key] = str(value)
+        elif key not in {"stop", "identities"}:
+            fix.append(f"{key}={value}")
+    if fix:
+        parameters = {"fix": ",".join(fix), **parameters}
+    return " ".join(f"-P {name}={shlex.quote(value)}" for name, value in parameters.items())
+
+
+def recommendations(evidence: Evidence) -> tuple[Recommendation, ...]:
     """Return what to do, most important first."""
-    skew, tamed = about_skew(found.table)
+    skew, transformed = _skew(evidence.table)
     return (
-        *_structure(found.tendency),
+        *_structure(evidence.tendency),
         *skew,
-        *about_tails(found, tamed),
-        *about_nulls(found),
-        *_redundancy(found),
-        *about_axes(found),
-        *about_ratios(found.table),
-        *_zeros(found.descriptive),
-        *_sensitive(found),
+        *_tails(evidence.outliers, transformed),
+        *_missing(evidence),
+        *_repeated(evidence),
+        *_axes(evidence.components),
+        *_ratios(evidence.table),
+        *_zeros(evidence.descriptive),
+        *_sensitive(evidence),
     )
 
 
-def _structure(found: Tendency) -> Iterator[Recommendation]:
-    if found.structure is False:
+def _structure(tendency: Tendency) -> Iterator[Recommendation]:
+    if tendency.structure is False:
         yield Recommendation(
             "Do not segment this table as it is: it has no cluster structure. Add columns that "
-            "tell customers apart, or cut along one column on purpose.",
-            "; ".join(f"p {test.p:.2f} against {test.model}" for test in found.tests)
-            or f"{found.rows} customers",
+            "distinguish customers, or cut along one column on purpose.",
+            "; ".join(f"p {test.p:.2f} against {test.model}" for test in tendency.tests)
+            or f"{tendency.rows} customers",
             {"stop": "no cluster structure"},
         )
 
 
-def _redundancy(found: Evidence) -> Iterator[Recommendation]:
-    for kept, redundant, value in found.associations.redundant:
-        yield Recommendation(
-            f"Leave out {found.label(redundant)}: it says what {found.label(kept)} says.",
-            f"correlation {value:.2f}",
-            {"excluded": redundant},
+def _skew(table: Table) -> tuple[list[Recommendation], FloatArray]:
+    """Return what to do about skew, and the numeric columns after doing it."""
+    sample = table.sample(MODEL_ROWS)[table.number_names].to_numpy()
+    if not sample.shape[1]:
+        return [], sample
+    scaled = UnitFree().fit_transform(sample)
+    before = np.abs(_skews(scaled))
+    skewed = np.flatnonzero(before > SKEWED)
+    if not len(skewed):
+        text = "Leave the distributions as they are: none is skewed."
+        return [Recommendation(text, f"largest skew {before.max():.1f}", {"skew": "none"})], scaled
+    after = {name: _each(scaled, build()) for name, build in SKEW.items() if name != "quantile"}
+    medians = {name: _median_skew(values, skewed) for name, values in after.items()}
+    best = min(medians, key=lambda name: medians[name])
+    if medians["log1p"] <= medians[best] + LOG_MARGIN:
+        best = "log1p"
+    money = np.array([i for i in skewed if table.numbers[i].kind == "money"], dtype=np.int64)
+    mostly_money = len(money) > len(skewed) / 2
+    which = "money columns" if mostly_money else f"{len(skewed)} skewed columns"
+    columns = money if mostly_money else skewed
+    verb = {"log1p": "Take log1p of the", "yeo_johnson": "Apply Yeo-Johnson to the"}[best]
+    others = ", ".join(f"{n} would give {m:.1f}" for n, m in medians.items() if n != best)
+    old, new = float(np.median(before[columns])), _median_skew(after[best], columns)
+    number = f"median skew {old:.1f} → {new:.1f} ({others})"
+    return [Recommendation(f"{verb} {which}.", number, {"skew": best})], after[best]
+
+
+def _each(matrix: FloatArray, step: ArrayStep) -> FloatArray:
+    """Return each column transformed; missing values stay missing."""
+    result = matrix.copy()
+    for j in range(matrix.shape[1]):
+        present = ~np.isnan(matrix[:, j])
+        if present.any():
+            result[present, j] = step.fit_transform(matrix[present, j][:, None])[:, 0]
+    return result
+
+
+def _skews(matrix: FloatArray) -> FloatArray:
+    spread = np.nanstd(matrix, axis=0)
+    spread[spread == 0] = np.inf
+    return np.asarray(np.nanmean(((matrix - np.nanmean(matrix, axis=0)) / spread) ** 3, axis=0))
+
+
+def _median_skew(matrix: FloatArray, columns: IntArray) -> float:
+    return float(np.median(np.abs(_skews(matrix)[columns])))
+
+
+def _tails(outliers: Outliers, transformed: FloatArray) -> Iterator[Recommendation]:
+    """Yield what to do about outliers and scale, given the columns after the skew is dealt with."""
+    if not transformed.shape[1]:
+        return
+    medians = np.nanmedian(transformed, axis=0)
+    imputed = np.where(np.isnan(transformed), medians, transformed)
+    distances = np.abs(Standardise().fit_transform(imputed))
+    share = float((distances > BEYOND).any(axis=1).mean())
+    together = outliers.both / max(outliers.rows, 1)
+    beyond = f"{percent(share)} of customers lie beyond 4 standard deviations"
+    number = (
+        f"{beyond} after the transformation; largest coordinate {distances.max():.1f} "
+        "standard deviations"
+    )
+    if share > MANY_BEYOND:
+        text = (
+            "Clip each column to its 1st and 99th percentile: a few customers would pull the "
+            "centres."
         )
-    for check in found.descriptive.identities:
+        yield Recommendation(text, number, {"outliers": "winsorise"})
+    elif together > MANY_BEYOND:
+        yield Recommendation(
+            "Set multivariate outliers aside from the fit; they are assigned afterwards.",
+            f"{percent(together)} of customers are far out by both isolation forest and robust "
+            "distance",
+            {"outliers": "isolate"},
+        )
+    else:
+        text = "Keep every value as it is: the remaining tails are harmless."
+        yield Recommendation(text, number, {"outliers": "none"})
+    robust = share > 5 * MANY_BEYOND
+    text = "Scale by median and interquartile range." if robust else "Scale by mean and deviation."
+    yield Recommendation(text, beyond, {"scale": "robust" if robust else "standard"})
+
+
+def _missing(evidence: Evidence) -> Iterator[Recommendation]:
+    """Yield how to impute: by the method that restores hidden values, or by marking gaps."""
+    missing = evidence.missingness
+    if not missing.columns:
+        return
+    most = missing.columns[0]
+    number = f"{most.column.label} is missing for {percent(most.share)}"
+    errors = [i.error for i in missing.imputations if i.method == "iterative" and i.error > 0]
+    ratio = float(np.median(errors)) if errors else float("nan")
+    strong = max(missing.dependencies, key=lambda d: abs(d.effect), default=None)
+    method = "median"
+    if most.share < NOTICEABLY_MISSING:
+        text = "Impute missing values with the median."
+    elif strong is not None and abs(strong.effect) >= STRONG_EFFECT:
+        text = (
+            "Impute the median and mark what was missing: missingness is informative "
+            f"({evidence.label(strong.missing)} goes missing with {evidence.label(strong.other)})."
+        )
+        effect = f"{strong.effect:+.2f}".replace("-", "−")
+        p = "below 0.001" if strong.p < 0.001 else f"{strong.p:.3f}"
+        number, method = f"{number}; effect {effect}, p {p}", "indicator"
+    elif ratio < BETTER_ERROR:
+        text = "Impute missing values by regression on the other columns."
+        number = f"{number}; error on hidden values {percent(ratio)} of the median's"
+        method = "iterative"
+    else:
+        text = "Impute missing values with the median: regression restores hidden values no better."
+        if not np.isnan(ratio):
+            number = f"{number}; error {percent(ratio)} of the median's"
+    yield Recommendation(text, number, {"nulls": method})
+
+
+def _repeated(evidence: Evidence) -> Iterator[Recommendation]:
+    """Yield columns to leave out, and sums to declare."""
+    label = evidence.label
+    for column, repetition, value in evidence.associations.redundant:
+        text = f"Leave out {label(repetition)}: it repeats {label(column)}."
+        yield Recommendation(text, f"correlation {value:.2f}", {"excluded": repetition})
+    for check in evidence.descriptive.identities:
         if not check.declared:
+            share = percent(1 - check.broken / max(check.rows, 1))
             yield Recommendation(
-                f"Declare {found.label(check.total)} as the sum of "
-                f"{' and '.join(map(found.label, check.parts))} in the schema.",
-                f"holds in {percent(1 - check.broken / max(check.rows, 1))} of {check.rows:,} rows",
+                f"Declare {label(check.total)} as the sum of "
+                f"{' and '.join(map(label, check.parts))} in the schema.",
+                f"holds in {share} of {check.rows:,} rows",
                 {"identities": check.total},
             )
-    for name in found.descriptive.constants:
-        text = f"Leave out {found.label(name)}: it is the same for everybody."
+    for name in evidence.descriptive.constants:
+        text = f"Leave out {label(name)}: it is the same for every customer."
         yield Recommendation(text, "1 distinct value", {"excluded": name})
 
 
-def _zeros(found: Descriptive) -> Iterator[Recommendation]:
+def _axes(components: Components) -> Iterator[Recommendation]:
+    needed, width = components.needed(WELL_EXPLAINED), len(components.names)
+    if width >= 4 and needed <= FEW_AXES * width:
+        yield Recommendation(
+            "Reduce the columns to main axes: many of them are correlated.",
+            f"{needed} of {width} components explain {percent(WELL_EXPLAINED)} of the variance",
+            {"variance": WELL_EXPLAINED},
+        )
+
+
+def _ratios(table: Table) -> Iterator[Recommendation]:
+    """Recommend the schema's ratios where most of them add what no column holds."""
+    ratios = table.schema.ratios
+    if not ratios:
+        return
+    numbers = table.sample(MODEL_ROWS)[table.number_names]
+    ranks = numbers.rank()
+    new = {}
+    for ratio in ratios:
+        values = numbers[ratio.numerator] / numbers[ratio.denominator].replace(0, np.nan)
+        closest = float(ranks.corrwith(values.rank()).abs().max())
+        if closest < NEW_RATIO:
+            new[ratio.label] = closest
+    example = next((f", for example {label} at {value:.2f}" for label, value in new.items()), "")
+    number = f"{len(new)} of {len(ratios)} ratios correlate below {NEW_RATIO} with every column"
+    add = len(new) > len(ratios) / 2
+    text = (
+        "Add the schema's ratios as features."
+        if add
+        else "Do without the schema's ratios: the columns already hold their information."
+    )
+    yield Recommendation(text, number + example, {"ratios": "add" if add else "none"})
+
+
+def _zeros(descriptive: Descriptive) -> Iterator[Recommendation]:
     many = [
-        c for c in found.columns if c.zero_share >= ZERO_INFLATED and c.kind in {"money", "count"}
+        column
+        for column in descriptive.columns
+        if column.zero_share >= ZERO_INFLATED and column.kind in {"money", "count"}
     ]
     if many:
-        most = max(many, key=lambda c: c.zero_share)
+        most = max(many, key=lambda column: column.zero_share)
         yield Recommendation(
-            f"Beware of trivial segments: {len(many)} columns are 0 for many, so “who ever did "
-            "what” splits customers cleanly and says little. Ask for four segments or more, "
-            "and read the restatement of each candidate in the search.",
+            f"Beware of trivial segments: {len(many)} columns are 0 for many customers, so a "
+            "split into users and non-users is clean and uninformative. Use four segments or "
+            "more, and read the restatement of each candidate in the search.",
             f"{most.label} is 0 for {percent(most.zero_share)}",
             {"k_min": 4},
         )
 
 
-def _sensitive(found: Evidence) -> Iterator[Recommendation]:
-    names = found.table.schema.sensitive_names
+def _sensitive(evidence: Evidence) -> Iterator[Recommendation]:
+    names = evidence.table.schema.sensitive_names
     if not names:
         return
-    strength, order = found.associations.strength, found.associations.all_names
-    closest = max(
-        (
-            (float(strength[order.index(s), order.index(o)]), s, o)
-            for s in names
-            for o in order
-            if o not in names
-        ),
-        default=None,
-    )
-    number = f"{len(names)} of {len(found.table.names)} columns"
-    if closest:
-        shows, through = found.label(closest[1]), found.label(closest[2])
-        number += f"; {shows} shows through {through} at {closest[0]:.2f}"
+    strength, order = evidence.associations.strength, evidence.associations.all_names
+    place = {name: i for i, name in enumerate(order)}
+    others = [name for name in order if name not in names]
+    pairs = ((float(strength[place[s], place[o]]), s, o) for s in names for o in others)
+    number = f"{len(names)} of {len(order)} columns"
+    if closest := max(pairs, default=None):
+        value, sensitive, other = closest
+        number += (
+            f"; {evidence.label(sensitive)} is associated with {evidence.label(other)} at "
+            f"{value:.2f}"
+        )
     yield Recommendation(
-        f"Let {', '.join(map(found.label, names))} describe segments, not form them.",
+        f"Let {', '.join(map(evidence.label, names))} describe segments, not form them.",
         number,
         {"sensitive": "false"},
     )

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
+from io import StringIO
 from textwrap import shorten, wrap
 
+import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -13,6 +16,18 @@ QUIET = "#6b7280"
 GRID = "#e5e7eb"
 ACCENT = "#332288"
 CONTRAST = "#CC6677"
+CARD = "#fefdfe"
+# The variables of the report's style sheet that these colours become in its pictures.
+THEME = {
+    "ink": INK,
+    "quiet": QUIET,
+    "grid": GRID,
+    "accent": ACCENT,
+    "contrast": CONTRAST,
+    "card": CARD,
+}
+# One font name, which the style sheet overrides; points as close as those of a page of text.
+SVG_OPTIONS = {"svg.fonttype": "none", "font.sans-serif": ["DejaVu Sans"], "path.simplify": False}
 # Paul Tol's muted scheme (2021, SRON/EPS/TN/09-002), neighbours in the list far apart in hue.
 PALETTE = (
     "#332288",
@@ -56,6 +71,27 @@ def figure_with_axes(
     axes.spines[["left", "bottom"]].set_color(GRID)
     axes.tick_params(colors=QUIET, labelcolor=INK, labelsize=9, length=0)
     return figure, axes
+
+
+def themed_svg(figure: Figure, name: str) -> str:
+    """Return a figure as an SVG element that follows a page's light or dark theme.
+
+    Parameters
+    ----------
+    figure
+        In the colours of this module.
+    name
+        Unique on the page: ids begin with it.
+    """
+    stream = StringIO()
+    metadata = dict.fromkeys(("Creator", "Date", "Format", "Type"))
+    with mpl.rc_context({**SVG_OPTIONS, "svg.hashsalt": name}):
+        figure.savefig(stream, format="svg", transparent=True, metadata=metadata)
+    text = stream.getvalue()
+    text = re.sub(r'(?<= id=")|(?<=url\(#)|(?<=href="#)', f"{name}-", text[text.index("<svg") :])
+    for variable, colour in THEME.items():
+        text = text.replace(colour.lower(), f"var(--{variable})")
+    return re.sub(r"(\d+\.\d\d)\d+", r"\1", text).replace("\n", " ")
 
 
 def titles(figure: Figure, title: str, subtitle: str = "") -> None:

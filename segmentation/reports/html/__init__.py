@@ -1,6 +1,6 @@
 """Reports as single HTML pages that need nothing else: no network, no scripts."""
 
 from segmentation.reports.html.flow import flow_picture
-from segmentation.reports.html.render import page
+from segmentation.reports.html.page_template import page
 
 __all__ = ["flow_picture", "page"]

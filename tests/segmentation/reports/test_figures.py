@@ -16,14 +16,14 @@ from sklearn.metrics import silhouette_samples
 
 from segmentation.evaluation.evaluator import Evaluator
 from segmentation.reports.figures import FIGURES, FigureData
-from segmentation.reports.figures.data import (
+from segmentation.reports.figures.segment_figures import (
     CLEARANCE,
     effect_table,
     segment_map,
     silhouette_profile,
     spread_apart,
 )
-from segmentation.reports.figures.study import (
+from segmentation.reports.figures.study_figures import (
     STUDY_FIGURES,
     StudyData,
     TrialPoint,

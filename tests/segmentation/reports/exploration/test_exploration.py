@@ -12,14 +12,13 @@ import pytest
 from segmentation.clustering.spec import Preprocessing
 from segmentation.data.synthetic import generate
 from segmentation.reports.exploration import STEPS, Exploration, Table, explore
-from segmentation.reports.exploration.descriptive import describe, tail_index
-from segmentation.reports.exploration.drawing import pictures
-from segmentation.reports.exploration.evidence import search_parameters
-from segmentation.reports.exploration.missingness import nulls
+from segmentation.reports.exploration.descriptive import describe, distribution, tail_index
+from segmentation.reports.exploration.missingness import missingness
 from segmentation.reports.exploration.null_tests import hopkins, tendency
-from segmentation.reports.exploration.plain import plain
-from segmentation.reports.exploration.report import render
-from segmentation.reports.exploration.univariate import distribution
+from segmentation.reports.exploration.recommendations import search_parameters
+from segmentation.reports.figures.exploration_figures import pictures
+from segmentation.reports.html.exploration_page import exploration_page
+from segmentation.reports.json_data import plain
 from segmentation.schema import Column, load_schema
 from segmentation.schema.inference import infer_schema
 
@@ -29,41 +28,48 @@ def table_of(frame: pd.DataFrame) -> Table:
 
 
 @pytest.fixture(scope="module")
-def told() -> list[str]:
-    """Return the steps told of."""
+def steps() -> list[str]:
+    """Return the steps reported so far."""
     return []
 
 
 @pytest.fixture(scope="module")
-def found(told: list[str]) -> Exploration:
+def exploration(steps: list[str]) -> Exploration:
     """Return an exploration of generated customers."""
     table = Table.of(generate(1_200, seed=2), load_schema("cc_general"), "embedded:1200:2")
-    return explore(table, told.append)
+    return explore(table, steps.append)
 
 
-def test_every_step_is_told(found: Exploration, told: list[str]) -> None:
+def test_every_step_is_told(exploration: Exploration, steps: list[str]) -> None:
     """Whoever waits is told of each step in its order."""
-    assert tuple(told) == STEPS
+    assert tuple(steps) == STEPS
 
 
-def test_everything_is_plain_json(found: Exploration) -> None:
+def test_everything_is_plain_json(exploration: Exploration) -> None:
     """What is computed can be written as strict JSON, undefined numbers as null."""
-    for part in ("descriptive", "associations", "components", "tendency", "nulls", "outliers"):
-        text = json.dumps(plain(getattr(found, part)), allow_nan=False)
+    for part in (
+        "descriptive",
+        "associations",
+        "components",
+        "tendency",
+        "missingness",
+        "outliers",
+    ):
+        text = json.dumps(plain(getattr(exploration, part)), allow_nan=False)
         assert len(text) > 50
 
 
-def test_an_exploration_repeats(found: Exploration) -> None:
+def test_an_exploration_repeats(exploration: Exploration) -> None:
     """Equal tables give equal numbers."""
-    again = explore(found.table)
-    for part in ("descriptive", "associations", "tendency", "nulls", "outliers"):
-        assert plain(getattr(again, part)) == plain(getattr(found, part)), part
+    again = explore(exploration.table)
+    for part in ("descriptive", "associations", "tendency", "missingness", "outliers"):
+        assert plain(getattr(again, part)) == plain(getattr(exploration, part)), part
 
 
-def test_planted_segments_are_structure(found: Exploration) -> None:
+def test_planted_segments_are_structure(exploration: Exploration) -> None:
     """Generated customers have segments, and both tests see that."""
-    assert found.tendency.structure
-    assert found.tendency.beaten
+    assert exploration.tendency.structure
+    assert exploration.tendency.beaten
 
 
 @pytest.mark.parametrize("kind", ["uniform", "normal", "skewed"])
@@ -75,12 +81,12 @@ def test_no_clusters_is_said_plainly(kind: str) -> None:
         "normal": random.standard_normal((900, 4)) @ random.standard_normal((4, 4)),
         "skewed": np.exp(random.standard_normal((900, 4))),
     }[kind]
-    found = explore(table_of(pd.DataFrame(draw, columns=list("abcd"))))
-    assert found.tendency.structure is False
-    assert found.tendency.sentence.startswith("No structure")
-    assert not found.tendency.beaten
-    assert found.recommendations[0].switch == {"stop": "no cluster structure"}
-    page = render(found, dict.fromkeys(pictures(found), ()), seconds=0)
+    exploration = explore(table_of(pd.DataFrame(draw, columns=list("abcd"))))
+    assert exploration.tendency.structure is False
+    assert exploration.tendency.sentence.startswith("No structure")
+    assert not exploration.tendency.beaten
+    assert exploration.recommendations[0].switch == {"stop": "no cluster structure"}
+    page = exploration_page(exploration, dict.fromkeys(pictures(exploration), ()), seconds=0)
     assert "There are no clusters here." in page
 
 
@@ -97,10 +103,10 @@ def test_too_few_rows_give_no_verdict() -> None:
     assert tendency(np.random.default_rng(0).random((10, 3)), 0).structure is None
 
 
-def test_every_switch_is_understood(found: Exploration) -> None:
+def test_every_switch_is_understood(exploration: Exploration) -> None:
     """Preprocessing switches make a valid recipe together; others belong to schema or search."""
     recipe = {}
-    for item in found.recommendations:
+    for item in exploration.recommendations:
         assert item.text.endswith(".")
         assert re.search(r"\d", item.number)
         for key, value in item.switch.items():
@@ -110,14 +116,14 @@ def test_every_switch_is_understood(found: Exploration) -> None:
                 assert key in {"excluded", "sensitive", "stop", "k_min", "identities"}
     assert {"skew", "outliers", "scale", "nulls"} <= set(recipe)
     Preprocessing(**recipe)
-    parameters = search_parameters(found.recommendations)
+    parameters = search_parameters(exploration.recommendations)
     assert parameters.startswith("-P fix=")
     assert all(f"{key}={value}" in parameters for key, value in recipe.items())
 
 
-def test_skew_advice_gives_both_numbers(found: Exploration) -> None:
+def test_skew_advice_gives_both_numbers(exploration: Exploration) -> None:
     """The skew before and after is in the advice, and the advice tames it."""
-    (advice,) = [item for item in found.recommendations if "skew" in item.switch]
+    (advice,) = [item for item in exploration.recommendations if "skew" in item.switch]
     before, after = map(float, re.findall(r"(\d+\.\d) → (\d+\.\d)", advice.number)[0])
     assert after < before / 4
 
@@ -139,7 +145,7 @@ def test_hidden_dependence_of_missingness() -> None:
     frame = pd.DataFrame(random.random((2_000, 3)), columns=["a", "b", "c"])
     frame.loc[frame["a"] > 0.8, "b"] = np.nan
     frame.loc[random.random(2_000) < 0.1, "c"] = np.nan
-    (only,) = nulls(table_of(frame)).dependencies
+    (only,) = missingness(table_of(frame)).dependencies
     assert (only.missing, only.other) == ("b", "a")
     assert only.effect == pytest.approx(1.0)
 
@@ -150,8 +156,8 @@ def test_regression_beats_the_median_where_columns_agree() -> None:
     first = random.normal(10, 2, 1_500)
     frame = pd.DataFrame({"first": first, "second": first + random.normal(0, 0.2, 1_500)})
     frame.loc[random.random(1_500) < 0.1, "second"] = np.nan
-    found = nulls(table_of(frame))
-    errors = {i.method: i.error for i in found.imputations}
+    exploration = missingness(table_of(frame))
+    errors = {i.method: i.error for i in exploration.imputations}
     assert errors["median"] == 1.0
     assert errors["iterative"] < 0.3
 
@@ -175,18 +181,18 @@ def test_tail_index_of_known_laws() -> None:
 
 
 @pytest.mark.parametrize(
-    ("values", "scale", "zeros", "few"),
+    ("values", "log", "zeros", "integers"),
     [
-        (np.random.default_rng(0).normal(size=500), "linear", 0, False),
-        (np.r_[np.zeros(70), np.random.default_rng(0).lognormal(3, 2, 500)], "log", 70, False),
-        (np.tile([1.0, 2, 3], 100), "linear", 0, True),
-        (np.full(20, 7.5), "linear", 0, False),
+        (np.random.default_rng(0).normal(size=500), False, 0, False),
+        (np.r_[np.zeros(70), np.random.default_rng(0).lognormal(3, 2, 500)], True, 70, False),
+        (np.tile([1.0, 2, 3], 100), False, 0, True),
+        (np.full(20, 7.5), False, 0, False),
     ],
 )
-def test_a_scale_that_shows_it(values: np.ndarray, scale: str, zeros: int, few: bool) -> None:
+def test_a_scale_that_shows_it(values: np.ndarray, log: bool, zeros: int, integers: bool) -> None:
     """Skewed amounts stand on a log scale with zeros apart; no value is lost."""
     shape = distribution(values, Column("x", "X"))
-    assert (shape.scale, shape.zeros, shape.few) == (scale, zeros, few)
+    assert (shape.log, shape.zeros, shape.integers) == (log, zeros, integers)
     assert sum(shape.counts) + shape.zeros == len(values)
 
 
@@ -194,17 +200,17 @@ def test_a_sorted_file_is_sampled_evenly() -> None:
     """The map and the main axes see a random part, not the first rows of the file."""
     frame = pd.DataFrame({"x": np.arange(9_000.0), "y": np.random.default_rng(0).random(9_000)})
     space = table_of(frame).space
-    assert space.places[:2_000].mean() == pytest.approx(4_500, rel=0.05)
+    assert space.rows[:2_000].mean() == pytest.approx(4_500, rel=0.05)
     assert abs(space.matrix[:2_000, 0].mean()) < 0.1
 
 
-def test_samples_are_said(found: Exploration) -> None:
+def test_samples_are_said(exploration: Exploration) -> None:
     """Above a limit a sample is used, and the report says of how many rows."""
-    customers = pd.concat([found.table.customers] * 50, ignore_index=True)
-    large = replace(found, table=replace(found.table, customers=customers))
+    customers = pd.concat([exploration.table.customers] * 50, ignore_index=True)
+    large = replace(exploration, table=replace(exploration.table, customers=customers))
     assert any("50,000 of 60,000 rows" in line for line in large.sampled)
-    assert not any("50,000" in line for line in found.sampled)
-    page = render(large, dict.fromkeys(pictures(found), ()), seconds=1)
+    assert not any("50,000" in line for line in exploration.sampled)
+    page = exploration_page(large, dict.fromkeys(pictures(exploration), ()), seconds=1)
     assert "<strong>Sampled.</strong>" in page
 
 
@@ -227,9 +233,9 @@ class Elements(HTMLParser):
                 self.loads.append(str(values[name]))
 
 
-def test_the_report_needs_nothing_else(found: Exploration) -> None:
+def test_the_report_needs_nothing_else(exploration: Exploration) -> None:
     """One page: no scripts, nothing loaded from anywhere, unique ids, both themes, print."""
-    page = render(found, pictures(found), seconds=1.0)
+    page = exploration_page(exploration, pictures(exploration), seconds=1.0)
     elements = Elements()
     elements.feed(page)
     assert "script" not in elements.tags
@@ -241,10 +247,10 @@ def test_the_report_needs_nothing_else(found: Exploration) -> None:
     assert "nan" not in re.findall(r">\s*(nan|None|inf)\s*<", page)
 
 
-def test_no_identifier_is_in_the_report(found: Exploration) -> None:
+def test_no_identifier_is_in_the_report(exploration: Exploration) -> None:
     """Customers are named by their row only."""
     raw = generate(1_200, seed=2)
-    page = render(found, pictures(found), seconds=1.0)
+    page = exploration_page(exploration, pictures(exploration), seconds=1.0)
     assert not any(str(name) in page for name in raw["CUST_ID"].iloc[:200])
 
 
@@ -257,7 +263,7 @@ def test_hostile_names_are_escaped() -> None:
             "kind": ["<b>x</b>", "$y$"] * 20,
         }
     )
-    found = explore(table_of(frame))
-    page = render(found, pictures(found), seconds=1.0)
+    exploration = explore(table_of(frame))
+    page = exploration_page(exploration, pictures(exploration), seconds=1.0)
     assert "<script" not in page.casefold()
     assert "<b>x" not in page

@@ -10,8 +10,8 @@ import pytest
 from segmentation.data.readers import read_table
 from segmentation.errors import DataError
 from segmentation.reports.exploration import Table, explore
-from segmentation.reports.exploration.drawing import pictures
-from segmentation.reports.exploration.report import render
+from segmentation.reports.figures.exploration_figures import pictures
+from segmentation.reports.html.exploration_page import exploration_page
 from segmentation.schema.inference import infer_schema
 
 ROWS = 90
@@ -144,8 +144,8 @@ def test_an_odd_table_ends_in_a_report(tmp_path: Path, kind: str) -> None:
     write, text = REPORTED[kind]
     path = tmp_path / "table.csv"
     write(path)
-    found = explore(drafted_and_checked(path))
-    page = render(found, pictures(found), seconds=0.0)
+    exploration = explore(drafted_and_checked(path))
+    page = exploration_page(exploration, pictures(exploration), seconds=0.0)
     assert text in page
     assert "What to do" in page
 

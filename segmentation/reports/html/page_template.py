@@ -6,11 +6,9 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
-from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from segmentation.interpretation.formatting import number, percent
-
-FILTERS: dict[str, Callable[..., Any]] = {"number": number, "percent": percent}
 
 
 def page(template: str, **values: Any) -> str:
@@ -24,13 +22,7 @@ def page(template: str, **values: Any) -> str:
         What it shows.
     """
     environment = Environment(
-        # The style is that of the exploration's report: one look for all of them.
-        loader=ChoiceLoader(
-            [
-                PackageLoader("segmentation.reports.html"),
-                PackageLoader("segmentation.reports.exploration"),
-            ]
-        ),
+        loader=PackageLoader("segmentation.reports.html"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
@@ -39,3 +31,16 @@ def page(template: str, **values: Any) -> str:
     environment.filters.update(FILTERS)
     now = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
     return environment.get_template(template).render(now=now, **values)
+
+
+def signed(value: float, decimals: int) -> str:
+    """Return a number with its sign: ``+0.42``, ``−1.3``."""
+    return f"{value:+.{decimals}f}".replace("-", "−")
+
+
+FILTERS: dict[str, Callable[..., str]] = {
+    "number": number,
+    "percent": percent,
+    "signed": signed,
+    "thousands": lambda value: f"{value:,}",
+}

@@ -1,0 +1,228 @@
+"""Pictures of a whole study from plain numbers: history, importance, Pareto front, alternatives."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from segmentation.interpretation.formatting import percent
+from segmentation.reports.figures.style import (
+    ACCENT,
+    CONTRAST,
+    GRID,
+    INK,
+    QUIET,
+    colour,
+    figure_with_axes,
+    short,
+    titles,
+)
+from segmentation.types import FloatArray
+
+MOST_PARAMETERS = 12
+MARGINS = (0.75, 0.35, 0.6, 1.0)
+
+
+@dataclass(frozen=True)
+class TrialPoint:
+    """One evaluated trial, in the terms of :class:`segmentation.evaluation.result.Evaluation`."""
+
+    number: int
+    score: float
+    stability: float
+    separation: float
+    tree_accuracy: float
+    n_segments: int
+    algorithm: str  # its title
+    feasible: bool
+
+
+@dataclass(frozen=True)
+class StudyData:
+    """What the pictures of a study are drawn from."""
+
+    trials: tuple[TrialPoint, ...]  # by number
+    # Share in [0, 1] of the score's variance by parameter; empty where not estimated.
+    importances: Mapping[str, float] = field(default_factory=dict)
+    # The best for each number of segments, fewest first, with their scores.
+    alternatives: tuple[TrialPoint, ...] = ()
+    pick: int = 0  # number of segments that was picked; 0 for none
+
+    def feasible(self) -> tuple[TrialPoint, ...]:
+        """Return the trials that met all constraints."""
+        return tuple(trial for trial in self.trials if trial.feasible)
+
+
+def best_so_far(trials: Sequence[TrialPoint]) -> FloatArray:
+    """Return the best feasible score up to each trial, NaN before the first feasible one."""
+    scores = [trial.score if trial.feasible else -np.inf for trial in trials]
+    best = np.maximum.accumulate(np.array(scores, dtype=np.float64))
+    return np.where(np.isfinite(best), best, np.nan)
+
+
+def pareto_front(trials: Sequence[TrialPoint]) -> tuple[TrialPoint, ...]:
+    """Return the feasible trials that no other beats in both stability and separation."""
+    front: list[TrialPoint] = []
+    feasible = [trial for trial in trials if trial.feasible]
+    for trial in sorted(feasible, key=lambda t: (-t.stability, -t.separation, t.number)):
+        if not front or trial.separation > front[-1].separation:
+            front.append(trial)
+    return tuple(front)
+
+
+def draw_optimisation_history(data: StudyData) -> Figure:
+    """Draw the score of each trial and the best so far."""
+    figure, axes = _plot("trial", "score")
+    for passed, ink, label in ((False, QUIET, "infeasible"), (True, ACCENT, "feasible")):
+        shown = [trial for trial in data.trials if trial.feasible is passed]
+        axes.scatter(
+            [t.number for t in shown],
+            [t.score for t in shown],
+            s=24 if passed else 18,
+            marker="o" if passed else "x",
+            linewidths=0 if passed else 1,
+            color=ink,
+            alpha=0.8,
+            label=label,
+        )
+    numbers, best = [t.number for t in data.trials], best_so_far(data.trials)
+    axes.step(numbers, best, where="post", color=CONTRAST, label="best so far")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    _legend(axes, "lower right", (1.0, 1.0), columns=3)
+    feasible = data.feasible()
+    if not feasible:
+        return _none_feasible(figure, data)
+    winner = max(feasible, key=lambda trial: trial.score)
+    titles(
+        figure,
+        f"Best score {winner.score:.3f} in trial {winner.number}: {winner.algorithm}, "
+        f"{winner.n_segments} segments",
+        f"{len(data.trials)} trials, {len(feasible)} feasible; score = stability + separation "
+        "+ 0.03 ln(segments)",
+    )
+    return figure
+
+
+def draw_parameter_importance(data: StudyData) -> Figure:
+    """Draw how much of the score's variance each choice explains."""
+    ordered = sorted(data.importances.items(), key=lambda item: -item[1])[:MOST_PARAMETERS]
+    figure, axes = figure_with_axes(8.0, 1.1 + 0.32 * max(2, len(ordered)), (2.5, 0.4, 0.15, 0.85))
+    axes.spines[["left", "bottom"]].set_visible(False)
+    axes.set_xticks([])
+    if not ordered:
+        axes.set_yticks([])
+        titles(figure, "Too few trials to say which choice matters")
+        return figure
+    shares = [share for _, share in ordered]
+    axes.barh(range(len(ordered)), shares, height=0.66, color=ACCENT)
+    for place, share in enumerate(shares):
+        axes.text(share, place, f" {percent(share)}", va="center", fontsize=9, color=INK)
+    names = [short(name.replace("_", " "), 32) for name, _ in ordered]
+    axes.set_yticks(range(len(ordered)), names)
+    axes.set_ylim(len(ordered) - 0.5, -0.5)
+    axes.set_xlim(0, max(*shares, 1e-9) * 1.15)
+    titles(
+        figure,
+        f"The choice that matters most: {names[0]}",
+        "Share of the score's variance between trials that each choice explains",
+    )
+    return figure
+
+
+def draw_pareto_front(data: StudyData) -> Figure:
+    """Draw stability against separation, coloured by the number of segments."""
+    figure, axes = _plot("stability", "separation", right=1.5)
+    feasible, front = data.feasible(), pareto_front(data.trials)
+    counts = sorted({trial.n_segments for trial in feasible})
+    for k in counts:
+        shown = [trial for trial in feasible if trial.n_segments == k]
+        axes.scatter(
+            [t.stability for t in shown],
+            [t.separation for t in shown],
+            s=34,
+            color=colour(counts.index(k)),
+            linewidths=0,
+            alpha=0.85,
+            label=f"{k} segments",
+        )
+    if not feasible:
+        return _none_feasible(figure, data)
+    stability, separation = [t.stability for t in front], [t.separation for t in front]
+    axes.plot(stability, separation, color=QUIET, linewidth=1, zorder=0)
+    _legend(axes, "upper left", (1.01, 1.01))
+    verb = "is" if len(front) == 1 else "are"
+    titles(
+        figure,
+        f"{len(front)} of {len(feasible)} feasible trials {verb} beaten by no other",
+        "Upper right is better; the line joins the trials that none beats in both",
+    )
+    return figure
+
+
+def draw_alternatives(data: StudyData) -> Figure:
+    """Draw the best score for each number of segments, with stability and tree accuracy."""
+    figure, axes = _plot("segments", "stability, tree accuracy")
+    alternatives = data.alternatives
+    if not alternatives:
+        return _none_feasible(figure, data)
+    counts = [trial.n_segments for trial in alternatives]
+    axes.plot(counts, [t.stability for t in alternatives], "o-", color=ACCENT, label="stability")
+    accuracies = [t.tree_accuracy for t in alternatives]
+    axes.plot(counts, accuracies, "s--", color=CONTRAST, label="tree accuracy")
+    axes.set_ylim(0, 1.12)
+    axes.set_xlim(min(counts) - 0.5, max(counts) + 0.5)
+    axes.set_xticks(counts)
+    for trial in alternatives:
+        weight = "bold" if trial.n_segments == data.pick else "normal"
+        place = (trial.n_segments, 1.05, f"{trial.score:.2f}")
+        axes.text(*place, ha="center", fontsize=9, weight=weight, color=INK)
+    _legend(axes, "lower right", (1.0, 1.0), columns=2)
+    titles(
+        figure,
+        f"{data.pick} segments were picked" if data.pick else "Nothing was picked",
+        "The best candidate for each number of segments; its score stands on top",
+    )
+    return figure
+
+
+def _plot(across: str, up: str, right: float = 0.35) -> tuple[Figure, Axes]:
+    left, _, bottom, top = MARGINS
+    figure, axes = figure_with_axes(8.0, 4.4, (left, right, bottom, top))
+    axes.grid(color=GRID, linewidth=0.8)
+    axes.set_axisbelow(True)
+    axes.set_xlabel(across, fontsize=9, color=QUIET)
+    axes.set_ylabel(up, fontsize=9, color=QUIET)
+    return figure, axes
+
+
+def _none_feasible(figure: Figure, data: StudyData) -> Figure:
+    titles(figure, f"None of {len(data.trials)} trials is feasible")
+    return figure
+
+
+def _legend(axes: Axes, corner: str, anchor: tuple[float, float], columns: int = 1) -> None:
+    """Put the legend outside the plot, where no data can lie beneath it."""
+    axes.legend(
+        loc=corner,
+        bbox_to_anchor=anchor,
+        ncols=columns,
+        frameon=False,
+        fontsize=9,
+        labelcolor=INK,
+    )
+
+
+STUDY_FIGURES: Mapping[str, Callable[[StudyData], Figure]] = MappingProxyType(
+    {
+        "optimisation_history": draw_optimisation_history,
+        "parameter_importance": draw_parameter_importance,
+        "pareto_front": draw_pareto_front,
+        "alternatives": draw_alternatives,
+    }
+)
