@@ -223,6 +223,17 @@ class Segmenter(ClusterMixin, BaseEstimator):  # type: ignore[misc]
         """Return the assignment of customers by their feature matrix."""
         return _joined([self.rule_.assign(block) for block in row_blocks(features)])
 
+    def __repr__(self, N_CHAR_MAX: int = 700) -> str:
+        if self.spec is None and self.schema is None:
+            return str(super().__repr__(N_CHAR_MAX))
+        parameters = {n: repr(v) for n, v in self.get_params(deep=False).items() if v is not None}
+        if self.spec is not None:
+            chosen = [f"{name}={value!r}" for name, value in self.spec.hyperparameters.items()]
+            parameters["spec"] = f"<{', '.join([self.spec.clusterer, *chosen])}>"
+        if self.schema is not None:
+            parameters["schema"] = f"<{self.schema.name}, {len(self.schema.columns)} columns>"
+        return f"Segmenter({', '.join(f'{name}={text}' for name, text in parameters.items())})"
+
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.input_tags.allow_nan = True
