@@ -12,7 +12,7 @@ import pandas as pd
 
 from experiments.benchmark.segments import read_table
 from segmentation.data.synthetic import generate
-from segmentation.evaluation.tendency import tendency
+from segmentation.evaluation.clusterability import structure_of
 from segmentation.schema import TableSchema
 from segmentation.schema.inference import infer_schema
 
@@ -79,7 +79,7 @@ def null_rows(path: Path, seeds: int) -> Iterator[NullRow]:
         found = 0
         for seed in range(seeds):
             table = make(np.random.default_rng(seed), customers)
-            found += tendency(table, _schema(table), seed).found
+            found += structure_of(table, _schema(table), seed).present
         yield NullRow(kind, planted, seeds, found)
 
 

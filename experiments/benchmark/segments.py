@@ -19,8 +19,8 @@ from segmentation.clustering.clusterers import CLUSTERERS
 from segmentation.clustering.segmenter import Segmenter
 from segmentation.data.schema_choice import AUTO, load_described
 from segmentation.data.synthetic import generate, planted_segments
+from segmentation.evaluation.clusterability import structure_of
 from segmentation.evaluation.constraints import Constraints
-from segmentation.evaluation.tendency import tendency
 from segmentation.preprocessing.categorical import form
 from segmentation.preprocessing.columns import customer_matrix
 from segmentation.preprocessing.imputation import MedianFill
@@ -69,7 +69,7 @@ def planted_rows(seeds: int, trials: int, rows: int, jobs: int) -> Iterator[Plan
                 stability=pick.candidate.evaluation.stability if pick else 0.0,
                 ari=float(adjusted_rand_score(truth, partition)),
                 ari_kmeans_silhouette=float(adjusted_rand_score(truth, usual)),
-                structure=tendency(customers, schema, seed).found,
+                structure=structure_of(customers, schema, seed).present,
                 seconds=seconds,
             )
 

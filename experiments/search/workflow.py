@@ -43,8 +43,8 @@ from experiments.tracking.tracker import Tracker
 from segmentation.clustering.segmenter import Segmenter
 from segmentation.data.schema_choice import load_described
 from segmentation.errors import SegmentationError
+from segmentation.evaluation.clusterability import structure_of
 from segmentation.evaluation.constraints import Constraints
-from segmentation.evaluation.tendency import tendency
 from segmentation.evaluation.triviality import column_flags
 from segmentation.interpretation.sensitive_audit import Audit, audit
 from segmentation.model.segmentation_model import SegmentationModel
@@ -146,7 +146,7 @@ def summed_up(
     tracker: Tracker, result: SearchResult, formed: Formed, samples: Samples, options: SearchOptions
 ) -> Summary:
     """Ask whether there are groups at all; fit, audit and register the pick."""
-    structure = tendency(formed.customers, formed.schema, options.seed)
+    structure = structure_of(formed.customers, formed.schema, options.seed)
     if result.pick is None:
         return Summary(result, structure, options.k, None)
     client, name = tracker.client, options.model_name
@@ -210,7 +210,7 @@ def register(
         "score": f"{pick.evaluation.score:.3f}",
         "vote": f"{result.pick.vote:.3f}",
         "stability": f"{pick.evaluation.stability:.3f}",
-        "structure": "yes" if summary.structure.found else "no",
+        "structure": "yes" if summary.structure.present else "no",
         "sensitive": "form" if options.sensitive else "describe",
         registration.TRIAL: pick.run_id,
     }

@@ -81,7 +81,7 @@ def record_study(tracker: Tracker, study: optuna.Study, summary: Summary, sample
     counts = {"trials": float(len(result.candidates)), "trials_feasible": float(feasible)}
     tracker.metrics(parent, {**counts, **summary.structure.metrics(), "gap": result.ranking.gap})
     tracker.metrics(parent, tracker.costs())
-    structure = "yes" if summary.structure.found else "no"
+    structure = "yes" if summary.structure.present else "no"
     tags = {MLFLOW_RUN_NOTE: study_page(summary), "trials": str(len(result.candidates))}
     tracker.tags(parent, {**tags, "structure": structure, "reason": summary.reason})
     if summary.audit is not None:
@@ -188,7 +188,7 @@ def console(summary: Summary) -> str:
 
 def warnings_of(structure: Structure) -> list[str]:
     """Return the verdict as a warning where there is no structure."""
-    return [] if structure.found else [f"**Warning.** {structure.sentence}"]
+    return [] if structure.present else [f"**Warning.** {structure.sentence}"]
 
 
 def segments_table(model: SegmentationModel) -> str:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from copy import copy
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from math import sqrt
 from time import perf_counter
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -16,28 +17,28 @@ from sklearn.metrics import pairwise_distances
 from segmentation.clustering.segmenter import Segmenter
 from segmentation.clustering.spec import SegmenterSpec
 from segmentation.evaluation.constraints import Constraints, Measured, excess, reasons
-from segmentation.evaluation.likelihood import without_ties
 from segmentation.evaluation.metrics import (
     METRICS,
     SILHOUETTE_ROWS,
     EvaluationTable,
-    random_halves,
     score,
-    stability,
+    without_ties,
 )
 from segmentation.evaluation.reference_space import NeighbourGraph, ReferenceSpace
 from segmentation.evaluation.result import Evaluation
 from segmentation.evaluation.separation import CompactCuts
-from segmentation.evaluation.surrogate import column_ranks
+from segmentation.evaluation.stability import random_halves, refits, stability
 from segmentation.evaluation.triviality import (
     DRIVES,
     RESTATES,
     Flags,
     column_flags,
-    telling_column,
-    telling_flags,
+    column_ranks,
+    one_column,
+    restatement,
 )
-from segmentation.preprocessing.cache import Half, Preparations, canonical_order
+from segmentation.interpretation.formatting import percent
+from segmentation.preprocessing.cache import Preparations, canonical_order
 from segmentation.preprocessing.columns import customer_matrix
 from segmentation.schema import TableSchema
 from segmentation.types import FloatArray, IntArray
@@ -49,29 +50,21 @@ OWN_FIELDS = frozenset(f.name for f in fields(Evaluation))
 
 @dataclass(frozen=True)
 class EvaluatedSegmenter:
-    """A fitted candidate and what was found.
-
-    Parameters
-    ----------
-    segmenter
-        Fitted on all judged customers.
-    evaluation
-        The evaluation.
-    """
+    """A candidate fitted on all customers, and its evaluation."""
 
     segmenter: Segmenter
     evaluation: Evaluation
 
     @property
     def segment(self) -> IntArray:
-        """Segment of each judged customer, shape (n,), integers in [0, k)."""
+        """Segment of each customer, shape (n,), integers in [0, k)."""
         return self.segmenter.assignment_.segment
 
 
 class Evaluator:
-    """Judges specs on one set of customers, all in the same reference space.
+    """Evaluates specs on one set of customers, all in the same reference space.
 
-    The evaluation depends on the customers and the seed, not on the order of the rows or the
+    An evaluation depends on the customers and the seed, not on the order of the rows or the
     units of the columns.
 
     Parameters
@@ -83,19 +76,17 @@ class Evaluator:
     constraints
         What makes a candidate infeasible.
     seed
-        Seeds the splits of the stability and the sample of the silhouette.
+        Of the splits of the stability and of the sample of the silhouette.
     n_splits
         Random splits for the stability; each costs two fits on half of the customers.
     reference
-        A fitted reference space to judge in, for example the study's; by default one is fitted
-        on `customers`.
+        A fitted reference space, for example the study's; by default one is fitted on
+        `customers`.
 
     Attributes
     ----------
     matrix
         Shape (n, d), the customers as floats in the schema's column order.
-    reference
-        The fitted reference space.
     table
         Coordinates, neighbours and ranks of the customers.
     """
@@ -140,7 +131,7 @@ class Evaluator:
         return smooth
 
     def evaluate(self, spec: SegmenterSpec) -> EvaluatedSegmenter:
-        """Fit a spec on the customers and judge it.
+        """Fit a spec on the customers and evaluate it.
 
         The stability costs several fits; it is computed only for a partition that meets all
         other constraints, and counts as 0 otherwise: such a candidate scores below every feasible
@@ -162,60 +153,36 @@ class Evaluator:
 
     def evaluate_fitted(self, segmenter: Segmenter, seconds: dict[str, float]) -> Evaluation:
         """Evaluate a segmenter whose assignment is that of these customers."""
-        labels = segmenter.assignment_.segment
+        spec, labels = segmenter.spec_, segmenter.assignment_.segment
         with _timed(seconds, "metrics"):
-            values = {name: c.compute(labels, self.table) for name, c in METRICS.items()}
-        measured = self._measured(segmenter, None)
-        spread = 0.0
+            values = {name: metric(labels, self.table) for name, metric in METRICS.items()}
+        own: dict[str, Any] = {name: v for name, v in values.items() if name in OWN_FIELDS}
+        sizes = np.bincount(labels, minlength=segmenter.n_segments_)
+        measured = Measured(
+            n_segments=segmenter.n_segments_,
+            smallest_share=float(sizes.min() / len(labels)),
+            largest_share=float(sizes.max() / len(labels)),
+            noise_share=segmenter.noise_share_,
+        )
+        mean = spread = 0.0
         if not reasons(measured, self.constraints):
             with _timed(seconds, "stability"):
-                stable, spread = self._stability(segmenter.spec_, labels)
-            measured = self._measured(segmenter, stable)
-        return self._evaluation(segmenter, measured, spread, values, seconds)
-
-    def _stability(self, spec: SegmenterSpec, labels: IntArray) -> tuple[float, float]:
-        def refit(half: Half) -> IntArray:
-            segmenter = Segmenter(spec, self.schema).fit_prepared(half.prepared)
-            return segmenter.assign_features(half.features).segment
-
-        return stability(labels, map(refit, self._preparations.halves(spec)))
-
-    def _measured(self, segmenter: Segmenter, stable: float | None) -> Measured:
-        sizes = np.bincount(segmenter.assignment_.segment, minlength=segmenter.n_segments_)
-        return Measured(
-            n_segments=segmenter.n_segments_,
-            smallest_share=float(sizes.min() / len(self.matrix)),
-            largest_share=float(sizes.max() / len(self.matrix)),
-            noise_share=segmenter.noise_share_,
-            stability=stable,
-        )
-
-    def _evaluation(
-        self,
-        segmenter: Segmenter,
-        measured: Measured,
-        spread: float,
-        values: dict[str, float],
-        seconds: dict[str, float],
-    ) -> Evaluation:
-        stable, labels = measured.stability or 0.0, segmenter.assignment_.segment
+                halves = self._preparations.halves(spec)
+                mean, spread = stability(labels, refits(spec, self.schema, halves))
+            measured = replace(measured, stability=mean)
         return Evaluation(
-            score=score(stable, values["separation"], measured.n_segments),
-            stability=stable,
+            **{**vars(measured), "stability": mean},
+            score=score(mean, values["separation"], measured.n_segments),
             stability_spread=spread,
             score_error=spread / sqrt(self.n_splits),
-            n_segments=measured.n_segments,
-            smallest_share=measured.smallest_share,
-            largest_share=measured.largest_share,
-            noise_share=measured.noise_share,
-            rows=len(self.matrix),
+            rows=len(labels),
             infeasible=reasons(measured, self.constraints),
             notes=(*segmenter.notes_, *self._notes(labels, measured, values)),
-            firm=stable >= self.constraints.firm,
+            firm=mean >= self.constraints.firm,
             excess=excess(measured, self.constraints),
             further={name: v for name, v in values.items() if name not in OWN_FIELDS},
             seconds=seconds,
-            **{name: v for name, v in values.items() if name in OWN_FIELDS},
+            **own,
         )
 
     def _notes(
@@ -232,24 +199,27 @@ class Evaluator:
             )
         if measured.smallest_share < SLIVER:
             yield (
-                f"The smallest segment holds {measured.smallest_share:.1%} of customers: look "
-                "whether they are a group or outliers."
+                f"The smallest segment holds {percent(measured.smallest_share)} of customers: "
+                "check whether they are a group or outliers."
             )
         if values["restatement"] >= RESTATES:
-            said, columns = telling_flags(labels, self.table.flags)
+            share, columns = restatement(labels, self.table.flags)
             facts = " and ".join(names[column] for column in columns)
             yield (
-                f"Two yes/no facts ({facts}: commonest value or not) say {said:.0%} of this "
-                "partition: the segments are little more than flags of who ever did what."
+                f"Two yes/no facts ({facts}: most frequent value or not) explain {percent(share)} "
+                "of this partition: the segments are little more than flags of who ever did what."
             )
             return
-        if values["one_column"] >= DRIVES and measured.n_segments > 1:
-            said, column = telling_column(labels, self.table.ranks)
-            yield f"One column, {names[column]}, says {said:.0%} of this partition."
-        if values["tree_accuracy"] >= TRIVIAL_TREE and measured.n_segments > 1:
+        if measured.n_segments == 1:
+            return
+        if values["one_column"] >= DRIVES:
+            share, column = one_column(labels, self.table.ranks)
+            yield f"One column, {names[column]}, explains {percent(share)} of this partition."
+        if values["tree_accuracy"] >= TRIVIAL_TREE:
             yield (
-                f"A tree of seven questions names the segment of {values['tree_accuracy']:.1%} "
-                "of customers: look whether the segments say more than it does."
+                f"A tree of seven questions names the segment of "
+                f"{percent(values['tree_accuracy'])} of customers: check whether the segments "
+                "say more than it does."
             )
 
 

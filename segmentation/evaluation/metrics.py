@@ -2,36 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from math import log, nan
 from types import MappingProxyType
 
 import numpy as np
-from sklearn.metrics import (
-    adjusted_rand_score,
-    calinski_harabasz_score,
-    davies_bouldin_score,
-    silhouette_score,
-)
+from scipy.special import ndtri
+from sklearn.metrics import calinski_harabasz_score, davies_bouldin_score, silhouette_score
 
-from segmentation.evaluation.likelihood import likelihood_gain
 from segmentation.evaluation.reference_space import NeighbourGraph
 from segmentation.evaluation.separation import CompactCuts, neighbour_agreement, separation
-from segmentation.evaluation.surrogate import fit_tree
-from segmentation.evaluation.triviality import Flags, one_column, restatement
+from segmentation.evaluation.triviality import Flags, one_column, restatement, tree_accuracy
 from segmentation.types import FloatArray, IntArray
 
 SEGMENTS_WEIGHT = 0.03
 SILHOUETTE_ROWS = 2000
-TREE_DEPTH = 3
+RIDGE = 1e-3
+
+
+@dataclass(frozen=True)
+class EvaluationTable:
+    """What all candidates of a study are evaluated on, computed once for n customers."""
+
+    coordinates: FloatArray  # shape (n, d), in the reference space
+    without_ties: FloatArray  # shape (n, d), the same after `without_ties`
+    graph: NeighbourGraph
+    ranks: IntArray  # shape (n, d), of `column_ranks`
+    flags: Flags
+    cuts: CompactCuts  # the zero of the separation
+    sample: IntArray  # positions of at most 2,000 customers, for metrics that cost n²
+    distances: FloatArray  # between those, in the reference space
 
 
 def score(stability: float, separation: float, n_segments: int) -> float:
-    """Return ``S + B + 0.03 ln k``, at least 0: what a trial is given before others are known.
+    """Return ``S + B + 0.03 ln k``, at least 0: the score of a candidate on its own.
 
-    Stability and separation alone prefer few segments; the last term asks of a coarser
+    Stability S and separation B alone prefer few segments; the last term asks of a coarser
     partition that it be better. Neighbour agreement A in place of separation B is the usual
     choice, and rewards any compact cut: see experiments/README.md for what either finds.
 
@@ -45,84 +53,52 @@ def score(stability: float, separation: float, n_segments: int) -> float:
     return max(0.0, stability + separation + SEGMENTS_WEIGHT * log(n_segments))
 
 
-def random_halves(order: IntArray, n_splits: int = 2, seed: int = 0) -> list[IntArray]:
-    """Split customers into random halves, again and again.
+def likelihood_gain(labels: IntArray, coordinates: FloatArray) -> float:
+    """Return what a partition gains in classification likelihood over a single Gaussian.
 
-    Parameters
-    ----------
-    order
-        Shape (n,), positions of all customers in an order that depends on their values only,
-        so that the halves do not depend on the order of the table.
-    n_splits
-        Number of random splits.
-    seed
-        Seeds the splits.
-
-    Returns
-    -------
-    list of array
-        Positions of each half; the two of a split follow one another.
-    """
-    halves: list[IntArray] = []
-    for split in range(n_splits):
-        shuffled = order[np.random.default_rng([seed, split]).permutation(len(order))]
-        halves += [shuffled[: len(order) // 2], shuffled[len(order) // 2 :]]
-    return halves
-
-
-def stability(labels: IntArray, refits: Iterable[IntArray]) -> tuple[float, float]:
-    """Return how well segments survive when only half of the customers are seen.
-
-    The customers are split into random halves; a segmenter fitted on each half assigns all
-    customers, with the rule it would be served with, and is compared with the full fit's
-    labels by the adjusted Rand index (Hubert and Arabie 1985, J. Classification 2). After the
-    cluster stability of Ben-Hur, Elisseeff and Guyon (2002, Pac. Symp. Biocomputing).
+    The integrated completed likelihood in its BIC form (Biernacki, Celeux and Govaert 2000,
+    IEEE PAMI 22), for hard labels: log-likelihood of every customer in the own segment's
+    Gaussian and share, less half the parameters times ln n. Full, common and diagonal
+    covariances are tried and the best counts, as in Banfield and Raftery (1993, Biometrics 49).
 
     Parameters
     ----------
     labels
-        Shape (n,), the full fit's labels.
-    refits
-        The labels of all n customers by the fit on each of :func:`random_halves`.
+        Shape (n,), integers in [0, k).
+    coordinates
+        Shape (n, d).
 
     Returns
     -------
-    mean : float
-        In [0, 1]; a negative mean counts as 0.
-    spread : float
-        Standard deviation of the mean index between splits.
+    float
+        Per customer; 0 for one segment, below 0 where the segments explain less than they cost.
     """
-    found = np.array([adjusted_rand_score(labels, refit) for refit in refits])
-    by_split = found.reshape(-1, 2).mean(axis=1)
-    return max(0.0, float(by_split.mean())), float(by_split.std())
+    _, gapless = np.unique(labels, return_inverse=True)
+    one = np.zeros_like(gapless)
+    return _completed(gapless, coordinates) - _completed(one, coordinates)
 
 
-def tree_accuracy(labels: IntArray, ranks: IntArray) -> float:
-    """Return the share of customers whose segment a decision tree of depth 3 names.
+def without_ties(coordinates: FloatArray, columns: IntArray, seed: int) -> FloatArray:
+    """Return coordinates in which columns that are often one value have no ties.
 
-    A description, not a prediction: the tree is judged on the customers it was grown on. 1
-    means that at most seven questions about single columns say everything.
-
-    Parameters
-    ----------
-    labels
-        Shape (n,).
-    ranks
-        Shape (n, d), each column's values by rank: questions about ranks are questions about
-        values, whatever the unit; see :func:`segmentation.evaluation.surrogate.column_ranks`.
+    A segment of customers who all never drew cash has no spread there, and a Gaussian without
+    spread explains it without end: the likelihood would see nothing but zeros. Such columns,
+    given by position, become normal scores with ties broken at random.
     """
-    return float(fit_tree(ranks, labels, TREE_DEPTH).score(ranks, labels))
+    rng = np.random.default_rng(seed)
+    smooth = coordinates.copy()
+    rows = len(coordinates)
+    for column in columns:
+        ranks = np.empty(rows)
+        ranks[np.lexsort((rng.random(rows), coordinates[:, column]))] = np.arange(rows)
+        smooth[:, column] = ndtri((ranks + 0.5) / rows)
+    return smooth
 
 
 def silhouette(labels: IntArray, distances: FloatArray) -> float:
     """Return the mean silhouette width (Rousseeuw 1987), in [-1, 1]; NaN where undefined.
 
-    Parameters
-    ----------
-    labels
-        Shape (n,).
-    distances
-        Shape (n, n), between all customers.
+    `distances` are those between all customers, shape (n, n).
     """
     return _defined(partial(silhouette_score, metric="precomputed"), labels, distances)
 
@@ -137,6 +113,25 @@ def davies_bouldin(labels: IntArray, coordinates: FloatArray) -> float:
     return _defined(davies_bouldin_score, labels, coordinates)
 
 
+Metric = Callable[[IntArray, EvaluationTable], float]
+
+# By the name in a run. Each takes labels of shape (n,) and needs no second fit.
+METRICS: Mapping[str, Metric] = MappingProxyType(
+    {
+        "agreement": lambda labels, table: neighbour_agreement(labels, table.graph),
+        "separation": lambda labels, table: separation(labels, table.graph, table.cuts),
+        "likelihood_gain": lambda labels, table: likelihood_gain(labels, table.without_ties),
+        "tree_accuracy": lambda labels, table: tree_accuracy(labels, table.ranks),
+        "restatement": lambda labels, table: restatement(labels, table.flags)[0],
+        "one_column": lambda labels, table: one_column(labels, table.ranks)[0],
+        # The classic indices are for comparison only.
+        "silhouette": lambda labels, table: silhouette(labels[table.sample], table.distances),
+        "calinski_harabasz": lambda labels, table: calinski_harabasz(labels, table.coordinates),
+        "davies_bouldin": lambda labels, table: davies_bouldin(labels, table.coordinates),
+    }
+)
+
+
 def _defined(
     index: Callable[[FloatArray, IntArray], float], labels: IntArray, coordinates: FloatArray
 ) -> float:
@@ -145,127 +140,38 @@ def _defined(
     return float(index(coordinates, labels)) if 1 < clusters < len(labels) else nan
 
 
-@dataclass(frozen=True)
-class EvaluationTable:
-    """What all candidates of a study are judged on, computed once.
-
-    Parameters
-    ----------
-    coordinates
-        Shape (n, d), the customers in the reference space.
-    without_ties
-        Shape (n, d), the same with :func:`segmentation.evaluation.likelihood.without_ties`.
-    graph
-        Their nearest neighbours there.
-    ranks
-        Shape (n, d), see :func:`segmentation.evaluation.surrogate.column_ranks`.
-    flags
-        See :func:`segmentation.evaluation.triviality.column_flags`.
-    cuts
-        The zero of the separation.
-    sample
-        Positions of the at most 2,000 customers for metrics whose cost grows with n².
-    distances
-        Between those, in the reference space.
-    """
-
-    coordinates: FloatArray
-    without_ties: FloatArray
-    graph: NeighbourGraph
-    ranks: IntArray
-    flags: Flags
-    cuts: CompactCuts
-    sample: IntArray
-    distances: FloatArray
+def _completed(labels: IntArray, coordinates: FloatArray) -> float:
+    """Return the best likelihood over the kinds of covariance, per customer and penalised."""
+    n, d = coordinates.shape
+    sizes = np.bincount(labels)
+    k = len(sizes)
+    means = np.stack([coordinates[labels == i].mean(axis=0) for i in range(k)])
+    offset = coordinates - means[labels]
+    groups = [offset[labels == i] for i in range(k)]
+    shares = float(sizes @ np.log(sizes / n)) - 0.5 * n * d * np.log(2 * np.pi)
+    full, diagonal = sum(map(_normal, groups)), sum(map(_independent, groups), 0.0)
+    kinds = (
+        (full, k * d * (d + 1) / 2),
+        (_normal(offset), d * (d + 1) / 2),
+        (diagonal, k * d),
+    )
+    best = -np.inf
+    for likelihood, parameters in kinds:
+        penalty = 0.5 * (parameters + k * d + k - 1) * np.log(n)
+        best = max(best, (likelihood + shares - penalty) / n)
+    return float(best)
 
 
-@dataclass(frozen=True)
-class Metric:
-    """One number about a partition that needs no second fit.
-
-    Parameters
-    ----------
-    name
-        Key in :data:`METRICS`; the metric's name in a run.
-    meaning
-        One sentence for people, with the interval.
-    higher_is_better
-        Direction.
-    compute
-        From labels of shape (n,) and the table they were judged on.
-    """
-
-    name: str
-    meaning: str
-    higher_is_better: bool
-    compute: Callable[[IntArray, EvaluationTable], float]
+def _normal(offset: FloatArray) -> float:
+    """Return the log-likelihood of offsets under their own covariance, without the constant."""
+    covariance = offset.T @ offset / len(offset)
+    ridged = covariance + RIDGE * np.eye(len(covariance))
+    log_det = np.linalg.slogdet(ridged)[1]
+    return float(-0.5 * len(offset) * (log_det + np.trace(np.linalg.solve(ridged, covariance))))
 
 
-METRICS: Mapping[str, Metric] = MappingProxyType(
-    {
-        metric.name: metric
-        for metric in (
-            Metric(
-                "agreement",
-                "How much more often the ten nearest neighbours share a segment than by chance, "
-                "0 to 1.",
-                True,
-                lambda labels, table: neighbour_agreement(labels, table.graph),
-            ),
-            Metric(
-                "separation",
-                "How much fewer nearest neighbours the segments part than k-means does in one "
-                "Gaussian cloud, 0 to 1.",
-                True,
-                lambda labels, table: separation(labels, table.graph, table.cuts),
-            ),
-            Metric(
-                "likelihood_gain",
-                "Classification likelihood with one Gaussian a segment, less that of a single "
-                "Gaussian, per customer and after the BIC's penalty; above 0 it is gained.",
-                True,
-                lambda labels, table: likelihood_gain(labels, table.without_ties),
-            ),
-            Metric(
-                "tree_accuracy",
-                "Share of customers whose segment a decision tree of depth 3 names, 0 to 1.",
-                True,
-                lambda labels, table: tree_accuracy(labels, table.ranks),
-            ),
-            Metric(
-                "restatement",
-                "How much of the partition two yes/no facts about columns say, 0 to 1; from "
-                "0.6 on it is called a restatement and comes after others.",
-                False,
-                lambda labels, table: restatement(labels, table.flags),
-            ),
-            Metric(
-                "one_column",
-                "How much of the partition twenty ranges of a single column say, 0 to 1.",
-                False,
-                lambda labels, table: one_column(labels, table.ranks),
-            ),
-            Metric(
-                "silhouette",
-                "Mean silhouette width in the reference space on at most 2,000 customers, "
-                "-1 to 1; for comparison only.",
-                True,
-                lambda labels, table: silhouette(labels[table.sample], table.distances),
-            ),
-            Metric(
-                "calinski_harabasz",
-                "Variance between segments over variance within, in the reference space, at "
-                "least 0; for comparison only.",
-                True,
-                lambda labels, table: calinski_harabasz(labels, table.coordinates),
-            ),
-            Metric(
-                "davies_bouldin",
-                "Mean similarity of each segment to its nearest, in the reference space, at "
-                "least 0; for comparison only.",
-                False,
-                lambda labels, table: davies_bouldin(labels, table.coordinates),
-            ),
-        )
-    }
-)
+def _independent(offset: FloatArray) -> float:
+    """Return the same under a diagonal covariance."""
+    variance = np.mean(offset**2, axis=0)
+    spread = variance + RIDGE
+    return -0.5 * len(offset) * float(np.sum(np.log(spread) + variance / spread))

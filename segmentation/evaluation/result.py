@@ -16,68 +16,31 @@ NOT_METRICS = ("infeasible", "notes", "firm", "excess", "further", "seconds")
 class Evaluation:
     """How good a segmentation is, judged without labels in the study's reference space.
 
-    Parameters
-    ----------
-    score
-        ``stability + separation + 0.03 ln k``, at least 0; see
-        :func:`segmentation.evaluation.metrics.score`.
-    stability
-        In [0, 1], see :func:`segmentation.evaluation.metrics.stability`; 0 where it was not
-        computed because the partition had already violated another constraint (`notes` says so).
-    stability_spread
-        Standard deviation of stability between split seeds.
-    score_error
-        Standard error of the score: the spread over the root of the number of splits.
-    agreement
-        In [0, 1], see :func:`segmentation.evaluation.separation.neighbour_agreement`.
-    separation
-        In [0, 1], see :func:`segmentation.evaluation.separation.separation`.
-    n_segments
-        Number of segments customers are assigned to.
-    smallest_share, largest_share, noise_share
-        In [0, 1].
-    silhouette, calinski_harabasz, davies_bouldin
-        Classic indices in the reference space, for comparison only; NaN where undefined.
-    tree_accuracy
-        In [0, 1], see :func:`segmentation.evaluation.metrics.tree_accuracy`.
-    rows
-        Customers the evaluation was made on.
-    infeasible
-        Why the candidate may not win, one sentence a reason; empty when feasible.
-    notes
-        What else a reader should know, one sentence each.
-    firm
-        Whether the segments come back when refitted, see `Constraints.firm`.
-    excess
-        By constraint, how far the candidate is beyond it: positive where broken. For an optimiser
-        that learns from constraints; see :func:`segmentation.evaluation.constraints.excess`.
-    further
-        Values of metrics that have no field of their own here.
-    seconds
-        Time spent by step (``fit``, ``metrics``, ``stability``).
+    Shares, stability, agreement, separation and tree accuracy are in [0, 1]. How each number is
+    computed is said in :mod:`segmentation.evaluation.metrics`.
     """
 
-    score: float
-    stability: float
-    stability_spread: float
-    score_error: float
+    score: float  # stability + separation + 0.03 ln k, at least 0
+    stability: float  # 0 where not computed because another constraint is violated
+    stability_spread: float  # standard deviation between splits
+    score_error: float  # the spread over the root of the number of splits
     agreement: float
     separation: float
     n_segments: int
     smallest_share: float
     largest_share: float
     noise_share: float
-    silhouette: float
+    silhouette: float  # the classic indices are for comparison only, NaN where undefined
     calinski_harabasz: float
     davies_bouldin: float
     tree_accuracy: float
-    rows: int
-    infeasible: tuple[str, ...] = ()
-    notes: tuple[str, ...] = ()
-    firm: bool = True
-    excess: dict[str, float] = field(default_factory=dict)
-    further: dict[str, float] = field(default_factory=dict)
-    seconds: dict[str, float] = field(default_factory=dict)
+    rows: int  # customers it was evaluated on
+    infeasible: tuple[str, ...] = ()  # why it may not win, a sentence a violated constraint
+    notes: tuple[str, ...] = ()  # what else a reader should know, one sentence each
+    firm: bool = True  # whether the segments come back when refitted, see `Constraints.firm`
+    excess: dict[str, float] = field(default_factory=dict)  # by constraint, positive: violated
+    further: dict[str, float] = field(default_factory=dict)  # metrics without a field here
+    seconds: dict[str, float] = field(default_factory=dict)  # of `fit`, `metrics`, `stability`
 
     @property
     def feasible(self) -> bool:
@@ -85,24 +48,18 @@ class Evaluation:
         return not self.infeasible
 
     def metrics(self) -> dict[str, float]:
-        """Return every number of the evaluation by name, NaN where undefined, without times."""
-        own = {f.name: float(getattr(self, f.name)) for f in fields(self) if _is_metric(f.name)}
-        return {**own, **self.further}
+        """Return every number by name, NaN where undefined, without times."""
+        names = [f.name for f in fields(self) if f.name not in NOT_METRICS]
+        return {**{name: float(getattr(self, name)) for name in names}, **self.further}
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data that is valid JSON: None stands for NaN."""
-        raw = {f.name: getattr(self, f.name) for f in fields(self)}
-        return {name: _plain(value) for name, value in raw.items()}
+        return {name: _plain(value) for name, value in vars(self).items()}
 
     @classmethod
     def from_dict(cls, raw: Mapping[str, Any]) -> Self:
         """Read what :meth:`to_dict` wrote."""
-        read = {name: _read(value) for name, value in raw.items()}
-        return cls(**read)
-
-
-def _is_metric(name: str) -> bool:
-    return name not in NOT_METRICS
+        return cls(**{name: _read(value) for name, value in raw.items()})
 
 
 def _plain(value: Any) -> Any:

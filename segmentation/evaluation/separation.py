@@ -1,4 +1,4 @@
-"""How far a partition's borders keep away from neighbours, against borders through nothing."""
+"""How far a partition's borders keep away from neighbours, against borders through one cloud."""
 
 from __future__ import annotations
 
@@ -35,17 +35,17 @@ class CompactCuts:
         offset = coordinates - coordinates.mean(axis=0)
         self.covariance = offset.T @ offset / max(1, self.rows - 1)
         self.seed = seed
-        self._known: dict[int, float] = {}
+        self._agreements: dict[int, float] = {}
 
     def agreement(self, n_segments: int) -> float:
         """Return the mean neighbour agreement of such cuts into `n_segments`, in [0, 1]."""
-        if n_segments not in self._known:
-            found = [
+        if n_segments not in self._agreements:
+            agreements = [
                 neighbour_agreement(_cut(sample, n_segments, self.seed), graph)
                 for sample, graph in self._samples
             ]
-            self._known[n_segments] = float(np.mean(found))
-        return self._known[n_segments]
+            self._agreements[n_segments] = float(np.mean(agreements))
+        return self._agreements[n_segments]
 
     @cached_property
     def _samples(self) -> list[tuple[FloatArray, NeighbourGraph]]:
@@ -83,7 +83,7 @@ def neighbour_agreement(labels: IntArray, graph: NeighbourGraph) -> float:
 
 
 def separation(labels: IntArray, graph: NeighbourGraph, cuts: CompactCuts) -> float:
-    """Return how much fewer neighbours a partition parts than a compact cut of one cloud.
+    """Return how many fewer neighbours a partition separates than a compact cut of one cloud.
 
     ``1 - (1 - A) / (1 - A₀)``, A being the :func:`neighbour_agreement` and A₀ that of k-means
     with as many segments on a Gaussian cloud.
@@ -91,15 +91,16 @@ def separation(labels: IntArray, graph: NeighbourGraph, cuts: CompactCuts) -> fl
     Returns
     -------
     float
-        In [0, 1]: 1 where no neighbours are parted, 0 where a cut through nothing parts as few.
+        In [0, 1]: 1 means no neighbours are separated, 0 means that a cut through one cloud
+        separates as few.
     """
-    parted = 1.0 - neighbour_agreement(labels, graph)
+    separated = 1.0 - neighbour_agreement(labels, graph)
     chance = 1.0 - cuts.agreement(len(np.unique(labels)))
-    return max(0.0, 1.0 - parted / chance) if chance > 0 else 0.0
+    return max(0.0, 1.0 - separated / chance) if chance > 0 else 0.0
 
 
 def _cut(sample: FloatArray, n_segments: int, seed: int) -> IntArray:
     clusters = min(n_segments, len(sample))
     with threadpool_limits(limits=1):
-        found = KMeans(clusters, n_init=1, random_state=seed).fit(sample)
-    return np.asarray(found.labels_, dtype=np.int64)
+        k_means = KMeans(clusters, n_init=1, random_state=seed).fit(sample)
+    return np.asarray(k_means.labels_, dtype=np.int64)

@@ -9,7 +9,7 @@ from math import ceil, floor, inf, log10
 import numpy as np
 from numpy.typing import NDArray
 
-from segmentation.evaluation.surrogate import column_ranks, fit_tree
+from segmentation.evaluation.triviality import column_ranks, fit_tree
 from segmentation.interpretation.formatting import inside_sentence, percent, quantity, sentence_case
 from segmentation.schema import Column, TableSchema
 from segmentation.types import FloatArray, IntArray

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from sklearn.metrics import adjusted_mutual_info_score
 
-from segmentation.evaluation.triviality import said
+from segmentation.evaluation.triviality import explained_share
 from segmentation.interpretation.formatting import percent, quantity
 from segmentation.schema import Column, TableSchema
 from segmentation.types import FloatArray, IntArray
@@ -172,7 +172,7 @@ def audit(
     """
     codes = {c.name: column_codes(customers[c.name].to_numpy(), c) for c in schema.columns}
     explained = [
-        Explained(c.name, c.label, said(segment, codes[c.name]), c.name in forming)
+        Explained(c.name, c.label, explained_share(segment, codes[c.name]), c.name in forming)
         for c in schema.columns
     ]
     rng = np.random.default_rng(seed)

@@ -44,7 +44,7 @@ def test_a_run_holds_the_whole_analysis(workplace: Path, client: MlflowClient) -
     columns = pd.read_csv(tables / "columns.csv")
     assert columns["mean"].iloc[0] == pytest.approx(generate(800)["BALANCE"].mean())
     assert (
-        json.loads((tables / "tendency.json").read_text(encoding="utf-8"))["groups"]["found"]
+        json.loads((tables / "tendency.json").read_text(encoding="utf-8"))["groups"]["present"]
         is True
     )
     report = Path(client.download_artifacts(run.info.run_id, "report.html", str(workplace)))

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from math import isfinite
 
-from segmentation.evaluation.tendency import tendency as groups_among
+from segmentation.evaluation.clusterability import structure_of
 from segmentation.reports.exploration.bivariate import Associations, associations
 from segmentation.reports.exploration.descriptive import (
     Descriptive,
@@ -116,7 +116,7 @@ def explore(table: Table, report_step: Callable[[str], None] = lambda _: None) -
     tested = tendency(
         table.space.matrix,
         table.seed,
-        lambda: groups_among(table.formed.customers, table.formed.schema, table.seed),
+        lambda: structure_of(table.formed.customers, table.formed.schema, table.seed),
     )
     step()
     missing = missingness(table)

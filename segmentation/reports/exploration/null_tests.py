@@ -44,7 +44,7 @@ class Tendency:
     @property
     def structure(self) -> bool | None:
         """Whether there are groups; None where there are too few rows to say."""
-        return None if self.groups is None else self.groups.found
+        return None if self.groups is None else self.groups.present
 
     @property
     def answer(self) -> str:

@@ -1,12 +1,20 @@
 """Groups are found where they are and nowhere else."""
 
+from math import isnan
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from segmentation.data.synthetic import generate
-from segmentation.evaluation.clusterability import mixture_z, structureless, two_modes
-from segmentation.evaluation.tendency import tendency
+from segmentation.evaluation.clusterability import (
+    MIXTURE_Z,
+    TWO_MODES,
+    mixture_z,
+    structure_of,
+    structureless,
+    two_modes,
+)
 from segmentation.schema import load_schema
 from segmentation.schema.inference import infer_schema
 from tests.segmentation.planted import SCHEMA, planted
@@ -37,8 +45,8 @@ def names() -> list[str]:
 def test_tables_without_groups_have_no_structure(kind: str, seed: int) -> None:
     """Uniform noise, one Gaussian, and columns that have nothing to do with each other."""
     table = noise(kind, seed)
-    found = tendency(table, infer_schema(table, "noise"), seed)
-    assert not found.found
+    found = structure_of(table, infer_schema(table, "noise"), seed)
+    assert not found.present
     assert found.sentence.startswith("No structure: these data look like one cloud")
 
 
@@ -46,9 +54,9 @@ def test_tables_without_groups_have_no_structure(kind: str, seed: int) -> None:
 def test_planted_segments_are_structure(seed: int) -> None:
     """Generated card holders, and four groups of few customers far apart."""
     schema = load_schema("cc_general")
-    assert tendency(generate(700, seed), schema, seed).found
-    found = tendency(planted(300, seed)[0], SCHEMA, seed)
-    assert found.found
+    assert structure_of(generate(700, seed), schema, seed).present
+    found = structure_of(planted(300, seed)[0], SCHEMA, seed)
+    assert found.present
     assert found.sentence.startswith("There is structure")
 
 
@@ -56,8 +64,8 @@ def test_order_and_units_do_not_matter() -> None:
     """Shuffled rows and other units give the same verdict from the same numbers."""
     customers = planted(400)[0]
     shuffled = customers.sample(frac=1, random_state=1) * [100, 0.01, 1, 7, 1, 12]
-    one, two = tendency(customers, SCHEMA), tendency(shuffled, SCHEMA)
-    assert one.found == two.found
+    one, two = structure_of(customers, SCHEMA), structure_of(shuffled, SCHEMA)
+    assert one.present == two.present
     assert one.mixture_z == pytest.approx(two.mixture_z, rel=1e-6)
 
 
@@ -82,7 +90,7 @@ def test_dependence_alone_is_no_mixture() -> None:
 def test_a_table_too_small_to_split_is_no_error() -> None:
     """Three customers say nothing."""
     table = planted(3)[0]
-    assert not tendency(table, SCHEMA).found
+    assert not structure_of(table, SCHEMA).present
 
 
 def test_structureless_tables_keep_what_they_should() -> None:
@@ -94,3 +102,15 @@ def test_structureless_tables_keep_what_they_should() -> None:
         assert np.array_equal(np.sort(table, axis=0), np.sort(points, axis=0))
         assert abs(np.corrcoef(table.T)[0, 1]) < 0.05
     assert np.allclose(np.cov(gaussian.T), np.cov(points.T), atol=0.1)
+
+
+def test_two_modes_alone_decide() -> None:
+    """A column with two modes is structure, also where no mixture predicts better."""
+    rng = np.random.default_rng(4)
+    table = pd.DataFrame(rng.normal(size=(120, 6)), columns=[f"x{i}" for i in range(6)])
+    table["x0"] += np.where(np.arange(120) < 60, 0.0, 5.0)
+    verdict = structure_of(table, infer_schema(table, "modes"))
+    assert verdict.mixture_z < MIXTURE_Z
+    assert TWO_MODES < verdict.two_modes < 2 * TWO_MODES
+    assert verdict.present
+    assert isnan(verdict.gap)

@@ -2,19 +2,21 @@
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from segmentation.evaluation.surrogate import column_ranks
 from segmentation.evaluation.triviality import (
     DRIVES,
     RESTATES,
     Flags,
     column_flags,
+    column_ranks,
     one_column,
     restatement,
-    telling_column,
-    telling_flags,
+    tree_accuracy,
 )
 from segmentation.types import IntArray
+from tests.segmentation.evaluation.test_metrics import blobs
 
 RANDOM = np.random.default_rng(0)
 CASH, BOUGHT = (RANDOM.random((2, 3000)) < 0.5).astype(np.int64)
@@ -47,36 +49,66 @@ def test_the_crossing_of_two_flags_is_a_restatement() -> None:
     """Segments that are exactly who drew cash and who bought are said by two facts."""
     other = (RANDOM.random(3000) < 0.5).astype(np.int64)
     flags = flags_of(other, CASH, BOUGHT)
-    assert restatement(2 * CASH + BOUGHT, flags) == pytest.approx(1.0)
-    assert telling_flags(2 * CASH + BOUGHT, flags)[1] == (5, 6)
-    assert restatement(CASH & BOUGHT, flags) == pytest.approx(1.0)
+    share, columns = restatement(2 * CASH + BOUGHT, flags)
+    assert share == pytest.approx(1.0)
+    assert columns == (5, 6)
+    assert restatement(CASH & BOUGHT, flags)[0] == pytest.approx(1.0)
 
 
 def test_a_partition_by_amounts_is_none() -> None:
     """Flags say next to nothing of thirds of a continuous column."""
     thirds = np.digitize(AMOUNT, np.quantile(AMOUNT, [1 / 3, 2 / 3]))
-    assert restatement(thirds, flags_of(CASH, BOUGHT)) < 0.01
+    assert restatement(thirds, flags_of(CASH, BOUGHT))[0] < 0.01
 
 
 def test_the_measure_lies_between() -> None:
     """A flag crossed with thirds of an amount is said in part only."""
     thirds = np.digitize(AMOUNT, np.quantile(AMOUNT, [1 / 3, 2 / 3]))
-    share = restatement(3 * CASH + thirds, flags_of(CASH, BOUGHT))
+    share, _ = restatement(3 * CASH + thirds, flags_of(CASH, BOUGHT))
     assert 0.2 < share < RESTATES
 
 
 def test_without_flags_or_segments_nothing_is_restated() -> None:
     """One segment, one flag or none: 0."""
-    assert restatement(np.zeros(3000, dtype=np.int64), flags_of(CASH, BOUGHT)) == 0.0
-    assert restatement(CASH, flags_of(CASH)) == 0.0
-    assert restatement(CASH, flags_of()) == 0.0
+    assert restatement(np.zeros(3000, dtype=np.int64), flags_of(CASH, BOUGHT)) == (0.0, ())
+    assert restatement(CASH, flags_of(CASH)) == (0.0, ())
+    assert restatement(CASH, flags_of()) == (0.0, ())
 
 
 def test_ranges_of_one_column_are_recognised() -> None:
     """Fifths of a column are said by it alone, whatever the others hold; noise is not."""
     matrix = np.column_stack([RANDOM.normal(size=3000), AMOUNT])
     fifths = np.digitize(AMOUNT, np.quantile(AMOUNT, [0.2, 0.4, 0.6, 0.8]))
-    share, column = telling_column(fifths, column_ranks(matrix))
+    share, column = one_column(fifths, column_ranks(matrix))
     assert column == 1
-    assert share == one_column(fifths, column_ranks(matrix)) > DRIVES
-    assert one_column(RANDOM.integers(0, 5, 3000), column_ranks(matrix)) < 0.05
+    assert share > DRIVES
+    assert one_column(RANDOM.integers(0, 5, 3000), column_ranks(matrix))[0] < 0.05
+
+
+def test_a_tree_describes_a_crossing_of_three_flags() -> None:
+    """Eight segments cut by one threshold in each of three columns need seven questions."""
+    points = np.random.default_rng(0).normal(size=(800, 3))
+    labels = ((points > 0) @ np.array([1, 2, 4])).astype(np.int64)
+    assert tree_accuracy(labels, column_ranks(points)) > 0.97
+
+
+def test_a_tree_cannot_describe_noise() -> None:
+    """Random labels are named hardly better than by always saying the largest."""
+    rng = np.random.default_rng(0)
+    labels = rng.integers(0, 4, 2000)
+    assert tree_accuracy(labels, column_ranks(rng.normal(size=(2000, 5)))) < 0.33
+
+
+@given(st.sampled_from([np.exp, np.cbrt, lambda x: 1e6 * x + 3e7]))
+def test_trees_see_ranks_only(stretch: np.ufunc) -> None:
+    """Any rising transformation of a column leaves the tree's accuracy exactly the same."""
+    points, labels = blobs()
+    labels[::3] = 0
+    before = tree_accuracy(labels, column_ranks(points))
+    assert tree_accuracy(labels, column_ranks(stretch(points))) == before
+
+
+def test_ranks_put_missing_values_at_the_median() -> None:
+    """A null gets its column's middle rank; an empty column is all zeros."""
+    matrix = np.array([[5.0, np.nan], [np.nan, np.nan], [7.0, np.nan], [6.0, np.nan]])
+    assert column_ranks(matrix).tolist() == [[0, 0], [1, 0], [2, 0], [1, 0]]

@@ -8,7 +8,7 @@ import pytest
 from segmentation.clustering.segmenter import Segmenter
 from segmentation.clustering.spec import Preprocessing, SegmenterSpec
 from segmentation.evaluation.evaluator import Evaluator
-from segmentation.evaluation.metrics import random_halves
+from segmentation.evaluation.stability import random_halves
 from segmentation.preprocessing.cache import CACHE_SIZE, Preparations, Prepared
 from segmentation.preprocessing.columns import customer_matrix
 from tests.segmentation.planted import SCHEMA, planted, spec
