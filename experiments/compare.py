@@ -157,11 +157,11 @@ def report(
     return page(
         "compare.html",
         title=title,
-        found=found,
+        comparison=found,
         first=one.title,
         second=other.title,
         source=source,
-        kept=len(same),
+        unchanged=len(same),
         changes=other.model.numbering.changes,
         picture=flow_picture(found),
         rows=[

@@ -315,9 +315,9 @@ def _level_counts(table: Table, column: Column) -> LevelCounts:
     order = np.arange(len(counts))
     if column.kind == "category" or len(order) > SHOWN_LEVELS:
         order = np.argsort(-counts, kind="stable")
-    shown, rest = order[:SHOWN_LEVELS], order[SHOWN_LEVELS:]
-    levels = tuple(column.levels[i] for i in shown)
-    numbers = tuple(counts[shown].tolist())
+    first, rest = order[:SHOWN_LEVELS], order[SHOWN_LEVELS:]
+    levels = tuple(column.levels[i] for i in first)
+    numbers = tuple(counts[first].tolist())
     if len(rest):
         levels, numbers = (*levels, f"{len(rest)} others"), (*numbers, int(counts[rest].sum()))
     return LevelCounts(column, levels, numbers, len(rest), len(codes) - len(present))

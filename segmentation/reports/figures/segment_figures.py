@@ -171,17 +171,17 @@ class EffectTable:
 
 
 def effect_table(data: FigureData) -> EffectTable:
-    """Collect the effects of the at most 20 columns that set segments most apart."""
+    """Collect the effects of the at most 20 columns in which segments differ most."""
     by_name = [{c.column: c.effect for c in profile.columns} for profile in data.profiles]
     effects = np.array([[own[name] for own in by_name] for name in data.columns])
     strength = np.abs(effects).max(axis=1)
     typical = np.abs(effects) @ np.array([profile.share for profile in data.profiles])
-    shown = np.sort(np.argsort(-strength, kind="stable")[:MOST_COLUMNS])
+    rows = np.sort(np.argsort(-strength, kind="stable")[:MOST_COLUMNS])
     return EffectTable(
-        labels=tuple(data.labels[j] for j in shown),
-        effects=effects[shown],
+        labels=tuple(data.labels[j] for j in rows),
+        effects=effects[rows],
         strongest=data.labels[int(np.argmax(typical))],
-        left_out=len(data.columns) - len(shown),
+        left_out=len(data.columns) - len(rows),
     )
 
 

@@ -26,7 +26,6 @@ from segmentation.reports.figures.style import (
 from segmentation.types import FloatArray
 
 MOST_PARAMETERS = 12
-MARGINS = (0.75, 0.35, 0.6, 1.0)
 
 
 @dataclass(frozen=True)
@@ -79,23 +78,16 @@ def pareto_front(trials: Sequence[TrialPoint]) -> tuple[TrialPoint, ...]:
 def draw_optimisation_history(data: StudyData) -> Figure:
     """Draw the score of each trial and the best so far."""
     figure, axes = _plot("trial", "score")
-    for passed, ink, label in ((False, QUIET, "infeasible"), (True, ACCENT, "feasible")):
-        shown = [trial for trial in data.trials if trial.feasible is passed]
-        axes.scatter(
-            [t.number for t in shown],
-            [t.score for t in shown],
-            s=24 if passed else 18,
-            marker="o" if passed else "x",
-            linewidths=0 if passed else 1,
-            color=ink,
-            alpha=0.8,
-            label=label,
-        )
+    feasible = data.feasible()
+    infeasible = [trial for trial in data.trials if not trial.feasible]
+    x, y = _coordinates(infeasible, "number", "score")
+    axes.scatter(x, y, s=18, marker="x", linewidths=1, color=QUIET, alpha=0.8, label="infeasible")
+    x, y = _coordinates(feasible, "number", "score")
+    axes.scatter(x, y, s=24, linewidths=0, color=ACCENT, alpha=0.8, label="feasible")
     numbers, best = [t.number for t in data.trials], best_so_far(data.trials)
     axes.step(numbers, best, where="post", color=CONTRAST, label="best so far")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     _legend(axes, "lower right", (1.0, 1.0), columns=3)
-    feasible = data.feasible()
     if not feasible:
         return _none_feasible(figure, data)
     winner = max(feasible, key=lambda trial: trial.score)
@@ -140,21 +132,15 @@ def draw_pareto_front(data: StudyData) -> Figure:
     figure, axes = _plot("stability", "separation", right=1.5)
     feasible, front = data.feasible(), pareto_front(data.trials)
     counts = sorted({trial.n_segments for trial in feasible})
-    for k in counts:
-        shown = [trial for trial in feasible if trial.n_segments == k]
-        axes.scatter(
-            [t.stability for t in shown],
-            [t.separation for t in shown],
-            s=34,
-            color=colour(counts.index(k)),
-            linewidths=0,
-            alpha=0.85,
-            label=f"{k} segments",
-        )
+    for place, k in enumerate(counts):
+        with_k = [trial for trial in feasible if trial.n_segments == k]
+        x, y = _coordinates(with_k, "stability", "separation")
+        label = f"{k} segments"
+        axes.scatter(x, y, s=34, color=colour(place), linewidths=0, alpha=0.85, label=label)
     if not feasible:
         return _none_feasible(figure, data)
-    stability, separation = [t.stability for t in front], [t.separation for t in front]
-    axes.plot(stability, separation, color=QUIET, linewidth=1, zorder=0)
+    x, y = _coordinates(front, "stability", "separation")
+    axes.plot(x, y, color=QUIET, linewidth=1, zorder=0)
     _legend(axes, "upper left", (1.01, 1.01))
     verb = "is" if len(front) == 1 else "are"
     titles(
@@ -171,10 +157,10 @@ def draw_alternatives(data: StudyData) -> Figure:
     alternatives = data.alternatives
     if not alternatives:
         return _none_feasible(figure, data)
-    counts = [trial.n_segments for trial in alternatives]
-    axes.plot(counts, [t.stability for t in alternatives], "o-", color=ACCENT, label="stability")
-    accuracies = [t.tree_accuracy for t in alternatives]
-    axes.plot(counts, accuracies, "s--", color=CONTRAST, label="tree accuracy")
+    counts, stability = _coordinates(alternatives, "n_segments", "stability")
+    counts, accuracy = _coordinates(alternatives, "n_segments", "tree_accuracy")
+    axes.plot(counts, stability, "o-", color=ACCENT, label="stability")
+    axes.plot(counts, accuracy, "s--", color=CONTRAST, label="tree accuracy")
     axes.set_ylim(0, 1.12)
     axes.set_xlim(min(counts) - 0.5, max(counts) + 0.5)
     axes.set_xticks(counts)
@@ -192,13 +178,18 @@ def draw_alternatives(data: StudyData) -> Figure:
 
 
 def _plot(across: str, up: str, right: float = 0.35) -> tuple[Figure, Axes]:
-    left, _, bottom, top = MARGINS
-    figure, axes = figure_with_axes(8.0, 4.4, (left, right, bottom, top))
+    figure, axes = figure_with_axes(8.0, 4.4, (0.75, right, 0.6, 1.0))
     axes.grid(color=GRID, linewidth=0.8)
     axes.set_axisbelow(True)
     axes.set_xlabel(across, fontsize=9, color=QUIET)
     axes.set_ylabel(up, fontsize=9, color=QUIET)
     return figure, axes
+
+
+def _coordinates(
+    trials: Sequence[TrialPoint], across: str, up: str
+) -> tuple[list[float], list[float]]:
+    return [getattr(t, across) for t in trials], [getattr(t, up) for t in trials]
 
 
 def _none_feasible(figure: Figure, data: StudyData) -> Figure:

@@ -2,103 +2,59 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import numpy as np
+from markupsafe import Markup
 
 from segmentation.monitoring.comparison import Comparison
+from segmentation.reports.figures.style import (
+    ACCENT,
+    CONTRAST,
+    INK,
+    QUIET,
+    figure_with_axes,
+    short,
+    themed_svg,
+)
 from segmentation.types import FloatArray
 
-WIDTH, HEIGHT, GAP, BAR = 900.0, 420.0, 8.0, 14.0
-SIDE = 280.0
+GAP = 0.02
+NAME_INCHES = 2.6
 
 
-@dataclass(frozen=True)
-class Bar:
-    """One segment on one side."""
-
-    label: str
-    x: float
-    y: float
-    height: float
-    number: int
-    left: bool
-
-
-@dataclass(frozen=True)
-class Band:
-    """Customers from one segment to another, as an SVG path."""
-
-    path: str
-    number: int
-    title: str
-    moved: bool
-
-
-@dataclass(frozen=True)
-class FlowPicture:
-    """Bars and bands, placed in a box of `width` by `height`."""
-
-    bars: tuple[Bar, ...]
-    bands: tuple[Band, ...]
-    width: float = WIDTH
-    height: float = HEIGHT
-    bar: float = BAR
-
-
-def flow_picture(comparison: Comparison) -> FlowPicture:
-    """Place every segment of two models by its share, and a band for every pair."""
-    matrix = comparison.matrix / comparison.rows
-    left, right = _heights(matrix.sum(axis=1)), _heights(matrix.sum(axis=0))
-    tall = (
-        HEIGHT - GAP * (len(comparison.before) - 1),
-        HEIGHT - GAP * (len(comparison.after) - 1),
-    )
-    at_left, at_right = [y for y, _ in left], [y for y, _ in right]
-    bands = []
-    for i, before in enumerate(comparison.before):
-        for j, after in enumerate(comparison.after):
-            if not matrix[i, j]:
-                continue
-            one, other = matrix[i, j] * tall[0], matrix[i, j] * tall[1]
-            title = f"{before} → {after}: {comparison.matrix[i, j]:,.0f} customers"
-            path = _band(at_left[i], one, at_right[j], other)
-            bands.append(Band(path, before, title, before != after))
-            at_left[i] += one
-            at_right[j] += other
-    bars = [
-        *_bars(comparison.before, comparison.names[0], left, SIDE - BAR, left_side=True),
-        *_bars(comparison.after, comparison.names[1], right, WIDTH - SIDE, left_side=False),
-    ]
-    return FlowPicture(tuple(bars), tuple(bands))
+def flow_picture(comparison: Comparison) -> Markup:
+    """Draw every segment of two models by its share, and a band for every pair of segments."""
+    figure, axes = figure_with_axes(9.0, 4.4, (NAME_INCHES, NAME_INCHES, 0.05, 0.05))
+    axes.set_axis_off()
+    axes.set(xlim=(-0.04, 1.04), ylim=(1, 0))
+    shares = comparison.matrix / comparison.rows
+    sides = (shares.sum(axis=1), shares.sum(axis=0))
+    starts = tuple(_starts(side) for side in sides)
+    scales = tuple(1 - GAP * (len(side) - 1) for side in sides)
+    numbers = (comparison.before, comparison.after)
+    for side, x, anchor in ((0, -0.02, "right"), (1, 1.02, "left")):
+        heights = sides[side] * scales[side]
+        middles = starts[side] + heights / 2
+        axes.barh(middles, 0.04, np.maximum(heights, 0.002), x - 0.02, color=ACCENT)
+        for number, middle in zip(numbers[side], middles, strict=True):
+            text = short(f"{number} {comparison.names[side][number]}", 36)
+            place = (x + (0.035 if side else -0.035), middle, text)
+            axes.text(*place, ha=anchor, va="center", fontsize=9, color=INK)
+    across = np.linspace(0, 1, 50)
+    curve = across * across * (3 - 2 * across)
+    for i, j in np.argwhere(shares > 0):
+        left, right = shares[i, j] * scales[0], shares[i, j] * scales[1]
+        top = starts[0][i] + (starts[1][j] - starts[0][i]) * curve
+        moves = numbers[0][i] != numbers[1][j]
+        colour, alpha = (CONTRAST, 0.55) if moves else (QUIET, 0.22)
+        bottom = top + left + (right - left) * curve
+        axes.fill_between(across, top, bottom, color=colour, alpha=alpha, linewidth=0)
+        starts[0][i] += left
+        starts[1][j] += right
+    return Markup(themed_svg(figure, "flow"))  # noqa: S704 # nosec B704
 
 
-def _heights(shares: FloatArray) -> list[tuple[float, float]]:
-    tall = HEIGHT - GAP * (len(shares) - 1)
-    placed, y = [], 0.0
-    for share in shares:
-        placed.append((y, float(share) * tall))
-        y += float(share) * tall + GAP
-    return placed
-
-
-def _bars(
-    numbers: tuple[int, ...],
-    names: dict[int, str],
-    placed: list[tuple[float, float]],
-    x: float,
-    *,
-    left_side: bool,
-) -> list[Bar]:
-    return [
-        Bar(f"{number} {names[number]}", x, y, height, number, left_side)
-        for number, (y, height) in zip(numbers, placed, strict=True)
-    ]
-
-
-def _band(y: float, height: float, to_y: float, to_height: float) -> str:
-    x, to_x = SIDE, WIDTH - SIDE
-    middle = (x + to_x) / 2
-    return (
-        f"M{x:.1f},{y:.1f} C{middle:.1f},{y:.1f} {middle:.1f},{to_y:.1f} {to_x:.1f},{to_y:.1f} "
-        f"L{to_x:.1f},{to_y + to_height:.1f} C{middle:.1f},{to_y + to_height:.1f} "
-        f"{middle:.1f},{y + height:.1f} {x:.1f},{y + height:.1f} Z"
-    )
+def _starts(shares: FloatArray) -> FloatArray:
+    """Return where each segment of a side begins, from 0 at the top, with gaps between them."""
+    scale = 1 - GAP * (len(shares) - 1)
+    before = np.concatenate([[0.0], np.cumsum(shares)[:-1]])
+    return np.asarray(before * scale + GAP * np.arange(len(shares)))

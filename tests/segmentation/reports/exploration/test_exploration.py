@@ -1,4 +1,4 @@
-"""What an exploration says of tables whose truth is known."""
+"""What an exploration reports of tables whose structure is known."""
 
 import json
 import re
@@ -40,8 +40,8 @@ def exploration(steps: list[str]) -> Exploration:
     return explore(table, steps.append)
 
 
-def test_every_step_is_told(exploration: Exploration, steps: list[str]) -> None:
-    """Whoever waits is told of each step in its order."""
+def test_every_step_is_reported(exploration: Exploration, steps: list[str]) -> None:
+    """Each step is reported in its order."""
     assert tuple(steps) == STEPS
 
 
@@ -73,7 +73,7 @@ def test_planted_segments_are_structure(exploration: Exploration) -> None:
 
 
 @pytest.mark.parametrize("kind", ["uniform", "normal", "skewed"])
-def test_no_clusters_is_said_plainly(kind: str) -> None:
+def test_no_clusters_is_reported_plainly(kind: str) -> None:
     """Noise, one cloud and one skewed cloud have no structure; the first advice is to stop."""
     random = np.random.default_rng(4)
     draw = {
@@ -104,21 +104,21 @@ def test_too_few_rows_give_no_verdict() -> None:
 
 
 def test_every_switch_is_understood(exploration: Exploration) -> None:
-    """Preprocessing switches make a valid recipe together; others belong to schema or search."""
-    recipe = {}
+    """Preprocessing switches make a valid spec together; others belong to schema or search."""
+    spec = {}
     for item in exploration.recommendations:
         assert item.text.endswith(".")
         assert re.search(r"\d", item.number)
         for key, value in item.switch.items():
             if key in Preprocessing.__dataclass_fields__:
-                recipe[key] = value
+                spec[key] = value
             else:
                 assert key in {"excluded", "sensitive", "stop", "k_min", "identities"}
-    assert {"skew", "outliers", "scale", "nulls"} <= set(recipe)
-    Preprocessing(**recipe)
+    assert {"skew", "outliers", "scale", "nulls"} <= set(spec)
+    Preprocessing(**spec)
     parameters = search_parameters(exploration.recommendations)
     assert parameters.startswith("-P fix=")
-    assert all(f"{key}={value}" in parameters for key, value in recipe.items())
+    assert all(f"{key}={value}" in parameters for key, value in spec.items())
 
 
 def test_skew_advice_gives_both_numbers(exploration: Exploration) -> None:
@@ -204,7 +204,7 @@ def test_a_sorted_file_is_sampled_evenly() -> None:
     assert abs(space.matrix[:2_000, 0].mean()) < 0.1
 
 
-def test_samples_are_said(exploration: Exploration) -> None:
+def test_samples_are_reported(exploration: Exploration) -> None:
     """Above a limit a sample is used, and the report says of how many rows."""
     customers = pd.concat([exploration.table.customers] * 50, ignore_index=True)
     large = replace(exploration, table=replace(exploration.table, customers=customers))

@@ -1,10 +1,9 @@
-"""Pictures: the numbers behind them, and that they can be drawn and read."""
+"""Pictures of a segmentation: their numbers, and that they can be drawn and read."""
 
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from io import BytesIO
 
 import numpy as np
 import pytest
@@ -23,26 +22,8 @@ from segmentation.reports.figures.segment_figures import (
     silhouette_profile,
     spread_apart,
 )
-from segmentation.reports.figures.study_figures import (
-    STUDY_FIGURES,
-    StudyData,
-    TrialPoint,
-    best_so_far,
-    pareto_front,
-)
 from tests.segmentation.planted import SCHEMA, planted, spec
-
-SIGNATURE = b"\x89PNG"
-
-
-def png(figure: Figure) -> bytes:
-    file = BytesIO()
-    figure.savefig(file, format="png")
-    return file.getvalue()
-
-
-def title(figure: Figure) -> str:
-    return figure.texts[0].get_text()
+from tests.segmentation.reports.figures import SIGNATURE, png, title
 
 
 @pytest.fixture(scope="module")
@@ -55,19 +36,19 @@ def test_map_is_the_first_two_principal_components(data: FigureData) -> None:
     """Points and shown variance are scikit-learn's, up to the direction of an axis."""
     rows = data.sample()
     pca = PCA(2).fit(data.coordinates[rows])
-    found = segment_map(data)
-    assert np.allclose(np.abs(found.points), np.abs(pca.transform(data.coordinates[rows])))
-    assert found.explained == pytest.approx(tuple(pca.explained_variance_ratio_))
-    for axis, columns in enumerate(found.axes):
+    projection = segment_map(data)
+    assert np.allclose(np.abs(projection.points), np.abs(pca.transform(data.coordinates[rows])))
+    assert projection.explained == pytest.approx(tuple(pca.explained_variance_ratio_))
+    for axis, columns in enumerate(projection.axes):
         column = data.coordinates[rows][:, columns[0]]
-        assert np.corrcoef(found.points[:, axis], column)[0, 1] > 0
+        assert np.corrcoef(projection.points[:, axis], column)[0, 1] > 0
 
 
 def test_centres_are_the_medians_of_the_points(data: FigureData) -> None:
     """A segment's number stands at the median of its points."""
-    found = segment_map(data)
-    for k, centre in enumerate(found.centres):
-        assert np.allclose(centre, np.median(found.points[found.segment == k], axis=0))
+    projection = segment_map(data)
+    for k, centre in enumerate(projection.centres):
+        assert np.allclose(centre, np.median(projection.points[projection.segment == k], axis=0))
 
 
 def test_marks_are_spread_apart() -> None:
@@ -84,10 +65,10 @@ def test_silhouettes_are_those_of_scikit_learn(data: FigureData) -> None:
     """Widths by segment, falling; mean and share of misplaced customers."""
     rows = data.sample()
     widths = silhouette_samples(data.coordinates[rows], data.segment[rows])
-    found = silhouette_profile(data)
-    assert found.mean == pytest.approx(widths.mean())
-    assert found.misplaced == pytest.approx(np.mean(widths < 0))
-    for k, own in enumerate(found.widths):
+    silhouettes = silhouette_profile(data)
+    assert silhouettes.mean == pytest.approx(widths.mean())
+    assert silhouettes.misplaced == pytest.approx(np.mean(widths < 0))
+    for k, own in enumerate(silhouettes.widths):
         assert np.allclose(own, np.sort(widths[data.segment[rows] == k])[::-1])
 
 
@@ -172,51 +153,3 @@ def test_threads_can_draw_at_once(data: FigureData) -> None:
     with ThreadPoolExecutor(4) as pool:
         pictures = list(pool.map(lambda _: png(draw(data)), range(4)))
     assert set(pictures) == {png(draw(data))}
-
-
-def trial(
-    number: int, stable: float, agreed: float, k: int = 4, feasible: bool = True
-) -> TrialPoint:
-    return TrialPoint(number, stable + agreed, stable, agreed, 0.9, k, "k-means", feasible)
-
-
-TRIALS = (
-    trial(0, 0.0, 0.99, feasible=False),
-    trial(1, 0.7, 0.80, k=5),
-    trial(2, 0.9, 0.70),
-    trial(3, 0.6, 0.75),
-    trial(4, 0.9, 0.85, feasible=False),
-    trial(5, 0.8, 0.78),
-)
-
-
-def test_best_so_far_ignores_infeasible_trials() -> None:
-    """It rises only with feasible trials and is undefined before the first."""
-    best = best_so_far(TRIALS)
-    assert np.isnan(best[0])
-    assert best[1:].tolist() == pytest.approx([1.5, 1.6, 1.6, 1.6, 1.6])
-
-
-def test_pareto_front_holds_what_none_beats() -> None:
-    """No trial on the front is beaten in both, every other one is."""
-    assert [t.number for t in pareto_front(TRIALS)] == [2, 5, 1]
-
-
-@pytest.mark.parametrize("name", STUDY_FIGURES)
-@pytest.mark.parametrize(
-    ("trials", "importances"),
-    [
-        (TRIALS, {"clusterer": 0.6, "n_clusters": 0.4}),
-        (TRIALS[:1], {}),
-        (TRIALS[1:2], {"clusterer": 0.0}),
-        ((), {}),
-    ],
-    ids=["study", "infeasible", "single", "empty"],
-)
-def test_every_study_picture_can_be_drawn(
-    name: str, trials: tuple[TrialPoint, ...], importances: dict[str, float]
-) -> None:
-    """Also without a feasible trial, and with one: a picture that says so."""
-    figure = STUDY_FIGURES[name](StudyData(trials, importances, alternatives=trials[1:3], pick=5))
-    assert png(figure).startswith(SIGNATURE)
-    assert len(title(figure)) > 15
