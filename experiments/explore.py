@@ -31,7 +31,6 @@ from segmentation.errors import SegmentationError
 from segmentation.reports.exploration import STEPS, Exploration, Table, explore
 from segmentation.reports.exploration.recommendations import search_parameters
 from segmentation.reports.figures.exploration_figures import Picture, pictures
-from segmentation.reports.figures.style import INK
 from segmentation.reports.html.exploration_page import exploration_page, glance
 from segmentation.reports.json_data import plain
 from segmentation.schema import to_yaml
@@ -197,8 +196,8 @@ def _write(
         place = folder / "figures" / section
         place.mkdir(parents=True)
         for picture in section_pictures:
-            picture.figure.suptitle(picture.caption, y=1.02, fontsize=8, color=INK, wrap=True)
-            picture.figure.savefig(place / f"{picture.name}.png", dpi=DPI, bbox_inches="tight")
+            file = place / f"{picture.name}.png"
+            picture.captioned().savefig(file, dpi=DPI, bbox_inches="tight")
 
 
 def _metrics(values: Mapping[str, float]) -> list[Metric]:

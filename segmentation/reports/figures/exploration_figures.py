@@ -42,10 +42,12 @@ from segmentation.reports.figures.style import (
     figure_with_axes,
     short,
     themed_svg,
+    wrapped,
 )
 from segmentation.schema import Column
 from segmentation.types import FloatArray
 
+CHARACTERS_AN_INCH = 15
 MOST_PICTURES = 60
 MOST_ROWS = 40
 MOST_MISSING = 20
@@ -67,6 +69,12 @@ class Picture:
     def svg(self) -> str:
         """Return the picture as an SVG element in the colours of the page's theme."""
         return themed_svg(self.figure, self.name)
+
+    def captioned(self) -> Figure:
+        """Return the figure with its caption above it, for a file that stands alone."""
+        caption = wrapped(self.caption, int(CHARACTERS_AN_INCH * self.figure.get_figwidth()), 6)
+        self.figure.suptitle(caption, y=1, va="bottom", fontsize=8, color=INK, parse_math=False)
+        return self.figure
 
 
 def pictures(exploration: Exploration) -> dict[str, tuple[Picture, ...]]:
@@ -445,6 +453,7 @@ def _dots(
         linewidth=size,
         alpha=alpha,
         solid_capstyle="round",
+        snap=False,  # on whole pixels a stroke would have no length, and vanish
     )
 
 
