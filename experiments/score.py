@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +17,7 @@ from experiments.registry.verification import verified
 from experiments.spark.options import SPARK, engine_options
 from experiments.spark.scoring import score_table
 from experiments.study.databases import prepare_tracking, quiet
+from segmentation.data.atomic import appearing_whole
 from segmentation.data.readers import iter_chunks
 from segmentation.data.writers import ScoredWriter
 from segmentation.errors import SegmentationError
@@ -52,7 +50,7 @@ def score_file(
     known = describe(model_name, alias)
     model = _verified_model(model_name, known.version)
     done = 0
-    with _appearing_whole(target) as draft, tqdm(unit=" customers", disable=None) as bar:
+    with appearing_whole(target) as draft, tqdm(unit=" customers", disable=None) as bar:
         said: set[str] = set()
         with ScoredWriter(draft, target.suffix) as writer:
             for piece in iter_chunks(str(source), known.schema, chunk_rows):
@@ -73,17 +71,6 @@ def _verified_model(name: str, version: str) -> Any:
     """Load a version whose files are as they were registered."""
     with verified(MlflowClient(), name, version) as folder:
         return mlflow.pyfunc.load_model(str(folder))
-
-
-@contextmanager
-def _appearing_whole(target: Path) -> Iterator[Path]:
-    """Yield a path beside `target` that becomes it at the end, or goes away on failure."""
-    draft = target.with_name(f".{target.name}.{os.getpid()}.part")
-    try:
-        yield draft
-        draft.replace(target)
-    finally:
-        draft.unlink(missing_ok=True)
 
 
 @click.command()

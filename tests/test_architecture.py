@@ -18,6 +18,7 @@ SERVE_MAY = {
     "segmentation.schema",
     "segmentation.errors",
     "segmentation.schema.levels",
+    "segmentation.data.atomic",
     "segmentation.data.validation",
     "segmentation.data.readers",
     "segmentation.data.writers",

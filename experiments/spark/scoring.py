@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -20,6 +18,7 @@ from experiments.registry.verification import verified
 from experiments.spark import partitions
 from experiments.spark.partitions import LINE, PATH, START, Contract
 from experiments.spark.session import send_code, session
+from segmentation.data.atomic import appearing_whole
 from segmentation.data.readers import delimiter_of
 from segmentation.data.validation import MOST_EXAMPLES, unknown_columns
 from segmentation.data.writers import WORKBOOK
@@ -254,10 +253,5 @@ def _appearing_whole(target: str) -> Iterator[str]:
     if is_remote(target):
         yield target
         return
-    path = Path(target)
-    draft = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        yield str(draft.absolute())
-        draft.replace(path)
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
+    with appearing_whole(Path(target).absolute()) as draft:
+        yield str(draft)

@@ -6,7 +6,6 @@ import hashlib
 import logging
 import os
 import sqlite3
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +16,7 @@ from filelock import FileLock
 from mlflow import MlflowClient
 from sqlalchemy import NullPool, create_engine, make_url, text
 
+from segmentation.data.atomic import appearing_whole
 from segmentation.errors import SegmentationError
 
 DEFAULT_TRACKING_URI = "sqlite:///mlflow.db"
@@ -83,14 +83,10 @@ def create_whole(path: Path, create: Callable[[Path], None]) -> None:
     """
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=path.parent, prefix=".creating-") as folder:
-            draft = Path(folder) / path.name
+        # Where another process is first, its database is as good.
+        with appearing_whole(path, overwrite=False) as draft:
             create(draft)
             write_ahead(draft)
-            try:
-                os.link(draft, path)
-            except FileExistsError:
-                return  # another process was first; its database is as good
     write_ahead(path)
 
 

@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from segmentation.data.atomic import write_whole
 from segmentation.schema import TableSchema
 
 TOKEN = re.compile(r"[A-Za-z0-9_-]{22}")
@@ -136,9 +137,7 @@ class Jobs:
     def save(self, job: Job) -> None:
         """Write a job down, whole or not at all."""
         file = self.place(job.token) / "job.json"
-        draft = file.with_suffix(f".{secrets.token_hex(4)}")
-        draft.write_text(json.dumps(asdict(job)), encoding="utf-8")
-        draft.replace(file)
+        write_whole(file, json.dumps(asdict(job)))
 
     def find(self, token: str) -> Job | None:
         """Return a job; None where there is none (any more)."""

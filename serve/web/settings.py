@@ -9,6 +9,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from segmentation.data.atomic import write_whole
+
 
 class SettingError(ValueError):
     """A setting in the environment cannot be used; the message names it and the remedy."""
@@ -89,12 +91,7 @@ def secret_key(instance: Path) -> str:
     instance.mkdir(parents=True, exist_ok=True)
     file = instance / "secret_key"
     if not file.exists():
-        draft = instance / f".secret_key.{secrets.token_hex(8)}"
-        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as stream:
-            stream.write(secrets.token_hex(32))
-        with suppress(FileExistsError):
-            os.link(draft, file)
-        draft.unlink()
+        write_whole(file, secrets.token_hex(32), private=True, overwrite=False)
     return file.read_text(encoding="ascii")
 
 

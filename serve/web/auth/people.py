@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import secrets
 import sqlite3
@@ -13,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from werkzeug.security import check_password_hash, generate_password_hash
+
+from segmentation.data.atomic import write_whole
 
 VIEWER, PROMOTER = "viewer", "promoter"
 ROLES = (VIEWER, PROMOTER)
@@ -105,10 +106,7 @@ class People:
             known = dict(self._known)
         known[name] = Person(name, role, generate_password_hash(password))
         lines = "".join(f"{p.name}:{p.role}:{p.password_hash}\n" for p in known.values())
-        draft = self.file.with_name(f".{self.file.name}.{secrets.token_hex(4)}")
-        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as stream:
-            stream.write(lines)
-        draft.replace(self.file)
+        write_whole(self.file, lines, private=True)
 
 
 def _people(text: str, file: Path) -> Iterator[Person]:
