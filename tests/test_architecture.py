@@ -17,6 +17,7 @@ FORBIDDEN = {
 SERVE_MAY = {
     "segmentation.schema",
     "segmentation.errors",
+    "segmentation.interpretation.formatting",
     "segmentation.schema.levels",
     "segmentation.data.atomic",
     "segmentation.data.validation",
