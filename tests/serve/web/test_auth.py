@@ -1,6 +1,7 @@
 """Who gets in, who may promote, and what a copied cookie is worth."""
 
 import re
+import time
 from pathlib import Path
 
 import pytest
@@ -77,6 +78,20 @@ def test_a_copied_cookie_ends_with_the_sign_out(guarded: Flask) -> None:
     assert vera.post("/sign-out").status_code == 303
     assert thief.get("/").status_code == 303
     assert vera.get("/").status_code == 303
+
+
+def test_a_sign_in_ends_after_twelve_hours(guarded: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Using the pages does not prolong it; a copied cookie is worth nothing after its end."""
+    start = time.time()
+    vera = signed_in(guarded, "vera")
+    for hours in (1, 6, 11.9):
+        monkeypatch.setattr(time, "time", lambda hours=hours: start + 3600 * hours)
+        assert vera.get("/").status_code == 200
+    monkeypatch.setattr(time, "time", lambda: start + 3600 * 12.1)
+    reply = vera.get("/")
+    assert reply.status_code == 303
+    assert reply.location.startswith("/sign-in?next=")
+    assert vera.post("/customer", data=typed()).status_code == 403
 
 
 def test_guessing_is_limited(guarded: Flask) -> None:
