@@ -20,7 +20,7 @@ from experiments.registry import segment_lineage
 from experiments.registry.client import CHALLENGER, CHAMPION, MODEL_NAME, RegistryError, describe
 from experiments.search.options import read_options
 from experiments.study.databases import prepare_tracking, quiet
-from experiments.tracking import event_run as happening
+from experiments.tracking import event_run
 from segmentation.clustering.segmenter import Segmenter
 from segmentation.clustering.spec import SegmenterSpec
 from segmentation.data.schema_choice import AUTO, load_described
@@ -90,7 +90,7 @@ def run(model_name: str, first: str, second: str, data: str, out: str) -> Compar
         if drift := drift_of(side.model, formed):
             metrics |= {f"drifted_{suffix}": float(len(drift.drifted))}
     note = _note(found, title)
-    happening.record(
+    event_run.record(
         client,
         model_name,
         f"{other.title} against {one.title}",

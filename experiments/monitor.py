@@ -14,7 +14,7 @@ from mlflow.exceptions import MlflowException
 from experiments.registry import segment_lineage
 from experiments.registry.client import CHAMPION, MODEL_NAME, RegistryError, describe
 from experiments.study.databases import prepare_tracking, quiet
-from experiments.tracking import event_run as happening
+from experiments.tracking import event_run
 from segmentation.data.readers import read_table
 from segmentation.data.validation import UNSEEN, validate
 from segmentation.errors import SegmentationError
@@ -150,7 +150,7 @@ def run(data: str, model_name: str, alias: str, out: str) -> str:
     verdict = found.drift.verdict
     lines = "\n".join(f"- {sentence}" for sentence in found.sentences)
     note = f"**{verdict}** for {source}, {found.drift.batch.rows:,} customers.\n\n{lines}"
-    happening.record(
+    event_run.record(
         client,
         model_name,
         f"monitoring of version {version}",

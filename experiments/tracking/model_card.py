@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 
@@ -10,14 +11,14 @@ from markdown_it import MarkdownIt
 from markupsafe import Markup
 
 from experiments.search.options import OPTIONS, SearchOptions
-from experiments.search.ranking import reason
+from experiments.search.ranking import Standing
 from experiments.tracking.summary import Summary, alternatives_table, segments_table, warnings_of
 from segmentation.clustering.clusterers import CLUSTERERS
 from segmentation.model.segmentation_model import SegmentationModel
 from segmentation.reports.html import page
 
 FILE = "model_card.html"
-# Say nothing where there are no categories.
+# Without effect where there are no categories.
 MIXED_ONLY = ("categories", "category_weight")
 SECTIONS = (
     "Segments",
@@ -43,29 +44,22 @@ def card(
 ) -> str:
     """Return the card as Markdown: every section of :data:`SECTIONS`, in that order.
 
-    Parameters
-    ----------
-    summary
-        Of the search, with a pick.
-    model
-        The pick fitted on all customers, its segments with their lasting numbers.
-    rows, digest
-        Of the table it was fitted on.
-    options
-        Of the search.
+    `model` is the search's pick fitted on all customers, with lasting segment numbers; `rows` and
+    `digest` are those of the table.
     """
-    if summary.result.pick is None:
+    pick = summary.result.pick
+    if pick is None:
         raise ValueError("a card describes a pick, and there is none")
     texts = {
         "Segments": segments_table(model),
         "Intended use": _use(model),
         "Data": _data(model, rows, digest, options),
-        "Quality": _quality(summary, options),
+        "Quality": _quality(summary, pick),
         "Recipe": _recipe(model),
         "What the segments are made of": summary.audit.made_of() if summary.audit else "",
         "Sensitive columns": summary.audit.sensitive() if summary.audit else "",
         "What changed": _changed(model),
-        "Limits": _limits(summary),
+        "Limits": _limits(pick.candidate.evaluation.notes),
         "How to reproduce": _reproduce(options),
     }
     head = [f"{len(model.numbering.numbers)} customer segments, found without labels."]
@@ -75,7 +69,7 @@ def card(
 
 
 def as_html(text: str, title: str) -> str:
-    """Return a card as a page that needs nothing else."""
+    """Return a card as a self-contained page."""
     body = MarkdownIt("commonmark", {"html": False}).enable("table").render(text)
     scrolling = body.replace("<table>", '<div class="scroll"><table>')
     scrolling = scrolling.replace("</table>", "</table></div>")
@@ -87,9 +81,9 @@ def _use(model: SegmentationModel) -> str:
     table = model.schema
     return (
         f"To describe and address groups of customers of this kind ({table.title}). A segment is "
-        "a summary of behaviour, no verdict on a person: not for granting or pricing credit, and "
-        "not for customers of another kind of table. Each answer says how sure it is and whether "
-        "the customer is unlike those the model learnt from."
+        "a summary of behaviour, not a verdict on a person. Not for granting or pricing credit, "
+        "and not for customers of another kind of table. Each answer comes with a confidence and "
+        "says whether the customer is unlike the training customers."
     )
 
 
@@ -102,45 +96,41 @@ def _data(model: SegmentationModel, rows: int, digest: str, options: SearchOptio
         + (f"; {table.source}" if table.source else "")
         + (f"; {table.period}." if table.period else "; period not stated."),
     ]
-    lines += [f"- Left out: {name} ({why})." for name, why in table.excluded.items()]
+    lines += [f"- Not used: {name} ({why})." for name, why in table.excluded.items()]
     lines += [f"- {note}" for note in model.segmenter.notes_]
     return "\n".join(lines)
 
 
-def _quality(summary: Summary, options: SearchOptions) -> str:
-    result, pick = summary.result, summary.result.pick
-    if pick is None:
-        raise ValueError("a card describes a pick, and there is none")
+def _quality(summary: Summary, pick: Standing) -> str:
     evaluation = pick.candidate.evaluation
     numbers = (
         f"- **Stability** {evaluation.stability:.3f} (± {evaluation.stability_spread:.3f} between "
         "splits): agreement, adjusted Rand, with refits on random halves.\n"
         f"- **Separation** {evaluation.separation:.3f}: 0 cuts through neighbours as a cut of one "
-        "cloud does, 1 parts none.\n"
+        "cloud does, 1 means no neighbours are separated.\n"
         f"- **Score** {evaluation.score:.3f} ± {evaluation.score_error:.3f}: stability + "
         f"separation + 0.03 ln(segments), on {evaluation.rows:,} customers.\n"
         f"- **Vote** {pick.vote:.3f}: agreement (adjusted Rand) with the choice of a Gaussian "
         "mixture model; it counts in the ranking, not in the score.\n"
         f"- **Structure**: {summary.structure.sentence}\n"
-        f"- **Why {pick.k}**: {reason(result.ranking, pick, options.k)}"
+        f"- **Why {pick.k}**: {summary.reason}"
     )
     return (
         f"{numbers}\n\nAlternatives, the best for every number of segments:\n\n"
-        + alternatives_table(result)
+        + alternatives_table(summary.result)
     )
 
 
 def _recipe(model: SegmentationModel) -> str:
     spec = model.segmenter.spec_
-    chosen = asdict(spec.preprocessing)
     steps = ", ".join(
         f"{name} {value}"
-        for name, value in chosen.items()
+        for name, value in asdict(spec.preprocessing).items()
         if value is not None and (model.schema != model.segmenter.schema_ or name not in MIXED_ONLY)
     )
-    given = ", ".join(f"{name} {value}" for name, value in spec.hyperparameters.items())
+    values = ", ".join(f"{name} {value}" for name, value in spec.hyperparameters.items())
     return (
-        f"{CLUSTERERS[spec.clusterer].title}" + (f" ({given})" if given else "") + f"; {steps}; "
+        f"{CLUSTERERS[spec.clusterer].title}" + (f" ({values})" if values else "") + f"; {steps}; "
         f"new customers by the rule `{spec.rule}`; seed {spec.seed}. `spec.json` in the trial's "
         "run refits it exactly."
     )
@@ -150,27 +140,25 @@ def _changed(model: SegmentationModel) -> str:
     numbering = model.numbering
     if numbering.is_first:
         return "The first version: nothing came before."
-    kept = f"{numbering.n_matched} of {len(numbering.numbers)} segments are those of the champion."
-    return " ".join([kept, *numbering.changes])
+    same = f"{numbering.n_matched} of {len(numbering.numbers)} segments are those of the champion."
+    return " ".join([same, *numbering.changes])
 
 
-def _limits(summary: Summary) -> str:
-    pick = summary.result.pick
-    notes = pick.candidate.evaluation.notes if pick else ()
+def _limits(notes: Sequence[str]) -> str:
     always = (
-        "Segments are descriptions, not causes; another period or another kind of customer asks "
-        "for `monitor` and, where that says so, for training again.",
-        "A number of segments is a choice: the alternatives show the others.",
+        "Segments are descriptions, not causes. For another period or another kind of customer run "
+        "`monitor` and, where it says so, train again.",
+        "The number of segments is a choice: see the alternatives.",
     )
     return "\n".join(f"- {note}" for note in (*notes, *always))
 
 
 def _reproduce(options: SearchOptions) -> str:
-    given = vars(options)
+    values = vars(options)
     changed = [
-        f"-P {name}={shlex.quote(str(given[name]))}"
+        f"-P {name}={shlex.quote(str(values[name]))}"
         for name, _, default, _ in OPTIONS
-        if str(given[name]) != str(default)
+        if str(values[name]) != str(default)
     ]
     command = " ".join(["mlflow run .", *changed])
     return f"```\n{command}\n```"

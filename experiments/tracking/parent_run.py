@@ -22,18 +22,18 @@ INTRODUCTION = (
 
 
 def open_experiment(client: MlflowClient, name: str, introduction: str = INTRODUCTION) -> str:
-    """Return the id of an experiment, made and introduced where it is new."""
-    known = client.get_experiment_by_name(name)
-    if known is None:
+    """Return the id of an experiment, created with an introduction where there is none."""
+    experiment = client.get_experiment_by_name(name)
+    if experiment is None:
         tags = {KIND_TAG: KIND, MLFLOW_RUN_NOTE: introduction}
         try:
             return str(client.create_experiment(name, tags=tags))
         except MlflowException:
-            # Another study's process may have made it just now.
-            known = client.get_experiment_by_name(name)
-            if known is None:
+            # Another study's process may have created it just now.
+            experiment = client.get_experiment_by_name(name)
+            if experiment is None:
                 raise
-    return str(known.experiment_id)
+    return str(experiment.experiment_id)
 
 
 def open_parent(
@@ -42,30 +42,20 @@ def open_parent(
     """Return the id of the study's run: the one it has, the one `mlflow run` made, or a new one.
 
     The run of `mlflow run` becomes the study's where it lies in the study's experiment and the
-    study has none yet; otherwise it is left a note that names the study's run.
-
-    Parameters
-    ----------
-    client
-        Of the tracking store.
-    experiment_id
-        Where to look and create.
-    study
-        Name of the study.
-    params
-        Of the search; a key that `mlflow run` has logged already stays as it is.
+    study has none yet; otherwise it gets a note that names the study's run. Parameters that
+    `mlflow run` has logged already stay as they are.
     """
     tags = {"study": study, MLFLOW_RUN_NAME: study}
-    known = client.search_runs([experiment_id], f"tags.study = '{study}'", max_results=1)
+    runs = client.search_runs([experiment_id], f"tags.study = '{study}'", max_results=1)
     launched = os.environ.get("MLFLOW_RUN_ID")
     launcher = client.get_run(launched) if launched else None
-    if known:
-        run = known[0]
+    if runs:
+        run = runs[0]
         client.update_run(run.info.run_id, status="RUNNING")
     elif launcher is not None and launcher.info.experiment_id == experiment_id:
         run = launcher
     else:
-        # Known as the study's from its first moment: whoever is killed in the next leaves no other.
+        # Tagged in the call that creates it: a process killed right after leaves no second run.
         run = client.create_run(experiment_id, tags=tags)
     run_id = str(run.info.run_id)
     missing = {k: v for k, v in params.items() if k not in run.data.params}

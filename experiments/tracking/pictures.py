@@ -29,5 +29,5 @@ def as_png(figure: Figure) -> bytes:
 
 
 def drawn(data: FigureData, names: Sequence[str]) -> dict[str, bytes]:
-    """Return pictures of :data:`segmentation.reports.figures.FIGURES` by name."""
+    """Return the figures with these names as PNG files, by name."""
     return {name: as_png(FIGURES[name](data)) for name in names}

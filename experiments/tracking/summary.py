@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import warnings
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -29,39 +30,18 @@ LEADERBOARD = 10
 
 @dataclass(frozen=True)
 class Summary:
-    """What there is to say about a search.
-
-    Parameters
-    ----------
-    result
-        Candidates, ranking and pick.
-    structure
-        Whether the table has groups at all.
-    k
-        Number of segments asked for; 0 for the search's own pick.
-    model
-        The pick fitted on all customers; None where there is no feasible candidate.
-    registered
-        What it was registered as, for example ``"customer-segmentation version 3"``.
-    audit
-        What every column says of the pick's segments; None where nothing was picked.
-    """
+    """The outcome of a search; `model` and `audit` are None where nothing was picked."""
 
     result: SearchResult
     structure: Structure
-    k: int
-    model: SegmentationModel | None
-    registered: str = ""
+    k: int  # the number of segments that was asked for; 0 for the search's own pick
+    model: SegmentationModel | None  # the pick fitted on all customers
+    registered: str = ""  # for example "customer-segmentation version 3"
     audit: Audit | None = None
 
     @property
-    def audited(self) -> list[str]:
-        """What columns say of the segments, sensitive ones in particular, as Markdown."""
-        return [self.audit.page()] if self.audit else []
-
-    @property
     def reason(self) -> str:
-        """Why this number of segments, in words; empty where nothing was picked."""
+        """Explains this number of segments; empty where nothing was picked."""
         pick = self.result.pick
         return reason(self.result.ranking, pick, self.k) if pick else ""
 
@@ -79,28 +59,29 @@ def record_study(tracker: Tracker, study: optuna.Study, summary: Summary, sample
     tracker.files(parent, {"leaderboard.json": json.dumps(rows, indent=1)}, pictures)
     feasible = sum(candidate.evaluation.feasible for candidate in result.candidates)
     counts = {"trials": float(len(result.candidates)), "trials_feasible": float(feasible)}
-    tracker.metrics(parent, {**counts, **summary.structure.metrics(), "gap": result.ranking.gap})
-    tracker.metrics(parent, tracker.costs())
-    structure = "yes" if summary.structure.present else "no"
-    tags = {MLFLOW_RUN_NOTE: study_page(summary), "trials": str(len(result.candidates))}
-    tracker.tags(parent, {**tags, "structure": structure, "reason": summary.reason})
-    if summary.audit is not None:
-        tracker.files(parent, {"audit.json": json.dumps(plain(summary.audit), indent=1)}, {})
-        tracker.metrics(parent, summary.audit.metrics())
-        tracker.tags(parent, {"sensitive": "form" if summary.audit.sensitive_form else "describe"})
+    numbers = {**counts, **summary.structure.metrics(), "gap": result.ranking.gap}
+    tags = {
+        MLFLOW_RUN_NOTE: study_page(summary),
+        "trials": str(len(result.candidates)),
+        "structure": "yes" if summary.structure.present else "no",
+        "reason": summary.reason,
+    }
+    tracker.metrics(parent, {**numbers, **tracker.costs()}, tags=tags)
+    if (audit := summary.audit) is not None:
+        tracker.files(parent, {"audit.json": json.dumps(plain(audit), indent=1)}, {})
+        tags = {"sensitive": "form" if audit.sensitive_form else "describe"}
+        tracker.metrics(parent, audit.metrics(), tags=tags)
     if result.pick is not None:
-        best = result.pick.candidate.evaluation
-        vote = {"vote": result.pick.vote}
-        tracker.metrics(parent, {**best.metrics(), **vote}, step=best.rows)
-        verdict = {
+        best, vote = result.pick.candidate.evaluation, result.pick.vote
+        tags = {
             "algorithm": CLUSTERERS[result.pick.candidate.spec.clusterer].title,
             "segments": str(best.n_segments),
             "score": f"{best.score:.3f}",
-            "vote": f"{result.pick.vote:.3f}",
+            "vote": f"{vote:.3f}",
             "stability": f"{best.stability:.3f}",
             "feasible": "yes",
         }
-        tracker.tags(parent, verdict)
+        tracker.metrics(parent, {**best.metrics(), "vote": vote}, step=best.rows, tags=tags)
 
 
 def study_data(result: SearchResult, study: optuna.Study) -> StudyData:
@@ -121,7 +102,7 @@ def importances(study: optuna.Study) -> dict[str, float]:
         return {}
     evaluator = optuna.importance.PedAnovaImportanceEvaluator()
     with warnings.catch_warnings():
-        # A parameter of an algorithm tried once counts for nothing, which is right here.
+        # Parameters of an algorithm that was tried once have no share, which is right here.
         warnings.filterwarnings("ignore", "Some regimes for parameter", UserWarning)
         shares = optuna.importance.get_param_importances(study, evaluator=evaluator)
     return dict(shares)
@@ -140,7 +121,7 @@ def study_page(summary: Summary) -> str:
         [
             f"**{evaluation.n_segments} segments** by {CLUSTERERS[pick.spec.clusterer].title} "
             f"(trial {pick.number}), registered as {summary.registered}. Stability "
-            f"{evaluation.stability:.3f}, separation {evaluation.separation:.3f}, judged on "
+            f"{evaluation.stability:.3f}, separation {evaluation.separation:.3f}, measured on "
             f"{evaluation.rows:,} customers.",
             *warnings_of(summary.structure),
             summary.reason,
@@ -148,10 +129,10 @@ def study_page(summary: Summary) -> str:
             "**Alternatives: the best for every number of segments.** Register another with the "
             "same command and `k`, for example `-P k=6`.",
             alternatives_table(result),
-            *summary.audited,
+            *([summary.audit.page()] if summary.audit else []),
             *evaluation.notes,
-            f"{len(result.candidates)} trials were judged. The same command continues this study: "
-            "ask for more with a larger `n_trials`.",
+            f"{len(result.candidates)} trials were evaluated. The same command with a larger "
+            "`n_trials` continues this study.",
         ]
     )
 
@@ -221,13 +202,12 @@ def alternatives_table(result: SearchResult) -> str:
 
 def _common_reasons(candidates: Sequence[Candidate]) -> list[str]:
     """Return which constraints are violated, the most frequent first."""
-    broken: dict[str, int] = {}
+    violations: Counter[str] = Counter()
     for candidate in candidates:
-        for constraint, excess in candidate.evaluation.excess.items():
-            broken[constraint] = broken.get(constraint, 0) + (excess > 0)
-    ranked = sorted(broken.items(), key=lambda item: -item[1])
+        violations.update({c: excess > 0 for c, excess in candidate.evaluation.excess.items()})
     return [
-        f"{count} of {len(candidates)} trials broke {constraint}." for constraint, count in ranked
+        f"{count} of {len(candidates)} trials violated {constraint}."
+        for constraint, count in violations.most_common()
     ]
 
 

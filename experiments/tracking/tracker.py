@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import posixpath
+import re
 import tempfile
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -27,9 +29,10 @@ from segmentation.clustering.clusterers import CLUSTERERS
 from segmentation.clustering.spec import SegmenterSpec
 from segmentation.evaluation.result import Evaluation
 
-MOST_TAG = 4_000
-# What SQLite and PostgreSQL say of a data set that became known a moment ago.
-KNOWN = r"(?s).*(UNIQUE constraint failed: datasets\.|dataset_pk)"
+LONGEST_TAG, LONGEST_KEY = 4_000, 250
+# SQLite's and PostgreSQL's texts for a data set that another process recorded a moment ago.
+DUPLICATE_DATASET = r"(?s).*(UNIQUE constraint failed: datasets\.|dataset_pk)"
+ILLEGAL_IN_METRICS = re.compile(r"[^\w.\- :/]")
 
 
 class Tracker:
@@ -40,11 +43,11 @@ class Tracker:
     client
         Of the tracking store.
     experiment_id
-        Where the runs belong.
+        Of the study's runs.
     parent
         Id of the study's run.
     dataset
-        What every run says its data were: digest, schema and profile, no rows.
+        Recorded in every run: digest, schema and profile of the data, no rows.
     """
 
     def __init__(
@@ -54,21 +57,16 @@ class Tracker:
         self.experiment_id = experiment_id
         self.parent = parent
         self.dataset = dataset
-        self.spent: Counter[str] = Counter()
+        self._spent: Counter[str] = Counter()
         self._opened: dict[str, float] = {}
         self._lock = Lock()
 
     @contextmanager
     def trial(self, number: int, spec: SegmenterSpec) -> Iterator[str]:
-        """Open the run of a trial; the end of the block and a failed evaluation end it.
+        """Open the run of a trial and yield its id; the run ends with the block.
 
-        What else may end the block ends the search: see
+        A failed evaluation makes it a failed run. Every other exception ends the search: see
         :func:`experiments.study.recovery.close_orphans`.
-
-        Yields
-        ------
-        str
-            The run's id.
         """
         start = perf_counter()
         tags = {
@@ -87,7 +85,7 @@ class Tracker:
         try:
             yield run_id
         except EvaluationError as error:
-            reason = str(error)[:MOST_TAG]
+            reason = str(error)[:LONGEST_TAG]
             tags = {"feasible": "failed", "reason": reason, MLFLOW_RUN_NOTE: f"Failed. {reason}"}
             self.client.log_batch(run_id, tags=tags_of(tags))
             self.client.set_terminated(run_id, RunStatus.to_string(RunStatus.FAILED))
@@ -96,87 +94,85 @@ class Tracker:
         self.client.set_terminated(run_id)
         self._account({"log": perf_counter() - start})
 
-    @retry(retry=retry_if_exception_message(match=KNOWN), stop=stop_after_attempt(2), reraise=True)
+    @retry(
+        retry=retry_if_exception_message(match=DUPLICATE_DATASET),
+        stop=stop_after_attempt(2),
+        reraise=True,
+    )
     def inputs(self, run_id: str) -> None:
-        """Record what a run's data were.
+        """Record which data a run used.
 
-        Of processes that record the same data for the first time at the same moment MLflow lets
-        in one; the others find them known when they ask again.
+        Of several processes that record new data at the same moment MLflow refuses all but one;
+        the others succeed when they try again.
         """
         self.client.log_inputs(run_id, [self.dataset])
 
     def evaluated(self, run_id: str, spec: SegmenterSpec, outcome: Outcome) -> None:
-        """Record an evaluation: numbers, reasons, recipe and pictures, and what that cost.
-
-        Parameters
-        ----------
-        run_id
-            The trial's run.
-        spec
-            What was judged.
-        outcome
-            What came out; the time of recording is recorded beside those of judging and drawing.
-        """
-        found = outcome.evaluation
-        tags = {**_verdict(found), "fidelity": "0", MLFLOW_RUN_NOTE: trial_note(spec, found)}
-        self._record(run_id, spec, outcome, found.metrics(), tags)
+        """Record an evaluation: metrics, reasons, spec and pictures, and the seconds it took."""
+        evaluation = outcome.evaluation
+        note = trial_note(spec, evaluation)
+        tags = {**_verdict(evaluation), "fidelity": "0", MLFLOW_RUN_NOTE: note}
+        self._record(run_id, spec, outcome, evaluation.metrics(), tags)
 
     def reevaluated(self, candidate: Candidate, outcome: Outcome | None) -> None:
-        """Record that a trial was judged again on more customers, in the trial's own run.
+        """Record an evaluation on more customers in the trial's own run.
 
         Parameters
         ----------
         candidate
             With the latest evaluation.
         outcome
-            What came out just now; None where an earlier session judged it.
+            The same evaluation; None where an earlier session made it.
         """
-        found, run_id = candidate.evaluation, candidate.run_id
-        numbers = {**found.metrics(), "fidelity": float(candidate.fidelity)}
-        note = trial_note(candidate.spec, found)
-        tags = {**_verdict(found), "fidelity": str(candidate.fidelity), MLFLOW_RUN_NOTE: note}
+        evaluation, run_id = candidate.evaluation, candidate.run_id
+        values = {**evaluation.metrics(), "fidelity": float(candidate.fidelity)}
+        note, level = trial_note(candidate.spec, evaluation), str(candidate.fidelity)
+        tags = {**_verdict(evaluation), "fidelity": level, MLFLOW_RUN_NOTE: note}
         if outcome:
-            self._record(run_id, candidate.spec, outcome, numbers, tags)
+            self._record(run_id, candidate.spec, outcome, values, tags)
         else:
-            self.metrics(run_id, numbers, step=found.rows, tags=tags)
+            self.metrics(run_id, values, step=evaluation.rows, tags=tags)
 
     def _record(
         self,
         run_id: str,
         spec: SegmenterSpec,
         outcome: Outcome,
-        numbers: Mapping[str, float],
+        values: Mapping[str, float],
         tags: Mapping[str, str],
     ) -> None:
-        """Record an evaluation and what it cost; the last call is only in the study's account."""
-        start, found = perf_counter(), outcome.evaluation
-        self.files(run_id, _texts(spec, found), outcome.pictures)
+        start, evaluation = perf_counter(), outcome.evaluation
+        texts = {"spec.json": spec.to_json(), "evaluation.json": json.dumps(evaluation.to_dict())}
+        self.files(run_id, texts, outcome.pictures)
         opened = self._opened.pop(run_id, 0.0)
-        seconds = {**_seconds(outcome), "seconds_log": opened + perf_counter() - start}
-        self.metrics(run_id, {**numbers, **seconds}, step=found.rows, tags=tags)
-        fit, logging = found.seconds["fit"], opened + perf_counter() - start
-        steps = {"fit": fit, "judge": outcome.seconds["judge"] - fit}
-        self._account({**steps, "draw": outcome.seconds["draw"], "log": logging})
+        steps = {**evaluation.seconds, **outcome.seconds, "log": opened + perf_counter() - start}
+        seconds = {f"seconds_{step}": value for step, value in steps.items()}
+        self.metrics(run_id, {**values, **seconds}, step=evaluation.rows, tags=tags)
+        fit = evaluation.seconds["fit"]
+        judge, draw = outcome.seconds["judge"] - fit, outcome.seconds["draw"]
+        # The seconds of the last call are in the study's account only, not in the trial's run.
+        log = opened + perf_counter() - start
+        self._account({"fit": fit, "judge": judge, "draw": draw, "log": log})
 
     def _account(self, steps: Mapping[str, float]) -> None:
         with self._lock:
-            self.spent.update(steps)
+            self._spent.update(steps)
 
     def costs(self) -> dict[str, float]:
-        """Return where this session's time went: seconds by step, and the share of tracking."""
-        total = sum(self.spent.values())
+        """Return this session's seconds by step, and the share of tracking in them."""
+        total = sum(self._spent.values())
         if not total:
             return {}
-        seconds = {f"total_seconds_{step}": value for step, value in self.spent.items()}
-        return {**seconds, "tracking_share": (self.spent["draw"] + self.spent["log"]) / total}
+        seconds = {f"total_seconds_{step}": value for step, value in self._spent.items()}
+        return {**seconds, "tracking_share": (self._spent["draw"] + self._spent["log"]) / total}
 
     def standings(self, ranking: Ranking) -> None:
-        """Record in the runs of the highest fidelity level what was settled when all were known."""
+        """Record vote and place in the runs of the trials at the highest fidelity level."""
         for place, standing in enumerate(ranking.standings, start=1):
-            settled = {"vote": standing.vote, "place": float(place)}
-            rows = standing.candidate.evaluation.rows
-            self.metrics(standing.candidate.run_id, settled, step=rows)
-            self.tags(standing.candidate.run_id, {"place": str(place)})
+            candidate = standing.candidate
+            values = {"vote": standing.vote, "place": float(place)}
+            tags = {"place": str(place)}
+            self.metrics(candidate.run_id, values, step=candidate.evaluation.rows, tags=tags)
 
     def metrics(
         self,
@@ -185,19 +181,22 @@ class Tracker:
         step: int = 0,
         tags: Mapping[str, str] | None = None,
     ) -> None:
-        """Record numbers, and tags with them; what is undefined (NaN) is left out."""
-        now = int(time() * 1000)
-        known = [Metric(k, v, now, step) for k, v in values.items() if not isnan(v)]
-        self.client.log_batch(run_id, metrics=known, tags=tags_of(tags or {}))
+        """Record metrics, without those that are NaN, and tags with them."""
+        self.client.log_batch(run_id, metrics=metrics_of(values, step), tags=tags_of(tags or {}))
 
     def tags(self, run_id: str, values: Mapping[str, str]) -> None:
         """Set tags."""
         self.client.log_batch(run_id, tags=tags_of(values))
 
     def files(self, run_id: str, texts: Mapping[str, str], pictures: Mapping[str, bytes]) -> None:
-        """Upload texts and pictures in one call."""
+        """Upload texts, and PNG pictures into the folder ``plots``, in one call."""
         with tempfile.TemporaryDirectory() as name:
-            save(Path(name), texts, pictures)
+            folder = Path(name)
+            for file, text in texts.items():
+                (folder / file).write_text(text, encoding="utf-8")
+            (folder / "plots").mkdir()
+            for file, picture in pictures.items():
+                (folder / "plots" / f"{file}.png").write_bytes(picture)
             self.client.log_artifacts(run_id, name)
 
     def finish(self, failed: bool = False) -> None:
@@ -216,33 +215,25 @@ class Tracker:
                 return
 
 
-def save(folder: Path, texts: Mapping[str, str], pictures: Mapping[str, bytes]) -> None:
-    """Write texts into a folder and PNG pictures into its folder ``plots``."""
-    for file, text in texts.items():
-        (folder / file).write_text(text, encoding="utf-8")
-    (folder / "plots").mkdir()
-    for file, picture in pictures.items():
-        (folder / "plots" / f"{file}.png").write_bytes(picture)
-
-
 def trial_name(number: int, spec: SegmenterSpec) -> str:
     """Return what the run table shows, for example ``#012 ward k=5 yeo_johnson``."""
     k = spec.hyperparameters.get("n_clusters")
-    asked = f" k={k}" if k else ""
-    return f"#{number:03d} {spec.clusterer}{asked} {spec.preprocessing.skew}"
+    segments = f" k={k}" if k else ""
+    return f"#{number:03d} {spec.clusterer}{segments} {spec.preprocessing.skew}"
 
 
-def trial_note(spec: SegmenterSpec, found: Evaluation) -> str:
+def trial_note(spec: SegmenterSpec, evaluation: Evaluation) -> str:
     """Return a few sentences about a trial, in Markdown."""
     title = CLUSTERERS[spec.clusterer].title
     head = (
-        f"**{title}, {found.n_segments} segments**, judged on {found.rows:,} customers: "
-        f"score {found.score:.3f} = stability {found.stability:.3f} + separation "
-        f"{found.separation:.3f} + preference for more segments."
+        f"**{title}, {evaluation.n_segments} segments**, judged on {evaluation.rows:,} customers: "
+        f"score {evaluation.score:.3f} = stability {evaluation.stability:.3f} + separation "
+        f"{evaluation.separation:.3f} + preference for more segments."
     )
-    sizes = f"Segments hold {found.smallest_share:.1%} to {found.largest_share:.1%} of customers."
-    reasons = [f"Infeasible: {reason}." for reason in found.infeasible]
-    return "\n\n".join([head, sizes, *reasons, *found.notes])
+    smallest, largest = evaluation.smallest_share, evaluation.largest_share
+    sizes = f"Segments hold {smallest:.1%} to {largest:.1%} of customers."
+    reasons = [f"Infeasible: {reason}." for reason in evaluation.infeasible]
+    return "\n\n".join([head, sizes, *reasons, *evaluation.notes])
 
 
 def flat(spec: SegmenterSpec) -> dict[str, Any]:
@@ -257,24 +248,15 @@ def flat(spec: SegmenterSpec) -> dict[str, Any]:
     }
 
 
-def _verdict(found: Evaluation) -> dict[str, str]:
+def _verdict(evaluation: Evaluation) -> dict[str, str]:
     return {
-        "feasible": "yes" if found.feasible else "no",
-        "reason": "; ".join(found.infeasible),
-        "segments": str(found.n_segments),
-        "score": f"{found.score:.3f}",
-        "stability": f"{found.stability:.3f}",
-        "customers": f"{found.rows}",
+        "feasible": "yes" if evaluation.feasible else "no",
+        "reason": "; ".join(evaluation.infeasible),
+        "segments": str(evaluation.n_segments),
+        "score": f"{evaluation.score:.3f}",
+        "stability": f"{evaluation.stability:.3f}",
+        "customers": f"{evaluation.rows}",
     }
-
-
-def _seconds(outcome: Outcome) -> dict[str, float]:
-    steps = {**outcome.evaluation.seconds, **outcome.seconds}
-    return {f"seconds_{step}": value for step, value in steps.items()}
-
-
-def _texts(spec: SegmenterSpec, found: Evaluation) -> dict[str, str]:
-    return {"spec.json": spec.to_json(), "evaluation.json": json.dumps(found.to_dict())}
 
 
 def params_of(values: Mapping[str, Any]) -> list[Param]:
@@ -285,3 +267,26 @@ def params_of(values: Mapping[str, Any]) -> list[Param]:
 def tags_of(values: Mapping[str, str]) -> list[RunTag]:
     """Return values as MLflow's tags."""
     return [RunTag(key, value) for key, value in values.items()]
+
+
+def metrics_of(values: Mapping[str, float], step: int = 0) -> list[Metric]:
+    """Return values as MLflow's metrics, without those that are NaN.
+
+    A key that MLflow refuses gets ``_`` for each of its illegal characters, and a number where
+    another key has become the same: ``psi_Annual Income (k$)`` is ``psi_Annual Income _k__``.
+    """
+    now, metrics = int(time() * 1000), dict[str, Metric]()
+    legal_first = sorted(values, key=lambda key: key != _legal(key))
+    for key in legal_first:
+        name, number = _legal(key), 2
+        while name in metrics:
+            suffix = f"_{number}"
+            name, number = _legal(key)[: LONGEST_KEY - len(suffix)] + suffix, number + 1
+        metrics[name] = Metric(name, values[key], now, step)
+    return [metric for metric in metrics.values() if not isnan(metric.value)]
+
+
+def _legal(key: str) -> str:
+    legal = ILLEGAL_IN_METRICS.sub("_", key)[:LONGEST_KEY]
+    unique = legal == posixpath.normpath(legal) and not legal.startswith((".", "/"))
+    return legal if unique else legal.replace("/", "_").replace(".", "_")
