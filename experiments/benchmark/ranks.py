@@ -11,7 +11,7 @@ from sklearn.metrics import silhouette_score
 
 from experiments.search.candidates import as_labels
 from experiments.search.fidelity import FIDELITIES, Fidelity, Samples
-from experiments.search.proposals import Plan
+from experiments.search.proposals import ProposalSampler
 from experiments.search.workflow import space_for
 from experiments.study.worker_pool import Outcome, Workers
 from segmentation.clustering.spec import SegmenterSpec
@@ -73,7 +73,7 @@ def ranks_of(source: str, schema_name: str, jobs: int) -> Ranks:
     schema = load_schema(schema_name)
     customers = load_customers(source, schema).customers
     space = space_for(customers, schema, 3, 10, 0)
-    specs = [space.spec_of(p) for p in Plan(space).first]
+    specs = [space.spec_of(p) for p in ProposalSampler(space).first]
     levels = [Fidelity(fidelity.rows, len(specs)) for fidelity in FIDELITIES[:2]]
     everybody = Fidelity(len(customers), len(specs))
     samples = Samples(customers, schema, Constraints(), 0, fidelities=(*levels, everybody))

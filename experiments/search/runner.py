@@ -12,7 +12,7 @@ import optuna
 from experiments.search.candidates import RUN, Candidate, recall, remember
 from experiments.search.fidelity import Samples
 from experiments.search.progress import Progress
-from experiments.search.proposals import Plan
+from experiments.search.proposals import ProposalSampler
 from experiments.search.ranking import Ranking, Standing, rank
 from experiments.search.search_space import Space
 from experiments.study.study import optimise, settled
@@ -112,7 +112,9 @@ def try_all(
         return outcome.evaluation.score
 
     jobs = min(workers.jobs, n_trials)
-    optimise(study, objective, Plan(space), n_trials=n_trials, jobs=jobs, deadline=deadline)
+    optimise(
+        study, objective, ProposalSampler(space), n_trials=n_trials, jobs=jobs, deadline=deadline
+    )
 
 
 def choose(

@@ -32,9 +32,10 @@ from experiments.spark.options import SPARK, engine_options
 from experiments.spark.search import search_on_spark
 from experiments.study.databases import one_at_a_time, prepare_tracking, quiet
 from experiments.study.recovery import close_orphans
-from experiments.study.retry import StoreError, patient_client, tracking_store
+from experiments.study.retry import StoreError, retrying_client, tracking_store
 from experiments.study.separate_databases import need_another_database
-from experiments.study.study import default_storage, open_storage, open_study, settled, study_name
+from experiments.study.storage import default_storage, open_storage
+from experiments.study.study import open_study, settled, study_name
 from experiments.study.worker_pool import Limits, Workers
 from experiments.tracking import model_card as card
 from experiments.tracking.parent_run import open_experiment, open_parent
@@ -81,7 +82,7 @@ def _run(options: SearchOptions, workers: Workers) -> int:
     )
     url = options.storage or default_storage(uri)
     need_another_database(url, uri)
-    client, storage = patient_client(uri), open_storage(url)
+    client, storage = retrying_client(uri), open_storage(url)
     check_name(client, options.model_name)  # rather now than after hours of trying
     name = study_name(options.experiment_name, digest, space)
     turn = partial(one_at_a_time, url, name)
@@ -199,7 +200,7 @@ def register(
         return f"{options.model_name} version {known}"
     digest = str(tracker.dataset.dataset.digest)
     text = card.card(summary, model, rows=rows, digest=digest, options=options)
-    log_model = tracking_store(client.tracking_uri).patient(packaging.log_model)
+    log_model = tracking_store(client.tracking_uri).retried(packaging.log_model)
     uri = log_model(client, tracker.parent, model)
     numbering = model.numbering
     matched = f"{numbering.n_matched} of {len(numbering.numbers)}"

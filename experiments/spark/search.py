@@ -12,7 +12,7 @@ from experiments.search.options import SearchOptions
 from experiments.spark.session import ROOT, SparkError, session
 from experiments.study.databases import prepare_tracking
 from experiments.study.separate_databases import need_another_database
-from experiments.study.study import open_storage
+from experiments.study.storage import open_storage
 
 SHARED = "postgresql"
 
@@ -46,7 +46,7 @@ def search_on_spark(options: SearchOptions, master: str) -> str:
     tracking = prepare_tracking()
     # Tasks that start at the same moment would all create the tables.
     need_another_database(options.storage, tracking)
-    open_storage(options.storage).engine.dispose()
+    open_storage(options.storage).close()
     with session(master) as spark:
         tasks = spark.sparkContext.defaultParallelism
         numbers = spark.sparkContext.parallelize(range(tasks), tasks)

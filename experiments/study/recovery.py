@@ -10,7 +10,7 @@ from mlflow.utils.mlflow_tags import MLFLOW_RUN_NOTE
 from optuna.trial import FrozenTrial, TrialState
 
 from experiments.search.candidates import RUN
-from experiments.study.retry import PATIENCE_SECONDS
+from experiments.study.retry import RETRY_SECONDS
 from experiments.study.study import WORKER, is_settled, maybe_alive
 from experiments.tracking.tracker import Tracker
 
@@ -52,7 +52,7 @@ def _right_status(run: Run, trial: FrozenTrial | None) -> str:
     if trial is None:
         # Its trial gets to know a run right after it is made, or was tried again with another.
         age = time.time() - run.info.start_time / 1000
-        alive = maybe_alive(str(run.data.tags.get(WORKER, ":0"))) and age < 2 * PATIENCE_SECONDS
+        alive = maybe_alive(str(run.data.tags.get(WORKER, ":0"))) and age < 2 * RETRY_SECONDS
         return str(run.info.status) if alive else "KILLED"
     if trial.state == TrialState.RUNNING:
         return str(run.info.status)

@@ -9,7 +9,6 @@ import shutil
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar, cast
 from urllib.parse import unquote
@@ -17,7 +16,6 @@ from urllib.parse import unquote
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 from optuna.exceptions import StorageInternalError
-from optuna.storages import RDBStorage
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from tenacity import RetryCallState, Retrying, retry_if_exception, wait_exponential_jitter
 
@@ -27,37 +25,14 @@ from segmentation.errors import SegmentationError
 P = ParamSpec("P")
 R = TypeVar("R")
 
-PATIENCE = "SEGMENTATION_PATIENCE"
-PATIENCE_SECONDS = 90.0
+RETRY_VARIABLE = "SEGMENTATION_PATIENCE"
+RETRY_SECONDS = 90.0
 # MLflow's own retries through HTTP: 2 + 4 + 8 + 16 + 32 s and some jitter.
 HTTP_RETRIES = "6"
 AWAY_CODES = {"TEMPORARILY_UNAVAILABLE", "INTERNAL_ERROR"}
 FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 FULL_TEXTS = ("database or disk is full", "No space left on device", "Disk quota exceeded")
 MEGABYTE = 1_000_000
-HEARTBEAT = "record_heartbeat"
-# What Optuna calls of a database; each is one transaction, so each can be tried again.
-STUDY_CALLS = (
-    "create_new_study",
-    "get_all_studies",
-    "get_study_id_from_name",
-    "get_study_name_from_id",
-    "get_study_directions",
-    "get_study_user_attrs",
-    "get_study_system_attrs",
-    "set_study_user_attr",
-    "set_study_system_attr",
-    "get_trial",
-    "get_trial_id_from_study_id_trial_number",
-    "set_trial_state_values",
-    "set_trial_user_attr",
-    "set_trial_system_attr",
-    HEARTBEAT,
-    "_create_new_trial",
-    "_get_trials",
-    "_set_trial_param",
-    "_get_stale_trial_ids",
-)
 
 
 class StoreError(SegmentationError):
@@ -65,36 +40,27 @@ class StoreError(SegmentationError):
 
 
 class Store:
-    """A store that may be away: how long it is counts for all calls together.
+    """A store that may be away; how long it has been away counts for all calls together.
 
-    Parameters
-    ----------
-    place
-        What it is and where, for messages.
+    `place` says in messages what it is and where.
     """
 
     def __init__(self, place: str) -> None:
         self.place = place
         self._away_since: float | None = None
 
-    def patient(self, call: Callable[P, R]) -> Callable[P, R]:
-        """Return a call that waits while the store is away.
+    def retried(self, call: Callable[P, R]) -> Callable[P, R]:
+        """Return a call that is tried again while the store is away; that must do no harm.
 
-        Parameters
-        ----------
-        call
-            Talks to the store; trying it again must do no harm.
-
-        Returns
-        -------
-        callable
-            Raises :class:`StoreError` when the store was away for as many seconds as
-            ``SEGMENTATION_PATIENCE`` says (90), or at once where a disk is full. Every other
-            error passes.
+        Raises
+        ------
+        StoreError
+            After as many seconds as ``SEGMENTATION_PATIENCE`` says (90), or at once where a disk
+            is full. Every other error passes.
         """
 
         @functools.wraps(call)
-        def waits(*args: P.args, **kwargs: P.kwargs) -> R:
+        def retrying(*args: P.args, **kwargs: P.kwargs) -> R:
             attempts = Retrying(
                 retry=retry_if_exception(_may_come_back),
                 stop=self._stays_away,
@@ -102,57 +68,42 @@ class Store:
                 reraise=True,
             )
             try:
-                found = attempts(call, *args, **kwargs)
+                result = attempts(call, *args, **kwargs)
             except (MlflowException, StorageInternalError, DBAPIError, OSError) as error:
-                if told := _told(error, self.place):
-                    raise StoreError(told) from error
+                if message := _message(error, self.place):
+                    raise StoreError(message) from error
                 raise
             self._away_since = None
-            return found
+            return result
 
-        return waits
+        return retrying
 
     def _stays_away(self, _: RetryCallState) -> bool:
         now = time.monotonic()
         self._away_since = self._away_since or now
-        return now - self._away_since > float(os.environ.get(PATIENCE, PATIENCE_SECONDS))
+        return now - self._away_since > float(os.environ.get(RETRY_VARIABLE, RETRY_SECONDS))
 
 
-class _Patient:
-    """Passes every call on to another object, patiently."""
+class _Retrying:
+    """Passes every call on to another object; retries while the store is away."""
 
     def __init__(self, inner: object, store: Store) -> None:
         self._inner, self._store = inner, store
 
     def __getattr__(self, name: str) -> Any:
-        found = getattr(self._inner, name)
-        return self._store.patient(found) if callable(found) else found
+        attribute = getattr(self._inner, name)
+        return self._store.retried(attribute) if callable(attribute) else attribute
 
 
-def patient_client(uri: str) -> MlflowClient:
+def retrying_client(uri: str) -> MlflowClient:
     """Return a client of the tracking store whose every call waits while the store is away."""
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", HTTP_RETRIES)
-    return cast(MlflowClient, _Patient(MlflowClient(uri), tracking_store(uri)))
+    return cast(MlflowClient, _Retrying(MlflowClient(uri), tracking_store(uri)))
 
 
 def tracking_store(uri: str) -> Store:
     """Return the tracking store as it is named to people."""
     return Store(f"the tracking store {uri}")
-
-
-def make_patient(storage: RDBStorage, store: Store) -> RDBStorage:
-    """Let every call to a study's database wait while the database is away."""
-    for name in STUDY_CALLS:
-        setattr(storage, name, store.patient(getattr(storage, name)))
-    beat = getattr(storage, HEARTBEAT)
-
-    def quietly(trial_id: int) -> None:
-        # In a thread of its own, where nobody listens: the search's next call says the same.
-        with suppress(StoreError):
-            beat(trial_id)
-
-    setattr(storage, HEARTBEAT, quietly)
-    return storage
 
 
 def without_password(url: str) -> str:
@@ -192,7 +143,7 @@ def _is_full(error: BaseException) -> bool:
     )
 
 
-def _told(error: Exception, place: str) -> str:
+def _message(error: Exception, place: str) -> str:
     """Return what a person can do about it; empty where the error is none of the store's."""
     if _is_full(error):
         return (

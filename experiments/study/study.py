@@ -6,32 +6,21 @@ import hashlib
 import os
 import socket
 import time
-import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from abc import abstractmethod
+from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime, timedelta
-from pathlib import Path
-from typing import Any
 
 import optuna
 import psutil
-from optuna.storages import BaseStorage, RDBStorage
+from optuna.samplers import BaseSampler
+from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial, TrialState
-from sqlalchemy import Connection, event
 
-from experiments.search.proposals import Plan
 from experiments.search.search_space import Space
-from experiments.study.databases import (
-    create_whole,
-    one_at_a_time,
-    sqlite_address,
-    sqlite_path,
-)
-from experiments.study.retry import Store, make_patient, without_password
-from experiments.study.separate_databases import need_own_tables
+from experiments.study.storage import HEARTBEAT_SECONDS, RetryingStorage
 from experiments.study.worker_pool import EvaluationError
 
-HEARTBEAT_SECONDS = 20
 ERROR = "error"
 WORKER = "worker"
 PLACE = "place"
@@ -42,60 +31,12 @@ UNSETTLED = (TrialState.WAITING, TrialState.RUNNING)
 Objective = Callable[[optuna.Trial], float]
 
 
-def default_storage(tracking_uri: str) -> str:
-    """Return the study's database beside a SQLite tracking store, else in this folder."""
-    path = sqlite_path(tracking_uri)
-    folder = path.parent if path else Path()
-    return sqlite_address(folder / "optuna.db")
+class BatchSampler(BaseSampler):
+    """Proposes trials by their numbered places, which are divided into batches."""
 
-
-def open_storage(url: str) -> RDBStorage:
-    """Open the study's database, creating it whole if it is a missing SQLite file.
-
-    Parameters
-    ----------
-    url
-        ``sqlite:///<file>`` or ``postgresql://…``.
-
-    Raises
-    ------
-    StoreError
-        When it is another program's, or does not answer; later calls wait for it and raise the
-        same.
-    """
-    store = Store(f"the study's database {without_password(url)}")
-    if path := sqlite_path(url):
-        create_whole(path, lambda draft: RDBStorage(sqlite_address(draft)).remove_session())
-    wait = {"connect_args": {"timeout": 60}} if sqlite_path(url) else {"pool_pre_ping": True}
-
-    def opened() -> RDBStorage:
-        # Processes that made the tables at the same moment would be in each other's way.
-        with one_at_a_time(url, "tables"):
-            need_own_tables(url)
-            return RDBStorage(url, heartbeat_interval=HEARTBEAT_SECONDS, engine_kwargs=wait)
-
-    with _experimental():
-        storage = store.patient(opened)()
-    if sqlite_path(url):
-        _lock_first(storage)
-    return make_patient(storage, store)
-
-
-def _lock_first(storage: RDBStorage) -> None:
-    """Take SQLite's write lock at the beginning of every transaction.
-
-    SQLite has no row locks: two workers that read the same waiting trial would both begin it.
-    """
-
-    @event.listens_for(storage.engine, "connect")
-    def leave_transactions_alone(connection: Any, record: Any) -> None:  # noqa: ARG001
-        connection.isolation_level = None
-
-    @event.listens_for(storage.engine, "begin")
-    def begin(connection: Connection) -> None:
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
-
-    storage.engine.dispose()
+    @abstractmethod
+    def batch(self, start: int) -> range:
+        """Return the places of the batch that begins at `start`."""
 
 
 def study_name(experiment: str, data_digest: str, space: Space) -> str:
@@ -110,7 +51,7 @@ def open_study(storage: BaseStorage | None, name: str, *, new: bool = False) -> 
     Parameters
     ----------
     storage
-        Where it is kept; None for memory.
+        Where it is stored; None for memory.
     name
         From :func:`study_name`.
     new
@@ -123,17 +64,13 @@ def open_study(storage: BaseStorage | None, name: str, *, new: bool = False) -> 
             number += 1
         latest = f"{name}-{number - 1}"
         name = latest if latest in taken and not new else numbered
-    # The plan proposes; the study's own sampler is never asked.
-    sampler = optuna.samplers.RandomSampler(seed=0)
     study = optuna.create_study(
-        study_name=name,
-        storage=storage,
-        sampler=sampler,
-        direction="maximize",
-        load_if_exists=True,
+        study_name=name, storage=storage, direction="maximize", load_if_exists=True
     )
     if storage is not None:
         fail_interrupted(study)
+    if isinstance(storage, RetryingStorage):
+        storage.watch(name)
     return study
 
 
@@ -146,10 +83,16 @@ def settled(study: optuna.Study) -> list[FrozenTrial]:
     return [t for t in study.get_trials(deepcopy=False, states=states) if is_settled(t)]
 
 
+def history(study: optuna.Study, start: int) -> list[FrozenTrial]:
+    """Return the settled trials of all places before `start`, in the order of their places."""
+    places = {trial.user_attrs[PLACE]: trial for trial in settled(study)}
+    return [places[place] for place in sorted(places) if place < start]
+
+
 def optimise(
     study: optuna.Study,
     objective: Objective,
-    plan: Plan,
+    sampler: BatchSampler,
     *,
     n_trials: int,
     jobs: int = 1,
@@ -157,32 +100,33 @@ def optimise(
 ) -> None:
     """Run trials until `n_trials` are settled in all, or the deadline is over.
 
-    Trials have numbered places, and the plan proposes them batch by batch: what a trial tries
-    depends on its place and on the settled trials of earlier batches only. However many
-    processes work on a study, and however often they are interrupted, the same is tried.
+    Trials have numbered places, in batches. The sampler knows a trial's place, and proposes
+    from the settled trials of earlier batches only. However many processes work on a
+    study, and however often they are interrupted, the same is tried.
 
     Parameters
     ----------
     study
         From :func:`open_study`.
     objective
-        Judges one trial; an :class:`EvaluationError` fails that trial and the study goes on. Any
-        other exception ends the search, and the trial is tried again when it goes on.
-    plan
-        What to try.
+        Evaluates one trial; an :class:`EvaluationError` fails that trial and the study goes on.
+        Any other exception ends the search, and the trial is tried again when it goes on.
+    sampler
+        Proposes what is tried.
     n_trials
-        Wanted in all, those of earlier sessions included.
+        In all, those of earlier sessions included.
     jobs
-        Trials judged at the same time.
+        Trials evaluated at the same time.
     deadline
         By :func:`time.monotonic`; no trial begins after it.
     """
+    study.sampler = sampler
     start = 0
     while start < n_trials:
-        places = plan.batch(start)
-        wanted = range(start, min(places.stop, n_trials))
-        while (missing := _missing(study, wanted)) and time.monotonic() < deadline:
-            _enqueue(study, plan, places, missing)
+        end = sampler.batch(start).stop
+        places = range(start, min(end, n_trials))
+        while (missing := _missing(study, places)) and time.monotonic() < deadline:
+            _reserve(study, missing)
             waiting = study.get_trials(deepcopy=False, states=(TrialState.WAITING,))
             if waiting:
                 left = deadline - time.monotonic()
@@ -194,10 +138,11 @@ def optimise(
                     catch=(EvaluationError,),
                 )
             else:
-                _await_others(study)
+                time.sleep(POLL_SECONDS)  # the others' trials
+                fail_interrupted(study)
         if missing:
             return
-        start = places.stop
+        start = end
 
 
 def _missing(study: optuna.Study, places: range) -> set[int]:
@@ -205,25 +150,11 @@ def _missing(study: optuna.Study, places: range) -> set[int]:
     return set(places) - {trial.user_attrs.get(PLACE) for trial in settled(study)}
 
 
-def _enqueue(study: optuna.Study, plan: Plan, places: range, missing: set[int]) -> None:
-    """Put what is missing and not yet under way into the study's queue."""
-    under_way = study.get_trials(deepcopy=False, states=(TrialState.WAITING, TrialState.RUNNING))
-    fresh = missing - {trial.user_attrs.get(PLACE) for trial in under_way}
-    if not fresh:
-        return
-    before = {trial.user_attrs[PLACE]: trial for trial in settled(study)}
-    history = [before[place] for place in sorted(before) if place < places.start]
-    proposed = plan.propose(history, places)
-    for place in sorted(fresh):
-        study.enqueue_trial(proposed[place - places.start], user_attrs={PLACE: place})
-
-
-def _await_others(study: optuna.Study) -> None:
-    """Wait a moment for the trials of other processes, and free those of dead ones."""
-    time.sleep(POLL_SECONDS)
-    fail_interrupted(study)
-    with _experimental():
-        optuna.storages.fail_stale_trials(study)
+def _reserve(study: optuna.Study, missing: set[int]) -> None:
+    """Enqueue a trial for every place that is not under way; the sampler proposes what it tries."""
+    under_way = study.get_trials(deepcopy=False, states=UNSETTLED)
+    for place in sorted(missing - {trial.user_attrs.get(PLACE) for trial in under_way}):
+        study.enqueue_trial({}, user_attrs={PLACE: place})
 
 
 def fail_interrupted(study: optuna.Study) -> None:
@@ -241,18 +172,10 @@ def fail_interrupted(study: optuna.Study) -> None:
                 study.tell(trial.number, state=TrialState.FAIL, skip_if_finished=True)
 
 
-@contextmanager
-def _experimental() -> Iterator[None]:
-    """Use what Optuna calls experimental without a warning: the version is pinned."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-        yield
-
-
 def _signed(objective: Objective) -> Objective:
     def signed(trial: optuna.Trial) -> float:
         trial.set_user_attr(WORKER, worker())
-        if _taken(trial):
+        if _is_duplicate(trial):
             raise optuna.TrialPruned
         try:
             return objective(trial)
@@ -263,8 +186,8 @@ def _signed(objective: Objective) -> Objective:
     return signed
 
 
-def _taken(trial: optuna.Trial) -> bool:
-    """Whether an older trial has this one's place: two processes may queue the same batch."""
+def _is_duplicate(trial: optuna.Trial) -> bool:
+    """Whether an older trial has this one's place: two processes may reserve the same batch."""
     place = trial.user_attrs.get(PLACE)
     others = trial.study.get_trials(deepcopy=False)
     return place is None or any(
@@ -286,7 +209,7 @@ def worker() -> str:
 
 
 def maybe_alive(signature: str) -> bool:
-    """Whether another process may be at work still; of other machines nobody here can tell."""
+    """Whether another process may still be at work; on other machines that cannot be seen."""
     host, _, process = signature.rpartition(":")
     if host != socket.gethostname():
         return True

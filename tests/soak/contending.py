@@ -13,12 +13,13 @@ from mlflow.entities import Dataset, DatasetInput
 from optuna.trial import FrozenTrial
 
 from experiments.search.candidates import RUN
-from experiments.search.proposals import Plan
+from experiments.search.proposals import ProposalSampler
 from experiments.search.search_space import Parameters, Space
 from experiments.study.databases import one_at_a_time, prepare_tracking, quiet
 from experiments.study.recovery import close_orphans
-from experiments.study.retry import patient_client
-from experiments.study.study import open_storage, open_study, optimise
+from experiments.study.retry import retrying_client
+from experiments.study.storage import open_storage
+from experiments.study.study import open_study, optimise
 from experiments.tracking.parent_run import open_experiment, open_parent
 from experiments.tracking.tracker import Tracker
 from tests.soak.searching import EXPERIMENT
@@ -26,7 +27,7 @@ from tests.soak.searching import EXPERIMENT
 SPACE = Space("cc_general", 3, 5, 0)
 
 
-class Anything(Plan):
+class Anything(ProposalSampler):
     """Proposes any of the first recipes, the same for the same places."""
 
     def propose(self, _: Sequence[FrozenTrial], places: range) -> list[Parameters]:
@@ -38,7 +39,7 @@ def main(storage_url: str, trials: int) -> None:
     """Run trials until there are as many as asked for, by all processes together."""
     quiet()
     uri = prepare_tracking()
-    client, storage = patient_client(uri), open_storage(storage_url)
+    client, storage = retrying_client(uri), open_storage(storage_url)
     source = CodeDatasetSource(tags={}).to_json()
     dataset = DatasetInput(Dataset("none", "0", "code", source))
     with one_at_a_time(storage_url, EXPERIMENT):

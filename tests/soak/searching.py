@@ -15,7 +15,8 @@ from mlflow import MlflowClient
 from optuna.trial import FrozenTrial, TrialState
 
 from experiments.search.candidates import RUN
-from experiments.study.study import PLACE, open_storage, settled
+from experiments.study.storage import open_storage
+from experiments.study.study import PLACE, settled
 
 ROOT = Path(__file__).resolve().parents[2]
 EXPERIMENT = "disturbed"
@@ -98,7 +99,7 @@ class Search:
         storage = open_storage(self.storage_url)
         names = optuna.get_all_study_names(storage)
         found = [t for n in names for t in optuna.load_study(study_name=n, storage=storage).trials]
-        storage.engine.dispose()
+        storage.close()
         return found
 
     def settled(self) -> dict[int, FrozenTrial]:
@@ -106,7 +107,7 @@ class Search:
         storage = open_storage(self.storage_url)
         (name,) = optuna.get_all_study_names(storage)
         trials = settled(optuna.load_study(study_name=name, storage=storage))
-        storage.engine.dispose()
+        storage.close()
         places = [trial.user_attrs[PLACE] for trial in trials]
         assert len(places) == len(set(places)), "a place was tried twice"
         return dict(zip(places, trials, strict=True))

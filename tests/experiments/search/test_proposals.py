@@ -5,7 +5,7 @@ import pytest
 from optuna.trial import FrozenTrial
 
 from experiments.search.fidelity import Fidelity, Samples
-from experiments.search.proposals import BATCH, Plan
+from experiments.search.proposals import BATCH, ProposalSampler
 from experiments.search.runner import find
 from experiments.search.search_space import Space
 from experiments.study.study import PLACE, open_study, optimise, settled
@@ -29,20 +29,20 @@ def history() -> list[FrozenTrial]:
 
 def test_first_recipes_fill_the_first_batch() -> None:
     """All of them need no history; batches of four follow without a gap."""
-    plan = Plan(SPACE)
-    assert plan.batch(0) == range(len(plan.first))
-    start = plan.batch(0).stop
-    assert plan.batch(start) == range(start, start + BATCH)
-    assert plan.propose([], plan.batch(0)) == plan.first
+    sampler = ProposalSampler(SPACE)
+    assert sampler.batch(0) == range(len(sampler.first))
+    start = sampler.batch(0).stop
+    assert sampler.batch(start) == range(start, start + BATCH)
+    assert sampler.propose([], sampler.batch(0)) == sampler.first
 
 
 def test_the_same_history_gives_the_same_proposals(history: list[FrozenTrial]) -> None:
     """Half near the best and not tried before, half sampled; another place, other samples."""
-    plan = Plan(SPACE)
+    sampler = ProposalSampler(SPACE)
     places = range(100, 104)
-    proposed = plan.propose(history, places)
-    assert proposed == plan.propose(history, places)
-    assert proposed[2:] != plan.propose(history, range(104, 108))[2:]
+    proposed = sampler.propose(history, places)
+    assert proposed == sampler.propose(history, places)
+    assert proposed[2:] != sampler.propose(history, range(104, 108))[2:]
     tried = {SPACE.spec_of(dict(trial.params)) for trial in history}
     near = [SPACE.spec_of(parameters) for parameters in proposed[:2]]
     assert not tried & set(near)
@@ -54,7 +54,7 @@ def run(n_trials: int, study: optuna.Study) -> list[dict[str, object]]:
         spec = SPACE.propose(trial)
         return float(len(spec.clusterer))
 
-    optimise(study, objective, Plan(SPACE), n_trials=n_trials)
+    optimise(study, objective, ProposalSampler(SPACE), n_trials=n_trials)
     return [
         dict(trial.params) for trial in sorted(settled(study), key=lambda t: t.user_attrs[PLACE])
     ]
@@ -72,7 +72,7 @@ def test_interruptions_do_not_change_what_is_tried() -> None:
 def test_a_place_is_taken_once() -> None:
     """A trial queued by two processes is judged by the first and pruned by the second."""
     study = open_study(None, "twice")
-    (first, *_) = Plan(SPACE).first
+    (first, *_) = ProposalSampler(SPACE).first
     study.enqueue_trial(first, user_attrs={PLACE: 0})
     study.enqueue_trial(first, user_attrs={PLACE: 0})
     run(1, study)

@@ -28,13 +28,12 @@ from experiments.registry import promotion
 from experiments.registry.client import CARD_SCORE, describe, list_versions, version_of
 from experiments.search.candidates import Candidate, as_text
 from experiments.search.fidelity import Fidelity, Samples
-from experiments.search.proposals import Plan
+from experiments.search.proposals import ProposalSampler
 from experiments.search.search_space import Space
 from experiments.search.workflow import describe_data, main, refitted, run
+from experiments.study.storage import default_storage, open_storage
 from experiments.study.study import (
     PLACE,
-    default_storage,
-    open_storage,
     open_study,
     optimise,
     settled,
@@ -352,7 +351,7 @@ def test_a_crashing_trial_fails_alone(workplace: Path) -> None:
         return 1.0
 
     study = open_study(None, "memory")
-    optimise(study, objective, Plan(SPACE), n_trials=4)
+    optimise(study, objective, ProposalSampler(SPACE), n_trials=4)
     states = [trial.state.name for trial in study.trials]
     assert states == ["COMPLETE", "FAIL", "COMPLETE", "COMPLETE"]
     assert study.trials[1].user_attrs["error"] == "MemoryError: 100 GB"

@@ -11,7 +11,7 @@ from sqlalchemy import create_engine, inspect, text
 
 from experiments.study.retry import StoreError
 from experiments.study.separate_databases import need_another_database
-from experiments.study.study import open_storage
+from experiments.study.storage import open_storage
 from experiments.study.worker_pool import ROOT
 from tests.experiments.conftest import NewDatabase
 
@@ -60,7 +60,7 @@ def test_a_studys_own_database_is_opened_again(postgresql: NewDatabase) -> None:
     """Optuna's own revision is none of another program."""
     address = postgresql("own")
     for _ in range(2):
-        open_storage(address).engine.dispose()
+        open_storage(address).close()
     assert "studies" in tables(address)
 
 
