@@ -7,9 +7,7 @@ from pathlib import Path
 
 from huey import SqliteHuey
 
-from serve.jobs.sandbox import score_apart
 from serve.jobs.store import Jobs
-from serve.jobs.task import score_job
 from serve.web.scoring_client import CHALLENGER_PATH, ScoringClient
 from serve.web.settings import Settings
 
@@ -38,10 +36,12 @@ def file_queue(
         for path in ("", CHALLENGER_PATH)
     )
 
-    score = score_job if at_once else score_apart
-
     @queue.task(name="score_file")  # type: ignore[untyped-decorator]
     def score_file(token: str) -> None:
+        # The pages only put files in; what reads and checks tables is the worker's.
+        from serve.jobs import sandbox, task  # noqa: PLC0415
+
+        score = task.score_job if at_once else sandbox.score_in_sandbox
         score(token, jobs, scoring, challenger)
 
     return queue, score_file

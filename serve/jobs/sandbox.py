@@ -21,7 +21,9 @@ MOST_MEGABYTES = 150
 MOST_SECONDS = 1_800.0
 
 
-def score_apart(token: str, jobs: Jobs, scoring: ScoringClient, challenger: ScoringClient) -> None:
+def score_in_sandbox(
+    token: str, jobs: Jobs, scoring: ScoringClient, challenger: ScoringClient
+) -> None:
     """Score a file in a process with little memory; begin again where that process died.
 
     Parameters

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import isnan
-from typing import Any
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any
 
 from experiments.registry.client import ModelInfo
 from segmentation.interpretation.formatting import quantity
 from segmentation.schema import Column
 from serve.web.scoring_client import Answer
 from serve.web.wording import how_sure, sure
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @dataclass(frozen=True)

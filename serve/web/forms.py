@@ -5,9 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from math import isfinite
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
-import pandas as pd
 from flask_wtf import FlaskForm
 from flask_wtf.file import FileField, FileRequired
 from wtforms import (
@@ -25,6 +24,9 @@ from wtforms.widgets import HiddenInput
 from segmentation.interpretation.formatting import quantity
 from segmentation.schema import Column, TableSchema
 from serve.web.wording import plain
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 # Digits with a decimal point; commas and blanks only where they separate thousands: a comma
 # before decimals would otherwise multiply the value by ten or more without a word.
@@ -216,6 +218,8 @@ def groups(schema: TableSchema) -> list[tuple[str, list[Column]]]:
 
 def typed_customer(form: CustomerForm, schema: TableSchema) -> pd.DataFrame:
     """Return the customer of a valid form as a table of one row, levels as codes."""
+    import pandas as pd  # noqa: PLC0415 - a page starts without it
+
     return pd.DataFrame(
         [{name: form.column(name).number for name in schema.column_names}], dtype=float
     )

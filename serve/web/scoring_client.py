@@ -11,10 +11,12 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
-import pandas as pd
 from aiohttp import ClientError, ClientSession, ClientTimeout
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 CONNECT_SECONDS = 1.0
 NOTICE_SECONDS = 1.0
@@ -124,6 +126,8 @@ class ScoringClient:
 
     def many(self, customers: pd.DataFrame) -> pd.DataFrame:
         """Return one answer row per customer, with the index of `customers`."""
+        import pandas as pd  # noqa: PLC0415 - a page starts without it
+
         rows = self._predictions(customers, self.file_timeout)
         return pd.DataFrame(rows, columns=list(COLUMNS)).set_axis(customers.index)
 

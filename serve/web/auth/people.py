@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from werkzeug.security import check_password_hash, generate_password_hash
@@ -20,8 +21,6 @@ ROLES = (VIEWER, PROMOTER)
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}")
 SHORTEST_PASSWORD = 10
 SIGNED_IN_SECONDS = 12 * 3600.0
-# Checked where there is no such person, so that the time tells nothing.
-NOBODY = generate_password_hash(secrets.token_hex(16))
 
 
 class PeopleError(ValueError):
@@ -83,7 +82,9 @@ class People:
     def signed_in(self, name: str, password: str) -> Person | None:
         """Return the person if the password is theirs; it takes as long if there is no such one."""
         person = self.find(name)
-        right = check_password_hash(person.password_hash if person else NOBODY, password)
+        right = check_password_hash(
+            person.password_hash if person else _hash_of_no_password(), password
+        )
         return person if right else None
 
     def add(self, name: str, role: str, password: str) -> None:
@@ -107,6 +108,12 @@ class People:
         known[name] = Person(name, role, generate_password_hash(password))
         lines = "".join(f"{p.name}:{p.role}:{p.password_hash}\n" for p in known.values())
         write_whole(self.file, lines, private=True)
+
+
+@cache
+def _hash_of_no_password() -> str:
+    """Return a hash to check where there is no such person, so that the time is the same."""
+    return generate_password_hash(secrets.token_hex(16))
 
 
 def _people(text: str, file: Path) -> Iterator[Person]:

@@ -5,20 +5,23 @@ from __future__ import annotations
 import re
 import time
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
-import pandas as pd
 from flask import Blueprint, abort, render_template, request
 
 from experiments.registry.client import ModelInfo
 from segmentation.schema import Example
-from segmentation.schema.levels import decode
 from serve.web.answers import AnswerView, answer_view
 from serve.web.context import challenger, knowledge, scoring
-from serve.web.customer.counterfactuals import Move, smallest_moves
 from serve.web.forms import CustomerForm, customer_form, doubts, groups, typed_customer
 from serve.web.portraits import customer_map, figures
 from serve.web.scoring_client import AWAY, Answer, ScoringAwayError, ScoringError
 from serve.web.wording import plain
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from serve.web.customer.counterfactuals import Move
 
 pages = Blueprint("customer", __name__)
 
@@ -67,7 +70,7 @@ def ask() -> str | tuple[str, int]:
         return _render(filled, model), 422
     customer, deadline = typed_customer(filled, model.schema), time.monotonic() + ASKING_SECONDS
     try:
-        answer = scoring().one(decode(customer, model.schema))
+        answer = scoring().one(_sent(customer, model))
     except ScoringError as error:
         return _render(filled, model, failure=error), error.status
     # Another version's profiles would be wrong: rather none.
@@ -97,7 +100,7 @@ def what_if() -> tuple[str, int]:
         return render_template("customer/what_if.html", mistakes=len(filled.errors)), 200
     customer = typed_customer(filled, model.schema)
     try:
-        answer = scoring().one(decode(customer, model.schema))
+        answer = scoring().one(_sent(customer, model))
     except ScoringError as error:
         return render_template("customer/what_if.html", failure=error), 200
     served = knowledge().version(answer.model_version) or replace(model, profiles=[], book={})
@@ -109,7 +112,7 @@ def what_if() -> tuple[str, int]:
 def _challenger(customer: pd.DataFrame, model: ModelInfo, deadline: float) -> AnswerView | str:
     """Return what the challenger says, or a sentence on why it does not."""
     try:
-        answer = challenger().until(deadline).one(decode(customer, model.schema))
+        answer = challenger().until(deadline).one(_sent(customer, model))
     except ScoringAwayError:
         return "There is no challenger, or it is being started: ask again in a quarter of a minute."
     except ScoringError as error:
@@ -118,12 +121,21 @@ def _challenger(customer: pd.DataFrame, model: ModelInfo, deadline: float) -> An
     return answer_view(answer, customer, known)
 
 
+def _sent(customer: pd.DataFrame, model: ModelInfo) -> pd.DataFrame:
+    """Return a customer as the model takes it, with levels as texts."""
+    from segmentation.schema.levels import decode  # noqa: PLC0415 - a page starts without it
+
+    return decode(customer, model.schema)
+
+
 def _moves(
     customer: pd.DataFrame, answer: Answer, model: ModelInfo, deadline: float
 ) -> list[Move] | None:
     """Return what would move the customer; None where nobody knows."""
     if not model.book:
         return None
+    from serve.web.customer.counterfactuals import smallest_moves  # noqa: PLC0415 - a page starts without it
+
     try:
         return smallest_moves(customer, answer.segment, model, scoring().until(deadline))
     except ScoringError:

@@ -15,7 +15,7 @@ from flask.testing import FlaskClient
 from segmentation.data.synthetic import generate
 from segmentation.data.writers import ScoredWriter
 from serve.jobs.queue import FOLDER, file_queue
-from serve.jobs.sandbox import score_apart
+from serve.jobs.sandbox import score_in_sandbox
 from serve.jobs.store import Jobs
 from serve.jobs.workbook import MOST_UNPACKED
 from serve.web.scoring_client import ScoringClient
@@ -203,7 +203,7 @@ def test_a_file_that_takes_too_long_is_given_up_once(
     slow = jobs.new(".csv", "slow.csv", SCHEMA, {})
     jobs.upload(slow).write_bytes(customers_csv)
     jobs.save(slow)
-    score_apart(slow.token, jobs, asked, asked)
+    score_in_sandbox(slow.token, jobs, asked, asked)
     ended = jobs.find(slow.token)
     assert ended is not None
     assert (ended.state, ended.failure) == ("failed", "The file could not be read to its end.")
