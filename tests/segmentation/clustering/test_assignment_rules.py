@@ -110,12 +110,12 @@ def test_neighbours_are_surer_inside_than_at_the_border() -> None:
 
 
 def test_no_kept_point_is_a_customer() -> None:
-    """What rules keep are averages of five: no training row is found among them."""
+    """The arrays of a rule are averages of five: no training row is found among them."""
     features, _ = points()
     for rule in fitted_rules():
-        for kept in rule.to_arrays().values():
-            if kept.shape[-1:] == (5,):
-                same = (kept.reshape(-1, 1, 5) == features).all(axis=2)
+        for array in rule.to_arrays().values():
+            if array.shape[-1:] == (5,):
+                same = (array.reshape(-1, 1, 5) == features).all(axis=2)
                 assert not same.any()
 
 
@@ -167,7 +167,7 @@ def test_renumbering_permutes_the_answer(index) -> None:
 
 @pytest.mark.parametrize("index", range(6))
 def test_a_cluster_can_be_dropped(index) -> None:
-    """After dropping a cluster nobody is assigned to it."""
+    """After a cluster is dropped, no customer is assigned to it."""
     rule = fitted_rules()[index].renumbered(np.array([2, 1]))
     features, _ = points(50, seed=4)
     assert rule.n_segments == 2

@@ -22,7 +22,7 @@ from segmentation.errors import SpecError, TooLargeError
 BLOBS_SEED = 11
 ALL = sorted(CLUSTERERS)
 # Groups far apart have no neighbours in common: spectral clustering says so, the segmenter
-# notes it, and here it is what is wanted.
+# notes it, and here it is expected.
 pytestmark = pytest.mark.filterwarnings("ignore:Graph is not fully connected")
 
 
@@ -35,7 +35,7 @@ def blobs(rows: int = 240) -> tuple[np.ndarray, np.ndarray]:
 
 
 def clusters(clusterer: Clusterer) -> dict[str, int]:
-    """Return the hyperparameters that ask for three clusters where that can be asked."""
+    """Return the hyperparameters for three clusters, where the number can be set."""
     return {"n_clusters": 3} if clusterer.takes_n_clusters else {}
 
 
@@ -82,7 +82,7 @@ def test_rules_are_known_and_n_clusters_is_not_searched_twice(name) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "given", "message"),
+    ("name", "hyperparameters", "message"),
     [
         ("k_means", {"clusters": 3}, "k_means has no hyperparameter 'clusters'.*n_clusters"),
         ("hdbscan", {"n_clusters": 3}, "hdbscan has no hyperparameter 'n_clusters'"),
@@ -93,10 +93,10 @@ def test_rules_are_known_and_n_clusters_is_not_searched_twice(name) -> None:
         ("hdbscan", {"selection": "best"}, "selection='best': expected one of eom, leaf"),
     ],
 )
-def test_impossible_hyperparameters_are_named(name, given, message) -> None:
+def test_impossible_hyperparameters_are_named(name, hyperparameters, message) -> None:
     """The message names the clusterer, the hyperparameter, the value and what was expected."""
     with pytest.raises(SpecError, match=message):
-        CLUSTERERS[name].build(given, seed=0)
+        CLUSTERERS[name].build(hyperparameters, seed=0)
 
 
 @pytest.mark.parametrize("name", [n for n in ALL if CLUSTERERS[n].max_rows is not None])

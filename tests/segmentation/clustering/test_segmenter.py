@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -15,11 +17,8 @@ from segmentation.clustering.microaggregation import labelled_local_means
 from segmentation.clustering.segmenter import Segmenter
 from segmentation.clustering.spec import CHOICES, Preprocessing
 from segmentation.errors import DataError, SpecError, TooLargeError
-from segmentation.model.serialization import (
-    restored_segmenter,
-    segmenter_arrays,
-    segmenter_recipe,
-)
+from segmentation.evaluation.evaluator import evaluate
+from segmentation.model.segmentation_model import SegmentationModel
 from segmentation.preprocessing.cache import canonical_order
 from tests.segmentation.planted import SCHEMA, planted, spec
 
@@ -27,7 +26,7 @@ PAIRS = [(c.name, rule) for c in CLUSTERERS.values() for rule in c.rules]
 
 
 def fitted(name: str = "k_means", rule: str = "prototype", rows: int = 400, **more) -> Segmenter:
-    """Return a segmenter fitted on planted customers, four clusters where it can be asked."""
+    """Return a segmenter fitted on planted customers, four clusters where it takes a number."""
     if CLUSTERERS[name].takes_n_clusters:
         more.setdefault("n_clusters", 4)
     return Segmenter(spec(name, rule, **more), SCHEMA).fit(planted(rows)[0])
@@ -99,7 +98,7 @@ def test_noise_is_counted_and_still_assigned() -> None:
 
 
 def test_nothing_but_noise_is_one_segment() -> None:
-    """When no region is dense, there is one segment of everybody and all of it is noise."""
+    """When no region is dense, there is one segment of all customers, and all of it is noise."""
     noise = pd.DataFrame(
         np.random.default_rng(0).uniform(1, 2, (60, 6)), columns=list(SCHEMA.column_names)
     )
@@ -135,7 +134,7 @@ def test_unit_of_money_does_not_matter(skew, scale) -> None:
 
 
 def test_what_the_clusterer_warned_of_is_noted_not_lost() -> None:
-    """Fewer distinct customers than clusters is recorded, and warns nobody else."""
+    """Fewer distinct customers than clusters is recorded, and not passed on as a warning."""
     customers = planted(3)[0].fillna(0.0)
     repeated = pd.concat([customers] * 10, ignore_index=True)
     segmenter = Segmenter(spec(n_clusters=5), SCHEMA).fit(repeated)
@@ -144,7 +143,7 @@ def test_what_the_clusterer_warned_of_is_noted_not_lost() -> None:
 
 
 def test_unexpected_warnings_pass_through(monkeypatch) -> None:
-    """Only the clusterers' known warnings are noted; any other still reaches the caller."""
+    """Only the clusterers' expected warnings are noted; any other still reaches the caller."""
     from segmentation.clustering.segmenter import EXPECTED_WARNINGS, _fit_predict
 
     class Talkative:
@@ -170,15 +169,16 @@ def test_unknown_clusterer_and_unsuitable_rule_are_refused() -> None:
         Segmenter(spec("birch"), SCHEMA).fit(customers)
 
 
-def test_a_model_saved_with_a_removed_clusterer_still_assigns() -> None:
+def test_a_model_saved_with_a_removed_clusterer_still_assigns(tmp_path: Path) -> None:
     """Its spec is read and its several prototypes a segment assign; only a new fit is refused."""
     customers, _ = planted(200)
     segmenter = fitted(rows=200)
+    model = SegmentationModel.build(segmenter, customers, evaluate(segmenter, customers), 0)
     points, owner = labelled_local_means(segmenter.features(customers), segmenter.labels_, 40)
     segmenter.rule_ = PrototypeRule(points, owner)
-    recipe, arrays = segmenter_recipe(segmenter), segmenter_arrays(segmenter)
-    recipe["spec"] = spec("birch", n_clusters=4, radius_share=0.3).to_json()
-    restored = restored_segmenter(recipe, arrays)
+    segmenter.spec_ = spec("birch", n_clusters=4, radius_share=0.3)
+    model.save(tmp_path / "model")
+    restored = SegmentationModel.load(tmp_path / "model").segmenter
     assert np.array_equal(restored.predict(customers), segmenter.predict(customers))
     with pytest.raises(SpecError, match="'birch' was removed"):
         clone(restored).fit(customers)

@@ -1,4 +1,4 @@
-"""A spec is the whole recipe: equal text for equal specs, refused when impossible."""
+"""A spec is all that makes a segmenter: equal text for equal specs, refused when impossible."""
 
 import pickle
 
@@ -19,7 +19,7 @@ def test_a_spec_survives_json_and_pickle() -> None:
 
 
 def test_the_order_of_hyperparameters_does_not_matter() -> None:
-    """Two ways to write one recipe are one recipe."""
+    """Two ways to write one spec are one spec."""
     one = SegmenterSpec("s", Preprocessing(), "genie", {"n_clusters": 3, "gini_threshold": 0.3})
     other = SegmenterSpec("s", Preprocessing(), "genie", {"gini_threshold": 0.3, "n_clusters": 3})
     assert one.to_json() == other.to_json()
@@ -56,7 +56,7 @@ def test_an_unknown_choice_is_named(choice: str, value: object) -> None:
     "text", ["", "{}", "[1]", '{"schema": "x"}', SPEC.to_json()[:-1] + ', "x": 1}']
 )
 def test_what_is_not_a_spec_is_refused(text: str) -> None:
-    """Broken, incomplete or foreign JSON is no recipe."""
+    """Broken, incomplete or foreign JSON is no spec."""
     with pytest.raises(SpecError):
         SegmenterSpec.from_json(text)
 

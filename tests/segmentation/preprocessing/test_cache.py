@@ -16,46 +16,50 @@ from tests.segmentation.planted import SCHEMA, planted, spec
 ISOLATED = Preprocessing(outliers="isolate", skew="log1p")
 
 
-def without_seconds(evaluator: Evaluator, recipe: SegmenterSpec) -> dict[str, object]:
+def without_seconds(evaluator: Evaluator, candidate: SegmenterSpec) -> dict[str, object]:
     return {
-        k: v for k, v in asdict(evaluator.evaluate(recipe).evaluation).items() if k != "seconds"
+        k: v for k, v in asdict(evaluator.evaluate(candidate).evaluation).items() if k != "seconds"
     }
 
 
 @pytest.mark.parametrize("preprocessing", [Preprocessing(), ISOLATED], ids=["plain", "isolate"])
 def test_an_evaluation_does_not_depend_on_those_before(preprocessing: Preprocessing) -> None:
-    """After another recipe with the same preprocessing all numbers are those of a new evaluator."""
+    """After another spec with the same preprocessing all numbers are those of a new evaluator."""
     customers, _ = planted(300)
-    wanted = spec("genie", "neighbours", preprocessing, n_clusters=4, gini_threshold=0.3)
+    second = spec("genie", "neighbours", preprocessing, n_clusters=4, gini_threshold=0.3)
     used, fresh = Evaluator(customers, SCHEMA), Evaluator(customers, SCHEMA)
     used.evaluate(spec(preprocessing=preprocessing, n_clusters=3))
-    assert without_seconds(used, wanted) == without_seconds(fresh, wanted)
+    assert without_seconds(used, second) == without_seconds(fresh, second)
 
 
 def test_a_prepared_table_is_fitted_as_the_customers_are() -> None:
     """Segments, runners-up and confidences are the same, whichever way the table came in."""
     customers, _ = planted(300)
-    recipe = spec(preprocessing=ISOLATED, n_clusters=4)
+    candidate = spec(preprocessing=ISOLATED, n_clusters=4)
     matrix = customer_matrix(customers, SCHEMA.column_names)
-    one = Segmenter(recipe, SCHEMA).fit(customers).assignment_
-    other = Segmenter(recipe, SCHEMA).fit_prepared(Prepared.of(matrix, recipe, SCHEMA)).assignment_
+    one = Segmenter(candidate, SCHEMA).fit(customers).assignment_
+    other = (
+        Segmenter(candidate, SCHEMA)
+        .fit_prepared(Prepared.of(matrix, candidate, SCHEMA))
+        .assignment_
+    )
     for name in ("segment", "runner_up", "confidence"):
         assert np.array_equal(getattr(one, name), getattr(other, name)), name
 
 
-def test_recipes_share_what_was_prepared_until_others_push_it_out() -> None:
-    """The same preprocessing is fitted once; that asked for longest ago is forgotten first."""
+def test_specs_share_a_preprocessing_until_others_replace_it() -> None:
+    """The same preprocessing is fitted once; that unused for longest is dropped first."""
     customers, _ = planted(60)
     matrix = customer_matrix(customers, SCHEMA.column_names)
     cache = Preparations(matrix, SCHEMA, random_halves(np.arange(60)))
-    recipes = [
+    specs = [
         spec(preprocessing=Preprocessing(category_weight=1 + i)) for i in range(CACHE_SIZE + 1)
     ]
-    first, second = (cache.whole(recipe) for recipe in recipes[:2])
-    halves = cache.halves(recipes[0])
-    assert cache.whole(spec("genie", "neighbours", recipes[0].preprocessing)) is first
-    assert cache.halves(recipes[0]) is halves
-    for recipe in recipes[2:]:
-        cache.whole(recipe)
-    assert cache.whole(recipes[0]) is first
-    assert cache.whole(recipes[1]) is not second
+    first, second = (cache.whole(candidate) for candidate in specs[:2])
+    halves = cache.halves(specs[0])
+    assert cache.whole(spec("genie", "neighbours", specs[0].preprocessing)) is first
+    assert cache.halves(specs[0]) is halves
+    for candidate in specs[2:]:
+        cache.whole(candidate)
+    assert cache.whole(specs[0]) is first
+    assert cache.whole(specs[1]) is not second

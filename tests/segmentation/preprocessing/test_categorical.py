@@ -202,23 +202,23 @@ def _level(code: float, column: str = "MARITAL_STATUS") -> str:
 def test_names_lead_back_to_columns(small: pd.DataFrame) -> None:
     """Indicators are named by their column, once."""
     expanded = expanded_schema(small, SMALL)
-    found = base_names([["city=Ulm", "size", "city=Bonn", "member=yes"]], expanded)
-    assert found == [["city", "size", "member"]]
+    names = base_names([["city=Ulm", "size", "city=Bonn", "member=yes"]], expanded)
+    assert names == [["city", "size", "member"]]
 
 
 def test_the_audit_finds_what_segments_are_made_of(small: pd.DataFrame) -> None:
     """Segments cut along one sensitive column track it, and no other."""
     segment = small["member"].to_numpy().astype(np.int64)
-    found = audit(small, segment, SMALL, ["amount", "city", "size"])
-    assert found.explained[0].column == "member"
-    assert found.explained[0].share == pytest.approx(1)
-    (trace,) = found.traces
+    report = audit(small, segment, SMALL, ["amount", "city", "size"])
+    assert report.explained[0].column == "member"
+    assert report.explained[0].share == pytest.approx(1)
+    (trace,) = report.traces
     assert trace.information == pytest.approx(1)
     assert trace.baseline < 0.02
     assert trace.tracks
-    assert not found.sensitive_form
+    assert not report.sensitive_form
     assert trace.by_segment == ("no 100%", "yes 100%")
-    assert "describe segments, not form them" in found.page()
+    assert "describe segments, not form them" in report.page()
 
 
 def test_the_audit_acquits_what_is_unrelated(small: pd.DataFrame) -> None:

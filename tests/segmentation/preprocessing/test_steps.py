@@ -129,7 +129,7 @@ def test_matrix_of_wrong_width_is_refused() -> None:
 
 
 def test_column_order_and_integer_types_do_not_matter() -> None:
-    """Columns are found by name, and integers with missing values are numbers."""
+    """Columns are taken by name, and integers with missing values are numbers."""
     frame = pd.DataFrame(
         {"TENURE": [12, 6], "LIMIT": pd.array([None, 3], dtype="Int64"), "BALANCE": [1, 2]}
     )
@@ -244,7 +244,7 @@ def test_rare_flag_is_no_further_out_than_a_fair_coin(robust) -> None:
 
 
 def test_components_keep_the_share_of_variance_asked_for() -> None:
-    """The kept components explain at least the share, and one fewer would not."""
+    """The remaining components explain at least the share, and one fewer would not."""
     rng = np.random.default_rng(4)
     matrix = rng.normal(size=(500, 6)) * [5, 4, 3, 2, 1, 0.1]
     reduced = PrincipalComponents(0.9).fit_transform(matrix)
@@ -273,11 +273,11 @@ def test_two_parts_ask_whether_then_how_much() -> None:
     rng = np.random.default_rng(6)
     cash = np.where(rng.random(2000) < 0.5, 0.0, rng.normal(50, 4, 2000))
     plain = rng.normal(size=2000)
-    found = TwoPart().fit_transform(np.column_stack([cash, plain]))
-    some = found[cash > 0, 0]
-    assert (found[cash == 0, 0] == -1.0).all()
-    assert (some.mean(), some.std()) == pytest.approx((0.0, 1.0))
-    assert np.array_equal(found[:, 1], plain)
+    separated = TwoPart().fit_transform(np.column_stack([cash, plain]))
+    others = separated[cash > 0, 0]
+    assert (separated[cash == 0, 0] == -1.0).all()
+    assert (others.mean(), others.std()) == pytest.approx((0.0, 1.0))
+    assert np.array_equal(separated[:, 1], plain)
 
 
 def test_columns_that_are_often_zero_can_weigh_less() -> None:
