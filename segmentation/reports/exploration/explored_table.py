@@ -101,7 +101,7 @@ class Table:
 
     @cached_property
     def space(self) -> Coordinates:
-        """Coordinates of at most 10,000 customers in the space candidates are judged in."""
+        """Coordinates of at most 10,000 customers in the space candidates are evaluated in."""
         rows = self._shuffled[:MODEL_ROWS]
         schema = self.formed.schema
         matrix = ReferenceSpace(schema).fit_transform(self.formed.customers.iloc[rows])

@@ -226,6 +226,7 @@ def _draw_zeros(axes: Axes, edges: FloatArray, top: float, zeros: int) -> None:
     text = f" {zeros:,} zeros" if zeros > top else " zeros"
     axes.text(left, height, text, va="bottom", ha="left", size=7.5, color=INK)
     axes.set_xlim(left / ratio**0.02, edges[-1] * ratio**0.03)
+    axes.set_xticks([tick for tick in axes.get_xticks() if edges[0] <= tick <= edges[-1]])
 
 
 def _draw_box(axes: Axes, box: Box, middle: float, height: float, lowest: float) -> None:

@@ -26,7 +26,7 @@ THEME = {
     "contrast": CONTRAST,
     "card": CARD,
 }
-# One font name, which the style sheet overrides; points as close as those of a page of text.
+# The style sheet replaces the font; points that are close to each other all stay.
 SVG_OPTIONS = {"svg.fonttype": "none", "font.sans-serif": ["DejaVu Sans"], "path.simplify": False}
 # Paul Tol's muted scheme (2021, SRON/EPS/TN/09-002), neighbours in the list far apart in hue.
 PALETTE = (
