@@ -1,6 +1,6 @@
-"""The one fixed feature space in which all candidates of a study are judged.
+"""The one fixed feature space in which all candidates of a study are evaluated.
 
-A candidate judged in the space it chose itself can win by dropping features. Here every column
+A candidate evaluated in the space it chose itself can win by dropping features. Here every column
 of the table counts, in the same way, whatever a candidate does to it.
 """
 
@@ -67,19 +67,19 @@ class ReferenceSpace:
         DataError
             When a column is missing.
         """
-        units, nulls, tails, scales = UnitFree(), MedianFill(), YeoJohnson(), Standardise()
+        units, fill, power, scaler = UnitFree(), MedianFill(), YeoJohnson(), Standardise()
         matrix = units.fit_transform(customer_matrix(customers, self.columns))
-        scales.fit(tails.fit_transform(nulls.fit_transform(matrix)))
-        self.scale_, self.median_, self.power_ = units.scale_, nulls.median_, tails.lambdas_
-        self.centre_, self.spread_ = scales.centre_, scales.spread_
+        scaler.fit(power.fit_transform(fill.fit_transform(matrix)))
+        self.scale_, self.median_, self.power_ = units.scale_, fill.median_, power.lambdas_
+        self.centre_, self.spread_ = scaler.centre_, scaler.spread_
         for block in map(list, self.blocks):
             self._balance(block, matrix[:, block])
         return self
 
     def _balance(self, block: list[int], indicators: FloatArray) -> None:
         """Let a category weigh as much as one number in all; unknown is its centre."""
-        known = indicators[~np.isnan(indicators).any(axis=1)]
-        share = known.mean(axis=0) if len(known) else np.zeros(len(block))
+        present = indicators[~np.isnan(indicators).any(axis=1)]
+        share = present.mean(axis=0) if len(present) else np.zeros(len(block))
         total = float((share * (1 - share)).sum())
         self.power_[block] = 1.0
         self.median_[block] = self.centre_[block] = share
@@ -130,15 +130,9 @@ class ReferenceSpace:
 
 @dataclass(frozen=True)
 class NeighbourGraph:
-    """The nearest other customers of each customer, computed once for many evaluations.
+    """The nearest other customers of each customer, computed once for many evaluations."""
 
-    Parameters
-    ----------
-    indices
-        Shape (n, m): positions of the m nearest other rows, nearest first.
-    """
-
-    indices: IntArray
+    indices: IntArray  # shape (n, m), positions of the m nearest other rows, nearest first
 
     @classmethod
     def of(cls, matrix: FloatArray, neighbours: int = NEIGHBOURS) -> NeighbourGraph:

@@ -1,4 +1,4 @@
-"""Say in plain words who belongs to a segment, from the branches of a decision tree."""
+"""Who belongs to a segment in plain words, from the branches of a decision tree."""
 
 from __future__ import annotations
 
@@ -27,21 +27,11 @@ Box = Mapping[int, tuple[float, float]]
 
 @dataclass(frozen=True)
 class SegmentRule:
-    """Bounds on a few columns that describe most of a segment.
-
-    Parameters
-    ----------
-    bounds
-        Of each column position the values allowed: above the first, up to the second.
-    coverage
-        In [0, 1]: share of the segment's customers the rule holds for.
-    precision
-        In [0, 1]: share of the customers it holds for who are in the segment.
-    """
+    """Bounds on a few columns that describe most of a segment; shares in [0, 1]."""
 
     bounds: Box
-    coverage: float
-    precision: float
+    coverage: float  # of the segment's customers, share the rule holds for
+    precision: float  # of the customers it holds for, share who are in the segment
 
     @property
     def f1(self) -> float:
@@ -76,7 +66,7 @@ def segment_rules(matrix: FloatArray, segment: IntArray) -> tuple[tuple[SegmentR
     Returns
     -------
     tuple
-        k tuples; empty for a segment of everybody, or when no column tells customers apart.
+        k tuples; empty for a segment of all customers, or when no column separates customers.
     """
     rows = np.linspace(0, len(matrix) - 1, min(len(matrix), TREE_ROWS)).astype(np.int64)
     sample, filled = matrix[rows], _filled(matrix)
@@ -86,8 +76,8 @@ def segment_rules(matrix: FloatArray, segment: IntArray) -> tuple[tuple[SegmentR
     for number in range(int(segment.max()) + 1):
         inside = segment[rows] == number
         boxes = list(_branches(ranks, inside)) if not inside.all() and inside.any() else []
-        found = [_simplest(box, ranks, inside) for box in boxes]
-        in_units = {_in_units(box, values): None for box in found if box}
+        simplest = [_simplest(box, ranks, inside) for box in boxes]
+        in_units = {_in_units(box, values): None for box in simplest if box}
         measured = [_measured(dict(box), filled, segment == number) for box in in_units]
         rules.append(_best(measured, filled))
     return tuple(rules)
@@ -100,8 +90,8 @@ def _best(rules: list[SegmentRule], matrix: FloatArray) -> tuple[SegmentRule, ..
         return ()
     first = _holds(ordered[0].bounds, matrix)
     for rule in ordered[1:]:
-        apart = not (_holds(rule.bounds, matrix) & first).any()
-        if apart and rule.coverage >= SECOND_COVERAGE and rule.precision >= SECOND_PRECISION:
+        disjoint = not (_holds(rule.bounds, matrix) & first).any()
+        if disjoint and rule.coverage >= SECOND_COVERAGE and rule.precision >= SECOND_PRECISION:
             return ordered[0], rule
     return (ordered[0],)
 
@@ -134,8 +124,8 @@ def _simplest(box: Box, ranks: IntArray, inside: Mask) -> Box:
 
 def _measured(box: Box, matrix: FloatArray | IntArray, inside: Mask) -> SegmentRule:
     holds = _holds(box, matrix)
-    right, members, held = (int(mask.sum()) for mask in (holds & inside, inside, holds))
-    return SegmentRule(box, right / max(1, members), right / max(1, held))
+    right, members, covered = (int(mask.sum()) for mask in (holds & inside, inside, holds))
+    return SegmentRule(box, right / max(1, members), right / max(1, covered))
 
 
 def _holds(box: Box, matrix: FloatArray | IntArray) -> Mask:
@@ -165,12 +155,7 @@ def _cut(ordered: FloatArray, rank: float) -> float:
 def round_between(low: float, high: float) -> float:
     """Return the roundest number in the half-open interval [low, high).
 
-    ``round_between(118.2, 123.4)`` is 120.
-
-    Parameters
-    ----------
-    low, high
-        Finite, `low` below `high`.
+    Both finite, `low` below `high`: ``round_between(118.2, 123.4)`` is 120.
     """
     size = max(abs(low), abs(high))
     for exponent in range(ceil(log10(size)), ceil(log10(size)) - 16, -1):

@@ -54,7 +54,7 @@ class Reasons:
         coordinates: FloatArray,
         segment: IntArray,
         runner_up: IntArray,
-        known: NDArray[np.bool_],
+        present: NDArray[np.bool_],
     ) -> list[list[str]]:
         """Return at most five column names a customer, most important first.
 
@@ -62,11 +62,11 @@ class Reasons:
         ----------
         coordinates, segment, runner_up
             As in :meth:`contributions`.
-        known
-            Shape (n, d): False where the value was missing; what nobody knows decides nothing.
+        present
+            Shape (n, d): False where the value was missing; a missing value decides nothing.
         """
         contribution = self.contributions(coordinates, segment, runner_up)
-        contribution[~known] = 0.0
+        contribution[~present] = 0.0
         order = np.argsort(-contribution, axis=1, kind="stable")[:, :MOST_REASONS]
         counts = np.minimum((contribution > 0).sum(axis=1), MOST_REASONS).tolist()
         names = np.array(self.columns, dtype=object)[order].tolist()

@@ -19,24 +19,12 @@ ORDINARY = "Average customers"
 
 @dataclass(frozen=True)
 class Phrase:
-    """A few words about a segment that are true of it.
-
-    Parameters
-    ----------
-    text
-        For example ``"large balances"``.
-    group
-        The column's group in the schema: two phrases of a name should not come from one.
-    strength
-        In [0, 1], the size of the effect behind it.
-    distinct
-        The strength, less half of that of the segment most alike in this respect.
-    """
+    """A few words about a segment that are true of it, ``"large balances"`` for example."""
 
     text: str
-    group: str
-    strength: float
-    distinct: float
+    group: str  # of the column in the schema: two phrases of a name should not come from one
+    strength: float  # in [0, 1], the size of the effect behind it
+    distinct: float  # the strength, less half of that of the segment most alike in this respect
 
 
 def segment_names(effects: FloatArray, schema: TableSchema) -> tuple[str, ...]:
@@ -54,14 +42,14 @@ def segment_names(effects: FloatArray, schema: TableSchema) -> tuple[str, ...]:
     """
     names: list[str] = []
     for number in range(len(effects)):
-        wanted = _candidates(_phrases(effects, number, schema))
-        names.append(next(name for name in wanted if name not in names))
+        candidates = _candidates(_phrases(effects, number, schema))
+        names.append(next(name for name in candidates if name not in names))
     return tuple(names)
 
 
 def _phrases(effects: FloatArray, number: int, schema: TableSchema) -> list[Phrase]:
     """Return a segment's phrases, strongest first, none twice, none contradicting another."""
-    found: dict[str, Phrase] = {}
+    phrases: dict[str, Phrase] = {}
     others = np.delete(effects, number, axis=0)
     own = effects[number]
     for j in np.argsort(-np.abs(own), kind="stable"):
@@ -71,8 +59,8 @@ def _phrases(effects: FloatArray, number: int, schema: TableSchema) -> list[Phra
         rival = max(0.0, float((others[:, j] * direction).max(initial=0.0)))
         text = phrase(column, direction > 0)
         strength = float(abs(own[j]))
-        found.setdefault(text, Phrase(text, column.group, strength, strength - 0.5 * rival))
-    return list(found.values())
+        phrases.setdefault(text, Phrase(text, column.group, strength, strength - 0.5 * rival))
+    return list(phrases.values())
 
 
 def phrase(column: Column, high: bool) -> str:
@@ -87,8 +75,8 @@ def _candidates(phrases: Sequence[Phrase]) -> Iterator[str]:
     for lead in phrases:
         for second in sorted(phrases, key=lambda p: -p.distinct):
             text = f"{lead.text}, {second.text}"
-            elsewhere = second.group != lead.group or not many_groups
-            if second is not lead and elsewhere and len(text.split()) <= MOST_WORDS:
+            other_group = second.group != lead.group or not many_groups
+            if second is not lead and other_group and len(text.split()) <= MOST_WORDS:
                 yield sentence_case(text)
         yield sentence_case(lead.text)
     first = sentence_case(phrases[0].text) if phrases else ORDINARY
@@ -108,18 +96,19 @@ def typical_sentence(
     medians, book
         The segment's and the whole book's median of each.
     """
-    told: list[str] = []
+    comparisons: list[str] = []
     groups: set[str] = set()
+    many_groups = len({c.group for c in columns}) > 1
     for column, own, whole in zip(columns, medians, book, strict=True):
         here, there = quantity(own, column), quantity(whole, column)
         if here == there or column.group in groups:
             continue
-        if len({c.group for c in columns}) > 1:
+        if many_groups:
             groups.add(column.group)
-        told.append(f"{inside_sentence(column.label)} {here} against {there}")
-        if len(told) == 2:
+        comparisons.append(f"{inside_sentence(column.label)} {here} against {there}")
+        if len(comparisons) == 2:
             break
-    if not told:
+    if not comparisons:
         return "Its medians are those of the whole book."
-    told[0] += " in the whole book"
-    return f"Median {', '.join(told)}."
+    comparisons[0] += " in the whole book"
+    return f"Median {', '.join(comparisons)}."

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from math import isnan
 from typing import Any
@@ -14,7 +14,7 @@ from scipy.stats import rankdata
 from segmentation.interpretation.decision_rules import segment_rules
 from segmentation.interpretation.naming import segment_names, typical_sentence
 from segmentation.preprocessing.columns import customer_matrix
-from segmentation.schema import TableSchema
+from segmentation.schema import Column, TableSchema
 from segmentation.types import FloatArray, IntArray
 
 SPREAD = {"q05": 0.05, "q25": 0.25, "q75": 0.75, "q95": 0.95}
@@ -23,28 +23,15 @@ QUANTILES = {"median": 0.5, **SPREAD}
 
 @dataclass(frozen=True)
 class ColumnProfile:
-    """One column in one segment.
-
-    Parameters
-    ----------
-    column, label, unit
-        From the schema.
-    median, book_median
-        Of the segment and of all customers, over present values; NaN where there are none.
-    effect
-        In [-1, 1]: how much more often a customer of the segment has the larger value than one
-        of the others, see :func:`rank_effects`.
-    quantiles
-        ``q05``, ``q25``, ``q75`` and ``q95`` of the segment; None where it has no value.
-    """
+    """One column in one segment; medians are over present values, NaN where there are none."""
 
     column: str
     label: str
     unit: str
     median: float
-    book_median: float
-    effect: float
-    quantiles: Mapping[str, float | None]
+    book_median: float  # of all customers
+    effect: float  # in [-1, 1], see `rank_effects`
+    quantiles: Mapping[str, float | None]  # of the segment, by the names in `SPREAD`
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data that is valid JSON: None stands for NaN."""
@@ -56,29 +43,15 @@ class ColumnProfile:
 
 @dataclass(frozen=True)
 class SegmentProfile:
-    """One segment as a person should know it.
+    """One segment as its readers know it."""
 
-    Parameters
-    ----------
-    number
-        From 1; 1 is the largest segment.
-    name, sentence
-        A few words, unique in the model, and the figures behind them.
-    size, share
-        Customers, and their share in [0, 1].
-    columns
-        All columns, the one that sets the segment most apart first.
-    rules
-        Who belongs to it in plain words, from a decision tree; at most two.
-    """
-
-    number: int
-    name: str
-    sentence: str
-    size: int
-    share: float
-    columns: tuple[ColumnProfile, ...]
-    rules: tuple[str, ...]
+    number: int  # from 1; 1 is the largest segment
+    name: str  # a few words, unique in the model
+    sentence: str  # the figures behind the name
+    size: int  # customers
+    share: float  # of customers, in [0, 1]
+    columns: tuple[ColumnProfile, ...]  # the one that sets the segment most apart first
+    rules: tuple[str, ...]  # who belongs to it in plain words, at most two
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data that is valid JSON."""
@@ -114,24 +87,27 @@ def profile_segments(
     matrix = customer_matrix(customers, schema.column_names)
     sizes = np.bincount(segment)
     effects = rank_effects(matrix, segment)
-    book = typical(matrix, schema)
-    members = [matrix[segment == i] for i in range(len(sizes))]
-    own = np.stack([typical(rows, schema) for rows in members])
-    spread = [quantiles(rows, list(SPREAD.values())) for rows in members]
+    book = _typical(matrix, schema)
     names = segment_names(effects, schema)
-    found = segment_rules(matrix, segment) if rules else ((),) * len(sizes)
-    return tuple(
-        SegmentProfile(
-            number=number + 1,
-            name=names[number],
-            sentence=_sentence(effects[number], own[number], book, schema),
-            size=int(size),
-            share=float(size / len(matrix)),
-            columns=_columns(effects[number], own[number], book, spread[number], schema),
-            rules=tuple(rule.in_words(schema) for rule in found[number]),
+    described = segment_rules(matrix, segment) if rules else ((),) * len(sizes)
+    profiles = []
+    for number, size in enumerate(sizes):
+        rows = matrix[segment == number]
+        own, order = _typical(rows, schema), _strongest_first(effects[number])
+        profiles.append(
+            SegmentProfile(
+                number=number + 1,
+                name=names[number],
+                sentence=typical_sentence(
+                    [schema.columns[j] for j in order], own[order].tolist(), book[order].tolist()
+                ),
+                size=int(size),
+                share=float(size / len(matrix)),
+                columns=_columns(rows, effects[number], own, book, schema),
+                rules=tuple(rule.in_words(schema) for rule in described[number]),
+            )
         )
-        for number, size in enumerate(sizes)
-    )
+    return tuple(profiles)
 
 
 def rank_effects(matrix: FloatArray, segment: IntArray) -> FloatArray:
@@ -169,32 +145,6 @@ def rank_effects(matrix: FloatArray, segment: IntArray) -> FloatArray:
     return effects
 
 
-def typical(matrix: FloatArray, schema: TableSchema) -> FloatArray:
-    """Return each column's median, and the share of ones of an indicator, shape (d,)."""
-    result = medians(matrix)
-    for j, column in enumerate(schema.columns):
-        if column.kind == "indicator":
-            known = matrix[~np.isnan(matrix[:, j]), j]
-            result[j] = known.mean() if len(known) else np.nan
-    return result
-
-
-def medians(matrix: FloatArray) -> FloatArray:
-    """Return each column's median over its present values, NaN where it has none.
-
-    Parameters
-    ----------
-    matrix
-        Shape (n, d).
-
-    Returns
-    -------
-    FloatArray
-        Shape (d,).
-    """
-    return np.asarray(quantiles(matrix, [0.5])[0])
-
-
 def quantiles(matrix: FloatArray, shares: list[float]) -> FloatArray:
     """Return quantiles of each column's present values, shape (len(shares), d)."""
     result = np.full((len(shares), matrix.shape[1]), np.nan)
@@ -225,9 +175,57 @@ def book_summary(
     }
 
 
+def with_categories(
+    profile: Mapping[str, Any], schema: TableSchema, expanded: TableSchema
+) -> dict[str, Any]:
+    """Return a profile with an entry for each category beside those of its indicators.
+
+    The entry's medians are codes: of the level with the largest share in the segment and in the
+    book. Its effect is that of the strongest indicator. `expanded` is the schema with indicators
+    in place of categories.
+    """
+    indicators = {column.name: column for column in expanded.columns if column.of}
+    entries = list(profile["columns"])
+    for column in schema.columns:
+        own = [
+            entry
+            for entry in entries
+            if entry["column"] in indicators and indicators[entry["column"]].of == column.name
+        ]
+        if own:
+            entries.append(
+                {
+                    "column": column.name,
+                    "label": column.label,
+                    "unit": column.unit,
+                    "median": _typical_level(own, "median", indicators, column),
+                    "book_median": _typical_level(own, "book_median", indicators, column),
+                    "effect": max((entry["effect"] for entry in own), key=abs),
+                }
+            )
+    return {**profile, "columns": entries}
+
+
+def most_frequent_levels(
+    profile: Mapping[str, Any], schema: TableSchema
+) -> dict[str, dict[str, float]]:
+    """Return the code of each nominal column's most frequent level in the book, as its median.
+
+    The profile is one of :func:`with_categories`, of any segment.
+    """
+    nominal = {column.name for column in schema.columns if column.kind == "category"}
+    return {
+        entry["column"]: {"median": entry["book_median"]}
+        for entry in profile["columns"]
+        if entry["column"] in nominal and entry["book_median"] is not None
+    }
+
+
 def _columns(
-    effects: FloatArray, own: FloatArray, book: FloatArray, spread: FloatArray, schema: TableSchema
+    rows: FloatArray, effects: FloatArray, own: FloatArray, book: FloatArray, schema: TableSchema
 ) -> tuple[ColumnProfile, ...]:
+    """Return the profile of each column of a segment, the strongest effect first."""
+    spread = quantiles(rows, list(SPREAD.values()))
     return tuple(
         ColumnProfile(
             column=schema.columns[j].name,
@@ -241,16 +239,34 @@ def _columns(
                 for name, value in zip(SPREAD, spread[:, j].tolist(), strict=True)
             },
         )
-        for j in strongest_first(effects)
+        for j in _strongest_first(effects)
     )
 
 
-def _sentence(effects: FloatArray, own: FloatArray, book: FloatArray, schema: TableSchema) -> str:
-    order = strongest_first(effects)
-    columns = [schema.columns[j] for j in order]
-    return typical_sentence(columns, own[order].tolist(), book[order].tolist())
+def _typical(matrix: FloatArray, schema: TableSchema) -> FloatArray:
+    """Return each column's median, and the share of ones of an indicator, shape (d,)."""
+    result: FloatArray = quantiles(matrix, [0.5])[0]
+    for j, column in enumerate(schema.columns):
+        if column.kind == "indicator":
+            present = matrix[~np.isnan(matrix[:, j]), j]
+            result[j] = present.mean() if len(present) else np.nan
+    return result
 
 
-def strongest_first(effects: FloatArray) -> IntArray:
+def _strongest_first(effects: FloatArray) -> IntArray:
     """Return column positions by falling size of their effect, ties in the table's order."""
     return np.argsort(-np.abs(effects), kind="stable").astype(np.int64)
+
+
+def _typical_level(
+    own: Sequence[Mapping[str, Any]], key: str, indicators: Mapping[str, Column], column: Column
+) -> float | None:
+    """Return the code of the level with the largest share; of two, the other where it is less."""
+    present = [entry for entry in own if entry[key] is not None]
+    if not present:
+        return None
+    best = max(present, key=lambda entry: entry[key])
+    levels = indicators[best["column"]].levels
+    if len(own) == 1 and best[key] < 0.5:
+        levels = tuple(level for level in column.levels if level not in levels)
+    return float(column.levels.index(levels[0]))

@@ -20,24 +20,16 @@ SAMPLE = 5_000
 
 @dataclass(frozen=True)
 class Plane:
-    """The first two principal components of the reference space.
+    """The first two principal components of the reference space."""
 
-    Parameters
-    ----------
-    mean
-        Shape (d,).
-    axes
-        Shape (d, 2).
-    """
-
-    mean: FloatArray
-    axes: FloatArray
+    mean: FloatArray  # shape (d,)
+    axes: FloatArray  # shape (d, 2)
 
     @classmethod
     def learn(cls, coordinates: FloatArray) -> Self:
         """Learn from customers in the reference space, shape (n, d), n and d at least 2."""
-        found = PCA(2, svd_solver="full").fit(coordinates)
-        return cls(found.mean_, np.ascontiguousarray(found.components_.T))
+        pca = PCA(2, svd_solver="full").fit(coordinates)
+        return cls(pca.mean_, np.ascontiguousarray(pca.components_.T))
 
     def place(self, coordinates: FloatArray) -> FloatArray:
         """Return where customers lie on the map, shape (n, 2); alone as in a batch."""
@@ -56,7 +48,7 @@ class Plane:
 def segment_map(
     coordinates: FloatArray, segment: IntArray, plane: Plane, seed: int
 ) -> dict[str, Any]:
-    """Return made-up points that lie like the customers of each segment.
+    """Return invented points that lie like the customers of each segment.
 
     A point is the average of five neighbouring customers of its segment on the plane, moved at
     random by a tenth of the segment's spread.

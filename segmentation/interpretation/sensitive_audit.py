@@ -1,4 +1,4 @@
-"""What an auditor asks: how much each column says of the segments, and sensitive ones above all."""
+"""How much each column explains of the segments, and how far they track sensitive columns."""
 
 from __future__ import annotations
 
@@ -18,54 +18,33 @@ ROWS = 5_000
 PERMUTATIONS = 30
 RANGES = 10
 TRACKS = 0.05
+MOST_COLUMNS = 8
 
 
 @dataclass(frozen=True)
 class Explained:
-    """How much one column says of the partition.
-
-    Parameters
-    ----------
-    column, label
-        From the schema.
-    share
-        Of the partition's entropy that knowing the column removes, in [0, 1]: Theil's
-        uncertainty coefficient, numbers cut into ten ranges of equally many customers.
-    forms
-        Whether the column formed the segments.
-    """
+    """How much one column explains of the partition."""
 
     column: str
     label: str
+    # Of the partition's entropy that knowing the column removes, in [0, 1]: Theil's uncertainty
+    # coefficient, numbers cut into ten ranges of equally many customers.
     share: float
-    forms: bool
+    forms: bool  # whether the column formed the segments
 
 
 @dataclass(frozen=True)
 class Trace:
-    """How strongly segments still track a sensitive column.
-
-    Parameters
-    ----------
-    column, label
-        From the schema.
-    information
-        Adjusted mutual information of segment and column, 0 by chance and 1 for the same (Vinh,
-        Epps and Bailey 2010, J. Machine Learning Research 11).
-    baseline
-        The largest of 30 tables in which the column was permuted: what chance alone reaches.
-    forms
-        Whether the column formed the segments.
-    by_segment
-        What is typical in each segment, in words, segment 1 first.
-    """
+    """How strongly segments still track a sensitive column."""
 
     column: str
     label: str
+    # Adjusted mutual information of segment and column, 0 by chance and 1 for the same (Vinh, Epps
+    # and Bailey 2010, J. Machine Learning Research 11).
     information: float
-    baseline: float
-    forms: bool
-    by_segment: tuple[str, ...]
+    baseline: float  # the largest of 30 tables in which the column was permuted
+    forms: bool  # whether the column formed the segments
+    by_segment: tuple[str, ...]  # what is typical in each segment, in words, segment 1 first
 
     @property
     def tracks(self) -> bool:
@@ -86,24 +65,12 @@ class Trace:
 
 @dataclass(frozen=True)
 class Audit:
-    """Both, for one partition.
+    """What explains one partition, and what it tracks."""
 
-    Parameters
-    ----------
-    explained
-        Every column of the table, the one that says most first.
-    traces
-        The sensitive columns, in the table's order.
-    sensitive_form
-        Whether sensitive columns were switched on.
-    numbers
-        Of the segments, in the order of the clusters; empty for 1, 2, ...
-    """
-
-    explained: tuple[Explained, ...]
-    traces: tuple[Trace, ...]
-    sensitive_form: bool
-    numbers: tuple[int, ...] = ()
+    explained: tuple[Explained, ...]  # every column, the one that explains most first
+    traces: tuple[Trace, ...]  # the sensitive columns, in the table's order
+    sensitive_form: bool  # whether sensitive columns were switched on
+    numbers: tuple[int, ...] = ()  # of the segments, by cluster; empty for 1, 2, ...
 
     def metrics(self) -> dict[str, float]:
         """Return the numbers by name."""
@@ -113,18 +80,16 @@ class Audit:
         return {**shares, **information, **chance}
 
     def page(self) -> str:
-        """Return the findings in Markdown."""
+        """Return the audit in Markdown."""
         parts = ["**What the segments are made of**", self.made_of()]
-        if self.traces:
-            parts += [self.sensitive()]
-        return "\n\n".join(parts)
+        return "\n\n".join([*parts, self.sensitive()] if self.traces else parts)
 
     def made_of(self) -> str:
-        """Return what every column says of the segments, as a Markdown table."""
-        shown = self.explained[:8]
-        lines = ["| column | says of the segments | formed them |", "|---|---|---|"]
+        """Return how much each column explains of the segments, as a Markdown table."""
+        lines = ["| column | explains of the segments | formed them |", "|---|---|---|"]
         lines += [
-            f"| {e.label} | {percent(e.share)} | {'yes' if e.forms else 'no'} |" for e in shown
+            f"| {e.label} | {percent(e.share)} | {'yes' if e.forms else 'no'} |"
+            for e in self.explained[:MOST_COLUMNS]
         ]
         return "\n".join(lines)
 
@@ -135,10 +100,10 @@ class Audit:
         switch = "form segments" if self.sensitive_form else "describe segments, not form them"
         value = str(self.sensitive_form).lower()
         parts = [f"**Sensitive columns** {switch} (`sensitive={value}`)."]
-        parts += ["\n".join(f"- {trace.sentence}" for trace in self.traces), self._who()]
+        parts += ["\n".join(f"- {trace.sentence}" for trace in self.traces), self._by_segment()]
         return "\n\n".join(parts)
 
-    def _who(self) -> str:
+    def _by_segment(self) -> str:
         head = "| segment | " + " | ".join(trace.label for trace in self.traces) + " |"
         rows = zip(*(trace.by_segment for trace in self.traces), strict=True)
         lines = [
@@ -186,27 +151,17 @@ def audit(
 
 
 def column_codes(values: FloatArray, column: Column) -> IntArray:
-    """Return levels, or at most ten ranges of equally many customers; missing is one of its own.
+    """Return levels, or at most ten ranges of equally many customers, shape (n,), from 0.
 
-    Parameters
-    ----------
-    values
-        Shape (n,), NaN for missing.
-    column
-        Says whether they are levels.
-
-    Returns
-    -------
-    IntArray
-        Shape (n,), from 0.
+    Missing values, NaN, are a code of their own.
     """
     missing = np.isnan(values)
-    known = values[~missing]
-    if not column.categorical and len(known):
-        cuts = np.unique(np.quantile(known, np.linspace(0, 1, RANGES + 1)[1:-1]))
-        known = np.searchsorted(cuts, known, side="right").astype(np.float64)
+    present = values[~missing]
+    if not column.categorical and len(present):
+        cuts = np.unique(np.quantile(present, np.linspace(0, 1, RANGES + 1)[1:-1]))
+        present = np.searchsorted(cuts, present, side="right").astype(np.float64)
     codes = np.zeros(len(values), dtype=np.int64)
-    codes[~missing] = known.astype(np.int64) + 1
+    codes[~missing] = present.astype(np.int64) + 1
     return codes
 
 
@@ -229,12 +184,12 @@ def _trace(
 
 
 def _typical(values: FloatArray, column: Column) -> str:
-    known = values[~np.isnan(values)]
-    if not len(known):
-        return "unknown"
+    present = values[~np.isnan(values)]
+    if not len(present):
+        return "unpresent"
     if not column.categorical:
-        return f"median {quantity(float(np.median(known)), column)}"
-    counts = np.bincount(known.astype(np.int64), minlength=len(column.levels)) / len(known)
+        return f"median {quantity(float(np.median(present)), column)}"
+    counts = np.bincount(present.astype(np.int64), minlength=len(column.levels)) / len(present)
     order = np.argsort(-counts, kind="stable")[:3]
     return ", ".join(f"{column.levels[i]} {percent(counts[i])}" for i in order if counts[i] > 0)
 

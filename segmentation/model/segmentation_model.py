@@ -19,9 +19,13 @@ from segmentation.clustering.spec import SegmenterSpec
 from segmentation.errors import ModelFileError, SegmentationError
 from segmentation.evaluation.reference_space import ReferenceSpace
 from segmentation.evaluation.result import Evaluation
-from segmentation.interpretation.category_profiles import commonest_levels, with_categories
 from segmentation.interpretation.explanations import Reasons, segment_medians
-from segmentation.interpretation.profiles import book_summary, profile_segments
+from segmentation.interpretation.profiles import (
+    book_summary,
+    most_frequent_levels,
+    profile_segments,
+    with_categories,
+)
 from segmentation.interpretation.projection import Plane, segment_map
 from segmentation.model.calibration import Calibration
 from segmentation.model.novelty import Novelty
@@ -302,7 +306,7 @@ def _description(
         "schema": schema.to_dict(),
         "spec": json.loads(segmenter.spec_.to_json()),
         "profiles": profiles,
-        "book": {**book_summary(customers, features), **commonest_levels(profiles[0], schema)},
+        "book": {**book_summary(customers, features), **most_frequent_levels(profiles[0], schema)},
         "evaluation": {
             name: None if isinstance(value, float) and np.isnan(value) else value
             for name, value in numbers.items()
