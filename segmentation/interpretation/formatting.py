@@ -85,4 +85,5 @@ def _decimals(value: float, digits: int) -> str:
 
 
 def _signed(text: str) -> str:
-    return text.replace("-", "−")
+    """Return a number with a minus sign, and a zero without one."""
+    return "0" if text == "-0" else text.replace("-", "−")
