@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -92,20 +92,3 @@ def decode(frame: pd.DataFrame, schema: TableSchema) -> pd.DataFrame:
         if column.categorical and column.name in frame.columns
     }
     return frame.assign(**changed) if changed else frame
-
-
-def values_as_codes(
-    values: Mapping[str, float | str | None], schema: TableSchema
-) -> dict[str, float]:
-    """Return one customer's values, levels as texts, as numbers; NaN for unknown."""
-    result = {}
-    for column in schema.columns:
-        value = values.get(column.name)
-        if value is None:
-            result[column.name] = np.nan
-        elif column.categorical:
-            cell: pd.Series[Any] = pd.Series([value], dtype=object)
-            result[column.name] = float(codes_of(cell, column, schema.missing)[0][0])
-        else:
-            result[column.name] = float(value)
-    return result
