@@ -11,7 +11,7 @@ unexport PYTHONDONTWRITEBYTECODE
 export MLFLOW_DISABLE_TELEMETRY := true
 
 .DEFAULT_GOAL := help
-.PHONY: help setup spark demo serve test soak bench lint audit sbom format lock screenshots clean
+.PHONY: help setup spark demo serve test soak bench mutants lint audit sbom format lock screenshots clean
 
 help: ## List the commands
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -52,6 +52,9 @@ bench: spark ## Measure search and growth against their targets (under 20 minute
 	$(BIN)/python -m experiments.benchmark ranks; ranks=$$?; \
 	$(BIN)/python -m experiments.benchmark spark && exit $$((search + scale + ranks))
 
+mutants: setup ## Break the code on purpose; print what the tests do not notice (SAMPLE=250; ALL=1: hours)
+	$(BIN)/python -m tests.mutants $(if $(ALL),--all,--sample $(or $(SAMPLE),250))
+
 screenshots: setup ## Take pictures of every page, both widths and themes, into ./pictures
 	$(BIN)/python -m tests.e2e.screenshots --out pictures
 
@@ -84,4 +87,4 @@ lock: setup ## Resolve requirements.lock anew from pyproject.toml
 		--python-version 3.11 --no-emit-index-url --no-emit-find-links --constraint requirements.lock - -o requirements-spark.lock
 
 clean: ## Remove what the demo and the tests left behind (not the tracking store)
-	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis var
+	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis mutants var

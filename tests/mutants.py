@@ -1,0 +1,66 @@
+"""Break the code on purpose, one small change at a time, and count what the tests notice.
+
+``python -m tests.mutants`` changes a sample, ``python -m tests.mutants --all`` everything that
+``[tool.mutmut]`` in pyproject.toml names.
+"""
+
+import json
+import random
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+import click
+
+WORK = Path("mutants")
+MUTMUT = [sys.executable, "-m", "mutmut"]
+SURVIVED = 0
+NO_TESTS = (5, 33)
+
+
+def results() -> dict[str, int | None]:
+    """Return how the tests ended for every mutant; 0 means that none failed, None was not run."""
+    ended: dict[str, int | None] = {}
+    for file in sorted(WORK.rglob("*.meta")):
+        ended |= json.loads(file.read_text(encoding="utf-8"))["exit_code_by_key"]
+    return ended
+
+
+def package(mutant: str) -> str:
+    """Return the package of a mutant, named like ``segmentation.model.novelty.x_f__mutmut_3``."""
+    depth = 3 if mutant.startswith("serve.") else 2
+    return ".".join(mutant.split(".")[:depth])
+
+
+@click.command()
+@click.option("--sample", default=250, show_default=True, help="Number of mutants.")
+@click.option("--all", "everything", is_flag=True, help="All mutants; it takes hours.")
+@click.option("--seed", default=0, show_default=True, help="Of the sample.")
+@click.option("--jobs", default=2, show_default=True, help="Processes.")
+def main(sample: int, everything: bool, seed: int, jobs: int) -> None:
+    """Print the mutants that survive and how many were killed, by package."""
+    run = [*MUTMUT, "run", "--max-children", str(jobs)]
+    # Nothing has this name: mutmut makes the mutants, times the tests, and stops.
+    subprocess.run([*run, "none"], check=False, capture_output=True)
+    names = sorted(results())
+    if not names:
+        raise click.ClickException("no mutants were made; try: mutmut run")
+    chosen = names if everything else random.Random(seed).sample(names, min(sample, len(names)))
+    subprocess.run([*run, *chosen], check=True, stdout=subprocess.DEVNULL)
+    ended = results()
+    total = Counter(package(name) for name in chosen)
+    survivors = sorted(name for name in chosen if ended[name] in {SURVIVED, *NO_TESTS, None})
+    alive = Counter(package(name) for name in survivors)
+    for name in survivors:
+        note = " (no test reaches it)" if ended[name] in NO_TESTS else ""
+        click.echo(f"survived: {name}{note}")
+    for name, count in sorted(total.items()):
+        click.echo(f"{name}: {count - alive[name]} of {count} killed")
+    killed = len(chosen) - len(survivors)
+    click.echo(f"{killed} of {len(chosen)} mutants killed ({killed / len(chosen):.0%})")
+    click.echo("See a change with: mutmut show NAME")
+
+
+if __name__ == "__main__":
+    main()
