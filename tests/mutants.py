@@ -5,6 +5,7 @@
 """
 
 import json
+import os
 import random
 import subprocess
 import sys
@@ -41,6 +42,9 @@ def package(mutant: str) -> str:
 def main(sample: int, everything: bool, seed: int, jobs: int) -> None:
     """Print the mutants that survive and how many were killed, by package."""
     run = [*MUTMUT, "run", "--max-children", str(jobs)]
+    # Two processes share two cores; the copy of the tests lies a folder deeper than the tests.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    os.environ.setdefault("SEGMENTATION_DATA_DIR", str(Path.cwd().parent / "shared" / "data"))
     # Nothing has this name: mutmut makes the mutants, times the tests, and stops.
     subprocess.run([*run, "none"], check=False, capture_output=True)
     names = sorted(results())
