@@ -102,7 +102,7 @@ def pages_service(addresses: Addresses) -> Service:
 
 
 def worker_service() -> Service:
-    """Return the process that scores uploaded files; nobody asks it."""
+    """Return the process that scores uploaded files; it has no address."""
     return Service("worker", (sys.executable, "-m", "serve.jobs.worker"), "")
 
 

@@ -31,8 +31,7 @@ def main() -> None:
     environment = {
         # MLflow starts its server through the PATH.
         "PATH": f"{BIN}{os.pathsep}{os.environ.get('PATH', '')}",
-        # Its warnings name columns and parameters that were sent: a customer's value, where
-        # somebody left a header out.
+        # Its warnings name columns that were sent: a customer's values, if the header is missing.
         "MLFLOW_LOGGING_LEVEL": "ERROR",
     }
 

@@ -22,7 +22,7 @@ METHODS = frozenset({"GET", "POST"})
 DEEPEST = 32
 STEP = {byte: 1 if byte in b"[{" else -1 for byte in b"[]{}"}
 NOT_BRACKETS = bytes(byte for byte in range(256) if byte not in STEP)
-# What MLflow says, and what people are told.
+# A part of an MLflow message, and the message sent instead.
 KINDS = (
     ("missing inputs", "columns are missing"),
     ("finite number", "a value is not finite; correct it, or send null"),
@@ -41,9 +41,9 @@ KINDS = (
     ("split format", "dataframe_split: expected columns, and data with a value for each"),
     ("records", "dataframe_records: expected a list with an object for each customer"),
     ("UTF-8", "the body is not UTF-8 text"),
-    ("parse input as a Pandas", "the body is no table of the kind that its content type names"),
+    ("parse input as a Pandas", "the body is not a table of the kind its content type names"),
 )
-UNKNOWN = "the body is no table of customers"
+UNKNOWN = "the body is not a table of customers"
 HELP = "The page for engineers shows how to ask."
 
 
@@ -71,7 +71,7 @@ def refused_path(method: str, path: str) -> Refusal | None:
 
 
 def known_type(content_type: str) -> str | None:
-    """Return a content type as MLflow wants it; None for one that nobody reads."""
+    """Return a content type as MLflow wants it; None for one that is not read."""
     kind, *parameters = (part.strip().lower() for part in content_type.split(";"))
     plain = all(p.replace('"', "") in {"", "charset=utf-8", "header=present"} for p in parameters)
     return kind if kind in TYPES and plain else None
@@ -112,7 +112,7 @@ def reworded(text: str, columns: Collection[str]) -> Refusal:
     # Before the last of these stands the whole table that was sent.
     echoes = message.startswith("Failed to predict data")
     reason = message.rpartition("Error: ")[2] if echoes else message
-    kind = next((told for marker, told in KINDS if marker in reason), UNKNOWN)
+    kind = next((meaning for marker, meaning in KINDS if marker in reason), UNKNOWN)
     named = [name for name in columns if f"'{name}'" in reason or f"column {name}" in reason]
     where = f"{', '.join(named)}: " if named else ""
     return Refusal(400, f"The customers cannot be scored. {where}{kind}. {HELP}")

@@ -7,10 +7,10 @@ from typing import Any
 
 from serve.gateway.error_messages import CSV, INVOCATIONS, JSON, PARQUET
 
-# Beyond it a number is no amount anybody owes; JSON itself knows no limit.
+# Beyond it a number is no plausible amount; JSON itself knows no limit.
 LARGEST = 1e15
 REFUSALS = {
-    "400": "These are no customers; says which columns are wrong, repeats nothing.",
+    "400": "Invalid customer records. Names the columns that are wrong; repeats no value.",
     "413": "Larger than 256 MB.",
     "415": "A content type that is not listed here, or compressed.",
     "503": "No scoring server is up; ask again.",

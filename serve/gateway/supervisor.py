@@ -29,7 +29,7 @@ class State:
     serving
         Version that answers; empty for none.
     champion
-        Version that the alias names, as last seen; empty where nobody could say.
+        Version that the alias names, as last seen; empty if the registry could not be read.
     problem
         A sentence for people; empty when all is well.
     """
@@ -51,7 +51,7 @@ class Supervisor:
     alias
         That is followed.
     idle_seconds
-        Without a request for so long, the server is stopped until somebody asks; 0 for never.
+        Without a request for so long, the server is stopped until the next request; 0 for never.
     """
 
     def __init__(
@@ -110,7 +110,7 @@ class Supervisor:
         return self.current
 
     def _tell(self) -> None:
-        """Wake whoever waits for a scoring server."""
+        """Wake the requests that wait for a scoring server."""
         self.changed.set()
         self.changed = asyncio.Event()
 
@@ -195,7 +195,7 @@ class Supervisor:
 
 
 async def _started(backend: Backend) -> None:
-    """Start a scoring server; whoever is cancelled meanwhile leaves none behind."""
+    """Start a scoring server; if cancelled meanwhile, leave none behind."""
     starting = asyncio.create_task(asyncio.to_thread(backend.start))
     try:
         await asyncio.shield(starting)

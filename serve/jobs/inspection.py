@@ -28,7 +28,7 @@ def about_rows(table: Path) -> int:
 
 
 def check_rows(rows: int) -> None:
-    """Refuse a file with more customers than the pages score while somebody waits.
+    """Refuse a file with more customers than the pages score.
 
     Raises
     ------
@@ -64,7 +64,7 @@ def piece_rows(table: Path) -> int:
 
 
 def _parquet(table: Path) -> pq.FileMetaData | None:
-    """Return what a Parquet file says of itself; None for one that nobody can read."""
+    """Return what a Parquet file says of itself; None for a damaged one."""
     try:
         return pq.read_metadata(table)
     except (OSError, ValueError):

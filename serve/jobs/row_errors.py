@@ -1,4 +1,4 @@
-"""Which cells of a file a person has to mend, by their line."""
+"""The cells of a file that must be corrected, by line."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ MOST_SHOWN = 50
 
 @dataclass(frozen=True)
 class Cell:
-    """One cell to mend: its line in the file, column, value and what was expected."""
+    """One cell to correct: its line in the file, column, value and what was expected."""
 
     line: int
     column: str
@@ -27,7 +27,7 @@ class Cell:
     expected: str
 
 
-def cells_to_mend(problems: list[Problem], table: Path, piece_rows: int) -> Iterator[Cell]:
+def cells_to_correct(problems: list[Problem], table: Path, piece_rows: int) -> Iterator[Cell]:
     """Yield the first offending cells, by their line in the file.
 
     Parameters

@@ -17,7 +17,8 @@ from segmentation.schema import TableSchema
 
 TOKEN = re.compile(r"[A-Za-z0-9_-]{22}")
 WAITING, READING, SCORING = "waiting", "reading", "scoring"
-MENDING, DONE, FAILED = "mending", "done", "failed"
+# "mending" is what files that are already kept say.
+INVALID, DONE, FAILED = "mending", "done", "failed"
 UNFINISHED = frozenset({WAITING, READING, SCORING})
 
 
@@ -44,7 +45,7 @@ class Job:
     done, total
         Rows; a total of 0 is not known yet.
     attempts
-        How often somebody began.
+        How often scoring began.
     counts
         Customers by segment number; `names` their names.
     flows, others
@@ -151,7 +152,7 @@ class Jobs:
         return Job(**{name: value for name, value in found.items() if name in known})
 
     def unfinished(self) -> Iterator[str]:
-        """Yield the tokens of jobs that somebody still has to do."""
+        """Yield the tokens of jobs that are not finished."""
         for place in self.folder.iterdir():
             job = self.find(place.name)
             if job is not None and not job.finished:

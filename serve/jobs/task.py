@@ -18,8 +18,8 @@ from segmentation.errors import DataError, Problem
 from segmentation.schema import TableSchema
 from segmentation.schema.levels import decode
 from serve.jobs.inspection import about_rows, check_rows, piece_rows
-from serve.jobs.row_errors import cells_to_mend
-from serve.jobs.store import DONE, FAILED, MENDING, READING, SCORING, Job, Jobs
+from serve.jobs.row_errors import cells_to_correct
+from serve.jobs.store import DONE, FAILED, INVALID, READING, SCORING, Job, Jobs
 from serve.jobs.workbook import sheet_to_csv
 from serve.web.scoring_client import ScoringClient, ScoringError
 
@@ -33,7 +33,7 @@ SWALLOWS = (
     "takes too much memory. Correct it, or split the file."
 )
 NOT_READ = (
-    "the table: expected numbers and texts in rows, found something that cannot be read as such. "
+    "the table: expected numbers and texts in rows, found something else. "
     "Export it again, as CSV UTF-8."
 )
 # What pandas, Arrow and openpyxl raise on files made to be odd, beside their own kinds.
@@ -41,7 +41,7 @@ UNREADABLE = (TypeError, ValueError, KeyError, IndexError, OverflowError, csv.Er
 
 
 def score_job(token: str, jobs: Jobs, scoring: ScoringClient, challenger: ScoringClient) -> None:
-    """Score a file, or write down what has to be mended first.
+    """Score a file, or record what must be corrected first.
 
     Begun again after a crash it starts from the beginning; a file that is done stays done, and
     one that crashed three times is given up.
@@ -76,24 +76,24 @@ def _try(job: Job, jobs: Jobs, scoring: ScoringClient, challenger: ScoringClient
         _score(run, _table(job, jobs))
     except DataError as error:
         problems = [str(problem) for problem in error.problems]
-        _mend(job, [SWALLOWS] if any("out of memory" in text for text in problems) else problems)
+        _refuse(job, [SWALLOWS] if any("out of memory" in text for text in problems) else problems)
     except MemoryError:
-        _mend(job, [SWALLOWS])
+        _refuse(job, [SWALLOWS])
     except UNREADABLE:
-        _mend(job, [NOT_READ])
+        _refuse(job, [NOT_READ])
     except ScoringError as error:
         _fail(job, str(error), error.remedy)
     except OSError as error:
         if error.errno is None:  # Arrow's, of a file it cannot read
-            _mend(job, [NOT_READ])
+            _refuse(job, [NOT_READ])
             return
-        # The reason only: a path is nobody's business.
+        # The reason only: a path is not shown.
         _fail(job, f"The server could not keep the result: {error.strerror}.", "Try again later.")
 
 
-def _mend(job: Job, problems: list[str]) -> None:
+def _refuse(job: Job, problems: list[str]) -> None:
     more = [f"… and {len(problems) - MOST_NOTES:,} more."] if len(problems) > MOST_NOTES else []
-    job.state, job.whole = MENDING, [*map(_cut, problems[:MOST_NOTES]), *more]
+    job.state, job.whole = INVALID, [*map(_cut, problems[:MOST_NOTES]), *more]
 
 
 def _cut(text: str) -> str:
@@ -102,7 +102,7 @@ def _cut(text: str) -> str:
 
 
 def give_up(job: Job) -> None:
-    """Say of a file that nobody could read it to its end."""
+    """Mark a file as one that cannot be read to its end."""
     _fail(job, "The file could not be read to its end.", "Split it and try again.")
 
 
@@ -161,10 +161,10 @@ def _score(run: _Run, table: Path) -> None:
         if not start:
             raise DataError([Problem(None, "no_rows", "at least one row", "Check the export.")])
         if run.bad and not job.anyway:
-            job.cells = [asdict(cell) for cell in cells_to_mend(run.bad, table, rows)]
+            job.cells = [asdict(cell) for cell in cells_to_correct(run.bad, table, rows)]
             job.more = sum(len(p.rows) for p in run.bad) - len(job.cells)
             job.skipped = len({row for problem in run.bad for row in problem.rows})
-            job.state = MENDING
+            job.state = INVALID
             return
         draft.replace(result)
     finally:
@@ -185,7 +185,7 @@ def _piece(run: _Run, piece: pd.DataFrame, start: int, writer: ScoredWriter) -> 
     piece = piece.reset_index(drop=True)
     good, found = _good_rows(piece, schema, start, run.bad)
     for warning in found.warnings if found else ():
-        # Without its rows: of millions they would fill the memory, and nobody lists them.
+        # Without its rows: of millions they would fill the memory, and they are not listed.
         kept = replace(warning, rows=())
         run.notes.setdefault((warning.column, warning.check), []).append(kept)
     if run.bad and not job.anyway:

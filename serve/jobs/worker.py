@@ -35,7 +35,7 @@ def main() -> None:
 
 
 def _keep_time(jobs: Jobs) -> None:
-    """Delete files on time, also where nobody comes back."""
+    """Delete files on time, also when no one returns to the pages."""
     waiting = threading.Event()
     while not waiting.wait(min(SWEEP_SECONDS, max(jobs.keep_seconds, 1.0))):
         jobs.sweep()

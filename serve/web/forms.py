@@ -157,7 +157,7 @@ class MoveForm(FlaskForm):  # type: ignore[misc]
     seen = IntegerField(widget=HiddenInput(), validators=[Optional()])
 
     def validate_force(self, field: BooleanField) -> None:
-        """Ask for a reason where somebody forces.
+        """Require a reason where a failed check is overridden.
 
         Raises
         ------
@@ -165,8 +165,8 @@ class MoveForm(FlaskForm):  # type: ignore[misc]
             When there is none.
         """
         if field.data and not (self.reason.data or "").strip():
-            self.reason.errors = [*self.reason.errors, "Say why: it stays in the record."]
-            raise ValidationError("Say why.")
+            self.reason.errors = [*self.reason.errors, "Give a reason: it is recorded."]
+            raise ValidationError("Give a reason.")
 
 
 class UploadForm(FlaskForm):  # type: ignore[misc]

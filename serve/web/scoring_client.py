@@ -1,4 +1,4 @@
-"""Ask the scoring server, with time limits, and turn whatever it says into a typed answer."""
+"""Ask the scoring server, with time limits, and turn its reply into a typed answer."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class ScoringError(Exception):
     """
 
     status = 502
-    remedy = "Whoever runs the pages should look into the scoring server's log."
+    remedy = "The administrator of these pages finds the reason in the scoring server's log."
 
 
 class ScoringAwayError(ScoringError):

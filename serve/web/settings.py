@@ -37,7 +37,7 @@ class Settings:
     keep_seconds
         How long an uploaded file's answer is kept.
     auth
-        File of people who may sign in; empty lets in everybody on this machine, nobody else.
+        File of people who may sign in; empty admits everyone on this machine and no one else.
     https
         Whether people reach the pages over HTTPS: then cookies travel over nothing else.
     hosts

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 import requests
 
+from serve import MOVED
 from serve.processes import Service, ServiceError, ServiceGroup, free_port, listen_on_loopback
 
 
@@ -135,3 +137,13 @@ def test_a_taken_port_is_avoided() -> None:
         taken.listen()
         port = taken.getsockname()[1]
         assert free_port(port) != port
+
+
+@pytest.mark.parametrize("former", ["serve.live", "serve.access"])
+def test_a_former_name_says_the_new_one_and_works(former: str) -> None:
+    """What people typed before still runs; one sentence says what to type now."""
+    command = (sys.executable, "-m", former, "--help")
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0
+    assert f"{former} is now called {MOVED[former]}" in done.stderr
+    assert "usage" in done.stdout.lower()

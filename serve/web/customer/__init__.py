@@ -61,7 +61,7 @@ def form() -> str | tuple[str, int]:
 
 @pages.post("/customer")
 def ask() -> str | tuple[str, int]:
-    """Show the answer for the customer typed, or what has to be mended first."""
+    """Show the answer for the customer typed, or which fields to correct."""
     model = knowledge().model()
     if model is None:
         return _unknown_model()
@@ -91,7 +91,7 @@ def ask() -> str | tuple[str, int]:
 
 @pages.post("/customer/what-if")
 def what_if() -> tuple[str, int]:
-    """Answer in one sentence while somebody changes a value; for the page's own script."""
+    """Answer in one sentence while a value is being changed; for the page's own script."""
     model = knowledge().model()
     if model is None:
         abort(503)
@@ -131,7 +131,7 @@ def _sent(customer: pd.DataFrame, model: ModelInfo) -> pd.DataFrame:
 def _moves(
     customer: pd.DataFrame, answer: Answer, model: ModelInfo, deadline: float
 ) -> list[Move] | None:
-    """Return what would move the customer; None where nobody knows."""
+    """Return what would move the customer; None where it is not known."""
     if not model.book:
         return None
     from serve.web.customer.counterfactuals import smallest_moves  # noqa: PLC0415 - a page starts without it

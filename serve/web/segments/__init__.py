@@ -1,4 +1,4 @@
-"""A page for every segment: what sets it apart, whom it typically holds, what to do about it."""
+"""A page for every segment: what sets it apart, who belongs to it, ideas for action."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def note(number: int) -> str | tuple[str, int] | BaseResponse:
     except RegistryError:
         return _render(model, profile, form, failure=True), 503
     knowledge().refresh()
-    flash("The note is kept for everybody.")
+    flash("The note is saved.")
     return redirect(url_for("segments.segment", number=number, _anchor="note"), code=303)
 
 

@@ -20,7 +20,7 @@ from werkzeug.utils import secure_filename
 from werkzeug.wrappers import Response as BaseResponse
 
 from serve.jobs.queue import FOLDER
-from serve.jobs.store import DONE, FAILED, MENDING, WAITING, Job, Jobs
+from serve.jobs.store import DONE, FAILED, INVALID, WAITING, Job, Jobs
 from serve.web.context import knowledge, settings
 from serve.web.forms import UploadForm
 from serve.web.upload.receiving import PageRequest
@@ -75,8 +75,8 @@ def result(token: str) -> str | tuple[str, int]:
     job = _job(token)
     if job.state == DONE:
         return _result(job)
-    if job.state == MENDING:
-        return render_template("upload/mend.html", job=job, form=UploadForm()), 422
+    if job.state == INVALID:
+        return render_template("upload/invalid.html", job=job, form=UploadForm()), 422
     if job.state == FAILED:
         return render_template("upload/failed.html", job=job, form=UploadForm()), 503
     return render_template("upload/progress.html", job=job)
@@ -93,7 +93,7 @@ def state(token: str) -> Response:
 def anyway(token: str) -> BaseResponse:
     """Score the good rows of a file in which others cannot be."""
     job = _job(token)
-    if job.state == MENDING and job.cells:
+    if job.state == INVALID and job.cells:
         job.anyway, job.state, job.attempts, job.skipped = True, WAITING, 0, 0
         _jobs().save(job)
         current_app.extensions["put_file"](job.token)

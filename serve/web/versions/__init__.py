@@ -119,7 +119,7 @@ def _version(number: int) -> Version:
 
 
 def _seen() -> int:
-    """Return how many moves there were when somebody began to decide."""
+    """Return how many moves the page showed when the decision began."""
     return len(history(settings().model_name))
 
 

@@ -27,7 +27,7 @@ ENFORCE = "Failed to enforce schema of data 'canary' with schema '['BALANCE': do
             "BALANCE: a value is not a number",
         ),
         ("Ensure that input is a valid JSON formatted string. Input: b'canary'", "is not JSON"),
-        ("/srv/mlflow/canary.py said canary", "the body is no table of customers"),
+        ("/srv/mlflow/canary.py said canary", "the body is not a table of customers"),
     ],
 )
 def test_a_refusal_names_kind_and_column(message: str, told: str) -> None:
@@ -42,7 +42,7 @@ def test_a_refusal_names_kind_and_column(message: str, told: str) -> None:
 @pytest.mark.parametrize("text", ["Internal Server Error", "[]", "null", '{"message": 1}', ""])
 def test_an_answer_without_a_message_is_worded_too(text: str) -> None:
     """No form of an error is passed on as it is."""
-    assert "no table of customers" in reworded(text, COLUMNS).message
+    assert "not a table of customers" in reworded(text, COLUMNS).message
 
 
 def test_only_what_mlflow_reads_is_handed_on() -> None:

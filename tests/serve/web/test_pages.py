@@ -84,13 +84,13 @@ def test_the_answer_names_segment_confidence_runner_up_and_reasons(client: Flask
     assert "<strong>Cash advances: $2,900.</strong>" in page
     assert re.search(r"The segment's median is \$[\d,.]+, the runner-up's \$[\d,.]+\.", page)
     assert 'value="3200.5"' in page
-    assert "Unlike anybody" not in page
+    assert "Unlike the customers" not in page
 
 
 def test_an_unusual_customer_is_called_unusual(client: FlaskClient) -> None:
     """Novelty and an implausible value are both said."""
     page = client.post("/customer", data=typed(BALANCE="2000000")).text
-    assert "Unlike anybody" in page
+    assert "Unlike the customers" in page
     assert "Balance: you typed $2,000,000, usual is $0 to $50,000." in page
 
 
@@ -212,8 +212,10 @@ def test_the_first_page_says_what_to_do_without_a_scoring_server(
     away = {"INSTANCE": tmp_path, "SETTINGS": Settings(scoring_url="http://127.0.0.1:9")}
     page = create_app(away).test_client().get("/").text
     assert "No customer can be looked up, and no file scored, right now." in page
-    assert "Try again in a minute; if it stays so, tell whoever looks after these pages." in page
-    assert "What you read here about the segments is still right." in page
+    assert (
+        "Try again in a minute; if it does not help, tell the administrator of these pages." in page
+    )
+    assert "The description of the segments below is still correct." in page
     assert model.profiles[0]["name"] in page
 
     def unknown(name: str, alias: str) -> None:
@@ -222,7 +224,7 @@ def test_the_first_page_says_what_to_do_without_a_scoring_server(
     monkeypatch.setattr("serve.web.model_cache.describe", unknown)
     page = create_app(away).test_client().get("/").text
     assert "No customer can be looked up, and no file scored, right now." in page
-    assert "still right" not in page
+    assert "still correct" not in page
 
 
 def test_a_missing_registry_leaves_the_pages_standing(

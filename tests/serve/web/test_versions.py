@@ -100,7 +100,7 @@ def test_force_needs_a_reason(client: FlaskClient, registry: MlflowClient) -> No
     other = next(n for n in "123" if n != before)
     reply = client.post(f"/versions/{other}/promote", data={"force": "y", "reason": " "})
     assert reply.status_code == 422
-    assert "Say why" in reply.text
+    assert "Give a reason" in reply.text
     assert champion(registry) == before
 
 
