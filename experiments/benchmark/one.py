@@ -7,8 +7,8 @@ import pandas as pd
 from mlflow import MlflowClient
 
 from experiments.search.fidelity import Samples
-from experiments.search.runner import SearchResult, find
-from experiments.search.workflow import describe_data, space_for
+from experiments.search.runner import SearchResult, find, space_for
+from experiments.search.workflow import describe_data
 from experiments.study.databases import prepare_tracking
 from experiments.study.study import open_study
 from experiments.study.worker_pool import Workers

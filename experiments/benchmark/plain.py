@@ -17,7 +17,7 @@ import optuna
 from matplotlib.figure import Figure
 from sklearn.metrics import silhouette_score
 
-from experiments.search.workflow import space_for
+from experiments.search.runner import space_for
 from experiments.study.study import settled
 from experiments.tracking.tracker import flat
 from segmentation.clustering.segmenter import Segmenter

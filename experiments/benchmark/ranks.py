@@ -12,7 +12,7 @@ from sklearn.metrics import silhouette_score
 from experiments.search.candidates import as_labels
 from experiments.search.fidelity import FIDELITIES, Fidelity, Samples
 from experiments.search.proposals import ProposalSampler
-from experiments.search.workflow import space_for
+from experiments.search.runner import space_for
 from experiments.study.worker_pool import Outcome, Workers
 from segmentation.clustering.spec import SegmenterSpec
 from segmentation.data.readers import load_customers

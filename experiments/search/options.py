@@ -80,6 +80,11 @@ class SearchOptions:
         """The algorithms to try."""
         return tuple(filter(None, self.algorithms.replace(" ", "").split(","))) or ALGORITHMS
 
+    @property
+    def fixed(self) -> Fixed:
+        """The choices that are not searched."""
+        return Fixed.parse(self.fix)
+
 
 OPTIONS: tuple[tuple[str, Any, Any, str], ...] = (
     ("data", str, "embedded", "CSV or Parquet file, openml:<id>, or embedded[:<rows>[:<seed>]]."),
@@ -117,6 +122,11 @@ OPTIONS: tuple[tuple[str, Any, Any, str], ...] = (
     ("storage", str, "", "Optuna database URL; default: SQLite beside the tracking store."),
 )
 NAMES = frozenset(name for name, *_ in OPTIONS)
+
+
+def default_options() -> dict[str, Any]:
+    """Return every option of a search with its default."""
+    return {name: default for name, _, default, _ in OPTIONS}
 
 
 def search_options(command: Callable[..., Any]) -> Callable[..., Any]:

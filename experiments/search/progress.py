@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from typing import Any, Self
 
+from optuna.trial import FrozenTrial
 from tqdm import tqdm
 
-from experiments.search.candidates import Candidate
+from experiments.search.candidates import Candidate, recall
 from segmentation.clustering.clusterers import CLUSTERERS
 from segmentation.clustering.spec import SegmenterSpec
 from segmentation.evaluation.result import Evaluation
@@ -16,23 +18,27 @@ from segmentation.evaluation.result import Evaluation
 class Progress:
     """Shows trials as they end, with the best so far.
 
-    Parameters
-    ----------
-    wanted
-        Trials wanted in all.
-    done
-        Trials of earlier sessions.
-    study
-        Name of the study.
+    `before` are the settled trials of earlier sessions; `bar` shows a bar instead of lines,
+    `silent` nothing at all.
     """
 
-    def __init__(self, wanted: int, done: int, study: str) -> None:
-        self.wanted, self.done = wanted, done
-        self.best: Evaluation | None = None
+    def __init__(
+        self,
+        n_trials: int,
+        before: Sequence[FrozenTrial],
+        study: str,
+        *,
+        bar: bool = False,
+        silent: bool = False,
+    ) -> None:
+        self.n_trials, self.done, self.silent = n_trials, len(before), silent
+        feasible = [c.evaluation for c in recall(before) if c.evaluation.feasible]
+        self.best: Evaluation | None = max(feasible, key=lambda e: e.score, default=None)
         self._bar: tqdm[Any] | None = None
-        self._say(self._opening(study))
-        if sys.stderr.isatty() and done < wanted:
-            self._bar = tqdm(total=wanted, initial=done, unit="trial", leave=False)
+        if not bar:
+            self._say(self._opening(study))
+        if (bar or sys.stderr.isatty()) and not silent and self.done < n_trials:
+            self._bar = tqdm(total=n_trials, initial=self.done, unit="trial", leave=False)
 
     def trial(self, number: int, spec: SegmenterSpec, found: Evaluation) -> None:
         """Show a judged trial."""
@@ -46,7 +52,7 @@ class Progress:
         verdict = f"score {found.score:.3f}" if found.feasible else found.infeasible[0]
         title = CLUSTERERS[spec.clusterer].title
         self._say(
-            f"trial {number:3d} ({self.done}/{self.wanted})  {title}, "
+            f"trial {number:3d} ({self.done}/{self.n_trials})  {title}, "
             f"{found.n_segments} segments: {verdict}  [{self._best()}]"
         )
 
@@ -56,7 +62,7 @@ class Progress:
         if self._bar is not None:
             self._bar.update()
         title = CLUSTERERS[spec.clusterer].title
-        self._say(f"trial {number:3d} ({self.done}/{self.wanted})  {title} failed: {reason}")
+        self._say(f"trial {number:3d} ({self.done}/{self.n_trials})  {title} failed: {reason}")
 
     def reevaluated(self, candidate: Candidate) -> None:
         """Show a candidate judged on more customers."""
@@ -75,14 +81,14 @@ class Progress:
             self._bar.close()
 
     def _opening(self, study: str) -> str:
-        if self.done >= self.wanted:
+        if self.done >= self.n_trials:
             return (
-                f"Study {study} is finished: {self.done} of {self.wanted} trials are done. "
+                f"Study {study} is finished: {self.done} of {self.n_trials} trials are done. "
                 "Ask for more with n_trials, or begin again with new_study=true."
             )
         if self.done:
-            return f"Study {study} continues: {self.done} of {self.wanted} trials are done."
-        return f"Study {study} begins: {self.wanted} trials."
+            return f"Study {study} continues: {self.done} of {self.n_trials} trials are done."
+        return f"Study {study} begins: {self.n_trials} trials."
 
     def _best(self) -> str:
         if self.best is None:
@@ -90,6 +96,8 @@ class Progress:
         return f"best {self.best.score:.3f} with {self.best.n_segments} segments"
 
     def _say(self, text: str) -> None:
+        if self.silent:
+            return
         if self._bar is not None:
             self._bar.write(text, file=sys.stderr)
         else:

@@ -6,19 +6,33 @@ import time
 from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import optuna
+import pandas as pd
+from sklearn.metrics import adjusted_rand_score
 
 from experiments.search.candidates import RUN, Candidate, recall, remember
 from experiments.search.fidelity import Samples
+from experiments.search.fixed import Fixed
 from experiments.search.progress import Progress
 from experiments.search.proposals import ProposalSampler
 from experiments.search.ranking import Ranking, Standing, rank
-from experiments.search.search_space import Space
+from experiments.search.search_space import ALGORITHMS, Space
 from experiments.study.study import optimise, settled
 from experiments.study.worker_pool import EvaluationError, Workers
-from experiments.tracking.tracker import Tracker
+from segmentation.clustering.segmenter import Segmenter
+from segmentation.evaluation.triviality import column_flags
+from segmentation.model.segmentation_model import SegmentationModel
+from segmentation.preprocessing.categorical import Formed, blocks_of
+from segmentation.preprocessing.columns import customer_matrix
+from segmentation.schema import TableSchema
 
+if TYPE_CHECKING:
+    from experiments.tracking.tracker import Tracker
+
+# How much less a fit on everybody may agree than one on half of the evaluated customers.
+LEEWAY = 0.1
 # Drawing all four costs as much as judging on few customers: one picture of every trial, another
 # of the best, all of the pick.
 EVERY_TRIAL = ("map",)
@@ -43,6 +57,13 @@ class SearchResult:
     candidates: tuple[Candidate, ...]
     ranking: Ranking
     pick: Standing | None
+
+    @property
+    def picked(self) -> Standing:
+        """The pick; ValueError where there is none."""
+        if self.pick is None:
+            raise ValueError("no candidate is feasible")
+        return self.pick
 
 
 def find(
@@ -155,3 +176,59 @@ def _settled(candidates: Sequence[Candidate], k: int) -> SearchResult:
     pick = ranking.pick(k)
     feasible = pick if pick and pick.candidate.evaluation.feasible else None
     return SearchResult(tuple(candidates), ranking, feasible)
+
+
+def space_for(
+    customers: pd.DataFrame,
+    schema: TableSchema,
+    k_min: int,
+    k_max: int,
+    seed: int,
+    *,
+    algorithms: tuple[str, ...] = ALGORITHMS,
+    fixed: Fixed | None = None,
+) -> Space:
+    """Return what may be tried on these customers."""
+    flags = column_flags(customer_matrix(customers, schema.column_names))
+    return Space(
+        schema.name,
+        k_min,
+        k_max,
+        seed,
+        algorithms=algorithms,
+        often_zero=len(flags.columns) > 1,
+        mixed=bool(blocks_of(schema)),
+        fixed=fixed or Fixed(),
+    )
+
+
+def refitted(
+    candidate: Candidate, customers: pd.DataFrame, schema: TableSchema, samples: Samples
+) -> Segmenter:
+    """Fit a candidate's recipe on all customers, or on those it was judged on.
+
+    With more customers an algorithm may end at other segments than those that were judged. A fit
+    that agrees with these less than fits on halves of the judged customers do is given up for the
+    fit that was judged; its rule assigns the others.
+    """
+    spec, evaluated = candidate.spec, samples.positions(candidate.fidelity)
+    segmenter = Segmenter(spec, schema).fit_within(customers)
+    if not candidate.partition:
+        return segmenter
+    agreed = adjusted_rand_score(candidate.labels, segmenter.assignment_.segment[evaluated])
+    if agreed >= candidate.evaluation.stability - LEEWAY:
+        return segmenter
+    segmenter = Segmenter(spec, schema).fit_within(customers, len(evaluated))
+    segmenter.notes_ += (
+        f"Learned from the {len(evaluated):,} customers it was judged on, the others are assigned: "
+        f"fitted on everybody, the recipe ends at other segments (agreement {agreed:.2f}).",
+    )
+    return segmenter
+
+
+def build(candidate: Candidate, formed: Formed, samples: Samples) -> SegmentationModel:
+    """Fit a candidate's recipe and make it servable."""
+    segmenter = refitted(candidate, formed.customers, formed.schema, samples)
+    return SegmentationModel.build(
+        segmenter, formed.customers, candidate.evaluation, candidate.spec.seed, formed.table
+    )

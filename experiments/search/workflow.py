@@ -16,18 +16,15 @@ import pandas as pd
 from mlflow.data.code_dataset_source import CodeDatasetSource
 from mlflow.data.pandas_dataset import from_pandas
 from mlflow.entities import DatasetInput
-from sklearn.metrics import adjusted_rand_score
 from threadpoolctl import threadpool_limits
 
 from experiments.registry import packaging, registration, segment_lineage
 from experiments.registry.promotion_log import check_name
-from experiments.search.candidates import Candidate
 from experiments.search.fidelity import Samples
-from experiments.search.fixed import Fixed
 from experiments.search.options import SearchOptions, checked, search_options
 from experiments.search.progress import Progress
-from experiments.search.runner import SearchResult, choose, try_all
-from experiments.search.search_space import ALGORITHMS, Space
+from experiments.search.runner import SearchResult, build, choose, space_for, try_all
+from experiments.search.search_space import Space
 from experiments.spark.options import SPARK, engine_options
 from experiments.spark.search import search_on_spark
 from experiments.study.databases import one_at_a_time, prepare_tracking, quiet
@@ -41,21 +38,16 @@ from experiments.tracking import model_card as card
 from experiments.tracking.parent_run import open_experiment, open_parent
 from experiments.tracking.summary import Summary, console, record_study
 from experiments.tracking.tracker import Tracker
-from segmentation.clustering.segmenter import Segmenter
 from segmentation.data.schema_choice import load_described
 from segmentation.errors import SegmentationError
 from segmentation.evaluation.clusterability import structure_of
 from segmentation.evaluation.constraints import Constraints
-from segmentation.evaluation.triviality import column_flags
 from segmentation.interpretation.sensitive_audit import Audit, audit
 from segmentation.model.segmentation_model import SegmentationModel
 from segmentation.monitoring import with_reference
-from segmentation.preprocessing.categorical import Formed, blocks_of, form
-from segmentation.preprocessing.columns import customer_matrix
+from segmentation.preprocessing.categorical import Formed, form
 from segmentation.schema import TableSchema
 
-# How much less a fit on everybody may agree than one on half of the judged customers.
-LEEWAY = 0.1
 Turn = Callable[[], AbstractContextManager[None]]
 
 
@@ -68,12 +60,21 @@ def run(options: SearchOptions) -> int:
 
 
 def _run(options: SearchOptions, workers: Workers) -> int:
-    uri = prepare_tracking()
     validated, table = load_described(options.data, options.schema)
     for warning in validated.warnings:
         click.echo(f"warning: {warning.without_values()}", err=True)
-    fixed = Fixed.parse(options.fix)
-    formed = form(validated.customers, table, sensitive=options.sensitive, excluded=fixed.excluded)
+    summary = record(options, validated.customers, table, workers)
+    click.echo(console(summary))
+    return 0 if summary.model else 1
+
+
+def record(
+    options: SearchOptions, customers: pd.DataFrame, table: TableSchema, workers: Workers
+) -> Summary:
+    """Search these customers, record every trial, register the pick."""
+    uri = prepare_tracking()
+    fixed = options.fixed
+    formed = form(customers, table, sensitive=options.sensitive, excluded=fixed.excluded)
     dataset, digest = describe_data(formed.customers, options.data)
     space = space_for(
         *(formed.customers, formed.schema, options.k_min, options.k_max, options.seed),
@@ -89,6 +90,7 @@ def _run(options: SearchOptions, workers: Workers) -> int:
     with turn():
         experiment_id = open_experiment(client, options.experiment_name)
         study = open_study(storage, name, new=options.new_study)
+        storage.watch(study.study_name)
         parent = open_parent(client, experiment_id, study.study_name, asdict(options))
         tracker = Tracker(client, experiment_id, parent, dataset)
         close_orphans(tracker, study)
@@ -104,8 +106,7 @@ def _run(options: SearchOptions, workers: Workers) -> int:
         tracker.finish(failed=True)
         raise
     tracker.finish()
-    click.echo(console(summary))
-    return 0 if summary.model else 1
+    return summary
 
 
 def _searched(
@@ -121,7 +122,7 @@ def _searched(
     """Try, choose, register; of several processes at one study one registers for all."""
     constraints = Constraints(k_min=options.k_min, k_max=options.k_max)
     samples = Samples(formed.customers, formed.schema, constraints, options.seed)
-    with Progress(options.n_trials, len(settled(study)), study.study_name) as progress:
+    with Progress(options.n_trials, settled(study), study.study_name) as progress:
         try_all(
             study,
             space,
@@ -158,30 +159,6 @@ def summed_up(
     summary = Summary(result, structure, options.k, model, audit=audited)
     registered = register(tracker, summary, model, len(formed.customers), options)
     return replace(summary, registered=registered)
-
-
-def space_for(
-    customers: pd.DataFrame,
-    schema: TableSchema,
-    k_min: int,
-    k_max: int,
-    seed: int,
-    *,
-    algorithms: tuple[str, ...] = ALGORITHMS,
-    fixed: Fixed | None = None,
-) -> Space:
-    """Return what may be tried on these customers."""
-    flags = column_flags(customer_matrix(customers, schema.column_names))
-    return Space(
-        schema.name,
-        k_min,
-        k_max,
-        seed,
-        algorithms=algorithms,
-        often_zero=len(flags.columns) > 1,
-        mixed=bool(blocks_of(schema)),
-        fixed=fixed or Fixed(),
-    )
 
 
 def register(
@@ -231,38 +208,6 @@ def audit_of(model: SegmentationModel, formed: Formed, seed: int) -> Audit:
     segment = model.segmenter.assign(formed.customers).segment
     audited = audit(formed.people, segment, formed.described, formed.table.column_names, seed)
     return replace(audited, numbers=model.numbering.numbers)
-
-
-def refitted(
-    candidate: Candidate, customers: pd.DataFrame, schema: TableSchema, samples: Samples
-) -> Segmenter:
-    """Fit a candidate's recipe on all customers, or on those it was judged on.
-
-    With more customers an algorithm may end at other segments than those that were judged. A fit
-    that agrees with these less than fits on halves of the judged customers do is given up for the
-    fit that was judged; its rule assigns the others.
-    """
-    spec, evaluated = candidate.spec, samples.positions(candidate.fidelity)
-    segmenter = Segmenter(spec, schema).fit_within(customers)
-    if not candidate.partition:
-        return segmenter
-    agreed = adjusted_rand_score(candidate.labels, segmenter.assignment_.segment[evaluated])
-    if agreed >= candidate.evaluation.stability - LEEWAY:
-        return segmenter
-    segmenter = Segmenter(spec, schema).fit_within(customers, len(evaluated))
-    segmenter.notes_ += (
-        f"Learned from the {len(evaluated):,} customers it was judged on, the others are assigned: "
-        f"fitted on everybody, the recipe ends at other segments (agreement {agreed:.2f}).",
-    )
-    return segmenter
-
-
-def build(candidate: Candidate, formed: Formed, samples: Samples) -> SegmentationModel:
-    """Fit a candidate's recipe and make it servable."""
-    segmenter = refitted(candidate, formed.customers, formed.schema, samples)
-    return SegmentationModel.build(
-        segmenter, formed.customers, candidate.evaluation, candidate.spec.seed, formed.table
-    )
 
 
 def describe_data(customers: pd.DataFrame, source: str) -> tuple[DatasetInput, str]:

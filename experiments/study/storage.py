@@ -28,11 +28,10 @@ from experiments.study.databases import (
 )
 from experiments.study.retry import Store, StoreError, without_password
 from experiments.study.separate_databases import need_own_tables
+from experiments.study.study import HEARTBEAT_SECONDS
 
 P = ParamSpec("P")
 R = TypeVar("R")
-
-HEARTBEAT_SECONDS = 20
 
 
 class RetryingStorage(BaseStorage):

@@ -18,9 +18,9 @@ from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial, TrialState
 
 from experiments.search.search_space import Space
-from experiments.study.storage import HEARTBEAT_SECONDS, RetryingStorage
 from experiments.study.worker_pool import EvaluationError
 
+HEARTBEAT_SECONDS = 20
 ERROR = "error"
 WORKER = "worker"
 PLACE = "place"
@@ -69,8 +69,6 @@ def open_study(storage: BaseStorage | None, name: str, *, new: bool = False) -> 
     )
     if storage is not None:
         fail_interrupted(study)
-    if isinstance(storage, RetryingStorage):
-        storage.watch(name)
     return study
 
 

@@ -45,6 +45,7 @@ def main(storage_url: str, trials: int) -> None:
     with one_at_a_time(storage_url, EXPERIMENT):
         experiment = open_experiment(client, EXPERIMENT)
         study = open_study(storage, EXPERIMENT)
+        storage.watch(study.study_name)
         parent = open_parent(client, experiment, study.study_name, {})
         tracker = Tracker(client, experiment, parent, dataset)
         close_orphans(tracker, study)

@@ -1,0 +1,243 @@
+"""The whole search in a notebook: ``find_segments(frame)``."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from html import escape
+from typing import Any
+
+import pandas as pd
+from threadpoolctl import threadpool_limits
+
+from experiments.search.fidelity import Samples
+from experiments.search.options import SearchOptions, checked, default_options
+from experiments.search.progress import Progress
+from experiments.search.runner import SearchResult, build, choose, space_for, try_all
+from experiments.study.study import open_study
+from experiments.study.worker_pool import Limits, Workers
+from segmentation.clustering.clusterers import CLUSTERERS
+from segmentation.clustering.spec import SegmenterSpec
+from segmentation.data.schema_choice import AUTO, schema_for
+from segmentation.data.validation import validate
+from segmentation.errors import SegmentationError
+from segmentation.evaluation.constraints import Constraints
+from segmentation.evaluation.result import Evaluation
+from segmentation.model.segmentation_model import SegmentationModel
+from segmentation.monitoring import with_reference
+from segmentation.preprocessing.categorical import form
+from segmentation.schema import TableSchema
+
+STYLE = "border-collapse:collapse;font-size:14px"
+CELL = "padding:4px 10px;text-align:left;border-bottom:1px solid #ddd"
+
+
+@dataclass(frozen=True)
+class Segments:
+    """What :func:`find_segments` found.
+
+    Attributes
+    ----------
+    model
+        Fitted on all customers; ``model.save(path)`` writes it.
+    search
+        Every evaluated candidate, the ranking and the pick.
+    """
+
+    model: SegmentationModel
+    search: SearchResult
+
+    @property
+    def evaluation(self) -> Evaluation:
+        """Stability, separation, score and the other metrics of the pick."""
+        return self.search.picked.candidate.evaluation
+
+    @property
+    def spec(self) -> SegmenterSpec:
+        """The full recipe: ``Segmenter(spec)`` refits it."""
+        return self.search.picked.candidate.spec
+
+    @property
+    def profiles(self) -> pd.DataFrame:
+        """Name, share in [0, 1] and description of every segment, indexed by its number."""
+        names = ("number", "name", "share", "sentence")
+        rows = [{name: p[name] for name in names} for p in self.model.description["profiles"]]
+        return pd.DataFrame(rows).set_index("number")
+
+    @property
+    def alternatives(self) -> pd.DataFrame:
+        """The best candidate for every number of segments; search again with `k` to take one."""
+        rows = [
+            {
+                "segments": standing.k,
+                "algorithm": CLUSTERERS[standing.candidate.spec.clusterer].title,
+                "score": standing.score,
+                "stability": standing.candidate.evaluation.stability,
+                "separation": standing.candidate.evaluation.separation,
+                "vote": standing.vote,
+                "smallest_share": standing.candidate.evaluation.smallest_share,
+                "picked": standing.k == self.search.picked.k,
+            }
+            for standing in self.search.ranking.alternatives()
+        ]
+        return pd.DataFrame(rows).set_index("segments")
+
+    def score(self, customers: pd.DataFrame) -> pd.DataFrame:
+        """Return segment, confidence and reasons of customers, one row each.
+
+        See :meth:`segmentation.model.segmentation_model.SegmentationModel.score`.
+
+        Raises
+        ------
+        DataError
+            When a column of the model is missing or a value cannot be read.
+        """
+        return self.model.score(validate(customers, self.model.schema).customers)
+
+    def __repr__(self) -> str:
+        """Return segments and alternatives as text."""
+        lines = [self._headline()]
+        lines += [f"  {i}. {p['name']:<44} {p['share']:4.0%}" for i, p in self._rows()]
+        return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        """Return a card: segments, what sets them apart, and the alternatives."""
+        segments = "".join(
+            f"<tr><td style='{CELL}'>{i}</td><td style='{CELL}'><b>{escape(p['name'])}</b></td>"
+            f"<td style='{CELL}'>{p['share']:.0%}</td>"
+            f"<td style='{CELL}'>{escape(p['sentence'])}</td></tr>"
+            for i, p in self._rows()
+        )
+        others = ", ".join(
+            f"<b>{k}</b>" if row["picked"] else f"{k}" for k, row in self.alternatives.iterrows()
+        )
+        return (
+            f"<div><p><b>{escape(self._headline())}</b></p><table style='{STYLE}'>"
+            f"<tr>{''.join(f'<th style={CELL!r}>{t}</th>' for t in ('#', *HEADINGS))}</tr>"
+            f"{segments}</table><p>Alternatives, numbers of segments: {others}</p></div>"
+        )
+
+    def _rows(self) -> list[tuple[Any, pd.Series[Any]]]:
+        return list(self.profiles.iterrows())
+
+    def _headline(self) -> str:
+        evaluation = self.evaluation
+        return (
+            f"{evaluation.n_segments} customer segments by "
+            f"{CLUSTERERS[self.spec.clusterer].title}: stability {evaluation.stability:.2f}, "
+            f"separation {evaluation.separation:.2f}, score {evaluation.score:.2f}"
+        )
+
+
+HEADINGS = ("segment", "share", "what sets it apart")
+
+
+def find_segments(
+    frame: pd.DataFrame,
+    *,
+    schema: TableSchema | str = AUTO,
+    n_trials: int = 60,
+    k: int = 0,
+    k_min: int = 3,
+    k_max: int = 10,
+    seed: int = 0,
+    timeout: float = 0.0,
+    n_jobs: int = 0,
+    progress: bool = True,
+    tracking: bool = False,
+    **options: Any,
+) -> Segments:
+    """Search for customer segments without labels.
+
+    Worker processes evaluate the trials: a script calls this under
+    ``if __name__ == "__main__"``.
+
+    Parameters
+    ----------
+    frame
+        One row a customer, as read.
+    schema
+        Of the table, its name or file; by default a shipped one that fits, else an inferred one.
+    n_trials
+        How many to try.
+    k
+        Number of segments; 0 for the search's own pick.
+    k_min, k_max
+        Closed interval of the number of segments.
+    seed
+        Seeds everything: the same frame, options and seed give the same segments.
+    timeout
+        Seconds after which no new trial starts; 0 for no limit.
+    n_jobs
+        Trials evaluated at the same time; 0 for one a core.
+    progress
+        Whether to show a progress bar.
+    tracking
+        Whether to record runs in MLflow and register the model, as the search command does.
+    **options
+        Further options of :class:`experiments.search.options.SearchOptions`.
+
+    Raises
+    ------
+    DataError
+        When the frame breaks the schema's contract.
+    SegmentationError
+        When no candidate is feasible.
+    """
+    numbers: dict[str, Any] = {
+        "n_trials": n_trials,
+        "k": k,
+        "k_min": k_min,
+        "k_max": k_max,
+        "seed": seed,
+    }
+    numbers |= {"timeout": timeout, "n_jobs": n_jobs, "data": "a data frame"}
+    settings = checked({**default_options(), **numbers, **options})
+    table = schema if isinstance(schema, TableSchema) else schema_for(frame, schema, "customers")
+    customers = validate(frame, table, to_train=True)
+    limits = Limits(settings.trial_seconds, settings.trial_gigabytes)
+    with threadpool_limits(1), Workers(n_jobs or os.cpu_count() or 1, limits) as workers:
+        if tracking:
+            from experiments.search.workflow import record  # noqa: PLC0415 - imports MLflow
+
+            summary = record(settings, customers.customers, table, workers)
+            model, result = summary.model, summary.result
+        else:
+            model, result = _search(settings, customers.customers, table, workers, progress)
+    if model is None:
+        raise SegmentationError(
+            f"no feasible segmentation in {len(result.candidates)} trials: raise n_trials, or "
+            "widen k_min and k_max"
+        )
+    return Segments(model, result)
+
+
+def _search(
+    options: SearchOptions,
+    customers: pd.DataFrame,
+    table: TableSchema,
+    workers: Workers,
+    progress: bool,
+) -> tuple[SegmentationModel | None, SearchResult]:
+    fixed = options.fixed
+    formed = form(customers, table, sensitive=options.sensitive, excluded=fixed.excluded)
+    space = space_for(
+        *(formed.customers, formed.schema, options.k_min, options.k_max, options.seed),
+        algorithms=options.chosen_algorithms,
+        fixed=fixed,
+    )
+    constraints = Constraints(k_min=options.k_min, k_max=options.k_max)
+    samples = Samples(formed.customers, formed.schema, constraints, options.seed)
+    study = open_study(None, table.name)
+    with Progress(options.n_trials, (), table.name, bar=True, silent=not progress) as shown:
+        try_all(
+            *(study, space, samples, workers),
+            n_trials=options.n_trials,
+            timeout=options.timeout,
+            progress=shown,
+        )
+        result = choose(study, samples, workers, k=options.k, progress=None)
+    if result.pick is None:
+        return None, result
+    model = build(result.pick.candidate, formed, samples)
+    return with_reference(model, formed.people), result
