@@ -93,7 +93,7 @@ class Segmenter(ClusterMixin, BaseEstimator):  # type: ignore[misc]
     >>> from segmentation import Segmenter
     >>> spend = np.array([[20.0], [25.0], [22.0], [900.0], [950.0], [880.0]])
     >>> Segmenter(n_segments=2).fit_predict(spend).tolist()
-    [1, 1, 1, 0, 0, 0]
+    [0, 0, 0, 1, 1, 1]
     """
 
     pipeline_: Pipeline

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import doctest
 import json
 import os
 import pickle
@@ -17,6 +18,7 @@ from sklearn.utils.estimator_checks import check_estimator
 
 import segmentation
 from segmentation import Segmenter, SegmenterSpec, infer_schema, load_schema
+from segmentation.clustering import segmenter as segmenter_module
 from segmentation.data.demographics import generate_people
 from segmentation.errors import DataError, SpecError
 from segmentation.evaluation.evaluator import Evaluator
@@ -126,6 +128,12 @@ def test_it_shows_itself_as_text_and_html() -> None:
     shown = "Segmenter(schema=<planted, 6 columns>, spec=<k_means, n_clusters=4>)"
     assert repr(fitted) == shown
     assert "Fitted" in fitted._repr_html_()
+
+
+def test_the_example_of_the_docstring_is_right() -> None:
+    """What the docstring shows is what runs."""
+    result = doctest.testmod(segmenter_module)
+    assert (result.attempted, result.failed) == (4, 0)
 
 
 def test_a_fitted_segmenter_is_evaluated_as_its_spec_is() -> None:
