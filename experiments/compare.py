@@ -26,6 +26,7 @@ from segmentation.clustering.spec import SegmenterSpec
 from segmentation.data.schema_choice import AUTO, load_described
 from segmentation.errors import SegmentationError
 from segmentation.evaluation.result import Evaluation
+from segmentation.interpretation.formatting import percent
 from segmentation.model.segment_matching import match_segments
 from segmentation.model.segmentation_model import SegmentationModel
 from segmentation.monitoring import Drift, compare_batches, reference_batch, summarise
@@ -185,7 +186,7 @@ def _number(value: object) -> str:
 def _note(found: Comparison, title: str) -> str:
     lines = [
         f"**{title}**, {found.rows:,} customers: agreement {found.adjusted_rand:.3f} "
-        f"(adjusted Rand), {found.moved_share:.1%} move to another segment.",
+        f"(adjusted Rand), {percent(found.moved_share)} move to another segment.",
         *(
             f"- {flow.before} {found.names[0][flow.before]} -> {flow.after} "
             f"{found.names[1][flow.after]}: {flow.customers:,}"

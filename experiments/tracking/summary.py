@@ -19,6 +19,7 @@ from experiments.tracking.pictures import as_png, drawn
 from experiments.tracking.tracker import Tracker
 from segmentation.clustering.clusterers import CLUSTERERS
 from segmentation.evaluation.clusterability import Structure
+from segmentation.interpretation.formatting import percent
 from segmentation.interpretation.sensitive_audit import Audit
 from segmentation.model.segmentation_model import SegmentationModel
 from segmentation.reports.figures import FIGURES
@@ -175,7 +176,7 @@ def warnings_of(structure: Structure) -> list[str]:
 def segments_table(model: SegmentationModel) -> str:
     """Return number, name, share and sentence of every segment as a Markdown table."""
     rows = [
-        f"| {p['number']} | {p['name']} | {p['share']:.1%} | {p['sentence']} |"
+        f"| {p['number']} | {p['name']} | {percent(p['share'])} | {p['sentence']} |"
         for p in model.description["profiles"]
     ]
     return "\n".join(["| # | segment | share | what sets it apart |", "|---|---|---|---|", *rows])
@@ -192,8 +193,8 @@ def alternatives_table(result: SearchResult) -> str:
             f"(#{standing.candidate.number}) | {evaluation.score:.3f} | "
             f"{evaluation.stability:.3f} ± {evaluation.stability_spread:.3f} | "
             f"{evaluation.separation:.3f} | {standing.vote:.2f} | "
-            f"{evaluation.smallest_share:.1%} | "
-            f"{evaluation.tree_accuracy:.1%} | {'yes' if standing.candidate.restates else 'no'} |"
+            f"{percent(evaluation.smallest_share)} | {percent(evaluation.tree_accuracy)} | "
+            f"{'yes' if standing.candidate.restates else 'no'} |"
         )
     titles = "segments algorithm score stability separation vote smallest tree flags"
     head = " | ".join(titles.split())

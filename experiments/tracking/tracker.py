@@ -28,6 +28,7 @@ from experiments.study.worker_pool import EvaluationError, Outcome
 from segmentation.clustering.clusterers import CLUSTERERS
 from segmentation.clustering.spec import SegmenterSpec
 from segmentation.evaluation.result import Evaluation
+from segmentation.interpretation.formatting import percent
 
 LONGEST_TAG, LONGEST_KEY = 4_000, 250
 # SQLite's and PostgreSQL's texts for a data set that another process recorded a moment ago.
@@ -231,7 +232,7 @@ def trial_note(spec: SegmenterSpec, evaluation: Evaluation) -> str:
         f"{evaluation.separation:.3f} + preference for more segments."
     )
     smallest, largest = evaluation.smallest_share, evaluation.largest_share
-    sizes = f"Segments hold {smallest:.1%} to {largest:.1%} of customers."
+    sizes = f"Segments hold {percent(smallest)} to {percent(largest)} of customers."
     reasons = [f"Infeasible: {reason}." for reason in evaluation.infeasible]
     return "\n\n".join([head, sizes, *reasons, *evaluation.notes])
 

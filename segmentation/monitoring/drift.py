@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy import stats
 
+from segmentation.interpretation.formatting import percent
 from segmentation.monitoring.summaries import BatchSummary, ColumnSummary
 from segmentation.types import FloatArray
 
@@ -224,7 +225,9 @@ def _sentence(finding: Finding, labels: Mapping[str, str], names: Mapping[int, s
             f"before, {finding.after:.2f} now."
         )
     if finding.kind == "new level":
-        return f"{label}: {finding.after:.1%} of customers have a value the schema does not list."
+        return (
+            f"{label}: {percent(finding.after)} of customers have a value the schema does not list."
+        )
     name = names.get(int(finding.subject), "") if finding.kind == "segment" else ""
     share_of = {
         "missing": f"{label} is missing",
@@ -232,4 +235,6 @@ def _sentence(finding: Finding, labels: Mapping[str, str], names: Mapping[int, s
         "segment": f"Segment {finding.subject} ({name})",
         "unlike": "Unlike any training customer",
     }[finding.kind]
-    return f"{share_of}: {finding.before:.1%} of customers before, {finding.after:.1%} now."
+    return (
+        f"{share_of}: {percent(finding.before)} of customers before, {percent(finding.after)} now."
+    )
