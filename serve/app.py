@@ -7,6 +7,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 from flask import Flask, Response, render_template, request, session
 from flask_bootstrap import Bootstrap5
@@ -22,7 +23,7 @@ from serve.web.context import knowledge, settings
 from serve.web.model_cache import Knowledge
 from serve.web.scoring_client import CHALLENGER_PATH, ScoringClient, ScoringError
 from serve.web.settings import Settings, secret_key
-from serve.web.wording import unbroken, usual
+from serve.web.views import unbroken, usual
 
 POLICY = (
     "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; "
@@ -68,6 +69,8 @@ def create_app(config: Mapping[str, Any] | None = None) -> Flask:
         logger.addFilter(BRIEF)
     app.config.update(
         SECRET_KEY=given.pop("SECRET_KEY", None) or secret_key(instance),
+        # Browsers share cookies between the ports of a host: each instance has its own.
+        SESSION_COOKIE_NAME=f"session_{crc32(str(instance).encode()):08x}",
         SESSION_COOKIE_HTTPONLY=True,
         SESSION_COOKIE_SAMESITE="Strict",
         SESSION_COOKIE_SECURE=chosen.https,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import heapq
 from collections.abc import Iterator
 from contextlib import closing
@@ -10,11 +11,12 @@ from pathlib import Path
 
 import pandas as pd
 
-from segmentation.data.readers import PARQUET, read_pieces
+from segmentation.data.readers import PARQUET, csv_dialect, read_pieces
 from segmentation.errors import Problem
-from serve.jobs.line_numbers import line_numbers
 
 MOST_SHOWN = 50
+# The csv module's own limit is 131,072 characters; pandas, which read the file before, has none.
+LONGEST_CELL = 2**31 - 1
 
 
 @dataclass(frozen=True)
@@ -44,9 +46,9 @@ def cells_to_correct(problems: list[Problem], table: Path, piece_rows: int) -> I
     if table.suffix.lower() in PARQUET:
         lines = list(range(1, first[-1][0] + 2))
     else:
-        lines = line_numbers(table, first[-1][0] + 1)
-    wanted = sorted({row for row, _ in first})
-    values = _values(table, wanted, piece_rows)
+        lines = _line_numbers(table, first[-1][0] + 1)
+    positions = sorted({row for row, _ in first})
+    values = _values(table, positions, piece_rows)
     for row, number in first:
         problem = problems[number]
         found = str(values.loc[row, str(problem.column)])[:60]
@@ -55,12 +57,35 @@ def cells_to_correct(problems: list[Problem], table: Path, piece_rows: int) -> I
 
 def _values(table: Path, rows: list[int], piece_rows: int) -> pd.DataFrame:
     """Return some rows of a file, by their position."""
-    kept, start = [], 0
+    selected, start = [], 0
     with closing(read_pieces(table, piece_rows)) as pieces:
         for piece in pieces:
             here = [row for row in rows if start <= row < start + len(piece)]
-            kept.append(piece.iloc[[row - start for row in here]].set_axis(here).astype(object))
+            selected.append(piece.iloc[[row - start for row in here]].set_axis(here).astype(object))
             start += len(piece)
             if rows[-1] < start:
                 break
-    return pd.concat(kept)
+    return pd.concat(selected)
+
+
+def _line_numbers(path: Path, rows: int) -> list[int]:
+    """Return the line, counted from 1, on which each of the first data rows starts.
+
+    Blank lines hold no row, and a quoted cell may run over several lines: so a row's number
+    does not tell its line.
+
+    The file was read before, so that it is known to be CSV.
+    """
+    encoding, delimiter = csv_dialect(path)
+    csv.field_size_limit(LONGEST_CELL)
+    starts: list[int] = []
+    with path.open(encoding=encoding, newline="") as text:
+        reader = csv.reader(text, delimiter=delimiter)
+        line = 1
+        for cells in reader:
+            if any(cell.strip() for cell in cells[:1]) or len(cells) > 1:
+                starts.append(line)
+            if len(starts) > rows:
+                break
+            line = reader.line_num + 1
+    return starts[1:]

@@ -23,7 +23,7 @@ from wtforms.widgets import HiddenInput
 
 from segmentation.interpretation.formatting import quantity
 from segmentation.schema import Column, TableSchema
-from serve.web.wording import plain
+from serve.web.views import plain
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from serve.app import create_app
+
 HEAVY = {"sklearn", "optuna", "pandas", "pyarrow", "pandera", "openpyxl", "mlflow", "scipy"}
 MOST_MEGABYTES = 150
 MOST_SECONDS = 1.5
@@ -45,3 +47,12 @@ def test_the_pages_load_no_learning_library(tmp_path: Path) -> None:
     modules, _, _ = loaded(str(tmp_path / "instance"), cwd=tmp_path)
     assert "mlflow" in modules
     assert not modules & {"sklearn", "optuna"}
+
+
+def test_two_products_on_one_host_keep_their_sessions_apart(tmp_path: Path) -> None:
+    """Their cookies have different names; processes of one instance share the name."""
+    names = [
+        create_app({"INSTANCE": tmp_path / instance}).config["SESSION_COOKIE_NAME"]
+        for instance in ("one", "one", "two")
+    ]
+    assert names[0] == names[1] != names[2]

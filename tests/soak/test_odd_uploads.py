@@ -14,7 +14,7 @@ import pytest
 import requests
 
 from segmentation.data.formula_injection import FORMULA
-from serve.jobs.line_numbers import LONGEST_CELL
+from serve.jobs.row_errors import LONGEST_CELL
 from serve.processes import free_port
 from tests.soak.odd_files import TEXT, Write, odd_files, text
 from tests.soak.searching import wait_until

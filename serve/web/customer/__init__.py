@@ -11,12 +11,10 @@ from flask import Blueprint, abort, render_template, request
 
 from experiments.registry.client import ModelInfo
 from segmentation.schema import Example
-from serve.web.answers import AnswerView, answer_view
 from serve.web.context import challenger, knowledge, scoring
 from serve.web.forms import CustomerForm, customer_form, doubts, groups, typed_customer
-from serve.web.portraits import customer_map, figures
 from serve.web.scoring_client import AWAY, Answer, ScoringAwayError, ScoringError
-from serve.web.wording import plain
+from serve.web.views import AnswerView, answer_view, customer_map, figures, plain
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -10,7 +10,7 @@ from werkzeug.wrappers import Response as BaseResponse
 from experiments.registry.client import ModelInfo, RegistryError, write_note
 from serve.web.context import knowledge
 from serve.web.forms import NoteForm
-from serve.web.portraits import customer_map, figures, portrait
+from serve.web.views import customer_map, figures, portrait
 
 pages = Blueprint("segments", __name__)
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from tempfile import SpooledTemporaryFile
+from typing import IO, cast
 
 from flask import (
     Blueprint,
+    Request,
     Response,
     abort,
     current_app,
@@ -23,12 +26,11 @@ from serve.jobs.queue import FOLDER
 from serve.jobs.store import DONE, FAILED, INVALID, WAITING, Job, Jobs
 from serve.web.context import knowledge, settings
 from serve.web.forms import UploadForm
-from serve.web.upload.receiving import PageRequest
-from serve.web.wording import how_sure, sure
+from serve.web.views import how_sure, sure
 
-__all__ = ["PageRequest", "pages"]
 pages = Blueprint("upload", __name__)
 
+IN_MEMORY_BYTES = 512 * 1024
 SESSION_KEY = "files"
 MOST_REMEMBERED = 10
 STARTS = {b"PK\x03\x04": ".xlsx", b"PAR1": ".parquet"}
@@ -37,6 +39,20 @@ TYPES = {
     ".parquet": "application/vnd.apache.parquet",
     ".xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
 }
+
+
+class PageRequest(Request):
+    """A request whose files arrive in the folder of uploads, which only this user may read."""
+
+    def _get_file_stream(
+        self,
+        total_content_length: int | None,  # noqa: ARG002 - Werkzeug passes them
+        content_type: str | None,  # noqa: ARG002
+        filename: str | None = None,  # noqa: ARG002
+        content_length: int | None = None,  # noqa: ARG002
+    ) -> IO[bytes]:
+        folder = Path(current_app.instance_path) / FOLDER
+        return cast(IO[bytes], SpooledTemporaryFile(max_size=IN_MEMORY_BYTES, dir=str(folder)))
 
 
 @pages.get("/file")

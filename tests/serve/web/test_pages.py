@@ -23,7 +23,7 @@ from segmentation.schema import Column, Example, TableSchema
 from serve.app import create_app
 from serve.web.model_cache import Knowledge
 from serve.web.settings import SettingError, Settings, secret_key
-from serve.web.wording import plain
+from serve.web.views import plain
 from tests.serve.conftest import SCHEMA, Scoring, typed
 
 PAGES = ("/", "/customer", "/file", "/nowhere")

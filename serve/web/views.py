@@ -1,0 +1,333 @@
+"""What the pages show: numbers in words, an answer, a segment's portrait, the map."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import isnan
+from typing import TYPE_CHECKING, Any
+
+from experiments.registry.client import ModelInfo
+from segmentation.interpretation.formatting import percent, quantity
+from segmentation.schema import Column
+from serve.web.scoring_client import Answer
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+# Lower ends of calibrated confidence and what to call it.
+SURE = ((0.95, "Very sure"), (0.85, "Sure"), (0.70, "Fairly sure"), (0.0, "A close call"))
+FIGURES = 3
+MAP_WIDTH, MAP_HEIGHT, MAP_MARGIN = 640.0, 400.0, 24.0
+
+
+def sure(confidence: float) -> str:
+    """Return confidence in words."""
+    return next(words for least, words in SURE if confidence >= least)
+
+
+def how_sure(confidence: float) -> str:
+    """Return confidence in per cent, never 100: no model is that sure."""
+    return percent(min(confidence, 0.99))
+
+
+def usual(column: Column) -> str:
+    """Return a column's plausible range as one would type it: ``0 to 50,000``."""
+    low, high = column.plausible or (float("-inf"), float("inf"))
+    return f"{low:,.10g} to {high:,.10g}"
+
+
+def plain(value: float | str | None) -> str:
+    """Return a value as one would type it into a field, empty for unknown."""
+    if value is None or isinstance(value, str):
+        return value or ""
+    return f"{value:.10f}".rstrip("0").rstrip(".")
+
+
+def unbroken(text: str) -> str:
+    """Return a text with percent signs beside their numbers, as in ``42%``.
+
+    The sentences of models that were saved before have a space there.
+    """
+    return text.replace(" %", "%")
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One column of a customer beside the segment and the whole book.
+
+    The positions lie in [0, 100] on the bar; None for an unknown value.
+    """
+
+    label: str
+    customer: str
+    segment: str
+    book: str
+    customer_at: float | None
+    segment_at: float | None
+    book_at: float | None
+    decisive: bool
+
+
+@dataclass(frozen=True)
+class Reason:
+    """A column that decided: the customer's value, the segment's and the runner-up's typical one.
+
+    `typical` says what that is: the median, or the commonest level.
+    """
+
+    label: str
+    typical: str
+    customer: str
+    segment: str
+    runner_up: str
+
+
+@dataclass(frozen=True)
+class AnswerView:
+    """The answer as a page needs it."""
+
+    name: str
+    sentence: str
+    number: int
+    sure: str
+    percent: str
+    confidence: float
+    runner_up: str
+    unlike_training: bool
+    reasons: tuple[Reason, ...]
+    comparisons: tuple[Comparison, ...]
+    version: str
+
+
+def answer_view(answer: Answer, customer: pd.DataFrame, model: ModelInfo) -> AnswerView:
+    """Put an answer beside what is known about its segment and the whole book."""
+    profile = _profile(answer.segment, model)
+    medians = _medians(answer.segment, model)
+    rows = tuple(
+        _comparison(column, customer[column.name].iloc[0], medians, model, answer)
+        for column in model.schema.columns
+    )
+    rival = _medians(answer.runner_up, model)
+    return AnswerView(
+        name=_name(answer.segment, answer.segment_name, model),
+        sentence=str(profile.get("sentence", "")),
+        number=answer.segment,
+        sure=sure(answer.confidence),
+        percent=how_sure(answer.confidence),
+        confidence=round(100 * answer.confidence, 1),
+        runner_up=_name(answer.runner_up, answer.runner_up_name, model),
+        unlike_training=answer.unlike_training,
+        reasons=tuple(
+            _reason(model.schema.column(name), customer[name].iloc[0], medians, rival)
+            for name in answer.reasons
+            if name in model.schema.column_names
+        ),
+        comparisons=rows,
+        version=answer.model_version,
+    )
+
+
+def _profile(number: int, model: ModelInfo) -> dict[str, Any]:
+    return next((p for p in model.profiles if p["number"] == number), {})
+
+
+def _name(number: int, answered: str, model: ModelInfo) -> str:
+    """Return what people call a segment: a person's own name is newer than the model's."""
+    return model.given_names.get(number, answered)
+
+
+def _comparison(
+    column: Column, value: float, medians: dict[str, Any], model: ModelInfo, answer: Answer
+) -> Comparison:
+    book = model.book.get(column.name, {})
+    segment, typical = medians.get(column.name), book.get("median")
+    return Comparison(
+        label=column.label,
+        customer=quantity(value, column),
+        segment=quantity(segment, column),
+        book=quantity(typical, column),
+        customer_at=_position(value, book),
+        segment_at=_position(segment, book),
+        book_at=_position(typical, book),
+        decisive=column.name in answer.reasons,
+    )
+
+
+def _position(value: float | None, book: dict[str, Any]) -> float | None:
+    """Return where a value lies between the book's 5th and 95th percentile, in [0, 100].
+
+    The square root keeps the many small amounts apart from each other.
+    """
+    low, high = book.get("q05"), book.get("q95")
+    if value is None or isnan(value) or low is None or high is None:
+        return None
+    if high <= low:
+        return 50.0 if value == low else 100.0 * (value > low)
+    return _on_bar(value, low, high)
+
+
+def _on_bar(value: float, low: float, high: float) -> float:
+    share = min(1.0, max(0.0, (value - low) / (high - low)))
+    return float(round(100 * share**0.5, 1))
+
+
+def _medians(number: int, model: ModelInfo) -> dict[str, Any]:
+    return {c["column"]: c["median"] for c in _profile(number, model).get("columns", ())}
+
+
+def _reason(column: Column, value: float, own: dict[str, Any], rival: dict[str, Any]) -> Reason:
+    return Reason(
+        label=column.label,
+        typical="commonest level" if column.kind == "category" else "median",
+        customer=quantity(value, column),
+        segment=quantity(own.get(column.name), column),
+        runner_up=quantity(rival.get(column.name), column),
+    )
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A column that sets a segment apart: its median there and in the whole book."""
+
+    label: str
+    segment: str
+    book: str
+
+
+@dataclass(frozen=True)
+class Strip:
+    """Quantiles (5, 25, 50, 75, 95%) of a segment or the book as positions in [0, 100]."""
+
+    low: float
+    first: float
+    median: float
+    third: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Row:
+    """One column of a segment's portrait.
+
+    `effect` in [-100, 100] is how much more often a customer of the segment has the larger value.
+    """
+
+    label: str
+    segment: str
+    book: str
+    effect: float
+    difference: str
+    own: Strip | None
+    whole: Strip | None
+
+
+@dataclass(frozen=True)
+class Spot:
+    """A point of the map in the picture's units."""
+
+    x: float
+    y: float
+    segment: int
+
+
+@dataclass(frozen=True)
+class CustomerMap:
+    """The customer base as a picture: synthetic customers, segments, the customer scored."""
+
+    points: tuple[Spot, ...]
+    prototypes: tuple[Spot, ...]
+    here: Spot | None
+
+
+def figures(profile: Mapping[str, Any], model: ModelInfo) -> list[Figure]:
+    """Return the three figures that set a segment most apart."""
+    entries = _feature_entries(profile, model)[:FIGURES]
+    return [
+        Figure(
+            column.label,
+            quantity(entry["median"], column),
+            quantity(entry["book_median"], column),
+        )
+        for column, entry in entries
+    ]
+
+
+def portrait(profile: Mapping[str, Any], model: ModelInfo) -> list[Row]:
+    """Return every column of a segment, the one that sets it most apart first."""
+    return [_row(column, entry, model) for column, entry in _feature_entries(profile, model)]
+
+
+def customer_map(model: ModelInfo, here: tuple[float, float, int] | None = None) -> CustomerMap:
+    """Return the map in the picture's units; up is up.
+
+    Parameters
+    ----------
+    model
+        Whose description has the map.
+    here
+        Coordinates and segment of a customer; one beyond the map is put on its border.
+    """
+    points = [tuple(p) for p in model.map.get("points", ())]
+    prototypes = [tuple(p) for p in model.map.get("prototypes", ())]
+    every = [*points, *prototypes]
+    if not every:
+        return CustomerMap((), (), None)
+    left, right = min(p[0] for p in every), max(p[0] for p in every)
+    low, high = min(p[1] for p in every), max(p[1] for p in every)
+
+    def spot(x: float, y: float, segment: int) -> Spot:
+        across = (min(max(x, left), right) - left) / ((right - left) or 1.0)
+        up = (min(max(y, low), high) - low) / ((high - low) or 1.0)
+        return Spot(
+            round(MAP_MARGIN + across * (MAP_WIDTH - 2 * MAP_MARGIN), 1),
+            round(MAP_HEIGHT - MAP_MARGIN - up * (MAP_HEIGHT - 2 * MAP_MARGIN), 1),
+            int(segment),
+        )
+
+    return CustomerMap(
+        tuple(spot(*p) for p in points),
+        tuple(spot(*p) for p in prototypes),
+        spot(*here) if here else None,
+    )
+
+
+def _feature_entries(
+    profile: Mapping[str, Any], model: ModelInfo
+) -> list[tuple[Column, Mapping[str, Any]]]:
+    """Return the entries of columns a person knows, the strongest effect first."""
+    names = set(model.schema.column_names)
+    entries = [entry for entry in profile.get("columns", ()) if entry["column"] in names]
+    entries.sort(key=lambda entry: -abs(entry["effect"]))
+    return [(model.schema.column(entry["column"]), entry) for entry in entries]
+
+
+def _row(column: Column, entry: Mapping[str, Any], model: ModelInfo) -> Row:
+    book = model.book.get(column.name, {})
+    own = entry.get("quantiles", {})
+    effect = 100 * entry["effect"]
+    return Row(
+        label=column.label,
+        segment=quantity(entry["median"], column),
+        book=quantity(entry["book_median"], column),
+        effect=round(effect, 1),
+        difference=_difference(effect),
+        own=_strip({**own, "median": entry["median"]}, book),
+        whole=_strip(book, book),
+    )
+
+
+def _difference(effect: float) -> str:
+    if abs(effect) < 10:
+        return "about the same"
+    how = "much " if abs(effect) >= 50 else "" if abs(effect) >= 25 else "a little "
+    return f"{how}{'higher' if effect > 0 else 'lower'}"
+
+
+def _strip(values: Mapping[str, Any], book: Mapping[str, Any]) -> Strip | None:
+    """Return positions between the book's 5th and 95th percentile."""
+    low, high = book.get("q05"), book.get("q95")
+    quantiles = [values.get(name) for name in ("q05", "q25", "median", "q75", "q95")]
+    if low is None or high is None or high <= low or any(value is None for value in quantiles):
+        return None
+    return Strip(*(_on_bar(value, low, high) for value in quantiles if value is not None))
