@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from html import escape
 from typing import Any
 
+import optuna
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
@@ -195,15 +196,32 @@ def find_segments(
     settings = checked({**default_options(), **numbers, **options})
     table = schema if isinstance(schema, TableSchema) else schema_for(frame, schema, "customers")
     customers = validate(frame, table, to_train=True)
+    verbosity = optuna.logging.get_verbosity()
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    try:
+        return _run(settings, customers.customers, table, progress=progress, tracking=tracking)
+    finally:
+        optuna.logging.set_verbosity(verbosity)
+
+
+def _run(
+    settings: SearchOptions,
+    customers: pd.DataFrame,
+    table: TableSchema,
+    *,
+    progress: bool,
+    tracking: bool,
+) -> Segments:
     limits = Limits(settings.trial_seconds, settings.trial_gigabytes)
-    with threadpool_limits(1), Workers(n_jobs or os.cpu_count() or 1, limits) as workers:
+    jobs = settings.n_jobs or os.cpu_count() or 1
+    with threadpool_limits(1), Workers(jobs, limits) as workers:
         if tracking:
             from experiments.search.workflow import record  # noqa: PLC0415 - imports MLflow
 
-            summary = record(settings, customers.customers, table, workers)
+            summary = record(settings, customers, table, workers)
             model, result = summary.model, summary.result
         else:
-            model, result = _search(settings, customers.customers, table, workers, progress)
+            model, result = _search(settings, customers, table, workers, progress)
     if model is None:
         raise SegmentationError(
             f"no feasible segmentation in {len(result.candidates)} trials: raise n_trials, or "

@@ -26,7 +26,6 @@ from experiments.search.progress import Progress
 from experiments.search.runner import SearchResult, build, choose, space_for, try_all
 from experiments.search.search_space import Space
 from experiments.spark.options import SPARK, engine_options
-from experiments.spark.search import search_on_spark
 from experiments.study.databases import one_at_a_time, prepare_tracking, quiet
 from experiments.study.recovery import close_orphans
 from experiments.study.retry import StoreError, retrying_client, tracking_store
@@ -221,13 +220,17 @@ def describe_data(customers: pd.DataFrame, source: str) -> tuple[DatasetInput, s
 @click.command()
 @search_options
 @engine_options
-def main(engine: str, master: str, **values: Any) -> None:
+def main(engine: str, **values: Any) -> None:
     """Search preprocessing × algorithm × hyperparameters; register the best segmentation."""
+    del values["master"]  # only ever with engine=spark
+    if engine == SPARK:
+        raise click.UsageError(
+            "engine=spark: a search runs in processes. To use several machines, start the same "
+            "command on each with storage=postgresql://user:password@host/database; all of them "
+            "work on one study."
+        )
     quiet()
     try:
-        if engine == SPARK:
-            click.echo(search_on_spark(checked(values), master))
-            return
         status = run(checked(values))
     except SegmentationError as error:
         click.echo(f"error: {error}", err=True)

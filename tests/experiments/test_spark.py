@@ -5,12 +5,10 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import mlflow
-import optuna
 import pandas as pd
 import pytest
 from click.testing import CliRunner, Result
@@ -23,14 +21,12 @@ from experiments.registry.client import CHAMPION, version_of
 from experiments.search import workflow as search
 from experiments.spark.partitions import Contract, customers
 from experiments.spark.session import SparkError, session
-from experiments.study.study import PLACE, WORKER, settled
 from segmentation.data.demographics import generate_people
 from segmentation.data.synthetic import generate
 from segmentation.data.validation import validate
 from segmentation.errors import DataError
 from segmentation.schema import load_schema
 from segmentation.schema.levels import decode
-from tests.experiments.conftest import OPTIONS, NewDatabase
 
 pytest.importorskip("pyspark", reason="pyspark is not installed: make spark")
 needs_java = pytest.mark.skipif(
@@ -284,34 +280,9 @@ def test_a_piece_that_changed_after_the_look_fails() -> None:
         list(customers(contract, "CUST_ID", {})(iter([batch])))
 
 
-def test_a_study_in_a_file_is_not_for_many_machines() -> None:
-    """The field, what was found and what was expected are named."""
-    result = CliRunner().invoke(
-        search.main, ["--engine", "spark", "--storage", "sqlite:///optuna.db"]
-    )
+def test_a_search_on_several_machines_is_a_shared_study() -> None:
+    """`engine=spark` of the search says what to use instead, before anything starts."""
+    result = CliRunner().invoke(search.main, ["--engine", "spark"])
     assert result.exit_code == 2
-    assert "storage='sqlite:///optuna.db'" in result.output
-    assert "expected postgresql://" in result.output
-
-
-@needs_java
-def test_tasks_of_spark_share_one_study(
-    spark: Any, client: MlflowClient, postgresql: NewDatabase, tmp_path: Path
-) -> None:
-    """Two tasks judge every place once, and register one version."""
-    storage = postgresql("studies_of_spark")
-    names = {"experiment_name": "on-spark", "model_name": "on-spark"}
-    options = replace(
-        OPTIONS, data="embedded:300", algorithms="k_means", n_trials=8, storage=storage, **names
-    )
-    arguments = [f"--{key.replace('_', '-')}={value}" for key, value in asdict(options).items()]
-    result = CliRunner().invoke(search.main, [*arguments, "--engine", "spark"])
-    assert result.exit_code == 0, result.output
-    kept = optuna.storages.RDBStorage(storage)
-    (name,) = optuna.get_all_study_names(kept)
-    trials = settled(optuna.load_study(study_name=name, storage=kept))
-    kept.remove_session()
-    kept.engine.dispose()
-    assert sorted(trial.user_attrs[PLACE] for trial in trials) == list(range(8))
-    assert len({trial.user_attrs[WORKER] for trial in trials}) == 2
-    assert len(client.search_model_versions("name = 'on-spark'")) == 1
+    assert "engine=spark: a search runs in processes" in result.output
+    assert "storage=postgresql://" in result.output
