@@ -23,7 +23,7 @@ from experiments.study.databases import prepare_tracking, quiet
 from experiments.tracking import event_run
 from segmentation.clustering.segmenter import Segmenter
 from segmentation.clustering.spec import SegmenterSpec
-from segmentation.data.schema_choice import AUTO, load_described
+from segmentation.data.readers import AUTO, load_described
 from segmentation.errors import SegmentationError
 from segmentation.evaluation.result import Evaluation
 from segmentation.interpretation.formatting import percent

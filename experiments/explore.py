@@ -25,8 +25,7 @@ from experiments.search.options import MODEL_NAME
 from experiments.study.databases import prepare_tracking, quiet
 from experiments.tracking.parent_run import open_experiment
 from experiments.tracking.tracker import params_of, tags_of
-from segmentation.data.readers import read_table
-from segmentation.data.schema_choice import AUTO, schema_for
+from segmentation.data.readers import AUTO, read_table, schema_for
 from segmentation.errors import SegmentationError
 from segmentation.reports.exploration import STEPS, Exploration, Table, explore
 from segmentation.reports.exploration.recommendations import search_parameters

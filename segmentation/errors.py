@@ -1,4 +1,4 @@
-"""Errors a person can act on: what was found, where, what was expected and what to do."""
+"""Errors with a remedy: what was found, where, what was expected and what to do."""
 
 from __future__ import annotations
 
@@ -12,40 +12,22 @@ class SegmentationError(Exception):
 
 @dataclass(frozen=True)
 class Problem:
-    """One failing check on a table.
+    """One failing check on a table: what was expected, and what to do about it."""
 
-    Parameters
-    ----------
-    column
-        Name of the column, or None when the whole table is meant.
-    check
-        Short machine name of the check, for example ``"not_a_number"``.
-    expected
-        What would have been right, in words.
-    remedy
-        What the person can do about it.
-    count
-        Number of offending rows (0 when the table itself is meant).
-    examples
-        At most three offending values as text; never taken from an identifier column.
-    rows
-        Zero-based positions of all offending rows.
-    """
-
-    column: str | None
-    check: str
+    column: str | None  # None for the whole table
+    check: str  # a short code, for example "not_a_number"
     expected: str
     remedy: str
-    count: int = 0
-    examples: tuple[str, ...] = ()
-    rows: tuple[int, ...] = field(default=(), repr=False)
+    count: int = 0  # offending rows, 0 for the whole table
+    examples: tuple[str, ...] = ()  # at most three values, never identifiers
+    rows: tuple[int, ...] = field(default=(), repr=False)  # all of them, counted from 0
 
     def __str__(self) -> str:
         """Return the problem as one sentence, examples included."""
         where = f"column {self.column}" if self.column else "the table"
-        found = f", found {', '.join(repr(e) for e in self.examples)}" if self.examples else ""
+        examples = f", found {', '.join(repr(e) for e in self.examples)}" if self.examples else ""
         rows = f" in {self.count:,} row{'s' if self.count != 1 else ''}" if self.count else ""
-        return f"{where}: expected {self.expected}{found}{rows}. {self.remedy}"
+        return f"{where}: expected {self.expected}{examples}{rows}. {self.remedy}"
 
     def without_values(self) -> str:
         """Return the problem as one sentence that is safe to log: no value of a customer."""
@@ -54,15 +36,7 @@ class Problem:
 
 
 class DataError(SegmentationError):
-    """A table cannot be used as it is; every failing check is listed at once.
-
-    Parameters
-    ----------
-    problems
-        All failing checks.
-    source
-        What was being read, for the first line of the message.
-    """
+    """A table cannot be used as it is; every failing check is listed at once."""
 
     def __init__(self, problems: Sequence[Problem], source: str = "the table") -> None:
         self.problems = tuple(problems)
@@ -77,7 +51,7 @@ class DataError(SegmentationError):
 
 
 class SpecError(SegmentationError, ValueError):
-    """A recipe names a choice that does not exist or a value outside its interval."""
+    """A spec names a choice that does not exist or a value outside its interval."""
 
 
 class TooLargeError(SegmentationError):

@@ -13,21 +13,11 @@ IntArray = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Assignment:
-    """Which segment each customer belongs to, and how sure that is.
+    """Which segment each customer belongs to, and how certain that is; arrays of shape (n,)."""
 
-    Parameters
-    ----------
-    segment
-        Shape (n,), integers in [0, k): the assigned cluster.
-    runner_up
-        Shape (n,), the second-best cluster (equal to `segment` when k is 1).
-    confidence
-        Shape (n,), in [0, 1]: 1 is beyond doubt, 0.5 or less is a toss-up between two.
-    """
-
-    segment: IntArray
-    runner_up: IntArray
-    confidence: FloatArray
+    segment: IntArray  # the assigned cluster, in [0, k)
+    runner_up: IntArray  # the second-best cluster; equal to `segment` when k is 1
+    confidence: FloatArray  # in [0, 1]; 0.5 or less is a toss-up between the two
 
     def __len__(self) -> int:
         return len(self.segment)

@@ -17,7 +17,7 @@ from experiments.search.ranking import reason
 from experiments.search.runner import SearchResult
 from segmentation.clustering.clusterers import CLUSTERERS
 from segmentation.clustering.segmenter import Segmenter
-from segmentation.data.schema_choice import AUTO, load_described
+from segmentation.data.readers import AUTO, load_described
 from segmentation.data.synthetic import generate, planted_segments
 from segmentation.evaluation.clusterability import structure_of
 from segmentation.evaluation.constraints import Constraints

@@ -19,7 +19,7 @@ from experiments.study.study import open_study
 from experiments.study.worker_pool import Limits, Workers
 from segmentation.clustering.clusterers import CLUSTERERS
 from segmentation.clustering.spec import SegmenterSpec
-from segmentation.data.schema_choice import AUTO, schema_for
+from segmentation.data.readers import AUTO, schema_for
 from segmentation.data.validation import validate
 from segmentation.errors import SegmentationError
 from segmentation.evaluation.constraints import Constraints

@@ -37,7 +37,7 @@ from experiments.tracking import model_card as card
 from experiments.tracking.parent_run import open_experiment, open_parent
 from experiments.tracking.summary import Summary, console, record_study
 from experiments.tracking.tracker import Tracker
-from segmentation.data.schema_choice import load_described
+from segmentation.data.readers import load_described
 from segmentation.errors import SegmentationError
 from segmentation.evaluation.clusterability import structure_of
 from segmentation.evaluation.constraints import Constraints

@@ -22,7 +22,7 @@ MARITAL = (("Divorced", "Married", "Single"), (0.12, 0.52, 0.36))
 EDUCATION = ("Uneducated", "School", "College", "Degree", "Doctorate")
 INCOME = ("Less than $25K", "$25K - $45K", "$45K - $70K", "$70K - $110K", "$110K +")
 CARDS = ("Blue", "Silver", "Gold", "Platinum")
-# Mean age, and how far up the ladders of education, income and card (standard normal mean).
+# Mean age, and how high the levels of education, income and card are (standard normal mean).
 TRAITS: Mapping[str, tuple[float, float, float, float]] = MappingProxyType(
     {
         "transactors": (49.0, 0.7, 0.6, 0.1),
@@ -40,17 +40,7 @@ def generate_people(n: int, seed: int = 0, difficulty: str = "medium") -> pd.Dat
     """Return the customers of :func:`segmentation.data.synthetic.generate` with demographics.
 
     The behaviour is the same, row by row; seven columns more describe the person, in the
-    ``embedded_people`` schema.
-
-    Parameters
-    ----------
-    n, seed, difficulty
-        As in the generator.
-
-    Raises
-    ------
-    SpecError
-        As in the generator.
+    ``embedded_people`` schema. Parameters and errors are those of the generator.
     """
     behaviour = generate(n, seed, difficulty)
     people = _people(planted_segments(n, seed, difficulty), seed)
@@ -70,14 +60,14 @@ def _people(segment: IntArray, seed: int) -> pd.DataFrame:
             "GENDER": _levels(random.integers(0, 2, rows), GENDERS),
             "MARITAL_STATUS": _unknown(random, _levels(married, MARITAL[0])),
             "DEPENDANTS": random.poisson(0.2 + 1.6 * young * (married == 1)).astype(np.float64),
-            "EDUCATION": _unknown(random, _ladder(random, traits[:, 1], EDUCATION)),
-            "INCOME_BAND": _unknown(random, _ladder(random, traits[:, 2], INCOME)),
-            "CARD": _ladder(random, traits[:, 3], CARDS),
+            "EDUCATION": _unknown(random, _scale(random, traits[:, 1], EDUCATION)),
+            "INCOME_BAND": _unknown(random, _scale(random, traits[:, 2], INCOME)),
+            "CARD": _scale(random, traits[:, 3], CARDS),
         }
     )
 
 
-def _ladder(random: np.random.Generator, mean: FloatArray, levels: Sequence[str]) -> pd.Series[str]:
+def _scale(random: np.random.Generator, mean: FloatArray, levels: Sequence[str]) -> pd.Series[str]:
     """Return ordered levels, the higher the larger a normal draw around `mean`."""
     place = np.searchsorted(CUTS[len(levels)], random.normal(mean, 1.0))
     return _levels(place, levels)

@@ -1,4 +1,4 @@
-"""From a file, a public data set or the generator to validated customers."""
+"""Read customers and their schema: a file, a public data set or generated data."""
 
 from __future__ import annotations
 
@@ -18,11 +18,15 @@ from segmentation.data.demographics import generate_people
 from segmentation.data.synthetic import generate
 from segmentation.data.validation import Validated, validate
 from segmentation.errors import DataError, Problem
-from segmentation.schema import TableSchema
+from segmentation.schema import TableSchema, load_schema
+from segmentation.schema.inference import infer_schema
 
 EMBEDDED_ROWS = 5_000
 Generate = Callable[[int, int], pd.DataFrame]
 EMBEDDED: dict[str, Generate] = {"embedded": generate, "embedded-people": generate_people}
+AUTO = "auto"
+# The schema with most columns first: it describes a table that has them all most closely.
+SHIPPED = ("embedded_people", "cc_general", "bank_churners")
 PARQUET = frozenset({".parquet", ".pq"})
 HEAD_BYTES = 65_536
 DELIMITERS = ",;\t|"
@@ -57,8 +61,55 @@ def load_customers(source: str, schema: TableSchema) -> Validated:
     return validate(read_table(source), schema, source, to_train=True)
 
 
+def load_described(source: str, schema_name: str) -> tuple[Validated, TableSchema]:
+    """Read customers a model will learn from, and return them with their schema.
+
+    The source is one of :func:`load_customers`, the schema one of :func:`schema_for`.
+
+    Raises
+    ------
+    SpecError
+        When there is no such schema.
+    DataError
+        When there is no such table, or it breaks the contract.
+    """
+    named = None if schema_name == AUTO else load_schema(schema_name)
+    frame = read_table(source)
+    schema = named or schema_for(frame, schema_name, source)
+    return validate(frame, schema, source, to_train=True), schema
+
+
+def schema_for(frame: pd.DataFrame, name: str, source: str) -> TableSchema:
+    """Return the schema of that name, or one that fits the table.
+
+    Parameters
+    ----------
+    frame
+        The table, unchecked.
+    name
+        A shipped schema, a ``.yaml`` file, or ``auto``: a shipped schema all of whose columns
+        are in the table, else a draft.
+    source
+        Path that gives a draft its name.
+
+    Raises
+    ------
+    SpecError
+        When there is no such schema.
+    DataError
+        When none can be drafted.
+    """
+    if name != AUTO:
+        return load_schema(name)
+    for shipped in SHIPPED:
+        schema = load_schema(shipped)
+        if set(schema.column_names) <= set(map(str, frame.columns)):
+            return schema
+    return infer_schema(frame, Path(source).stem or "inferred")
+
+
 def read_table(source: str) -> pd.DataFrame:
-    """Return a source as it is, unchecked; see :func:`load_customers` for the sources.
+    """Return the table of a source, unchecked; :func:`load_customers` lists the sources.
 
     Raises
     ------
@@ -83,16 +134,7 @@ def read_table(source: str) -> pd.DataFrame:
 
 
 def iter_chunks(path: str, schema: TableSchema, rows: int = 50_000) -> Iterator[Validated]:
-    """Yield the customers of a CSV or Parquet file in pieces, in bounded memory.
-
-    Parameters
-    ----------
-    path
-        Of the file.
-    schema
-        The contract of the table.
-    rows
-        Most customers in one piece.
+    """Yield the customers of a CSV or Parquet file in pieces of at most `rows`.
 
     Raises
     ------
@@ -101,34 +143,27 @@ def iter_chunks(path: str, schema: TableSchema, rows: int = 50_000) -> Iterator[
     """
     start = 0
     texts = (schema.identifier,) if schema.identifier else ()
-    with closing(read_pieces(Path(path), rows, texts)) as found_pieces:
-        for piece in found_pieces:
-            read = f"{path}, rows {start + 1:,} to {start + len(piece):,}"
+    with closing(read_pieces(Path(path), rows, texts)) as pieces:
+        for piece in pieces:
+            place = f"{path}, rows {start + 1:,} to {start + len(piece):,}"
             try:
-                found = validate(piece, schema, read)
+                validated = validate(piece, schema, place)
             except DataError as error:
-                raise DataError(_shifted(error.problems, start), read) from None
-            customers = found.customers
+                raise DataError(_shifted(error.problems, start), place) from None
+            customers = validated.customers
             if isinstance(customers.index, pd.RangeIndex):
                 customers = customers.set_axis(pd.RangeIndex(start, start + len(customers)))
-            yield Validated(customers, _shifted(found.warnings, start))
+            yield Validated(customers, _shifted(validated.warnings, start))
             start += len(piece)
 
 
 def read_pieces(
     file: Path, rows: int = 50_000, texts: Sequence[str] = ()
 ) -> Generator[pd.DataFrame, None, None]:
-    """Yield the rows of a CSV or Parquet file in pieces, as they are, unchecked.
+    """Yield the rows of a CSV or Parquet file in pieces of at most `rows`, unchecked.
 
-    Parameters
-    ----------
-    file
-        CSV or Parquet.
-    rows
-        Most rows in one piece.
-    texts
-        Columns of a CSV file that are texts even where they look like numbers: identifiers,
-        whose leading zeros count.
+    The columns `texts` of a CSV file are read as text even where they look like numbers:
+    identifiers, whose leading zeros count.
 
     Raises
     ------
@@ -178,14 +213,14 @@ def _openml(source: str, identifier: str) -> pd.DataFrame:
     from sklearn.datasets import fetch_openml  # noqa: PLC0415 - the pages read files without it
 
     try:
-        found = fetch_openml(data_id=int(identifier), as_frame=True, parser="auto")
+        dataset = fetch_openml(data_id=int(identifier), as_frame=True, parser="auto")
     except (OSError, ValueError) as error:
         raise _not_a_table(
             source,
             f"an answer from OpenML ({type(error).__name__}: {error})",
             "Check the number and the network, or download the file and name its path.",
         ) from error
-    frame: pd.DataFrame = found.frame
+    frame: pd.DataFrame = dataset.frame
     return frame
 
 
@@ -200,12 +235,12 @@ def _parquet(path: Path, **reading: Any) -> pyarrow.parquet.ParquetFile:
 
 
 def csv_dialect(path: Path) -> tuple[str, str]:
-    """Return encoding and delimiter of a CSV file after a look at what it is.
+    """Return encoding and delimiter of a CSV file.
 
     Raises
     ------
     DataError
-        When it is no such file.
+        When it is no CSV file.
     """
     _must_be_file(path)
     with path.open("rb") as stream:
@@ -221,7 +256,7 @@ def csv_dialect(path: Path) -> tuple[str, str]:
 
 
 def delimiter_of(source: str, header: str) -> tuple[str, list[str]]:
-    """Return what parts the cells of a header line, and the names of the columns.
+    """Return the delimiter of a header line, and the names of the columns.
 
     Raises
     ------
@@ -248,7 +283,7 @@ def _encoding(path: Path, head: bytes) -> str:
     wrong = _undecodable(path, "utf-8")
     if wrong is None:
         return "utf-8-sig"
-    # What spreadsheets in Western Europe write when nobody asks for UTF-8.
+    # What spreadsheets in Western Europe write by default.
     if _undecodable(path, "cp1252") is None:
         return "cp1252"
     raise _not_a_table(
@@ -259,7 +294,7 @@ def _encoding(path: Path, head: bytes) -> str:
 
 
 def _undecodable(path: Path, encoding: str) -> int | None:
-    """Return the first byte of a file that an encoding does not know, None for none."""
+    """Return the first byte of a file that cannot be decoded; None if all can."""
     decoder = codecs.getincrementaldecoder(encoding)()
     with path.open("rb") as stream:
         try:

@@ -26,42 +26,26 @@ TENURES = ((12, 11, 10, 9, 8, 7, 6), (0.847, 0.041, 0.026, 0.020, 0.022, 0.021, 
 
 @dataclass(frozen=True)
 class Plan:
-    """What the customers of one planted segment do.
+    """What the customers of one planted segment do: probabilities in [0, 1], means of logs of $.
 
-    Parameters
-    ----------
-    share
-        Of all customers, in (0, 1).
-    one_off, instalments, cash, full
-        Probability in [0, 1] of ever buying at once, buying in instalments, drawing cash, and
-        paying in full.
-    one_off_months, instalment_months, cash_months, full_months
-        Mean share of months in which those do so, in (0, 1).
-    ticket, instalment, advance
-        Mean of the log amount (in $) of one purchase, one instalment, one cash advance.
-    limit
-        Mean log credit limit (in $).
-    utilisation
-        Mean log share of the limit that is owed.
-    balance_months
-        Mean share of months in which the balance moves.
+    Months are mean shares of months, in (0, 1), of the customers who do a thing at all.
     """
 
-    share: float
-    one_off: float
+    share: float  # of all customers
+    one_off: float  # probability of ever buying at once
     one_off_months: float
-    ticket: float
-    instalments: float
+    ticket: float  # mean log amount of one purchase
+    instalments: float  # probability of ever buying in instalments
     instalment_months: float
-    instalment: float
-    cash: float
+    instalment: float  # mean log amount of one instalment
+    cash: float  # probability of ever drawing cash
     cash_months: float
-    advance: float
-    full: float
+    advance: float  # mean log amount of one cash advance
+    full: float  # probability of ever paying in full
     full_months: float
-    limit: float
-    utilisation: float
-    balance_months: float
+    limit: float  # mean log credit limit
+    utilisation: float  # mean log share of the limit that is owed
+    balance_months: float  # mean share of months in which the balance moves
 
 
 PLANS: Mapping[str, Plan] = MappingProxyType(

@@ -1,4 +1,4 @@
-"""Check a table against its schema, every failure at once, and make it ready for a model."""
+"""Check a table against its schema, with every failure at once, and make it ready for a model."""
 
 from __future__ import annotations
 
@@ -23,20 +23,15 @@ NOT_A_NUMBER = (
     "Correct these cells, leave them empty, or list the text under `missing` in the schema.",
 )
 UNSEEN = "unseen_level"
-UNSEEN_REMEDY = "It counts as unknown; list it among the schema's levels and train again."
+UNSEEN_REMEDY = "It is treated as missing; add it to the schema's levels and train again."
 
 
 @dataclass(frozen=True)
 class Validated:
-    """Customers that a segmenter can take.
+    """Customers that a segmenter can take, and warnings that fail nothing.
 
-    Parameters
-    ----------
-    customers
-        Shape (n, d), float64, the schema's columns in order; NaN for a missing value. The
-        index holds the customer ids, or counts from 0 where the table has none.
-    warnings
-        What a person should look at, though it fails nothing.
+    The customers have shape (n, d), float64, with the schema's columns in order and NaN for a
+    missing value; the index holds their identifiers, or counts from 0 where there are none.
     """
 
     customers: pd.DataFrame
@@ -52,20 +47,10 @@ def validate(
 ) -> Validated:
     """Return the customers of a table.
 
-    The order of columns does not matter; columns the schema does not know are dropped with a
-    warning, those it excludes without. Missing values are left to the model; a category's
-    values become codes, and a level the schema does not list is a missing value, with a warning.
-
-    Parameters
-    ----------
-    frame
-        As read.
-    schema
-        Its contract.
-    source
-        What was read, for messages.
-    to_train
-        Whether a model will learn from it: then a column without any value fails.
+    The order of columns does not matter; unknown columns are dropped with a warning, excluded
+    ones without. Missing values stay missing, categories become codes, and unseen categories are
+    treated as missing, with a warning. `source` is named in messages. A column without any value
+    fails if a model will learn from it (`to_train`).
 
     Raises
     ------
@@ -84,11 +69,11 @@ def validate(
     warnings = [
         *unknown_columns(frame.columns, schema),
         *unseen,
-        *_unexpected_nulls(numbers, schema),
+        *_unexpected_missing(numbers, schema),
         *_failures(numbers, _soft_checks(schema), schema),
     ]
-    index, doubts = _identifiers(frame, schema)
-    return Validated(numbers.set_axis(index), (*warnings, *doubts))
+    index, doubled = _identifiers(frame, schema)
+    return Validated(numbers.set_axis(index), (*warnings, *doubled))
 
 
 def _structural(frame: pd.DataFrame, schema: TableSchema) -> Iterator[Problem]:
@@ -165,8 +150,8 @@ def _failures(
     else:
         return []
     problems = []
-    for (name, check), found in cases.groupby(["column", "check"], sort=False):
-        positions = found["index"].dropna().to_numpy(dtype=np.int64)
+    for (name, check), rows in cases.groupby(["column", "check"], sort=False):
+        positions = rows["index"].dropna().to_numpy(dtype=np.int64)
         wrong = np.zeros(len(numbers), dtype=bool)
         wrong[positions] = True
         values = numbers[name]
@@ -207,10 +192,10 @@ def _problem(
 
 
 def unknown_columns(names: Iterable[object], schema: TableSchema) -> Iterator[Problem]:
-    """Yield a warning for every column that the schema neither knows nor excludes."""
-    known = {*schema.column_names, schema.identifier, *schema.excluded}
+    """Yield a warning for every column that the schema neither lists nor excludes."""
+    described = {*schema.column_names, schema.identifier, *schema.excluded}
     for name in names:
-        if name not in known:
+        if name not in described:
             yield Problem(
                 str(name),
                 "unknown_column",
@@ -219,7 +204,7 @@ def unknown_columns(names: Iterable[object], schema: TableSchema) -> Iterator[Pr
             )
 
 
-def _unexpected_nulls(numbers: pd.DataFrame, schema: TableSchema) -> Iterator[Problem]:
+def _unexpected_missing(numbers: pd.DataFrame, schema: TableSchema) -> Iterator[Problem]:
     for column in schema.columns:
         rows = np.flatnonzero(numbers[column.name].isna())
         if len(rows) and not column.nullable:

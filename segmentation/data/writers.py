@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -11,26 +12,28 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from openpyxl import Workbook
 
-from segmentation.data.formula_injection import harmless
 from segmentation.data.readers import PARQUET
 from segmentation.errors import DataError, Problem
 
 WORKBOOK = frozenset({".xlsx"})
 MOST_SHEET_ROWS = 1_048_576
+# A formula starts with one of these, also in their full-width form, or with what a spreadsheet
+# drops before them: blanks, control characters, marks without width.
+DROPPED = r"\s\x00-\x1f\x7f\u200b-\u200f\u2060\ufeff"
+FORMULA = re.compile(rf"^[{DROPPED}]*[=+\-@|＝＋－＠｜]|^[\t\r\n]")
+
+
+def harmless(value: object) -> object:
+    """Return a cell with an apostrophe before what a spreadsheet would run; numbers stay."""
+    return f"'{value}" if isinstance(value, str) and FORMULA.match(value) else value
 
 
 class ScoredWriter:
     """Writes scored customers by the ending of the path; use it as a context manager.
 
-    Texts that a spreadsheet would run as a formula get an apostrophe: the first column comes
-    from the customers' file, names of segments from whoever gave them.
-
-    Parameters
-    ----------
-    path
-        Of the file to write, or of a draft of it.
-    kind
-        Ending that decides the format; by default that of `path`.
+    Texts that a spreadsheet would run as a formula get an apostrophe: identifiers come from the
+    customers' file, names of segments from users. The ending `kind` decides the format; by
+    default it is that of `path`.
     """
 
     def __init__(self, path: Path, kind: str = "") -> None:

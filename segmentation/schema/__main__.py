@@ -20,7 +20,7 @@ def main() -> None:
 
 @main.command()
 @click.argument("source", metavar="FILE")
-@click.option("--name", default="", help="Of the schema; by default the file's.")
+@click.option("--name", default="", help="Name of the schema; by default that of the file.")
 def infer(source: str, name: str) -> None:
     """Write a drafted schema of FILE (CSV or Parquet) to the standard output."""
     try:
@@ -28,15 +28,15 @@ def infer(source: str, name: str) -> None:
     except SegmentationError as error:
         _fail(error)
     click.echo(to_yaml(schema, Path(source).name), nl=False)
-    click.echo(_said(schema), err=True)
+    click.echo(_summary(schema), err=True)
 
 
 @main.command()
 @click.argument("schema", metavar="SCHEMA")
 def check(schema: str) -> None:
-    """Read SCHEMA (a .yaml file or a shipped name) and say what it describes."""
+    """Read SCHEMA (a .yaml file or a shipped name) and print what it describes."""
     try:
-        click.echo(_said(load_schema(schema)))
+        click.echo(_summary(load_schema(schema)))
     except SegmentationError as error:
         _fail(error)
 
@@ -46,7 +46,7 @@ def _name_of(source: str) -> str:
     return stem.strip("_") or "inferred"
 
 
-def _said(schema: TableSchema) -> str:
+def _summary(schema: TableSchema) -> str:
     categories = sum(column.categorical for column in schema.columns)
     lines = [
         f"{schema.name}: {len(schema.columns)} features, {categories} of them categories; "

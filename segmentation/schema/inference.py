@@ -1,9 +1,9 @@
-"""Draft the schema of a table nobody has described yet."""
+"""Draft the schema of a table: kinds, levels and their order, identifier, exclusions."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +14,6 @@ from pandas.api.types import is_bool_dtype, is_datetime64_any_dtype, is_numeric_
 from segmentation.errors import DataError, Problem
 from segmentation.schema import Column, Kind, TableSchema
 from segmentation.schema.levels import as_text, is_missing
-from segmentation.schema.ordinal import in_order
 from segmentation.types import FloatArray
 
 IDENTIFIER = re.compile(
@@ -42,40 +41,39 @@ NUMBERS, DATES = 0.5, 0.95
 DATE_SAMPLE = 200
 LEAST_FOR_LEVELS = 20
 IDENTIFIER_SIZE = 1e9
+# Words with an order, and bands of numbers.
+SCALES: tuple[tuple[str, ...], ...] = (
+    ("very low", "low", "medium", "high", "very high"),
+    ("none", "low", "moderate", "high"),
+    ("small", "medium", "large"),
+    ("never", "rarely", "sometimes", "often", "always"),
+    ("blue", "classic", "silver", "gold", "platinum", "black"),
+    ("basic", "standard", "premium"),
+    (
+        *("uneducated", "primary", "secondary", "high school", "college", "graduate"),
+        *("bachelor", "post-graduate", "postgraduate", "master", "doctorate", "phd"),
+    ),
+)
+BAND = re.compile(r"[-–<>+]|\b(less|under|below|more|over|above|to|up)\b", re.IGNORECASE)
+BELOW = re.compile(r"<|\b(less|under|below|up to)\b", re.IGNORECASE)
+NUMBER = re.compile(r"\d+(?:[.,]\d+)?")
 
 
 @dataclass(frozen=True)
 class Draft:
-    """What one column of a file seems to be.
+    """What one column of a file seems to be."""
 
-    Parameters
-    ----------
-    column
-        The feature, None where it is none.
-    reason
-        Why it is no feature; empty where it is.
-    tokens
-        Texts in it that mean a missing value.
-    """
-
-    column: Column | None
-    reason: str = ""
-    tokens: tuple[str, ...] = ()
+    column: Column | None  # None where it is no feature
+    reason: str = ""  # why it is no feature
+    tokens: tuple[str, ...] = ()  # texts that mean a missing value
 
 
 def infer_schema(frame: pd.DataFrame, name: str = "inferred") -> TableSchema:
     """Draft a schema: numbers, categories and ordered categories become features.
 
-    The first column that names single customers becomes the identifier; what can be no
-    feature (dates, free texts, constants, empty columns, further identifiers) is excluded, each
-    with the reason. Units are left blank for a person.
-
-    Parameters
-    ----------
-    frame
-        As read.
-    name
-        Of the schema.
+    The first column whose values identify customers becomes the identifier. Dates, free texts,
+    constants, empty columns and further identifiers are excluded, each with the reason. Units
+    stay empty.
 
     Raises
     ------
@@ -89,15 +87,15 @@ def infer_schema(frame: pd.DataFrame, name: str = "inferred") -> TableSchema:
         raise DataError([Problem(n, "doubled_column", "one such column", remedy) for n in doubled])
     identifiers = list(_identifiers(frame))
     drafts = {n: _draft(n, frame[n]) for n in names if n not in identifiers}
-    drafts |= {n: Draft(None, "names single customers") for n in identifiers[1:]}
+    drafts |= {n: Draft(None, "identifies customers") for n in identifiers[1:]}
     columns = tuple(drafts[n].column for n in names if n in drafts)
-    kept = tuple(column for column in columns if column is not None)
-    _check_number(kept, drafts, len(frame))
+    features = tuple(column for column in columns if column is not None)
+    _check_number(features, drafts, len(frame))
     tokens = dict.fromkeys(token for draft in drafts.values() for token in draft.tokens)
     return TableSchema(
         name=name,
-        title=f"Inferred from {len(kept)} columns",
-        columns=kept,
+        title=f"Inferred from {len(features)} columns",
+        columns=features,
         identifier=identifiers[0] if identifiers else None,
         groups={"columns": "Columns"},
         excluded={n: drafts[n].reason for n in names if n in drafts and drafts[n].reason},
@@ -105,28 +103,31 @@ def infer_schema(frame: pd.DataFrame, name: str = "inferred") -> TableSchema:
     )
 
 
-def _check_number(kept: tuple[Column, ...], drafts: dict[str, Draft], rows: int) -> None:
-    if not kept:
-        found = "; ".join(f"{n}: {d.reason}" for n, d in list(drafts.items())[:8]) or "no column"
-        expected = f"at least one column of numbers or categories, found in {rows:,} rows: {found}"
+def _check_number(features: tuple[Column, ...], drafts: dict[str, Draft], rows: int) -> None:
+    if not features:
+        reasons = "; ".join(f"{n}: {d.reason}" for n, d in list(drafts.items())[:8])
+        expected = (
+            f"at least one column of numbers or categories, found in {rows:,} rows: "
+            f"{reasons or 'no column'}"
+        )
         remedy = "Add the features, or describe the table in a schema file."
         raise DataError([Problem(None, "no_features", expected, remedy)])
-    if len(kept) > MOST_COLUMNS:
-        expected = f"at most {MOST_COLUMNS} features, found {len(kept)}"
+    if len(features) > MOST_COLUMNS:
+        expected = f"at most {MOST_COLUMNS} features, found {len(features)}"
         remedy = "Draft a schema of part of the table and list the others under `excluded`."
         raise DataError([Problem(None, "too_many_columns", expected, remedy)])
 
 
 def _identifiers(frame: pd.DataFrame) -> Iterator[str]:
-    """Yield the columns of distinct values that are named like one, texts, or huge numbers."""
+    """Yield columns of distinct values that are texts, huge numbers or named like identifiers."""
     for column in map(str, frame.columns):
         values = frame[column]
         if len(frame) < 2 or values.isna().any() or not values.is_unique:
             continue
         if is_bool_dtype(values) or is_datetime64_any_dtype(values):
             continue
-        named = bool(IDENTIFIER.search(column)) and values.dtype.kind != "f"
-        if named or _names_by_text(values) or _names_by_number(values):
+        has_name = bool(IDENTIFIER.search(column)) and values.dtype.kind != "f"
+        if has_name or _names_by_text(values) or _names_by_number(values):
             yield column
 
 
@@ -153,7 +154,7 @@ def _draft(name: str, values: pd.Series[Any]) -> Draft:
     return _drafted_text(name, values, present)
 
 
-CONSTANT = "has one value only: it tells no customers apart"
+CONSTANT = "has one value only: customers cannot differ in it"
 DATE = "holds dates: add a number, for example the months since"
 COMMA = "holds numbers with a decimal comma: export it with a decimal point"
 
@@ -175,7 +176,7 @@ def _drafted_text(name: str, values: pd.Series[Any], present: pd.Series[Any]) ->
 
 
 def _no_category(texts: pd.Series[Any]) -> str:
-    """Return why texts are no category, nothing where they are."""
+    """Return why texts are no category; empty where they are one."""
     count = texts.nunique()
     if count < 2:
         return CONSTANT
@@ -190,13 +191,13 @@ def _no_category(texts: pd.Series[Any]) -> str:
 
 
 def _category(name: str, levels: list[str], nullable: bool) -> Column:
-    unlike = list({level.casefold(): level for level in sorted(levels, reverse=True)}.values())
-    ordered = in_order(unlike)
+    distinct = list({level.casefold(): level for level in sorted(levels, reverse=True)}.values())
+    ordered = in_order(distinct)
     return Column(
         name,
         label_of(name),
         kind="ordered" if ordered else "category",
-        levels=tuple(ordered or sorted(unlike)),
+        levels=tuple(ordered or sorted(distinct)),
         nullable=nullable,
         sensitive=is_sensitive(name),
     )
@@ -232,7 +233,7 @@ def _number_kind(name: str, present: FloatArray) -> Kind:
 
 
 def _plausible(kind: Kind, present: FloatArray) -> tuple[float, float] | None:
-    """Return a range around the values, rounded so far outwards that it gives none away."""
+    """Return a range around the values, rounded outwards so that it discloses none of them."""
     if kind == "frequency":
         return 0.0, 1.0
     if not len(present):
@@ -247,12 +248,12 @@ def _rounded_up(value: float) -> float:
 
 
 def label_of(name: str) -> str:
-    """Return a column's name as a person reads it: ``Y per day`` for ``y_per_day``."""
-    return " ".join(name.replace("_", " ").split()).capitalize()
+    """Return a column's name as a label: ``Y per day`` for ``y_per_day``."""
+    return " ".join(name.replace("_", " ").split()).capitalize() or name
 
 
 def is_sensitive(name: str) -> bool:
-    """Say whether a column's name suggests what the law protects."""
+    """Return whether a column's name suggests a trait that the law protects."""
     words = re.findall(r"[A-Z]?[a-z]+|[A-Z]+", name)
     return any(word.casefold() in SENSITIVE for word in words)
 
@@ -262,7 +263,35 @@ def _mostly_numbers(values: pd.Series[Any]) -> bool:
 
 
 def _are_dates(values: pd.Series[Any]) -> bool:
-    """Say whether texts look like dates: digits apart by marks, and most of a sample parses."""
+    """Return whether texts look like dates: digits with separators that pandas can parse."""
     sample = values.iloc[:DATE_SAMPLE].map(as_text)
     marked = sample.str.contains(r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}").mean() >= DATES
     return bool(marked and pd.to_datetime(sample, errors="coerce", format="mixed").notna().any())
+
+
+def in_order(levels: Sequence[str]) -> list[str] | None:
+    """Return distinct levels from least to most; None where no order is recognised."""
+    return _on_a_scale(levels) or _as_bands(levels)
+
+
+def _on_a_scale(levels: Sequence[str]) -> list[str] | None:
+    for scale in SCALES:
+        position = {word: number for number, word in enumerate(scale)}
+        if len(levels) >= 2 and all(level.strip().casefold() in position for level in levels):
+            return sorted(levels, key=lambda level: position[level.strip().casefold()])
+    return None
+
+
+def _as_bands(levels: Sequence[str]) -> list[str] | None:
+    """Return bands such as ``Less than $40K``, ``$40K - $60K``, ``$120K +`` in order."""
+    if len(levels) < 3 or not all(BAND.search(level) and NUMBER.search(level) for level in levels):
+        return None
+    keys = {level: _band_key(level) for level in levels}
+    if len(set(keys.values())) < len(levels):
+        return None
+    return sorted(levels, key=keys.__getitem__)
+
+
+def _band_key(level: str) -> tuple[float, int]:
+    first = float(NUMBER.findall(level)[0].replace(",", "."))
+    return first, 0 if BELOW.search(level) else 1

@@ -1,8 +1,8 @@
-"""Categories travel as numbers inside: a level is its place in the schema's list of levels."""
+"""Codes of categories: a level's code is its position in the schema's list of levels."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -22,7 +22,7 @@ def as_text(value: object) -> str:
 
 
 def is_missing(values: pd.Series[Any], missing: Sequence[str]) -> NDArray[np.bool_]:
-    """Say for each cell whether it is null or one of the texts that mean so."""
+    """Return for each cell whether it is null or a text that means a missing value."""
     nulls = values.isna().to_numpy()
     if is_numeric_dtype(values) or is_bool_dtype(values):
         return np.asarray(nulls)
@@ -34,27 +34,17 @@ def is_missing(values: pd.Series[Any], missing: Sequence[str]) -> NDArray[np.boo
 def codes_of(
     values: pd.Series[Any], column: Column, missing: Sequence[str] = ()
 ) -> tuple[FloatArray, NDArray[np.bool_]]:
-    """Return the codes of a category's cells, and which cells hold a level never listed.
+    """Return the codes of a category's cells, and a mask of unseen levels, both of shape (n,).
 
-    Parameters
-    ----------
-    values
-        As read: texts, numbers or booleans.
-    column
-        Lists the levels; case and blanks around a level do not matter.
-    missing
-        Texts that mean a value is missing.
-
-    Returns
-    -------
-    tuple
-        Codes, shape (n,), NaN for a missing value and for an unseen level; and a mask of the
-        unseen ones, shape (n,).
+    Case and surrounding blanks do not matter. The code is NaN for a missing value and for an
+    unseen level; `missing` lists the texts that mean a missing value.
     """
-    known = {level.casefold(): float(code) for code, level in enumerate(column.levels)}
+    code_of = {level.casefold(): float(code) for code, level in enumerate(column.levels)}
     absent = is_missing(values, missing)
-    found = {value: known.get(as_text(value).casefold(), np.nan) for value in values.unique()}
-    codes = values.map(found).to_numpy(dtype=np.float64, na_value=np.nan, copy=True)
+    codes_by_value = {
+        value: code_of.get(as_text(value).casefold(), np.nan) for value in values.unique()
+    }
+    codes = values.map(codes_by_value).to_numpy(dtype=np.float64, na_value=np.nan, copy=True)
     codes[absent] = np.nan
     return codes, np.isnan(codes) & ~absent
 
@@ -67,8 +57,7 @@ def level_of(code: float, column: Column) -> str | None:
 def encode(frame: pd.DataFrame, schema: TableSchema) -> pd.DataFrame:
     """Return a frame in which the schema's categories are codes; other columns stay.
 
-    A level the schema does not list becomes a missing value. A column of floats holds codes
-    already.
+    Unseen categories become missing values. A column of floats already holds codes.
     """
     changed = {
         column.name: codes_of(frame[column.name], column, schema.missing)[0]
@@ -77,7 +66,7 @@ def encode(frame: pd.DataFrame, schema: TableSchema) -> pd.DataFrame:
         and column.name in frame.columns
         and not is_float_dtype(frame[column.name])
     }
-    return frame.assign(**changed) if changed else frame
+    return _replaced(frame, changed)
 
 
 def decode(frame: pd.DataFrame, schema: TableSchema) -> pd.DataFrame:
@@ -91,4 +80,12 @@ def decode(frame: pd.DataFrame, schema: TableSchema) -> pd.DataFrame:
         for column in schema.columns
         if column.categorical and column.name in frame.columns
     }
-    return frame.assign(**changed) if changed else frame
+    return _replaced(frame, changed)
+
+
+def _replaced(frame: pd.DataFrame, columns: Mapping[str, Any]) -> pd.DataFrame:
+    """Return a frame with other values in some columns, whatever these are called."""
+    result = frame.copy(deep=False)
+    for name, values in columns.items():
+        result[name] = values
+    return result

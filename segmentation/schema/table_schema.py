@@ -21,54 +21,26 @@ CATEGORIES: tuple[Kind, ...] = ("category", "ordered")
 class Column:
     """One feature column of a customer table.
 
-    Parameters
-    ----------
-    name
-        Exactly as in the file.
-    label
-        What a person reads.
-    kind
-        ``money`` (currency), ``count`` (whole, at least 0), ``frequency`` (share of months,
-        0 to 1), ``months`` or plain ``number``; ``category`` (levels without an order) or
-        ``ordered`` (levels from least to most). ``indicator`` (0 or 1) is made of a category,
-        see :mod:`segmentation.preprocessing.categorical`; a file has none.
-    unit
-        For display, for example ``"$"`` or ``"months"``.
-    group
-        Key into :attr:`TableSchema.groups`; the form's section.
-    plausible
-        Closed interval; values outside it warn. None where anything goes.
-    nullable
-        Whether missing values are expected; a null elsewhere warns, it never fails.
-    default
-        What an empty form starts with; a level where the column is a category.
-    help
-        One sentence for the form.
-    high, low
-        A few words for customers whose values are high or low, for segment names, for example
-        ``"frequent buyers"``; empty for words made from the label.
-    levels
-        Of a category, in the order of their codes 0, 1, ...; empty for a number.
-    sensitive
-        Whether it describes segments but does not form them unless that is switched on.
-    of
-        The category an indicator was made of; it is 1 for the indicator's levels.
+    The kind is ``money`` (currency), ``count`` (whole, at least 0), ``frequency`` (share of
+    months, 0 to 1), ``months``, ``number``, ``category`` (levels without an order), ``ordered``
+    (levels from least to most) or ``indicator`` (0 or 1), which
+    :mod:`segmentation.preprocessing.categorical` makes of a category.
     """
 
-    name: str
+    name: str  # exactly as in the file
     label: str
     kind: Kind = "number"
-    unit: str = ""
-    group: str = "columns"
-    plausible: tuple[float, float] | None = None
-    nullable: bool = False
-    default: float | str | None = None
-    help: str = ""
-    high: str = ""
+    unit: str = ""  # for display, for example "$" or "months"
+    group: str = "columns"  # key into TableSchema.groups, a section of the form
+    plausible: tuple[float, float] | None = None  # closed interval; values outside it warn
+    nullable: bool = False  # whether missing values are expected; others warn, never fail
+    default: float | str | None = None  # initial value in the form
+    help: str = ""  # one sentence for the form
+    high: str = ""  # words for high values in segment names; empty: made from the label
     low: str = ""
-    levels: tuple[str, ...] = ()
-    sensitive: bool = False
-    of: str = ""
+    levels: tuple[str, ...] = ()  # in the order of their codes 0, 1, ...
+    sensitive: bool = False  # describes segments; forms them only if that is switched on
+    of: str = ""  # the category of an indicator, which is 1 for the indicator's levels
 
     @property
     def categorical(self) -> bool:
@@ -104,40 +76,20 @@ class Example:
 
 @dataclass(frozen=True)
 class TableSchema:
-    """The contract of one kind of customer table.
+    """The contract of one kind of customer table."""
 
-    Parameters
-    ----------
-    name
-        Short name used in specs, for example ``"cc_general"``.
-    title, source, period
-        For people: what it is, where it is published, what time a row covers.
-    identifier
-        Column that names the customer, or None; it becomes the index, never a feature.
-    columns
-        Feature columns in their fixed order.
-    groups
-        Group key to heading, in the order of the form.
-    ratios, identities, examples
-        See :class:`Ratio`, :class:`Identity`, :class:`Example`.
-    excluded
-        Columns of the file that are no features, each with the reason; they are left alone.
-    missing
-        Texts that mean a value is missing, for example ``"Unknown"``, whatever their case.
-    """
-
-    name: str
+    name: str  # used in specs, for example "cc_general"
     title: str
-    columns: tuple[Column, ...]
-    identifier: str | None = None
-    source: str = ""
-    period: str = ""
-    groups: Mapping[str, str] | None = None
+    columns: tuple[Column, ...]  # features in their fixed order
+    identifier: str | None = None  # becomes the index, never a feature
+    source: str = ""  # where the table is published
+    period: str = ""  # the time that a row covers
+    groups: Mapping[str, str] | None = None  # key to heading, in the order of the form
     ratios: tuple[Ratio, ...] = ()
     identities: tuple[Identity, ...] = ()
     examples: tuple[Example, ...] = ()
-    excluded: Mapping[str, str] = field(default_factory=dict)
-    missing: tuple[str, ...] = ()
+    excluded: Mapping[str, str] = field(default_factory=dict)  # column to reason
+    missing: tuple[str, ...] = ()  # texts for a missing value, such as "Unknown", in any case
 
     @cached_property
     def column_names(self) -> tuple[str, ...]:
@@ -159,12 +111,7 @@ class TableSchema:
     def forming(self, *, sensitive: bool = False, excluded: tuple[str, ...] = ()) -> TableSchema:
         """Return the schema of the columns that form segments.
 
-        Parameters
-        ----------
-        sensitive
-            Whether sensitive columns do too.
-        excluded
-            Names of others that do not.
+        Sensitive columns are left out unless `sensitive`; so are those named in `excluded`.
 
         Raises
         ------
@@ -181,16 +128,16 @@ class TableSchema:
             left_out |= dict.fromkeys(self.sensitive_names, SENSITIVE)
         if not left_out:
             return self
-        kept = tuple(column for column in self.columns if column.name not in left_out)
-        if not kept:
+        forming = tuple(column for column in self.columns if column.name not in left_out)
+        if not forming:
             raise SpecError(
                 f"schema {self.name!r} has no column left that forms segments: "
                 f"{', '.join(left_out)} only describe them"
             )
-        names = {column.name for column in kept}
+        names = {column.name for column in forming}
         return replace(
             self,
-            columns=kept,
+            columns=forming,
             ratios=tuple(r for r in self.ratios if {r.numerator, r.denominator} <= names),
             identities=tuple(i for i in self.identities if {i.total, *i.parts} <= names),
             examples=tuple(
@@ -241,6 +188,7 @@ def _column(item: Mapping[str, Any]) -> Column:
     if fields.get("plausible") is not None:
         low, high = fields["plausible"]
         fields["plausible"] = (float(low), float(high))
+    fields["name"] = str(fields["name"])  # YAML reads 2020 as a number
     fields["levels"] = tuple(map(str, fields.get("levels") or ()))
     column = Column(**fields)
     _check_levels(column)
@@ -256,18 +204,18 @@ def _check_levels(column: Column) -> None:
 
 
 def _check_references(schema: TableSchema) -> None:
-    known = set(schema.column_names)
-    if len(known) != len(schema.columns):
+    features = set(schema.column_names)
+    if len(features) != len(schema.columns):
         raise SpecError(f"schema {schema.name!r} names a column twice")
-    named = {c for r in schema.ratios for c in (r.numerator, r.denominator)}
-    named |= {c for i in schema.identities for c in (i.total, *i.parts)}
-    if texts := sorted(named & {c.name for c in schema.columns if c.categorical}):
+    referenced = {c for r in schema.ratios for c in (r.numerator, r.denominator)}
+    referenced |= {c for i in schema.identities for c in (i.total, *i.parts)}
+    if texts := sorted(referenced & {c.name for c in schema.columns if c.categorical}):
         raise SpecError(f"schema {schema.name!r} calculates with categories: {', '.join(texts)}")
-    named |= {c for e in schema.examples for c in e.values}
-    if twice := sorted(known & {*schema.excluded, schema.identifier}):
+    referenced |= {c for e in schema.examples for c in e.values}
+    if twice := sorted(features & {*schema.excluded, schema.identifier}):
         raise SpecError(
             f"schema {schema.name!r}: {', '.join(map(str, twice))} cannot be a feature and "
             "excluded or the identifier"
         )
-    if unknown := sorted(named - known):
+    if unknown := sorted(referenced - features):
         raise SpecError(f"schema {schema.name!r} refers to columns it lacks: {', '.join(unknown)}")

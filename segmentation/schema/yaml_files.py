@@ -1,4 +1,4 @@
-"""Schemas as YAML files: those that ship, a person's own, and a draft to be edited."""
+"""Schemas as YAML files: shipped ones, your own, and drafts to edit."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from segmentation.errors import SpecError
 from segmentation.schema.table_schema import Column, TableSchema
 
 HEAD = """\
-# Drafted from {source}. For a person to check, from the top:
+# Drafted from {source}. Please check, from the top:
 #  - identifier: the column that names a customer, or null;
-#  - excluded: columns that are no features, and why;
+#  - excluded: columns that are no features, each with the reason;
 #  - missing: texts that mean a value is missing;
 #  - kind: money, count, frequency (0 to 1), months, number, category, or ordered (levels from
-#    least to most); unit, label and help are what people read;
+#    least to most); unit, label and help are shown on pages;
 #  - sensitive: true describes segments without forming them.
 """
 
@@ -71,15 +71,7 @@ def _extended(raw: dict[str, Any]) -> dict[str, Any]:
 
 
 def to_yaml(schema: TableSchema, source: str = "a table") -> str:
-    """Return a schema as the text of a YAML file that :func:`load_schema` reads back equal.
-
-    Parameters
-    ----------
-    schema
-        Any.
-    source
-        Named in the comment on top.
-    """
+    """Return the text of a YAML file that :func:`load_schema` reads back as an equal schema."""
     raw = {key: value for key, value in schema.to_dict().items() if value not in ((), {}, None)}
     raw["columns"] = [_brief(column) for column in schema.columns]
     text = yaml.safe_dump(_plain(raw), sort_keys=False, allow_unicode=True, width=100)

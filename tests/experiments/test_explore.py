@@ -11,7 +11,7 @@ from mlflow import MlflowClient
 from mlflow.entities import Run
 
 from experiments.explore import main
-from segmentation.data.schema_choice import schema_for
+from segmentation.data.readers import schema_for
 from segmentation.data.synthetic import generate
 
 

@@ -13,7 +13,7 @@ import openpyxl
 import pytest
 import requests
 
-from segmentation.data.formula_injection import FORMULA
+from segmentation.data.writers import FORMULA
 from serve.jobs.row_errors import LONGEST_CELL
 from serve.processes import free_port
 from tests.soak.odd_files import TEXT, Write, odd_files, text

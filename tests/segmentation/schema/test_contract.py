@@ -11,12 +11,11 @@ from segmentation.data.demographics import generate_people
 from segmentation.data.readers import load_customers
 from segmentation.data.synthetic import generate
 from segmentation.data.validation import validate
-from segmentation.errors import SpecError
+from segmentation.errors import DataError, SpecError
 from segmentation.schema import Column, TableSchema, load_schema, to_yaml
 from segmentation.schema.__main__ import main
-from segmentation.schema.inference import infer_schema, is_sensitive
+from segmentation.schema.inference import in_order, infer_schema, is_sensitive
 from segmentation.schema.levels import codes_of, decode, encode
-from segmentation.schema.ordinal import in_order
 
 SHIPPED = ("cc_general", "bank_churners", "embedded_people")
 PLAN = Column("plan", "Plan", "category", levels=("basic", "gold"))
@@ -88,13 +87,10 @@ def test_shipped_examples_are_valid(name: str) -> None:
     """Examples and defaults of every shipped schema are values it accepts."""
     schema = load_schema(name)
     for example in schema.examples:
-        for key, value in example.values.items():
-            if value is not None and schema.column(key).categorical:
-                cell = pd.Series([value], dtype=object)
-                codes, _ = codes_of(cell, schema.column(key), schema.missing)
-                assert not np.isnan(codes[0])
-            else:
-                assert value is None or isinstance(value, int | float)
+        frame = pd.DataFrame([example.values], columns=list(schema.column_names), dtype=object)
+        codes = encode(frame, schema).iloc[0].astype(float)
+        unknown = {name for name in schema.column_names if example.values.get(name) is None}
+        assert set(codes.index[codes.isna()]) == unknown
     for column in schema.columns:
         if column.categorical:
             assert column.default in column.levels
@@ -220,3 +216,31 @@ def test_generated_people_behave_as_generated_customers() -> None:
     assert correlation.loc["INCOME_BAND", "CREDIT_LIMIT"] > 0.08
     assert abs(correlation.loc["GENDER", "CREDIT_LIMIT"]) < 0.05
     assert 0.05 < customers["EDUCATION"].isna().mean() < 0.1
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ["self", "frame", "meta", "process", "_spend", "errors"],
+        ["__class__", "", "index", "columns", "values", "None"],
+        ["a.b[c]", "$ Größe, 'x' \"y\"", "{0}%s<b>", "yes", "2020", "__"],
+    ],
+)
+def test_no_column_name_breaks_the_schema(tmp_path: Path, names: list[str]) -> None:
+    """Drafting, YAML, validation and codes work whatever the columns are called."""
+    levels = np.array(["low", "medium", "high"])
+    rows = np.arange(30)
+    frame = pd.DataFrame(
+        {n: levels[(rows + i) % 3] if i % 2 else rows * 1.5 + i for i, n in enumerate(names)}
+    )
+    schema = infer_schema(frame)
+    assert set(schema.column_names) == {name for name in names if name}
+    assert all(column.label for column in schema.columns)
+    (tmp_path / "drafted.yaml").write_text(to_yaml(schema), encoding="utf-8")
+    assert load_schema(str(tmp_path / "drafted.yaml")) == schema
+    customers = validate(frame, schema).customers
+    assert customers.notna().all().all()
+    assert encode(decode(customers, schema), schema).equals(customers)
+    frame.loc[3, names[0]] = np.inf
+    with pytest.raises(DataError, match="a finite number"):
+        validate(frame, schema)

@@ -58,8 +58,8 @@ JUMBLE = [str(i) if i % 2 else f"code {i}" for i in range(ROWS)]
 REPORTED: dict[str, tuple[Callable[[Path], None], str]] = {
     "plain": (written(plain_table()), "premium"),
     "all null": (written(with_column("empty", np.nan)), "has no values"),
-    "constant": (written(with_column("country", "DE")), "tells no customers apart"),
-    "constant number": (written(with_column("version", 3)), "tells no customers apart"),
+    "constant": (written(with_column("country", "DE")), "customers cannot differ in it"),
+    "constant number": (written(with_column("version", 3)), "customers cannot differ in it"),
     "one category beside numbers": (written(plain_table().drop(columns=["visits"])), "balance"),
     "200 columns": (written(wide(200)), "200"),
     "dates": (written(with_column("opened", DATES)), "holds dates"),
@@ -83,7 +83,7 @@ REPORTED: dict[str, tuple[Callable[[Path], None], str]] = {
     "yes and no": (written(with_column("active", ["yes", "no", "no"] * 30)), "Active"),
     "huge integers": (
         written(with_column("account", [10**17 + 7 * i for i in range(ROWS)])),
-        "names single customers",
+        "identifies customers",
     ),
     "integers beyond 64 bits": (
         written(with_column("reference", [str(10**30 + i % 5) for i in range(ROWS)])),
@@ -91,7 +91,7 @@ REPORTED: dict[str, tuple[Callable[[Path], None], str]] = {
     ),
     "free text": (
         written(with_column("remark", [f"said {i} things" for i in range(ROWS)])),
-        "names single customers",
+        "identifies customers",
     ),
     "row numbers of an export": (
         lambda path: plain_table().to_csv(path, index=True),
