@@ -5,10 +5,19 @@ from __future__ import annotations
 import sys
 
 import click
+from mlflow import MlflowClient
 
 from experiments.registry import promotion
-from experiments.registry.client import CHALLENGER, MODEL_NAME, Promotion, RegistryError
-from experiments.search.alternatives import register_alternative
+from experiments.registry.client import (
+    CHALLENGER,
+    CHAMPION,
+    MODEL_NAME,
+    Promotion,
+    RegistryError,
+    version_of,
+)
+from experiments.search.options import read_options
+from experiments.search.workflow import run
 from experiments.study.databases import prepare_tracking, quiet
 from segmentation.errors import SegmentationError
 
@@ -45,6 +54,36 @@ def report(name: str, moved: Promotion) -> None:
         click.echo(f"  {gate}")
     before = f"version {moved.from_version}" if moved.from_version else "none"
     click.echo(f"{name}@champion: {before} -> version {moved.to_version}")
+
+
+def register_alternative(name: str, k: int) -> str:
+    """Register the champion's study's best candidate with `k` segments; return the version.
+
+    The study continues with the parameters in its run, so its data must be where they were.
+    Nothing is searched again, and an alternative that is registered already stays as it is.
+
+    Raises
+    ------
+    RegistryError
+        When there is no champion, or the study has no feasible candidate with so many segments.
+    """
+    client = MlflowClient()
+    champion = version_of(client, name, CHAMPION)
+    if not champion:
+        raise RegistryError(f"{name} has no champion: run a search first")
+    study = str(client.get_model_version(name, champion).run_id)
+    options = read_options(client.get_run(study).data.params, k=k, model_name=name)
+    if run(options) != 0:
+        raise RegistryError(
+            f"the study of {name}@champion has no feasible candidate with {k} segments: its "
+            "alternatives are on the study's run; ask for more trials, or for another number"
+        )
+    versions = client.search_model_versions(f"name = '{name}' and run_id = '{study}'")
+    return str(max((v for v in versions if v.tags.get("segments") == str(k)), key=_number).version)
+
+
+def _number(version: object) -> int:
+    return int(getattr(version, "version", 0))
 
 
 if __name__ == "__main__":

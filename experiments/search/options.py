@@ -8,8 +8,7 @@ from typing import Any
 
 import click
 
-from experiments.search.fixed import Fixed
-from experiments.search.search_space import ALGORITHMS
+from experiments.search.search_space import ALGORITHMS, Fixed
 from segmentation.clustering.clusterers import CLUSTERERS
 from segmentation.errors import SpecError
 
@@ -40,7 +39,7 @@ class SearchOptions:
         Keys of :data:`segmentation.clusterers.CLUSTERERS`, separated by commas; empty for those
         that pay.
     fix
-        Choices not to search, as :meth:`experiments.search.fixed.Fixed.parse` reads them.
+        Choices not to search, as :meth:`experiments.search.search_space.Fixed.parse` reads them.
     n_jobs
         Trials judged at the same time; 0 for one a core.
     trial_seconds, trial_gigabytes

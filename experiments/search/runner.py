@@ -14,11 +14,10 @@ from sklearn.metrics import adjusted_rand_score
 
 from experiments.search.candidates import RUN, Candidate, recall, remember
 from experiments.search.fidelity import Samples
-from experiments.search.fixed import Fixed
 from experiments.search.progress import Progress
 from experiments.search.proposals import ProposalSampler
 from experiments.search.ranking import Ranking, Standing, rank
-from experiments.search.search_space import ALGORITHMS, Space
+from experiments.search.search_space import ALGORITHMS, Fixed, Space
 from experiments.study.study import optimise, settled
 from experiments.study.worker_pool import EvaluationError, Workers
 from segmentation.clustering.segmenter import Segmenter

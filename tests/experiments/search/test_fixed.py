@@ -3,8 +3,7 @@
 import optuna
 import pytest
 
-from experiments.search.fixed import Fixed
-from experiments.search.search_space import Space
+from experiments.search.search_space import Fixed, Space
 from segmentation.errors import SpecError
 from segmentation.schema import load_schema
 
