@@ -37,7 +37,7 @@ from segmentation.reports.html import flow_picture, page
 REPORT = "compare.html"
 RUN_ID = re.compile("[0-9a-f]{32}")
 EVALUATION_ROWS = 20_000
-WHICH = "Alias, number or run id."
+SIDE_HELP = "Alias, number or run id."
 EVALUATION_LABELS = {
     "n_segments": "Segments",
     "score": "Score",
@@ -47,32 +47,22 @@ EVALUATION_LABELS = {
     "agreement": "Neighbour agreement",
     "smallest_share": "Smallest segment",
     "largest_share": "Largest segment",
-    "tree_accuracy": "Told by a small tree",
-    "rows": "Judged on customers",
+    "tree_accuracy": "Predicted by a small tree",
+    "rows": "Customers evaluated",
 }
 
 
 @dataclass(frozen=True)
 class Side:
-    """One of the two that are compared.
+    """One of the two that are compared, with lasting segment numbers."""
 
-    Parameters
-    ----------
-    title
-        ``version 3`` or ``run 1a2b3c4d``.
-    model
-        With lasting segment numbers.
-    evaluation
-        Its evaluation's numbers, by name.
-    """
-
-    title: str
+    title: str  # "version 3" or "run 1a2b3c4d"
     model: SegmentationModel
     evaluation: Mapping[str, Any]
 
 
 def run(model_name: str, first: str, second: str, data: str, out: str) -> Comparison:
-    """Compare two versions or runs, record and print what was found."""
+    """Compare two versions or runs, record and print the comparison."""
     prepare_tracking()
     client = MlflowClient()
     source, schema = (data, AUTO) if data else _data_of(client, model_name, first)
@@ -82,15 +72,15 @@ def run(model_name: str, first: str, second: str, data: str, out: str) -> Compar
     other = _side(client, model_name, second, formed)
     if is_run(second):
         other = _numbered_like(one, other, formed)
-    found = compare_models(one.model, other.model, formed.people)
+    comparison = compare_models(one.model, other.model, formed.people)
     title = f"{model_name}: {other.title} against {one.title}"
-    html = report(found, (one, other), formed, title, Path(source).name)
-    metrics = found.metrics()
+    html = report(comparison, (one, other), formed, title, Path(source).name)
+    metrics = comparison.metrics()
     for suffix, side in (("first", one), ("second", other)):
         metrics |= {f"{key}_{suffix}": float(side.evaluation[key]) for key in EVALUATION_LABELS}
         if drift := drift_of(side.model, formed):
             metrics |= {f"drifted_{suffix}": float(len(drift.drifted))}
-    note = _note(found, title)
+    note = _note(comparison, title)
     event_run.record(
         client,
         model_name,
@@ -98,21 +88,21 @@ def run(model_name: str, first: str, second: str, data: str, out: str) -> Compar
         kind="comparison",
         note=note,
         metrics=metrics,
-        files={REPORT: html, "migration.json": json.dumps(found.to_dict(), indent=1)},
+        files={REPORT: html, "migration.json": json.dumps(comparison.to_dict(), indent=1)},
     )
     if out:
         Path(out).write_text(html, encoding="utf-8")
     click.echo(note.replace("**", ""))
-    return found
+    return comparison
 
 
 def is_run(text: str) -> bool:
-    """Tell whether this is the id of an MLflow run and no alias or number."""
+    """Whether this is the id of an MLflow run, not an alias or a number."""
     return RUN_ID.fullmatch(text) is not None
 
 
 def _data_of(client: MlflowClient, name: str, which: str) -> tuple[str, str]:
-    """Return source and schema of the data that a version or a trial's run learnt from."""
+    """Return source and schema of the training data of a version or a trial's run."""
     run = client.get_run(which if is_run(which) else describe(name, which).run_id)
     parent = run.data.tags.get(MLFLOW_PARENT_RUN_ID)
     options = read_options((client.get_run(parent) if parent else run).data.params)
@@ -121,9 +111,9 @@ def _data_of(client: MlflowClient, name: str, which: str) -> tuple[str, str]:
 
 def _side(client: MlflowClient, name: str, which: str, formed: Formed) -> Side:
     if not is_run(which):
-        about = describe(name, which)
-        model = segment_lineage.load(client, name, about.version)
-        return Side(f"version {about.version}", model, about.evaluation)
+        info = describe(name, which)
+        model = segment_lineage.load(client, name, info.version)
+        return Side(f"version {info.version}", model, info.evaluation)
     spec = SegmenterSpec.from_json(mlflow.artifacts.load_text(f"runs:/{which}/spec.json"))
     text = mlflow.artifacts.load_text(f"runs:/{which}/evaluation.json")
     evaluation = Evaluation.from_dict(json.loads(text))
@@ -142,7 +132,7 @@ def _numbered_like(one: Side, other: Side, formed: Formed) -> Side:
 
 
 def drift_of(model: SegmentationModel, formed: Formed) -> Drift | None:
-    """Return how these customers differ from those a model learnt from; None if unknown."""
+    """Return the drift of these customers from a model's reference batch; None if it has none."""
     reference = reference_batch(model)
     if reference is None:
         return None
@@ -150,21 +140,21 @@ def drift_of(model: SegmentationModel, formed: Formed) -> Drift | None:
 
 
 def report(
-    found: Comparison, sides: tuple[Side, Side], formed: Formed, title: str, source: str
+    comparison: Comparison, sides: tuple[Side, Side], formed: Formed, title: str, source: str
 ) -> str:
     """Return the comparison as an HTML page."""
     one, other = sides
-    same = found.names[0].items() & found.names[1].items()
+    same = comparison.names[0].items() & comparison.names[1].items()
     return page(
         "compare.html",
         title=title,
-        comparison=found,
+        comparison=comparison,
         first=one.title,
         second=other.title,
         source=source,
         unchanged=len(same),
         changes=other.model.numbering.changes,
-        picture=flow_picture(found),
+        picture=flow_picture(comparison),
         rows=[
             (text, _number(one.evaluation[key]), _number(other.evaluation[key]))
             for key, text in EVALUATION_LABELS.items()
@@ -183,15 +173,15 @@ def _number(value: object) -> str:
     return f"{value:,}" if isinstance(value, int) else f"{value:.3f}"
 
 
-def _note(found: Comparison, title: str) -> str:
+def _note(comparison: Comparison, title: str) -> str:
     lines = [
-        f"**{title}**, {found.rows:,} customers: agreement {found.adjusted_rand:.3f} "
-        f"(adjusted Rand), {percent(found.moved_share)} move to another segment.",
+        f"**{title}**, {comparison.rows:,} customers: agreement {comparison.adjusted_rand:.3f} "
+        f"(adjusted Rand), {percent(comparison.moved_share)} move to another segment.",
         *(
-            f"- {flow.before} {found.names[0][flow.before]} -> {flow.after} "
-            f"{found.names[1][flow.after]}: {flow.customers:,}"
+            f"- {flow.before} {comparison.names[0][flow.before]} -> {flow.after} "
+            f"{comparison.names[1][flow.after]}: {flow.customers:,}"
             + (f" ({', '.join(flow.reasons)})" if flow.reasons else "")
-            for flow in found.flows[:8]
+            for flow in comparison.flows[:8]
         ),
     ]
     return "\n".join(lines)
@@ -199,12 +189,12 @@ def _note(found: Comparison, title: str) -> str:
 
 @click.command()
 @click.option("--model-name", default=MODEL_NAME, show_default=True)
-@click.option("--first", default=CHAMPION, show_default=True, help="Alias, number or run id.")
-@click.option("--second", default=CHALLENGER, show_default=True, help="Alias, number or run id.")
-@click.option("--data", default="", help="Customers; by default those the first learnt from.")
+@click.option("--first", default=CHAMPION, show_default=True, help=SIDE_HELP)
+@click.option("--second", default=CHALLENGER, show_default=True, help=SIDE_HELP)
+@click.option("--data", default="", help="Customers; by default the first's training data.")
 @click.option("--out", default="", help="Also write the HTML report here.")
 def main(model_name: str, first: str, second: str, data: str, out: str) -> None:
-    """Say who moves between segments, where to and why; record it in MLflow."""
+    """Show which customers move between segments, and why; record it in MLflow."""
     quiet()
     try:
         run(model_name, first, second, data, out)

@@ -1,4 +1,4 @@
-"""Compare new customers with those the champion learnt from: ok, watch, or train again."""
+"""Compare new customers with the champion's reference batch: ok, watch, or train again."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from segmentation.monitoring.drift import EXIT_CODES, drift_sentences, shares_by
 from segmentation.reports.html import page
 
 REPORT = "monitor.html"
-# Apart from the verdicts, which are 0, 1 and 2.
+# The verdicts' exit codes are 0, 1 and 2.
 FAILED = 3
 
 
@@ -46,42 +46,23 @@ class ColumnRow:
 
 
 @dataclass(frozen=True)
-class Watched:
-    """What monitoring found.
-
-    Parameters
-    ----------
-    drift
-        All findings.
-    sentences
-        The drifts in words.
-    html
-        The report.
-    """
+class Monitoring:
+    """The drift of a batch, in words too, and the report."""
 
     drift: Drift
     sentences: tuple[str, ...]
     html: str
 
 
-def watch(model: SegmentationModel, frame: pd.DataFrame, source: str, title: str) -> Watched:
-    """Compare a table of new customers with the ones a model learnt from.
-
-    Parameters
-    ----------
-    model
-        With a reference.
-    frame
-        As read; it is validated here.
-    source, title
-        For messages and the report.
+def monitor(model: SegmentationModel, frame: pd.DataFrame, source: str, title: str) -> Monitoring:
+    """Compare new customers, as read from `source`, with a model's reference batch.
 
     Raises
     ------
     DataError
-        When the table breaks the contract.
+        When the table does not fit the model's schema.
     RegistryError
-        When the model has no reference.
+        When the model has no reference batch.
     """
     reference = reference_batch(model)
     if reference is None:
@@ -106,7 +87,7 @@ def watch(model: SegmentationModel, frame: pd.DataFrame, source: str, title: str
         whole=[f for f in drift.findings if f.kind in {"unlike", "confidence"}],
         columns=_columns(drift, labels),
     )
-    return Watched(drift, sentences, html)
+    return Monitoring(drift, sentences, html)
 
 
 def _columns(drift: Drift, labels: dict[str, str]) -> list[ColumnRow]:
@@ -114,56 +95,54 @@ def _columns(drift: Drift, labels: dict[str, str]) -> list[ColumnRow]:
     new = {summary.column: summary for summary in drift.batch.columns}
     missing = {f.subject: f for f in drift.findings if f.kind == "missing"}
     rows = []
-    for found in drift.findings:
-        if found.kind != "distribution":
-            continue
-        name = found.subject
+    for finding in (f for f in drift.findings if f.kind == "distribution"):
+        name = finding.subject
         before, after = shares_by_bin(old[name], new[name])
         top = max(before.max(), after.max())
         rows.append(
             ColumnRow(
                 column=name,
                 label=labels[name],
-                before=found.before,
-                after=found.after,
-                size=found.size,
-                index=found.index,
-                p=found.p,
+                before=finding.before,
+                after=finding.after,
+                size=finding.size,
+                index=finding.index,
+                p=finding.p,
                 missing_before=missing[name].before,
                 missing_after=missing[name].after,
                 bins=tuple(zip(100 * before / top, 100 * after / top, strict=True)),
-                drifted=found.drifted or missing[name].drifted,
+                drifted=finding.drifted or missing[name].drifted,
             )
         )
     return rows
 
 
 def run(data: str, model_name: str, alias: str, out: str) -> str:
-    """Monitor a table, record and print what was found; return the verdict."""
+    """Monitor a table, record and print the findings; return the verdict."""
     prepare_tracking()
     client = MlflowClient()
     version = describe(model_name, alias).version
     model = segment_lineage.load(client, model_name, version)
     source = Path(data).name
     title = f"{model_name} version {version}"
-    found = watch(model, read_table(data), source, title)
-    verdict = found.drift.verdict
-    lines = "\n".join(f"- {sentence}" for sentence in found.sentences)
-    note = f"**{verdict}** for {source}, {found.drift.batch.rows:,} customers.\n\n{lines}"
+    result = monitor(model, read_table(data), source, title)
+    verdict, rows = result.drift.verdict, result.drift.batch.rows
+    lines = "\n".join(f"- {sentence}" for sentence in result.sentences)
+    note = f"**{verdict}** for {source}, {rows:,} customers.\n\n{lines}"
     event_run.record(
         client,
         model_name,
         f"monitoring of version {version}",
         kind="monitoring",
         note=note,
-        metrics=found.drift.metrics(),
-        files={REPORT: found.html},
+        metrics=result.drift.metrics(),
+        files={REPORT: result.html},
         series=f"version {version}",
     )
     if out:
-        Path(out).write_text(found.html, encoding="utf-8")
-    click.echo(f"{title}, {source}, {found.drift.batch.rows:,} customers: {verdict}")
-    for sentence in found.sentences:
+        Path(out).write_text(result.html, encoding="utf-8")
+    click.echo(f"{title}, {source}, {rows:,} customers: {verdict}")
+    for sentence in result.sentences:
         click.echo(f"  {sentence}")
     return verdict
 
@@ -174,7 +153,7 @@ def run(data: str, model_name: str, alias: str, out: str) -> str:
 @click.option("--alias", default=CHAMPION, show_default=True, help="Or a number.")
 @click.option("--out", default="", help="Also write the HTML report here.")
 def main(data: str, model_name: str, alias: str, out: str) -> None:
-    """Exit with 0 when all is well, 1 to watch, 2 to train again, 3 when it could not be said."""
+    """Exit with 0 when all is well, 1 to watch, 2 to train again, 3 on an error."""
     quiet()
     try:
         verdict = run(data, model_name, alias, out)

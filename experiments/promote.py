@@ -36,24 +36,24 @@ from segmentation.errors import SegmentationError
 )
 @click.option("--reason", default="", help="For the record; needed to force.")
 def main(model_name: str, version: str, k: int, force: bool, reason: str) -> None:
-    """Ask every gate, print each with its number, then move the champion alias."""
+    """Check every gate, print each with its number, then move the champion alias."""
     quiet()
     try:
         prepare_tracking()
-        wanted = register_alternative(model_name, k) if k else version
-        moved = promotion.promote(model_name, wanted, force=force, reason=reason, k=k)
+        chosen = register_alternative(model_name, k) if k else version
+        move = promotion.promote(model_name, chosen, force=force, reason=reason, k=k)
     except (RegistryError, SegmentationError) as error:
         click.echo(f"error: {error}", err=True)
         sys.exit(2)
-    report(model_name, moved)
+    report(model_name, move)
 
 
-def report(name: str, moved: Promotion) -> None:
+def report(name: str, move: Promotion) -> None:
     """Print the gates and the move."""
-    for gate in moved.gates:
+    for gate in move.gates:
         click.echo(f"  {gate}")
-    before = f"version {moved.from_version}" if moved.from_version else "none"
-    click.echo(f"{name}@champion: {before} -> version {moved.to_version}")
+    before = f"version {move.from_version}" if move.from_version else "none"
+    click.echo(f"{name}@champion: {before} -> version {move.to_version}")
 
 
 def register_alternative(name: str, k: int) -> str:

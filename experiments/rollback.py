@@ -21,11 +21,11 @@ def main(model_name: str, reason: str) -> None:
     quiet()
     try:
         prepare_tracking()
-        moved = promotion.rollback(model_name, reason=reason)
+        move = promotion.rollback(model_name, reason=reason)
     except (RegistryError, SegmentationError) as error:
         click.echo(f"error: {error}", err=True)
         sys.exit(2)
-    report(model_name, moved)
+    report(model_name, move)
 
 
 if __name__ == "__main__":

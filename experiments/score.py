@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Any
 
 import click
 import mlflow
@@ -31,46 +30,34 @@ def score_file(
 ) -> int:
     """Score a CSV or Parquet file into another one; return the number of customers.
 
-    Parameters
-    ----------
-    source, target
-        Files; `target` appears only when all of it is written.
-    model_name, alias
-        Of the version that scores.
-    chunk_rows
-        Customers held in memory at once.
+    `target` appears only when all of it is written; at most `chunk_rows` customers are in memory.
 
     Raises
     ------
     DataError
-        When the file is not a table of such customers.
+        When the file does not fit the model's schema.
     RegistryError
         When there is no such version.
     """
-    known = describe(model_name, alias)
-    model = _verified_model(model_name, known.version)
+    info = describe(model_name, alias)
+    with verified(MlflowClient(), model_name, info.version) as folder:
+        model = mlflow.pyfunc.load_model(str(folder))
     done = 0
     with appearing_whole(target) as draft, tqdm(unit=" customers", disable=None) as bar:
-        said: set[str] = set()
+        warned: set[tuple[str, str | None]] = set()
         with ScoredWriter(draft, target.suffix) as writer:
-            for piece in iter_chunks(str(source), known.schema, chunk_rows):
+            for piece in iter_chunks(str(source), info.schema, chunk_rows):
                 for warning in piece.warnings:
-                    if (kind := f"{warning.check} {warning.column}") not in said:
-                        said.add(kind)
+                    if (key := (warning.check, warning.column)) not in warned:
+                        warned.add(key)
                         bar.write(f"warning: {warning.without_values()}", file=sys.stderr)
-                answer = model.predict(decode(piece.customers, known.schema))
-                put_names(answer, known.given_names)
+                answer = model.predict(decode(piece.customers, info.schema))
+                put_names(answer, info.given_names)
                 answer.index.name = piece.customers.index.name or "row"
                 writer.write(answer.reset_index())
                 done += len(answer)
                 bar.update(len(answer))
     return done
-
-
-def _verified_model(name: str, version: str) -> Any:
-    """Load a version whose files are as they were registered."""
-    with verified(MlflowClient(), name, version) as folder:
-        return mlflow.pyfunc.load_model(str(folder))
 
 
 @click.command()

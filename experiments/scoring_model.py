@@ -73,17 +73,17 @@ class ScoringModel:
         return rows
 
     def _detail(self, customers: pd.DataFrame, params: Mapping[str, Any]) -> str:
-        asked = str(params.get(DETAIL, FULL))
+        detail = str(params.get(DETAIL, FULL))
         if DETAIL in customers and DETAIL not in self.model.schema.column_names:
-            found = customers[DETAIL].dropna().unique()
-            asked = str(found[0]) if len(found) == 1 else asked if not len(found) else "several"
-        if asked not in {FULL, BASIC}:
-            # What was found may be a customer's value in the wrong column: it is not repeated.
+            values = customers[DETAIL].dropna().unique()
+            detail = str(values[0]) if len(values) == 1 else "several" if len(values) else detail
+        if detail not in {FULL, BASIC}:
+            # The text may be a customer's value in the wrong column: it is not repeated.
             raise MlflowException.invalid_parameter_value(
                 f"{DETAIL}: expected {FULL!r} or {BASIC!r}, the same for every customer; "
                 "found something else. Leave it out for the full answer."
             )
-        return asked
+        return detail
 
 
 def _load_pyfunc(path: str) -> ScoringModel:
