@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -148,9 +149,18 @@ def read_options(params: Mapping[str, str], **changes: Any) -> SearchOptions:
         Options to set instead.
     """
     command = click.command("search")(search_options(lambda **_: None))
-    known = {name: str(value) for name, value in {**params, **changes}.items() if name in NAMES}
-    arguments = [f"--{name.replace('_', '-')}={value}" for name, value in known.items()]
+    values = {name: unquoted(value) for name, value in params.items()} | changes
+    arguments = [f"--{n.replace('_', '-')}={value}" for n, value in values.items() if n in NAMES]
     return checked(command.make_context("search", arguments).params)
+
+
+def unquoted(value: str) -> str:
+    """Return a parameter without the shell quotes with which `mlflow run` logs it."""
+    try:
+        words = shlex.split(value)
+    except ValueError:
+        return value
+    return words[0] if len(words) == 1 and shlex.quote(words[0]) == value else value
 
 
 def checked(values: dict[str, Any]) -> SearchOptions:
