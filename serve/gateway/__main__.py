@@ -27,7 +27,7 @@ def main() -> None:
     parser.add_argument("--port", type=int, default=5001)
     parser.add_argument("--model-name", default=Settings.from_environment().model_name)
     parser.add_argument("--logs", type=Path, default=Path("var/log"))
-    asked = parser.parse_args()
+    options = parser.parse_args()
     environment = {
         # MLflow starts its server through the PATH.
         "PATH": f"{BIN}{os.pathsep}{os.environ.get('PATH', '')}",
@@ -36,12 +36,12 @@ def main() -> None:
     }
 
     def make(version: str) -> Backend:
-        return Backend(str(BIN / "mlflow"), asked.model_name, version, asked.logs, environment)
+        return Backend(str(BIN / "mlflow"), options.model_name, version, options.logs, environment)
 
     begin_log()
-    challenger = Supervisor(asked.model_name, make, CHALLENGER, CHALLENGER_IDLE_SECONDS)
-    front = create_front(Supervisor(asked.model_name, make), challenger)
-    web.run_app(front, host=asked.host, port=asked.port, print=None, access_log=None)
+    challenger = Supervisor(options.model_name, make, CHALLENGER, CHALLENGER_IDLE_SECONDS)
+    front = create_front(Supervisor(options.model_name, make), challenger)
+    web.run_app(front, host=options.host, port=options.port, print=None, access_log=None)
 
 
 if __name__ == "__main__":

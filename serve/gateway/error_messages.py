@@ -105,10 +105,9 @@ def reworded(text: str, columns: Collection[str]) -> Refusal:
         That the model knows: only these are ever named.
     """
     try:
-        found = json.loads(text)["message"]
+        message = str(json.loads(text)["message"])
     except (json.JSONDecodeError, KeyError, TypeError):
-        found = ""
-    message = str(found)
+        message = ""
     # Before the last of these stands the whole table that was sent.
     echoes = message.startswith("Failed to predict data")
     reason = message.rpartition("Error: ")[2] if echoes else message

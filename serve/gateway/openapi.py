@@ -27,14 +27,14 @@ def described(document: bytes, example: str) -> bytes:
     example
         The model's input example, in the form of ``dataframe_split``.
     """
-    found: dict[str, Any] = json.loads(document)
-    call = found["paths"][INVOCATIONS]["post"]
+    openapi: dict[str, Any] = json.loads(document)
+    call = openapi["paths"][INVOCATIONS]["post"]
     call["summary"] = "Segments of customers"
     call["description"] = "A table with one customer a row, columns as in the example."
     call["requestBody"] = {"required": True, "content": _bodies(json.loads(example))}
     for status, text in REFUSALS.items():
         call["responses"][status] = {"description": text}
-    return json.dumps(found).encode()
+    return json.dumps(openapi).encode()
 
 
 def _bodies(example: dict[str, Any]) -> dict[str, Any]:

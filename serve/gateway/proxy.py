@@ -27,7 +27,7 @@ from serve.gateway.supervisor import Supervisor
 from serve.web.scoring_client import CHALLENGER_PATH
 
 # How long a request waits where no scoring server is up, for example after a crash.
-PATIENCE_SECONDS = 30.0
+WAIT_SECONDS = 30.0
 ANSWER_SECONDS = 300.0
 RETRY_SECONDS = 0.2
 MOST_DEATHS = 2
@@ -127,16 +127,16 @@ async def _forward(
     """
     deaths = 0
     try:
-        async with asyncio.timeout(PATIENCE_SECONDS) as patience:
+        async with asyncio.timeout(WAIT_SECONDS) as limit:
             while deaths < MOST_DEATHS:
                 backend = await supervisor.some_backend()
                 try:
                     # An answer may take longer than a server may stay away.
-                    patience.reschedule(asyncio.get_running_loop().time() + ANSWER_SECONDS)
+                    limit.reschedule(asyncio.get_running_loop().time() + ANSWER_SECONDS)
                     return await _ask(request, path, body, kind, backend)
                 except ClientError:
                     deaths += supervisor.suspect(backend)
-                    patience.reschedule(asyncio.get_running_loop().time() + PATIENCE_SECONDS)
+                    limit.reschedule(asyncio.get_running_loop().time() + WAIT_SECONDS)
                     await asyncio.sleep(RETRY_SECONDS)
     except TimeoutError:
         if supervisor.missing:
@@ -172,5 +172,7 @@ async def _ask(
         return _refused(Refusal(502, "Another version answered than the one that is served."))
     if path == DOCUMENT and reply.ok:
         content = described(content, backend.example)
-    shown = reply.headers.get(hdrs.CONTENT_TYPE, JSON)
-    return web.Response(status=reply.status, body=content, headers={hdrs.CONTENT_TYPE: shown})
+    content_type = reply.headers.get(hdrs.CONTENT_TYPE, JSON)
+    return web.Response(
+        status=reply.status, body=content, headers={hdrs.CONTENT_TYPE: content_type}
+    )

@@ -22,16 +22,9 @@ FORGIVE_SECONDS = 300.0
 
 @dataclass(frozen=True)
 class State:
-    """What is served and what stands in the way.
+    """What is served, what the alias names (as last read), and what stands in the way.
 
-    Parameters
-    ----------
-    serving
-        Version that answers; empty for none.
-    champion
-        Version that the alias names, as last seen; empty if the registry could not be read.
-    problem
-        A sentence for people; empty when all is well.
+    Each is empty for none.
     """
 
     serving: str
@@ -65,7 +58,7 @@ class Supervisor:
         self.make = make
         self.alias = alias
         self.idle_seconds = idle_seconds
-        self._asked = float("-inf")
+        self._last_request = float("-inf")
         self.missing = False
         self.current: Backend | None = None
         self.champion = ""
@@ -90,9 +83,9 @@ class Supervisor:
         return True
 
     @property
-    def wanted(self) -> bool:
+    def needed(self) -> bool:
         """Whether a scoring server should run now."""
-        return not self.idle_seconds or time.monotonic() - self._asked < self.idle_seconds
+        return not self.idle_seconds or time.monotonic() - self._last_request < self.idle_seconds
 
     async def some_backend(self) -> Backend:
         """Return the scoring server of the moment; wait for one where there is none.
@@ -102,7 +95,7 @@ class Supervisor:
         TimeoutError
             When an alias that need not exist does not.
         """
-        self._asked = time.monotonic()
+        self._last_request = time.monotonic()
         while self.current is None:
             if self.missing:
                 raise TimeoutError(self.problem)
@@ -118,7 +111,7 @@ class Supervisor:
         """Follow the alias until cancelled; then stop every scoring server."""
         try:
             while True:
-                if self.wanted:
+                if self.needed:
                     await self._look()
                 elif self.current is not None:
                     idle, self.current = self.current, None

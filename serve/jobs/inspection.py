@@ -19,8 +19,8 @@ LONGEST_HEADER = 1 << 22
 def about_rows(table: Path) -> int:
     """Return about how many rows a file has, quickly."""
     if table.suffix.lower() in PARQUET:
-        found = _parquet(table)
-        return max(0, int(found.num_rows)) if found else 0
+        metadata = _parquet(table)
+        return max(0, int(metadata.num_rows)) if metadata else 0
     with table.open("rb") as stream:
         return max(
             0, sum(block.count(b"\n") for block in iter(lambda: stream.read(1 << 20), b"")) - 1
@@ -50,8 +50,8 @@ def piece_rows(table: Path) -> int:
         When it has far more columns than any table of customers.
     """
     if table.suffix.lower() in PARQUET:
-        found = _parquet(table)
-        columns = int(found.num_columns) if found else 1
+        metadata = _parquet(table)
+        columns = int(metadata.num_columns) if metadata else 1
     else:
         encoding, delimiter = csv_dialect(table)
         with table.open(encoding=encoding, newline="", errors="replace") as text:

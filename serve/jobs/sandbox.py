@@ -31,10 +31,12 @@ def score_in_sandbox(
     token, jobs, scoring, challenger
         As of :func:`serve.jobs.task.score_job`, which gives a file up that always ends so.
     """
-    apart = multiprocessing.get_context("forkserver")
+    context = multiprocessing.get_context("forkserver")
     job: Job | None = None
     for _ in range(MOST_ATTEMPTS + 1):
-        process = apart.Process(target=_score, args=(token, jobs, scoring, challenger), daemon=True)
+        process = context.Process(
+            target=_score, args=(token, jobs, scoring, challenger), daemon=True
+        )
         process.start()
         process.join(MOST_SECONDS)
         late = process.exitcode is None

@@ -24,44 +24,11 @@ UNFINISHED = frozenset({WAITING, READING, SCORING})
 
 @dataclass
 class Job:
-    """What is known about an uploaded file.
+    """What is recorded of an uploaded file, in `job.json`.
 
-    Parameters
-    ----------
-    token
-        Its name in addresses; a secret of the session that sent it.
-    ending
-        ``.csv``, ``.xlsx`` or ``.parquet``.
-    title
-        The file's name as the person sent it.
-    schema, given_names
-        Of the champion when the file came.
-    compare
-        Whether the challenger is asked too.
-    anyway
-        Whether good rows are scored though others cannot be.
-    state
-        One of the states above.
-    done, total
-        Rows; a total of 0 is not known yet.
-    attempts
-        How often scoring began.
-    counts
-        Customers by segment number; `names` their names.
-    flows, others
-        Customers by the champion's and the challenger's segment, as ``1>2``; names of the latter.
-    skipped
-        Rows that were left out.
-    unlike
-        Customers unlike the training data.
-    notes
-        What stood out, a sentence each.
-    preview
-        The first scored rows.
-    whole, cells, more
-        What has to be mended: of the file, by cell, and how many cells more.
-    failure, remedy
-        Why there is no result, and what to do.
+    `token` is a secret of the session that sent the file. `counts` are customers by segment
+    number, `names` the segments' names; `flows` are customers by champion's and challenger's
+    segment, as ``1>2``, and `others` the challenger's names. A `total` of 0 is unknown.
     """
 
     token: str
@@ -70,7 +37,7 @@ class Job:
     schema: dict[str, Any]
     given_names: dict[str, str] = field(default_factory=dict)
     compare: bool = False
-    anyway: bool = False
+    anyway: bool = False  # whether good rows are scored though others are invalid
     state: str = WAITING
     done: int = 0
     total: int = 0
@@ -80,9 +47,10 @@ class Job:
     flows: dict[str, int] = field(default_factory=dict)
     others: dict[str, str] = field(default_factory=dict)
     skipped: int = 0
-    unlike: int = 0
+    unlike: int = 0  # customers unlike the training data
     notes: list[str] = field(default_factory=list)
     preview: list[dict[str, Any]] = field(default_factory=list)
+    # Problems of the whole file, of its cells, and how many cells are not listed.
     whole: list[str] = field(default_factory=list)
     cells: list[dict[str, Any]] = field(default_factory=list)
     more: int = 0
@@ -120,8 +88,8 @@ class Jobs:
         """Return a job with a folder of its own, not yet written down."""
         token = secrets.token_urlsafe(16)
         self.place(token).mkdir(mode=0o700)
-        given = {str(number): name for number, name in names.items()}
-        return Job(token, ending, title, schema.to_dict(), given)
+        given_names = {str(number): name for number, name in names.items()}
+        return Job(token, ending, title, schema.to_dict(), given_names)
 
     def place(self, token: str) -> Path:
         """Return the folder of a job."""
@@ -145,11 +113,11 @@ class Jobs:
         if not TOKEN.fullmatch(token):
             return None
         try:
-            found = json.loads((self.place(token) / "job.json").read_text(encoding="utf-8"))
+            content = json.loads((self.place(token) / "job.json").read_text(encoding="utf-8"))
         except (FileNotFoundError, NotADirectoryError):
             return None
-        known = {f.name for f in fields(Job)}
-        return Job(**{name: value for name, value in found.items() if name in known})
+        names = {f.name for f in fields(Job)}
+        return Job(**{name: value for name, value in content.items() if name in names})
 
     def unfinished(self) -> Iterator[str]:
         """Yield the tokens of jobs that are not finished."""

@@ -130,7 +130,7 @@ class _Run:
         self.scoring, self.challenger = scoring, challenger
         self.schema: TableSchema = job.table
         self.identifiers = (self.schema.identifier,) if self.schema.identifier else ()
-        self.given = {int(number): name for number, name in job.given_names.items()}
+        self.given_names = {int(number): name for number, name in job.given_names.items()}
         self.bad: list[Problem] = []
         self.notes: dict[tuple[str | None, str], list[Problem]] = {}
         self.counts: dict[int, int] = {}
@@ -175,7 +175,7 @@ def _score(run: _Run, table: Path) -> None:
     job.names = {str(number): name for number, name in run.names.items()}
     job.flows = run.flows
     job.others = {str(number): name for number, name in run.others.items()}
-    job.notes = [_note(found) for found in run.notes.values()][:MOST_NOTES]
+    job.notes = [_note(problems) for problems in run.notes.values()][:MOST_NOTES]
     job.state = DONE
 
 
@@ -183,21 +183,21 @@ def _piece(run: _Run, piece: pd.DataFrame, start: int, writer: ScoredWriter) -> 
     """Check a piece and score its good rows, unless others keep the file from being scored."""
     job, schema = run.job, run.schema
     piece = piece.reset_index(drop=True)
-    good, found = _good_rows(piece, schema, start, run.bad)
-    for warning in found.warnings if found else ():
+    good, validated = _good_rows(piece, schema, start, run.bad)
+    for warning in validated.warnings if validated else ():
         # Without its rows: of millions they would fill the memory, and they are not listed.
-        kept = replace(warning, rows=())
-        run.notes.setdefault((warning.column, warning.check), []).append(kept)
+        note = replace(warning, rows=())
+        run.notes.setdefault((warning.column, warning.check), []).append(note)
     if run.bad and not job.anyway:
         return
     job.state = SCORING
     scored = _empty(piece, schema, start)
-    if found is not None:
-        customers = found.customers.set_axis(pd.RangeIndex(len(found.customers)))
+    if validated is not None:
+        customers = validated.customers.set_axis(pd.RangeIndex(len(validated.customers)))
         answer = run.scoring.many(decode(customers, schema))
         for number, name in (("segment", "segment_name"), ("runner_up", "runner_up_name")):
             pairs = zip(answer[number].tolist(), answer[name].tolist(), strict=True)
-            answer[name] = [run.given.get(own, text) for own, text in pairs]
+            answer[name] = [run.given_names.get(own, text) for own, text in pairs]
         for own, text in zip(answer["segment"], answer["segment_name"], strict=True):
             run.counts[own] = run.counts.get(own, 0) + 1
             run.names[own] = text
@@ -221,7 +221,7 @@ def _ask_challenger(
     """Add the challenger's segments to an answer, and count who would move."""
     other = challenger.many(customers)
     names = [
-        run.given.get(number, name)
+        run.given_names.get(number, name)
         for number, name in zip(other["segment"], other["segment_name"], strict=True)
     ]
     answer["challenger_segment"] = other["segment"].to_numpy()
@@ -252,8 +252,8 @@ def _good_rows(
             rows = tuple(row + start for row in problem.rows)
             bad.append(Problem(problem.column, problem.check, problem.expected, "", rows=rows))
     good = np.setdiff1d(every, wrong)
-    found = validate(piece.iloc[good].reset_index(drop=True), schema) if len(good) else None
-    return good, found
+    validated = validate(piece.iloc[good].reset_index(drop=True), schema) if len(good) else None
+    return good, validated
 
 
 def _empty(piece: pd.DataFrame, schema: TableSchema, start: int) -> pd.DataFrame:
@@ -270,19 +270,19 @@ def _merged(
     *,
     whole: bool,
 ) -> pd.DataFrame:
-    kept = answer.drop(columns=["map_x", "map_y"])
+    columns = answer.drop(columns=["map_x", "map_y"])
     if whole:
-        return pd.concat([scored, kept.set_axis(scored.index)], axis=1)
-    merged = scored.join(kept.set_axis(good))
+        return pd.concat([scored, columns.set_axis(scored.index)], axis=1)
+    merged = scored.join(columns.set_axis(good))
     return merged.astype({"segment": "Int64", "runner_up": "Int64"})
 
 
 def _problems_of(
     piece: pd.DataFrame, good: np.ndarray[tuple[int], np.dtype[np.int64]]
 ) -> list[str]:
-    told = np.full(len(piece), "not scored: a value cannot be read", dtype=object)
-    told[good] = ""
-    return [str(text) for text in told]
+    texts = np.full(len(piece), "not scored: a value cannot be read", dtype=object)
+    texts[good] = ""
+    return [str(text) for text in texts]
 
 
 def _plain(value: object) -> object:
@@ -291,8 +291,8 @@ def _plain(value: object) -> object:
     return ", ".join(value) if isinstance(value, list) else getattr(value, "item", lambda: value)()
 
 
-def _note(found: list[Problem]) -> str:
+def _note(problems: list[Problem]) -> str:
     """Return warnings of one kind as a sentence for people, without a value of a customer."""
-    first, count = found[0], sum(problem.count for problem in found)
+    first, count = problems[0], sum(problem.count for problem in problems)
     rows = f" in {count:,} row{'' if count == 1 else 's'}" if count else ""
     return f"{first.column}: expected {first.expected}{rows}. {first.remedy}"

@@ -9,7 +9,7 @@ from experiments.registry.client import CHAMPION, ModelInfo, RegistryError, desc
 from segmentation.errors import SegmentationError
 
 REMEMBER_SECONDS = 30.0
-PATIENCE_SECONDS = 2.0
+WAIT_SECONDS = 2.0
 
 
 class Knowledge:
@@ -23,23 +23,23 @@ class Knowledge:
     ----------
     model_name
         Registered model.
-    patience
+    wait_seconds
         Seconds to wait for the registry where nothing is known yet.
     """
 
-    def __init__(self, model_name: str, patience: float = PATIENCE_SECONDS) -> None:
+    def __init__(self, model_name: str, wait_seconds: float = WAIT_SECONDS) -> None:
         self.model_name = model_name
-        self.patience = patience
+        self.wait_seconds = wait_seconds
         self._lock = threading.Lock()
-        self._asked = float("-inf")
-        self._answered = False
-        self._known: dict[str, ModelInfo] = {}
-        self._asking: dict[str, threading.Thread] = {}
+        self._last_request = float("-inf")
+        self._reachable = False
+        self._descriptions: dict[str, ModelInfo] = {}
+        self._requests: dict[str, threading.Thread] = {}
 
     def model(self) -> ModelInfo | None:
         """Return what is known of the champion, None when nothing is."""
-        if time.monotonic() - self._asked > REMEMBER_SECONDS:
-            self._asked = time.monotonic()
+        if time.monotonic() - self._last_request > REMEMBER_SECONDS:
+            self._last_request = time.monotonic()
             self._ask(CHAMPION)
         return self._answer(CHAMPION)
 
@@ -52,47 +52,49 @@ class Knowledge:
         champion = self.model()
         if champion is not None and champion.version == number:
             return champion
-        if number not in self._known:
-            self._asked = float("-inf")
+        if number not in self._descriptions:
+            self._last_request = float("-inf")
             self._ask(number)
         return self._answer(number)
 
     def refresh(self) -> None:
         """Ask for the champion now, and wait for the answer a while."""
-        self._asked = time.monotonic()
+        self._last_request = time.monotonic()
         self._ask(CHAMPION)
-        asking = self._asking.get(CHAMPION)
+        asking = self._requests.get(CHAMPION)
         if asking is not None:
-            asking.join(self.patience)
+            asking.join(self.wait_seconds)
 
     def reachable(self) -> bool:
         """Tell whether the registry described the champion when it was last asked, in time."""
         self.model()
-        waiting = CHAMPION in self._asking and time.monotonic() - self._asked > self.patience
-        return self._answered and not waiting
+        waiting = (
+            CHAMPION in self._requests and time.monotonic() - self._last_request > self.wait_seconds
+        )
+        return self._reachable and not waiting
 
     def _ask(self, alias: str) -> None:
         """Ask in the background, unless an earlier question is still open."""
         with self._lock:
-            if alias not in self._asking:
-                thread = threading.Thread(target=self._learn, args=(alias,), daemon=True)
-                self._asking[alias] = thread
+            if alias not in self._requests:
+                thread = threading.Thread(target=self._describe, args=(alias,), daemon=True)
+                self._requests[alias] = thread
                 thread.start()
 
     def _answer(self, alias: str) -> ModelInfo | None:
-        """Return what is known, after some patience where nothing is."""
-        asking = self._asking.get(alias)
-        if asking is not None and alias not in self._known:
-            asking.join(self.patience)
-        return self._known.get(alias)
+        """Return what is known, after a short wait where nothing is."""
+        asking = self._requests.get(alias)
+        if asking is not None and alias not in self._descriptions:
+            asking.join(self.wait_seconds)
+        return self._descriptions.get(alias)
 
-    def _learn(self, alias: str) -> None:
+    def _describe(self, alias: str) -> None:
         try:
-            self._known[alias] = describe(self.model_name, alias)
-            self._answered = True
+            self._descriptions[alias] = describe(self.model_name, alias)
+            self._reachable = True
         except (RegistryError, SegmentationError, KeyError):
             # A KeyError or a malformed schema: described by another release of this project.
-            self._answered = False
+            self._reachable = False
         finally:
             with self._lock:
-                del self._asking[alias]
+                del self._requests[alias]

@@ -42,7 +42,7 @@ R = TypeVar("R")
 
 
 class SignedIn(UserMixin):  # type: ignore[misc]
-    """Somebody signed in, by the key of this sign-in."""
+    """A person who is signed in, by the key of this sign-in."""
 
     def __init__(self, key: str, name: str, role: str) -> None:
         self.id = key
@@ -165,9 +165,9 @@ def _name() -> str:
 
 
 def _next() -> str:
-    """Return the page somebody wanted; never one of another site."""
-    wanted = request.args.get("next", "")
-    parts = urlsplit(wanted)
-    if parts.scheme or parts.netloc or not wanted.startswith("/") or wanted.startswith("//"):
+    """Return the page to go to after signing in; never one of another site."""
+    target = request.args.get("next", "")
+    parts = urlsplit(target)
+    if parts.scheme or parts.netloc or not target.startswith("/") or target.startswith("//"):
         return url_for("customer.home")
-    return url_for("customer.home") if "\\" in wanted else wanted
+    return url_for("customer.home") if "\\" in target else target

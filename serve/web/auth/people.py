@@ -29,15 +29,7 @@ class PeopleError(ValueError):
 
 @dataclass(frozen=True)
 class Person:
-    """Somebody who may sign in.
-
-    Parameters
-    ----------
-    name, role
-        Role ``viewer`` or ``promoter``.
-    password_hash
-        As werkzeug makes it.
-    """
+    """A person who may sign in, with a role and a password hash of werkzeug."""
 
     name: str
     role: str
@@ -56,7 +48,7 @@ class People:
     def __init__(self, file: Path) -> None:
         self.file = file
         self._read_at = -1.0
-        self._known: dict[str, Person] = {}
+        self._by_name: dict[str, Person] = {}
 
     def find(self, name: str) -> Person | None:
         """Return a person by name.
@@ -70,14 +62,14 @@ class People:
             changed = self.file.stat().st_mtime
             if changed != self._read_at:
                 text = self.file.read_text(encoding="utf-8")
-                self._known = {person.name: person for person in _people(text, self.file)}
+                self._by_name = {person.name: person for person in _people(text, self.file)}
                 self._read_at = changed
         except OSError as error:
             raise PeopleError(
                 f"SEGMENTATION_AUTH={str(self.file)!r}: expected a file of people "
                 f"({error.strerror}). Make one with: python -m serve.web.auth add NAME"
             ) from error
-        return self._known.get(name)
+        return self._by_name.get(name)
 
     def signed_in(self, name: str, password: str) -> Person | None:
         """Return the person if the password is theirs; it takes as long if there is no such one."""
@@ -101,12 +93,12 @@ class People:
             raise PeopleError(f"role={role!r}: expected {VIEWER} or {PROMOTER}")
         if len(password) < SHORTEST_PASSWORD:
             raise PeopleError(f"password: expected at least {SHORTEST_PASSWORD} characters")
-        known: dict[str, Person] = {}
+        people: dict[str, Person] = {}
         if self.file.exists():
             self.find(name)
-            known = dict(self._known)
-        known[name] = Person(name, role, generate_password_hash(password))
-        lines = "".join(f"{p.name}:{p.role}:{p.password_hash}\n" for p in known.values())
+            people = dict(self._by_name)
+        people[name] = Person(name, role, generate_password_hash(password))
+        lines = "".join(f"{p.name}:{p.role}:{p.password_hash}\n" for p in people.values())
         write_whole(self.file, lines, private=True)
 
 
@@ -157,8 +149,8 @@ class SignIns:
         """Return who signed in with a key; empty where nobody is (any more)."""
         with self._open() as store:
             question = "select name from sign_ins where key = ? and until > ?"
-            found = store.execute(question, (key, time.time())).fetchone()
-        return str(found[0]) if found else ""
+            row = store.execute(question, (key, time.time())).fetchone()
+        return str(row[0]) if row else ""
 
     def end(self, key: str) -> None:
         """Forget a key."""

@@ -115,8 +115,8 @@ def _challenger(customer: pd.DataFrame, model: ModelInfo, deadline: float) -> An
         return "There is no challenger, or it is being started: ask again in a quarter of a minute."
     except ScoringError as error:
         return str(error)
-    known = knowledge().version(answer.model_version) or replace(model, profiles=[], book={})
-    return answer_view(answer, customer, known)
+    served = knowledge().version(answer.model_version) or replace(model, profiles=[], book={})
+    return answer_view(answer, customer, served)
 
 
 def _sent(customer: pd.DataFrame, model: ModelInfo) -> pd.DataFrame:
@@ -148,9 +148,9 @@ def _fill_like(filled: CustomerForm, number: int, model: ModelInfo) -> None:
     for entry in profile["columns"]:
         if entry["column"] in model.schema.column_names:
             column, value = model.schema.column(entry["column"]), entry["median"]
-            known = value is not None and column.categorical
+            has_level = value is not None and column.categorical
             filled.column(column.name).data = (
-                column.levels[round(value)] if known else _short(value)
+                column.levels[round(value)] if has_level else _short(value)
             )
 
 

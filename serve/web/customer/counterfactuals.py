@@ -23,18 +23,7 @@ MOST_SHOWN = 3
 class Move:
     """A change of one value that leads to another segment.
 
-    Parameters
-    ----------
-    label
-        Of the column.
-    before, after
-        Values with units.
-    name
-        Of the segment it leads to.
-    number
-        Of that segment.
-    size
-        Of the change, as a share of the book's usual range, in [0, 1].
+    `size` is the change as a share of the book's usual range, in [0, 1].
     """
 
     label: str
@@ -78,10 +67,10 @@ def smallest_moves(
     """
     coarse = [t for column in model.schema.columns for t in _tries(customer, column, model)]
     moving = _nearest(coarse, _segments(coarse, customer, model, scoring), segment)
-    fine = [t for found in moving for t in _between(customer, found, model)]
+    fine = [t for attempt in moving for t in _between(customer, attempt, model)]
     closer = _nearest(fine, _segments(fine, customer, model, scoring), segment)
-    best = {found.column.name: found for found in [*moving, *closer]}
-    order = sorted(best.values(), key=lambda found: found.size)[:MOST_SHOWN]
+    best = {attempt.column.name: attempt for attempt in [*moving, *closer]}
+    order = sorted(best.values(), key=lambda attempt: attempt.size)[:MOST_SHOWN]
     if not order:
         return []
     names = {p["number"]: p["name"] for p in model.profiles}
@@ -120,14 +109,14 @@ def _tries(customer: pd.DataFrame, column: Column, model: ModelInfo) -> Iterator
             yield _Try(column, _rounded(value, column), abs(value - now) / (high - low))
 
 
-def _between(customer: pd.DataFrame, found: _Try, model: ModelInfo) -> Iterator[_Try]:
-    if found.column.categorical:
+def _between(customer: pd.DataFrame, attempt: _Try, model: ModelInfo) -> Iterator[_Try]:
+    if attempt.column.categorical:
         return
-    now = float(customer[found.column.name].iloc[0])
-    book = model.book[found.column.name]
-    for value in np.linspace(now, found.value, STEPS + 1)[1:].tolist():
+    now = float(customer[attempt.column.name].iloc[0])
+    book = model.book[attempt.column.name]
+    for value in np.linspace(now, attempt.value, STEPS + 1)[1:].tolist():
         size = abs(value - now) / (book["q95"] - book["q05"])
-        yield _Try(found.column, _rounded(value, found.column), size)
+        yield _Try(attempt.column, _rounded(value, attempt.column), size)
 
 
 def _rounded(value: float, column: Column) -> float:
@@ -155,7 +144,7 @@ def _nearest(tries: list[_Try], segments: list[int], own: int) -> list[_Try]:
     """Return the smallest change of each column that leads elsewhere."""
     best: dict[str, _Try] = {}
     for one, segment in zip(tries, segments, strict=True):
-        known = best.get(one.column.name)
-        if segment != own and (known is None or one.size < known.size):
+        smallest = best.get(one.column.name)
+        if segment != own and (smallest is None or one.size < smallest.size):
             best[one.column.name] = one
     return list(best.values())

@@ -71,3 +71,44 @@ def test_the_pages_send_a_large_table(scoring: Scoring) -> None:
     answers = ScoringClient(scoring.url, 1.5, 60.0).many(customers)
     assert len(answers) == len(customers)
     assert scoring.bodies == [customers.to_csv(index=False)]
+
+
+def test_an_answer_of_another_version_is_refused(
+    scoring: Scoring, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every answer says which version gave it; one of another than the served is not passed on."""
+    monkeypatch.setattr("serve.gateway.supervisor.alias_version", lambda *_: "8")
+    body = generate(5, seed=4).drop(columns="CUST_ID").to_parquet()
+
+    def make(version: str) -> Backend:
+        backend = Backend("none", "none", version, tmp_path, {})
+        backend.url = scoring.url
+        return backend
+
+    async def status() -> int:
+        supervisor = Supervisor("none", make)
+        supervisor.current = make("8")
+        idle = Supervisor("none", make, idle_seconds=60.0)
+        async with TestClient(TestServer(create_front(supervisor, idle))) as client:
+            headers = {"Content-Type": PARQUET}
+            reply = await client.post(INVOCATIONS, data=io.BytesIO(body), headers=headers)
+            return reply.status
+
+    assert asyncio.run(status()) == 502
+
+
+@pytest.mark.parametrize(
+    ("content", "trusted"),
+    [
+        (b'{"predictions": [{"segment": 1, "model_version": "7"}]}', True),
+        (b'{"predictions": {"segment": [1, 2], "model_version": ["7", "7"]}}', True),
+        (b'{"predictions": []}', True),
+        (b'{"predictions": {"segment": [], "model_version": []}}', True),
+        (b'{"predictions": [{"segment": 1, "model_version": "17"}]}', False),
+        (b'{"predictions": [{"segment": 1}]}', False),
+        (b"", False),
+    ],
+)
+def test_the_version_is_read_from_the_end_of_an_answer(content: bytes, trusted: bool) -> None:
+    """Rows, lists by column and empty answers."""
+    assert Backend("none", "none", "7", Path(), {}).answered(content) is trusted

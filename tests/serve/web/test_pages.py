@@ -264,7 +264,7 @@ def test_another_version_that_answers_is_described_as_itself(
 def test_a_registry_that_hangs_does_not_hold_up_the_pages(client: FlaskClient, model) -> None:
     """What is known stays on the pages; readiness tells."""
     hang = threading.Event()
-    knowledge = Knowledge("customer-segmentation", patience=0.1)
+    knowledge = Knowledge("customer-segmentation", wait_seconds=0.1)
     client.application.extensions["knowledge"] = knowledge
     assert knowledge.model() == model
 
