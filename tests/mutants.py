@@ -16,12 +16,13 @@ import click
 
 WORK = Path("mutants")
 MUTMUT = [sys.executable, "-m", "mutmut"]
-SURVIVED = 0
+# How pytest, or its process, ends when a test fails; running out of time proves nothing.
+TEST_FAILED = (1, 3)
 NO_TESTS = (5, 33)
 
 
 def results() -> dict[str, int | None]:
-    """Return how the tests ended for every mutant; 0 means that none failed, None was not run."""
+    """Return the exit code of the tests for every mutant, None where they did not run."""
     ended: dict[str, int | None] = {}
     for file in sorted(WORK.rglob("*.meta")):
         ended |= json.loads(file.read_text(encoding="utf-8"))["exit_code_by_key"]
@@ -32,6 +33,13 @@ def package(mutant: str) -> str:
     """Return the package of a mutant, named like ``segmentation.model.novelty.x_f__mutmut_3``."""
     depth = 3 if mutant.startswith("serve.") else 2
     return ".".join(mutant.split(".")[:depth])
+
+
+def reason(exit_code: int | None) -> str:
+    """Return why a mutant is not killed."""
+    if exit_code == 0:
+        return "survived"
+    return "no test reaches it" if exit_code in NO_TESTS else "ran out of time or did not run"
 
 
 @click.command()
@@ -54,11 +62,10 @@ def main(sample: int, everything: bool, seed: int, jobs: int) -> None:
     subprocess.run([*run, *chosen], check=True, stdout=subprocess.DEVNULL)
     ended = results()
     total = Counter(package(name) for name in chosen)
-    survivors = sorted(name for name in chosen if ended[name] in {SURVIVED, *NO_TESTS, None})
+    survivors = sorted(name for name in chosen if ended[name] not in TEST_FAILED)
     alive = Counter(package(name) for name in survivors)
     for name in survivors:
-        note = " (no test reaches it)" if ended[name] in NO_TESTS else ""
-        click.echo(f"survived: {name}{note}")
+        click.echo(f"{reason(ended[name])}: {name}")
     for name, count in sorted(total.items()):
         click.echo(f"{name}: {count - alive[name]} of {count} killed")
     killed = len(chosen) - len(survivors)
