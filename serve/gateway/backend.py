@@ -27,15 +27,6 @@ class Backend:
     and that is deleted with the server. Given a version, it would download them once more. Its
     port is a socket that this process opens, hands over and keeps open: whatever answers there
     is this server.
-
-    Parameters
-    ----------
-    mlflow
-        Path of the program.
-    name, version
-        Of the model.
-    log_folder, environment
-        As of :class:`serve.processes.ServiceGroup`.
     """
 
     def __init__(

@@ -97,12 +97,7 @@ def too_deep(body: bytes) -> Refusal | None:
 def reworded(text: str, columns: Collection[str]) -> Refusal:
     """Return MLflow's refusal without what was sent, a trace or a path.
 
-    Parameters
-    ----------
-    text
-        Of its answer.
-    columns
-        That the model knows: only these are ever named.
+    Only `columns`, which the model knows, are ever named.
     """
     try:
         message = str(json.loads(text)["message"])

@@ -18,15 +18,7 @@ REFUSALS = {
 
 
 def described(document: bytes, example: str) -> bytes:
-    """Return MLflow's document with the body and the answers of ``/invocations``.
-
-    Parameters
-    ----------
-    document
-        OpenAPI, JSON.
-    example
-        The model's input example, in the form of ``dataframe_split``.
-    """
+    """Return MLflow's document with the body and the answers of ``/invocations``."""
     openapi: dict[str, Any] = json.loads(document)
     call = openapi["paths"][INVOCATIONS]["post"]
     call["summary"] = "Segments of customers"

@@ -44,13 +44,6 @@ def create_front(supervisor: Supervisor, challenger: Supervisor) -> web.Applicat
 
     What a scoring server would answer with a trace, or would write into its log, is refused
     here; of its own refusals the kind of mistake is passed on, not what was sent.
-
-    Parameters
-    ----------
-    supervisor
-        Of the champion.
-    challenger
-        Of the challenger, which is asked below ``/challenger`` and runs only while it is.
     """
     app = web.Application(client_max_size=MOST_BYTES)
     app[SUPERVISOR], app[CHALLENGER], app[ANSWERS] = supervisor, challenger, Counter()

@@ -33,18 +33,10 @@ class State:
 
 
 class Supervisor:
-    """Keeps one scoring server for an alias running.
+    """Keeps one scoring server for an alias running; `make` makes the backend of a version.
 
-    Parameters
-    ----------
-    name
-        Of the registered model.
-    make
-        Makes the backend of a version.
-    alias
-        That is followed.
-    idle_seconds
-        Without a request for so long, the server is stopped until the next request; 0 for never.
+    With `idle_seconds` above 0 the server is stopped when no request came for so long, until the
+    next one.
     """
 
     def __init__(

@@ -19,14 +19,8 @@ def file_queue(
 ) -> tuple[SqliteHuey, Callable[[str], object]]:
     """Return the queue of an instance folder, and what puts a job's token into it.
 
-    Parameters
-    ----------
-    instance
-        Of the pages; pages and worker share it.
-    settings
-        Where the scoring server is, how long files are kept.
-    at_once
-        Whether files are scored in the process that puts them in, for tests.
+    Pages and worker share the folder. With `at_once` files are scored in the calling process, for
+    tests.
     """
     instance.mkdir(parents=True, exist_ok=True)
     queue = SqliteHuey("files", filename=str(instance / "queue.db"), immediate=at_once)

@@ -30,17 +30,7 @@ class Cell:
 
 
 def cells_to_correct(problems: list[Problem], table: Path, piece_rows: int) -> Iterator[Cell]:
-    """Yield the first offending cells, by their line in the file.
-
-    Parameters
-    ----------
-    problems
-        With the positions of their rows in the file.
-    table
-        A CSV or Parquet file that was read before.
-    piece_rows
-        In how many rows at a time.
-    """
+    """Yield the first offending cells, by their line in the file."""
     every = ((row, number) for number, p in enumerate(problems) for row in p.rows)
     first = heapq.nsmallest(MOST_SHOWN, every)
     if table.suffix.lower() in PARQUET:

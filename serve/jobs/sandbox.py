@@ -24,13 +24,7 @@ MOST_SECONDS = 1_800.0
 def score_in_sandbox(
     token: str, jobs: Jobs, scoring: ScoringClient, challenger: ScoringClient
 ) -> None:
-    """Score a file in a process with little memory; begin again where that process died.
-
-    Parameters
-    ----------
-    token, jobs, scoring, challenger
-        As of :func:`serve.jobs.task.score_job`, which gives a file up that always ends so.
-    """
+    """Score a file in a process with little memory; begin again where that process died."""
     context = multiprocessing.get_context("forkserver")
     job: Job | None = None
     for _ in range(MOST_ATTEMPTS + 1):

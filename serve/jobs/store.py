@@ -69,15 +69,7 @@ class Job:
 
 
 class Jobs:
-    """The folder of all files of these pages.
-
-    Parameters
-    ----------
-    folder
-        Made where it does not exist.
-    keep_seconds
-        How long a file is kept after its last change.
-    """
+    """The folder of all files of these pages; each is kept so long after its last change."""
 
     def __init__(self, folder: Path, keep_seconds: float) -> None:
         self.folder = folder

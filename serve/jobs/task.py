@@ -45,15 +45,6 @@ def score_job(token: str, jobs: Jobs, scoring: ScoringClient, challenger: Scorin
 
     Begun again after a crash it starts from the beginning; a file that is done stays done, and
     one that crashed three times is given up.
-
-    Parameters
-    ----------
-    token
-        Of the job.
-    jobs
-        The folder.
-    scoring, challenger
-        The scoring servers.
     """
     job = jobs.find(token)
     if job is None or job.finished:

@@ -19,13 +19,6 @@ MOST_UNPACKED = 1024**3
 def sheet_to_csv(workbook: Path, target: Path) -> None:
     """Write the first sheet's values as CSV; formulas count with their last result.
 
-    Parameters
-    ----------
-    workbook
-        An ``.xlsx`` file.
-    target
-        To write.
-
     Raises
     ------
     DataError

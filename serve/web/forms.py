@@ -84,13 +84,7 @@ def _number(typed: str) -> float:
 
 
 class LevelField(SelectField):  # type: ignore[misc]
-    """A level chosen by a person; empty means unknown.
-
-    Parameters
-    ----------
-    column
-        A category.
-    """
+    """A level chosen by a person; empty means unknown."""
 
     def __init__(self, column: Column, **more: Any) -> None:
         choices = [SelectChoice("", UNKNOWN), *(SelectChoice(name) for name in column.levels)]

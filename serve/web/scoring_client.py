@@ -45,15 +45,7 @@ COLUMNS: Mapping[str, Callable[[Any], bool]] = MappingProxyType(
 
 
 class ScoringError(Exception):
-    """No usable answer; the message is fit for a person and holds no customer's value.
-
-    Attributes
-    ----------
-    status
-        HTTP status of the page that says so.
-    remedy
-        What the person can do about it.
-    """
+    """No usable answer; the message is fit for a person and holds no customer's value."""
 
     status = 502
     remedy = "The administrator of these pages finds the reason in the scoring server's log."

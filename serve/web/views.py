@@ -259,15 +259,7 @@ def portrait(profile: Mapping[str, Any], model: ModelInfo) -> list[Row]:
 
 
 def customer_map(model: ModelInfo, here: tuple[float, float, int] | None = None) -> CustomerMap:
-    """Return the map in the picture's units; up is up.
-
-    Parameters
-    ----------
-    model
-        Whose description has the map.
-    here
-        Coordinates and segment of a customer; one beyond the map is put on its border.
-    """
+    """Return the map in the picture's units; up is up."""
     points = [tuple(p) for p in model.map.get("points", ())]
     prototypes = [tuple(p) for p in model.map.get("prototypes", ())]
     every = [*points, *prototypes]

@@ -51,17 +51,7 @@ class SignedIn(UserMixin):  # type: ignore[misc]
 
 
 def guard(app: Flask, people_file: str, instance: Path) -> None:
-    """Let in who may: with a file of people those who sign in, without one this machine only.
-
-    Parameters
-    ----------
-    app
-        The application.
-    people_file
-        As in ``SEGMENTATION_AUTH``; empty for none.
-    instance
-        Folder for the list of sign-ins.
-    """
+    """Let in who may: with a file of people those who sign in, without one this machine only."""
     limiter.init_app(app)
     manager = LoginManager(app)
     manager.user_loader(_load)

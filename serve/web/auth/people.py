@@ -37,13 +37,7 @@ class Person:
 
 
 class People:
-    """The file of people: a line ``name:role:hash`` each; read anew whenever it changed.
-
-    Parameters
-    ----------
-    file
-        Its path.
-    """
+    """The file of people: a line ``name:role:hash`` each; read anew whenever it changed."""
 
     def __init__(self, file: Path) -> None:
         self.file = file
@@ -123,13 +117,7 @@ def _people(text: str, file: Path) -> Iterator[Person]:
 
 
 class SignIns:
-    """Who is signed in: a random key each, forgotten at sign-out, so a copied cookie ends too.
-
-    Parameters
-    ----------
-    file
-        A SQLite file in the instance folder.
-    """
+    """Who is signed in: a random key each, forgotten at sign-out, so a copied cookie ends too."""
 
     def __init__(self, file: Path) -> None:
         self.file = file

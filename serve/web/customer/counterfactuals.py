@@ -49,17 +49,6 @@ def smallest_moves(
     Every column is tried at twenty values of the book's usual range; where one moves the
     customer, the way there is tried again at twenty values between.
 
-    Parameters
-    ----------
-    customer
-        One row, levels as codes.
-    segment
-        Where the customer is.
-    model
-        The version that answers.
-    scoring
-        The scoring server.
-
     Raises
     ------
     ScoringError
