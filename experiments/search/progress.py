@@ -40,24 +40,26 @@ class Progress:
         if (bar or sys.stderr.isatty()) and not silent and self.done < n_trials:
             self._bar = tqdm(total=n_trials, initial=self.done, unit="trial", leave=False)
 
-    def trial(self, number: int, spec: SegmenterSpec, found: Evaluation) -> None:
-        """Show a judged trial."""
+    def trial(self, number: int, spec: SegmenterSpec, evaluation: Evaluation) -> None:
+        """Show an evaluated trial."""
         self.done += 1
-        if found.feasible and (self.best is None or found.score > self.best.score):
-            self.best = found
+        if evaluation.feasible and (self.best is None or evaluation.score > self.best.score):
+            self.best = evaluation
         if self._bar is not None:
             self._bar.update()
             self._bar.set_postfix_str(self._best())
             return
-        verdict = f"score {found.score:.3f}" if found.feasible else found.infeasible[0]
+        verdict = (
+            f"score {evaluation.score:.3f}" if evaluation.feasible else evaluation.infeasible[0]
+        )
         title = CLUSTERERS[spec.clusterer].title
         self._say(
             f"trial {number:3d} ({self.done}/{self.n_trials})  {title}, "
-            f"{found.n_segments} segments: {verdict}  [{self._best()}]"
+            f"{evaluation.n_segments} segments: {verdict}  [{self._best()}]"
         )
 
     def failed(self, number: int, spec: SegmenterSpec, reason: str) -> None:
-        """Show a trial that could not be judged."""
+        """Show a trial that could not be evaluated."""
         self.done += 1
         if self._bar is not None:
             self._bar.update()
@@ -65,11 +67,11 @@ class Progress:
         self._say(f"trial {number:3d} ({self.done}/{self.n_trials})  {title} failed: {reason}")
 
     def reevaluated(self, candidate: Candidate) -> None:
-        """Show a candidate judged on more customers."""
-        found = candidate.evaluation
+        """Show a candidate evaluated on more customers."""
+        evaluation = candidate.evaluation
         self._say(
-            f"trial {candidate.number:3d} on {found.rows:,} customers: "
-            f"{found.n_segments} segments, score {found.score:.3f}"
+            f"trial {candidate.number:3d} on {evaluation.rows:,} customers: "
+            f"{evaluation.n_segments} segments, score {evaluation.score:.3f}"
         )
 
     def __enter__(self) -> Self:

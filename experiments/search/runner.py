@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 # How much less a fit on everybody may agree than one on half of the evaluated customers.
 LEEWAY = 0.1
-# Drawing all four costs as much as judging on few customers: one picture of every trial, another
+# Drawing all four costs as much as evaluating on few customers: one picture of every trial, another
 # of the best, all of the pick.
 EVERY_TRIAL = ("map",)
 THE_BEST = ("profile_heatmap",)
@@ -40,16 +40,16 @@ THE_BEST = ("profile_heatmap",)
 
 @dataclass(frozen=True)
 class SearchResult:
-    """What a search found.
+    """The outcome of a search.
 
     Parameters
     ----------
     candidates
-        Every judged trial, each with its evaluation at the highest fidelity level it reached.
+        Every evaluated trial, each with its evaluation at the highest fidelity level it reached.
     ranking
         Of the candidates that reached the highest fidelity level.
     pick
-        The best feasible one, or the one with as many segments as asked for; None where there
+        The best feasible one, or the one with as many segments as requested; None where there
         is none.
     """
 
@@ -90,7 +90,7 @@ def try_all(
     tracker: Tracker | None = None,
     progress: Progress | None = None,
 ) -> None:
-    """Run the trials that are still wanted, on the smallest sample.
+    """Run the trials that are missing, on the smallest sample.
 
     Parameters
     ----------
@@ -101,15 +101,15 @@ def try_all(
     samples
         Samples and evaluators.
     workers
-        Processes that judge.
+        Processes that evaluate.
     n_trials
-        Wanted in all.
+        In all, those of earlier sessions included.
     timeout
         Seconds after which no new trial starts; 0 for no limit.
     tracker
         Records every trial in MLflow; None to record nothing.
     progress
-        Told of every trial.
+        Shows every trial.
     """
     deadline = time.monotonic() + timeout if timeout else float("inf")
     evaluator = samples.evaluator_of(samples.fidelities[0])
@@ -163,10 +163,10 @@ def choose(
             tracker.reevaluated(reevaluated.candidate, reevaluated.outcome)
         if progress:
             progress.reevaluated(reevaluated.candidate)
-    found = _settled(list(latest.values()), k)
+    result = _settled(list(latest.values()), k)
     if tracker:
-        tracker.standings(found.ranking)
-    return found
+        tracker.standings(result.ranking)
+    return result
 
 
 def _settled(candidates: Sequence[Candidate], k: int) -> SearchResult:
@@ -204,11 +204,11 @@ def space_for(
 def refitted(
     candidate: Candidate, customers: pd.DataFrame, schema: TableSchema, samples: Samples
 ) -> Segmenter:
-    """Fit a candidate's recipe on all customers, or on those it was judged on.
+    """Fit a candidate's spec on all customers, or on those it was evaluated on.
 
-    With more customers an algorithm may end at other segments than those that were judged. A fit
-    that agrees with these less than fits on halves of the judged customers do is given up for the
-    fit that was judged; its rule assigns the others.
+    With more customers an algorithm may end at other segments than those that were evaluated. A fit
+    that agrees with these less than fits on halves of the evaluated customers do is given up for the
+    fit that was evaluated; its rule assigns the others.
     """
     spec, evaluated = candidate.spec, samples.positions(candidate.fidelity)
     segmenter = Segmenter(spec, schema).fit_within(customers)
