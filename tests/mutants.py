@@ -59,7 +59,9 @@ def main(sample: int, everything: bool, seed: int, jobs: int) -> None:
     if not names:
         raise click.ClickException("no mutants were made; try: mutmut run")
     chosen = names if everything else random.Random(seed).sample(names, min(sample, len(names)))
-    subprocess.run([*run, *chosen], check=True, stdout=subprocess.DEVNULL)
+    done = subprocess.run([*run, *chosen], check=False, capture_output=True, text=True)
+    if done.returncode:
+        raise click.ClickException(f"mutmut stopped:\n{done.stdout[-3000:]}{done.stderr[-1000:]}")
     ended = results()
     total = Counter(package(name) for name in chosen)
     survivors = sorted(name for name in chosen if ended[name] not in TEST_FAILED)
