@@ -206,9 +206,9 @@ def refitted(
 ) -> Segmenter:
     """Fit a candidate's spec on all customers, or on those it was evaluated on.
 
-    With more customers an algorithm may end at other segments than those that were evaluated. A fit
-    that agrees with these less than fits on halves of the evaluated customers do is given up for the
-    fit that was evaluated; its rule assigns the others.
+    With more customers an algorithm may end at other segments than those that were evaluated. A
+    fit that agrees with these less than fits on halves of the evaluated customers do is given up
+    for the fit that was evaluated; its rule assigns the others.
     """
     spec, evaluated = candidate.spec, samples.positions(candidate.fidelity)
     segmenter = Segmenter(spec, schema).fit_within(customers)
