@@ -96,12 +96,12 @@ def customers(
     def ready(batches: Batches) -> Batches:
         following = dict(offsets)
         for piece in _pieces(batches, contract):
-            found = _validated(piece, contract).customers
+            table = _validated(piece, contract).customers
             if offsets:
                 first = following[piece.path, piece.start]
-                following[piece.path, piece.start] = first + len(found)
-                found = found.set_axis(pd.RangeIndex(first, first + len(found)))
-            yield decode(found, contract.schema).rename_axis(key).reset_index()
+                following[piece.path, piece.start] = first + len(table)
+                table = table.set_axis(pd.RangeIndex(first, first + len(table)))
+            yield decode(table, contract.schema).rename_axis(key).reset_index()
 
     return ready
 

@@ -74,13 +74,13 @@ def score_table(source: str, target: str, model_name: str, alias: str, master: s
     SparkError
         When Spark cannot be used.
     """
-    known = describe(model_name, alias)
+    info = describe(model_name, alias)
     _check_paths(source, target)
-    with verified(MlflowClient(), model_name, known.version) as model, session(master) as spark:
+    with verified(MlflowClient(), model_name, info.version) as model, session(master) as spark:
         _prepare(spark)
-        table = _table(spark, source, known.schema)
+        table = _table(spark, source, info.schema)
         rows, offsets = _checked(table, source)
-        scored = _scored(spark, table, offsets, known, model)
+        scored = _scored(spark, table, offsets, info, model)
         with _appearing_whole(target) as draft:
             scored.write.parquet(draft)
     return rows
@@ -121,13 +121,13 @@ def _table(spark: Any, source: str, schema: TableSchema) -> Table:
     if _is_csv(source):
         return _csv(spark, source, schema)
     delta = not is_remote(source) and (Path(source) / "_delta_log").is_dir()
-    found = spark.read.format("delta" if delta else "parquet").load(source)
-    names = tuple(found.columns)
-    wanted = [name for name in names if name in {*schema.column_names, schema.identifier}]
+    frame = spark.read.format("delta" if delta else "parquet").load(source)
+    names = tuple(frame.columns)
+    needed = [name for name in names if name in {*schema.column_names, schema.identifier}]
     # Only where all are there: an error about a missing one names the nearest of the others.
     whole = set(schema.column_names) <= set(names)
-    cells = [_column(name) for name in (wanted if whole else names)]
-    return Table(found.select(*_part(), *cells), names, Contract(schema))
+    cells = [_column(name) for name in (needed if whole else names)]
+    return Table(frame.select(*_part(), *cells), names, Contract(schema))
 
 
 def _csv(spark: Any, source: str, schema: TableSchema) -> Table:
@@ -173,13 +173,13 @@ def _checked(table: Table, source: str) -> tuple[int, dict[tuple[str, int], int]
     """
     looks = table.rows.mapInPandas(partitions.look(table.contract), LOOKED).collect()
     looks.sort(key=lambda seen: (seen[PATH], seen[START]))
-    if failures := _together(seen.failures for seen in looks):
+    if failures := _merged(seen.failures for seen in looks):
         raise DataError(failures, source)
     if not looks:
         raise _refused(source, "no_rows", "at least one row below the header", "Check the export.")
     unknown = unknown_columns(table.columns, table.contract.schema)
-    found = {(p.column, p.check): p for p in (*unknown, *_together(s.warnings for s in looks))}
-    for warning in found.values():
+    warnings = {(p.column, p.check): p for p in (*unknown, *_merged(s.warnings for s in looks))}
+    for warning in warnings.values():
         click.echo(f"warning: {warning.without_values()}", err=True)
     counts = [seen["rows"] for seen in looks]
     if table.contract.schema.identifier in table.columns:
@@ -190,22 +190,22 @@ def _checked(table: Table, source: str) -> tuple[int, dict[tuple[str, int], int]
     return sum(counts), numbers
 
 
-def _together(texts: Iterable[str]) -> list[Problem]:
+def _merged(texts: Iterable[str]) -> list[Problem]:
     """Return the problems of all pieces, one for each column and check."""
-    found: dict[tuple[str | None, str], Problem] = {}
+    merged: dict[tuple[str | None, str], Problem] = {}
     for problem in (p for text in texts for p in partitions.problems_from(text)):
         key = (problem.column, problem.check)
-        before = found.setdefault(key, replace(problem, count=0, examples=()))
+        before = merged.setdefault(key, replace(problem, count=0, examples=()))
         examples = tuple(dict.fromkeys((*before.examples, *problem.examples)))[:MOST_EXAMPLES]
-        found[key] = replace(before, count=before.count + problem.count, examples=examples)
-    return list(found.values())
+        merged[key] = replace(before, count=before.count + problem.count, examples=examples)
+    return list(merged.values())
 
 
 def _scored(
     spark: Any,
     table: Table,
     offsets: dict[tuple[str, int], int],
-    known: ModelInfo,
+    info: ModelInfo,
     model: Path,
 ) -> Any:
     """Return the answers as a Spark data frame, yet to be computed."""
@@ -218,7 +218,7 @@ def _scored(
         StructType,
     )
 
-    schema = known.schema
+    schema = info.schema
     key = schema.identifier if schema.identifier in table.columns else None
     fields = [StructField(key or "row", StringType() if key else LongType())]
     for column in schema.columns:
@@ -230,7 +230,7 @@ def _scored(
     cells = F.struct(*[_column(name) for name in schema.column_names])
     answers = customers.select(_column(fields[0].name), answer(cells).alias("answer"))
     scored = answers.select(_column(fields[0].name), "answer.*")
-    return _with_given_names(scored, known.given_names)
+    return _with_given_names(scored, info.given_names)
 
 
 def _with_given_names(scored: Any, given: Mapping[int, str]) -> Any:

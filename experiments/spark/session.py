@@ -26,7 +26,7 @@ CONFIGURATION = {
     "spark.ui.enabled": "false",
     "spark.ui.showConsoleProgress": str(sys.stderr.isatty()).lower(),
 }
-# Columns BALANCE and Balance are two; a session of somebody else is asked for it too.
+# Columns BALANCE and Balance are two; also set on a session that runs already.
 CASE = ("spark.sql.caseSensitive", "true")
 
 
@@ -56,13 +56,13 @@ def session(master: str) -> Iterator[Any]:
 
     running = SparkSession.getActiveSession()
     try:
-        found = running or _started(SparkSession.builder, master)
+        spark = running or _started(SparkSession.builder, master)
         try:
-            found.conf.set(*CASE)
-            yield found
+            spark.conf.set(*CASE)
+            yield spark
         finally:
             if running is None:
-                found.stop()
+                spark.stop()
     except (PySparkException, Py4JError) as error:
         raise SparkError(f"engine='spark': {_sentence(error)}") from error
 
@@ -109,8 +109,8 @@ def _need_java() -> None:
             f"engine='spark': found no java in {place}; expected Java {FIRST_JAVA} or later. "
             f"{remedy}"
         )
-    said = subprocess.run([java, "-version"], capture_output=True, text=True, check=False)  # noqa: S603 - the user's own Java
-    version = said.stderr.partition('"')[2].partition('"')[0]
+    process = subprocess.run([java, "-version"], capture_output=True, text=True, check=False)  # noqa: S603 - the user's own Java
+    version = process.stderr.partition('"')[2].partition('"')[0]
     major = version.partition(".")[0]
     if major.isdecimal() and int(major) < FIRST_JAVA:
         raise SparkError(
