@@ -11,9 +11,8 @@ import pytest
 from click.testing import CliRunner
 from mlflow import MlflowClient
 
-from experiments import compare, monitor, promote, rename, rollback, score
+from experiments import compare, integrity, monitor, promote, rename, rollback, score
 from experiments.benchmark.races import NAME
-from experiments.registry import verification as integrity
 from segmentation.data.synthetic import generate
 from tests.soak.browsing import real_registry
 

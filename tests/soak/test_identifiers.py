@@ -23,8 +23,7 @@ from flask import Flask
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from experiments import compare, explore, monitor, promote, score
-from experiments.registry import verification as integrity
+from experiments import compare, explore, integrity, monitor, promote, score
 from experiments.search import workflow as search
 from segmentation.data.synthetic import generate
 from segmentation.data.validation import validate
