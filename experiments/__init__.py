@@ -1,4 +1,4 @@
-"""Try, judge, record and promote: the room that knows Optuna and MLflow."""
+"""Search, evaluate, record and promote, with Optuna and MLflow."""
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any

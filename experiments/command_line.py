@@ -66,7 +66,7 @@ def _passing_on(name: str, run: Callable[[], int | None]) -> click.Command:
 
 @click.group(cls=EntryPoints)
 def main() -> None:
-    """Find, judge, track and serve customer segments.
+    """Find, evaluate, track and serve customer segments.
 
     Every command has its own help: customer-segmentation search --help
     """

@@ -101,27 +101,27 @@ def is_run(text: str) -> bool:
     return RUN_ID.fullmatch(text) is not None
 
 
-def _data_of(client: MlflowClient, name: str, which: str) -> tuple[str, str]:
+def _data_of(client: MlflowClient, name: str, reference: str) -> tuple[str, str]:
     """Return source and schema of the training data of a version or a trial's run."""
-    run = client.get_run(which if is_run(which) else describe(name, which).run_id)
+    run = client.get_run(reference if is_run(reference) else describe(name, reference).run_id)
     parent = run.data.tags.get(MLFLOW_PARENT_RUN_ID)
     options = read_options((client.get_run(parent) if parent else run).data.params)
     return options.data, options.schema
 
 
-def _side(client: MlflowClient, name: str, which: str, formed: Formed) -> Side:
-    if not is_run(which):
-        info = describe(name, which)
+def _side(client: MlflowClient, name: str, reference: str, formed: Formed) -> Side:
+    if not is_run(reference):
+        info = describe(name, reference)
         model = segment_lineage.load(client, name, info.version)
         return Side(f"version {info.version}", model, info.evaluation)
-    spec = SegmenterSpec.from_json(mlflow.artifacts.load_text(f"runs:/{which}/spec.json"))
-    text = mlflow.artifacts.load_text(f"runs:/{which}/evaluation.json")
+    spec = SegmenterSpec.from_json(mlflow.artifacts.load_text(f"runs:/{reference}/spec.json"))
+    text = mlflow.artifacts.load_text(f"runs:/{reference}/evaluation.json")
     evaluation = Evaluation.from_dict(json.loads(text))
     segmenter = Segmenter(spec, formed.schema).fit_within(formed.customers, EVALUATION_ROWS)
     model = SegmentationModel.build(
         segmenter, formed.customers, evaluation, spec.seed, formed.table
     )
-    return Side(f"run {which[:8]}", model, vars(evaluation))
+    return Side(f"run {reference[:8]}", model, vars(evaluation))
 
 
 def _numbered_like(one: Side, other: Side, formed: Formed) -> Side:
@@ -164,7 +164,7 @@ def report(
 
 
 def _drift_text(drift: Drift | None) -> str:
-    return f"{drift.verdict}, {len(drift.drifted)} findings" if drift else "not known"
+    return f"{drift.verdict}, {len(drift.drifted)} findings" if drift else "unknown"
 
 
 def _number(value: object) -> str:

@@ -223,7 +223,7 @@ def _timed(seconds: dict[str, float], step: str) -> Iterator[None]:
 @click.option("--out", default="", help="Also write the HTML report here.")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of samples.")
 def main(data: str, schema: str, experiment_name: str, out: str, seed: int) -> None:
-    """Describe a table, judge whether it has clusters, and say what to do before a search."""
+    """Describe a table, test whether it has clusters, and say what to do before a search."""
     quiet()
     try:
         explored = run(data, schema, experiment_name, out, seed)

@@ -13,8 +13,8 @@ from tqdm import tqdm
 
 from experiments.registry.client import CHAMPION, MODEL_NAME, RegistryError, describe, put_names
 from experiments.registry.verification import verified
-from experiments.spark.options import SPARK, engine_options
 from experiments.spark.scoring import score_table
+from experiments.spark.session import SPARK, engine_options
 from experiments.study.databases import prepare_tracking, quiet
 from segmentation.data.atomic import appearing_whole
 from segmentation.data.readers import iter_chunks

@@ -1,4 +1,4 @@
-"""What `mlflow models serve` loads: the one module that travels inside a logged model."""
+"""What `mlflow models serve` loads: the module that is copied into every logged model."""
 
 from __future__ import annotations
 
@@ -21,14 +21,9 @@ DETAIL, FULL, BASIC = "detail", "full", "basic"
 
 
 class ScoringModel:
-    """Answers for customers: segment, confidence, runner-up, reasons, and by which version.
+    """Answers for customers: segment, confidence, runner-up, reasons, and the model's version.
 
-    Parameters
-    ----------
-    model
-        The segmentation model.
-    version
-        Its number in the registry; empty when it was not loaded from there.
+    `version` is the number in the registry; empty when the model was not loaded from there.
     """
 
     def __init__(self, model: SegmentationModel, version: str) -> None:
@@ -44,7 +39,7 @@ class ScoringModel:
         ----------
         model_input
             Shape (n, d), the schema's columns. CSV and Parquet carry no parameters: there a
-            column ``detail`` asks, with the same text in every row.
+            column ``detail`` does it, with the same text in every row.
         params
             ``detail``: ``full``, the default, or ``basic``.
 
@@ -96,8 +91,8 @@ def _load_pyfunc(path: str) -> ScoringModel:
 
 def _settle() -> None:
     """Make a scoring server's process faster; ``experiments.benchmark serving`` measures it."""
-    # What a server has loaded stays as long as it does. Without another look at it in every
-    # collection, a body of 50,000 customers is read in half the time.
+    # A server never frees what it has loaded. When the garbage collector skips these objects, a
+    # body of 50,000 customers is read in half the time.
     gc.collect()
     gc.freeze()
     # One lock lets one thread compute at a time. Handed from core to core it costs a fifth of

@@ -71,7 +71,7 @@ class Version:
     segments: str
     stability: str
     score: str
-    kept: str
+    matched: str  # segments that are the previous champion's, for example "5 of 6"
     algorithm: str
     run_id: str
 
@@ -87,7 +87,7 @@ class Move:
     when: str  # UTC, ISO 8601
     why: str
     kind: str  # "register", "promote", "rollback" or "by hand"
-    claim: str  # tells two claims of the same number apart
+    claim: str  # unique, in case two processes claim the same number
 
     def __str__(self) -> str:
         """Return the move as a sentence."""
@@ -134,14 +134,7 @@ class GateError(RegistryError):
 
 
 def describe(name: str = MODEL_NAME, alias: str = CHAMPION) -> ModelInfo:
-    """Return the description of a version.
-
-    Parameters
-    ----------
-    name
-        Of the registered model.
-    alias
-        An alias, or the version's number.
+    """Return the description of a version of a registered model, by alias or number.
 
     Raises
     ------
@@ -233,7 +226,7 @@ def list_versions(name: str) -> list[Version]:
             segments=version.tags.get("segments", ""),
             stability=version.tags.get("stability", ""),
             score=_score(version),
-            kept=version.tags.get("segments_kept", ""),
+            matched=version.tags.get("segments_kept", ""),
             algorithm=version.tags.get("algorithm", ""),
             run_id=str(version.run_id),
         )
@@ -310,12 +303,12 @@ def write_note(name: str, segment: int, text: str) -> None:
 
 
 def names_of_segments(client: MlflowClient, name: str) -> dict[int, str]:
-    """Return the names that were given to segments, by number."""
+    """Return the names that users gave to segments, by number."""
     return _by_segment(client.get_registered_model(name).tags, NAME)
 
 
 def put_names(answers: pd.DataFrame, names: Mapping[int, str]) -> None:
-    """Put the names that were given to segments into a table of answers, in place."""
+    """Replace segment names in a table of answers by those that users gave, in place."""
     if not names:
         return
     for number, name in (("segment", "segment_name"), ("runner_up", "runner_up_name")):

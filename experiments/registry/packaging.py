@@ -22,7 +22,7 @@ from segmentation.schema import Column
 ARTIFACT = "model"
 
 ROOT = Path(__file__).resolve().parents[2]
-# What the model needs to answer; everything else of the project stays behind.
+# What the model needs to answer, not all that the project needs.
 REQUIREMENTS = (
     "mlflow",
     "numpy",
@@ -49,17 +49,7 @@ OUTPUTS = Schema(
 
 
 def log_model(client: MlflowClient, run_id: str, model: SegmentationModel) -> str:
-    """Log a model into a run and return its URI.
-
-    Parameters
-    ----------
-    client
-        Of the tracking store that holds the run.
-    run_id
-        Of the run.
-    model
-        Fitted.
-    """
+    """Log a fitted model into a run and return its URI."""
     inputs: list[ColSpec | TensorSpec] = [
         ColSpec(_kind(column), column.name) for column in model.schema.columns
     ]
@@ -103,12 +93,12 @@ def example_customers(model: SegmentationModel) -> pd.DataFrame:
 
 
 def _kind(column: Column) -> DataType:
-    """Return what MLflow takes for a column: levels travel as text."""
+    """Return the MLflow type of a column; levels are sent as text."""
     return DataType.string if column.categorical else DataType.double
 
 
 def _code(folder: Path) -> list[Path]:
-    """Copy what a served model imports of ours, and nothing more."""
+    """Copy the project's code that a served model imports, and nothing more."""
     ignore = shutil.ignore_patterns("__pycache__", "*.pyc")
     shutil.copytree(ROOT / "segmentation", folder / "segmentation", ignore=ignore)
     (folder / "experiments").mkdir()

@@ -59,19 +59,15 @@ def promote(
 
     Parameters
     ----------
-    name
-        Of the registered model.
-    version
-        A number or an alias.
+    name, version
+        The registered model, and a version's number or alias.
     force
         Whether to pass closed gates; those of integrity stay closed.
-    reason
-        For the record; needed to force.
-    who
-        For the record; by default the user of this process.
+    reason, who
+        For the promotion log. A reason is needed to force; `who` is this process's user by default.
     k
-        The number of segments that was asked for: then the version may score less than the
-        champion. 0 for none.
+        The number of segments the user requires, 0 for none. With one, the version may score less
+        than the champion.
     seen
         The moves on which the decision rests; by default those at this moment.
     isolated
@@ -86,7 +82,7 @@ def promote(
     """
     client = MlflowClient()
     if force and not reason.strip():
-        raise RegistryError("force needs a reason: it stays in the record. Add --reason.")
+        raise RegistryError("force needs a reason: it stays in the promotion log. Add --reason.")
     with _log_errors(name):
         log = PromotionLog(client, name)
         moves = log.sync() if seen is None else seen
@@ -202,7 +198,7 @@ def integrity_gates(
     if isolated:
         yield from _isolated_integrity_gates(name, version)
         return
-    # They load scikit-learn, which a page's process does without.
+    # They load scikit-learn; a page's process must not.
     from experiments.registry.registration import check_answers  # noqa: PLC0415
     from experiments.registry.verification import verified  # noqa: PLC0415
 
@@ -216,7 +212,7 @@ def integrity_gates(
             except RegistryError as error:
                 yield Gate(answers, False, str(error), final=True)
     except (SegmentationError, MlflowException) as error:
-        # Also where MLflow cannot or will not fetch them: unchecked files are not promoted.
+        # Also when MLflow cannot fetch the files: unchecked files are not promoted.
         yield Gate(SOUND_FILES, False, str(error), final=True)
 
 
@@ -240,7 +236,7 @@ def _isolated_integrity_gates(name: str, version: str) -> list[Gate]:
 
 @contextmanager
 def _log_errors(name: str) -> Iterator[None]:
-    """Turn what the promotion log refuses into an error of the registry."""
+    """Turn errors of the promotion log into a RegistryError."""
     try:
         yield
     except LostRaceError as error:

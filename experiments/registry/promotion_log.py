@@ -114,7 +114,7 @@ class PromotionLog:
 
     def _finish(self, move: Move) -> None:
         self.client.set_tag(self.run_id, f"done_{move.number:06d}", move.claim)
-        # For people; the record itself is the parameters, which cannot be changed.
+        # For readers; the parameters, which cannot change, are the record.
         lines = "\n".join(f"1. {made}" for made in self.moves()[-MOST_MOVES_IN_NOTE:])
         note = f"Who made which version of {self.name} the champion:\n\n{lines}"
         self.client.set_tag(self.run_id, MLFLOW_RUN_NOTE, note[:LONGEST_NOTE])
@@ -129,7 +129,7 @@ class PromotionLog:
         return tags.get(f"done_{move.number:06d}") == move.claim
 
     def _finish_or_wait(self, move: Move) -> None:
-        """Complete a move whose process died; refuse while it may still be at work."""
+        """Complete a move whose process died; refuse while it may still be running."""
         age = (datetime.now(UTC) - datetime.fromisoformat(move.when)).total_seconds()
         if age < INTERRUPTED_AFTER_SECONDS:
             raise LostRaceError(
@@ -150,7 +150,7 @@ def create(client: MlflowClient, name: str, description: str, experiment_id: str
 
     The log's run is named in the very call that creates the model, so that two processes that
     both create it end up with one log. A model that was made by hand and has no version yet gets
-    its log; should two processes give it one at the same moment, the later one holds, and records
+    its log; should two processes give it one at the same moment, the later one stays, and records
     a champion of the other as made by hand.
 
     Raises

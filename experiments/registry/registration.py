@@ -17,7 +17,7 @@ from experiments.registry.verification import seal
 from experiments.tracking.event_run import registry_experiment
 from segmentation.errors import SegmentationError
 
-DESCRIPTION = "Customer segments found without labels; the alias `champion` is the version served."
+DESCRIPTION = "Customer segments formed without labels; the alias `champion` is the version served."
 # On a version: the run of the trial whose spec was fitted on all customers.
 TRIAL = "trial_run"
 
@@ -33,20 +33,9 @@ def register(
 ) -> str:
     """Register a logged model and return the version.
 
-    The first version becomes the champion, a later one the challenger.
-
-    Parameters
-    ----------
-    client
-        Of the registry.
-    name
-        Of the registered model, created where there is none.
-    model_uri
-        ``models:/<model id>``.
-    run_id
-        Of the run that logged the model; the digests of its files are stored there.
-    description, tags
-        Of the version.
+    The first version becomes the champion, a later one the challenger. The registered model is
+    created if there is none. `model_uri` is ``models:/<model id>``; the digests of its files are
+    stored in the run `run_id`, which logged it.
 
     Raises
     ------

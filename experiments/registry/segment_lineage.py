@@ -28,7 +28,7 @@ LONGEST_NAME = 60
 
 
 def load(client: MlflowClient, name: str, version: str) -> SegmentationModel:
-    """Return a version's model with the names that were given to its segments.
+    """Return a version's model with the names that users gave to its segments.
 
     Raises
     ------
@@ -72,16 +72,8 @@ def numbered_like_champion(
 ) -> SegmentationModel:
     """Return a new model whose segments keep the numbers and names of the champion's.
 
-    Parameters
-    ----------
-    client
-        Of the registry.
-    name
-        Of the registered model; without a champion the segments are numbered from 1.
-    model
-        New.
-    customers
-        Validated, with the columns of both models, shape (n, d).
+    Without a champion they are numbered from 1. `customers` are validated, shape (n, d), and have
+    the columns of both models.
     """
     version = version_of(client, name, CHAMPION)
     if not version:

@@ -1,4 +1,4 @@
-"""Take a registered model only as it was registered: every file by its digest."""
+"""Check every file of a registered model against the digest from its registration."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def verified(client: MlflowClient, name: str, version: str) -> Iterator[Path]:
     """Yield a folder with the files of a version, each as it was registered.
 
     Nothing is loaded, so no code in the files has run. Only this user may enter the folder; a
-    model loaded from it knows its version.
+    model loaded from it reports its version.
 
     Raises
     ------

@@ -25,7 +25,7 @@ from experiments.search.options import SearchOptions, checked, search_options
 from experiments.search.progress import Progress
 from experiments.search.runner import SearchResult, build, choose, space_for, try_all
 from experiments.search.search_space import Space
-from experiments.spark.options import SPARK, engine_options
+from experiments.spark.session import SPARK, engine_options
 from experiments.study.databases import one_at_a_time, prepare_tracking, quiet
 from experiments.study.recovery import close_orphans
 from experiments.study.retry import StoreError, retrying_client, tracking_store

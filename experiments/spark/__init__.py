@@ -1,1 +1,1 @@
-"""Apache Spark, where one machine is not enough; pyspark is imported only when it is asked for."""
+"""Scoring on Apache Spark; pyspark is imported only when it is used."""

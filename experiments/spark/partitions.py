@@ -1,7 +1,7 @@
 """What runs inside Spark's tasks: pieces of a table, read and checked as in one process.
 
 Spark sends these functions by value (see :mod:`experiments.spark.scoring`): a process that has
-loaded a model knows the model's copy of the code, in which this module is missing.
+loaded a model uses the model's copy of the code, which lacks this module.
 """
 
 from __future__ import annotations
@@ -26,18 +26,10 @@ Batches = Iterator[pd.DataFrame]
 
 @dataclass(frozen=True)
 class Contract:
-    """How the pieces of a table are read.
-
-    Parameters
-    ----------
-    schema
-        Of the table.
-    header, delimiter
-        First line of every CSV file, and what parts its cells; empty for Parquet.
-    """
+    """How the pieces of a table are read."""
 
     schema: TableSchema
-    header: str = ""
+    header: str = ""  # first line of every CSV file; empty for Parquet
     delimiter: str = ""
 
 
@@ -50,14 +42,14 @@ class _Piece(NamedTuple):
     header: str = ""
 
 
-def look(contract: Contract) -> Callable[[Batches], Batches]:
-    """Return what counts the rows of pieces and says what is wrong with them.
+def check(contract: Contract) -> Callable[[Batches], Batches]:
+    """Return a function that counts the rows of pieces and lists their problems.
 
-    Its rows have a piece's ``path`` and ``start``, its number of ``rows``, and ``failures`` and
-    ``warnings``: JSON, see :func:`problems_from`.
+    Its output has, for every piece, ``path`` and ``start``, the number of ``rows``, and
+    ``failures`` and ``warnings`` as JSON for :func:`problems_from`.
     """
 
-    def looked(batches: Batches) -> Batches:
+    def checked(batches: Batches) -> Batches:
         for piece in _pieces(batches, contract):
             failures: tuple[Problem, ...] = ()
             warnings: tuple[Problem, ...] = ()
@@ -75,22 +67,16 @@ def look(contract: Contract) -> Callable[[Batches], Batches]:
                 }
             )
 
-    return looked
+    return checked
 
 
 def customers(
     contract: Contract, key: str, offsets: dict[tuple[str, int], int]
 ) -> Callable[[Batches], Batches]:
-    """Return what makes pieces ready for the model, levels as texts.
+    """Return a function that makes pieces ready for the model, levels as texts.
 
-    Parameters
-    ----------
-    contract
-        As for :func:`look`.
-    key
-        Name of the first column: the identifier, else the row's number.
-    offsets
-        Number of the first row of every part of a file, where rows are numbered.
+    `key` names the first column: the identifier, or the row's number. For row numbers, `offsets`
+    has the number of the first row of every part of a file.
     """
 
     def ready(batches: Batches) -> Batches:
@@ -107,12 +93,12 @@ def customers(
 
 
 def problems_from(text: str) -> list[Problem]:
-    """Return problems from what :func:`look` wrote."""
+    """Return the problems in JSON that :func:`check` wrote."""
     return [Problem(**{**p, "examples": tuple(p["examples"])}) for p in json.loads(text)]
 
 
 def _as_json(problems: tuple[Problem, ...]) -> str:
-    # Positions within a piece mean nothing to a person, and can be as many as rows.
+    # Positions within a piece mean nothing to a reader, and there can be one for every row.
     return json.dumps([{k: v for k, v in asdict(p).items() if k != "rows"} for p in problems])
 
 

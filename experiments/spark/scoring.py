@@ -1,4 +1,4 @@
-"""Score a table of any size on Spark, with the answers of one process."""
+"""Score a table of any size on Spark; the answers are those of scoring in one process."""
 
 from __future__ import annotations
 
@@ -26,22 +26,15 @@ from segmentation.errors import DataError, Problem
 from segmentation.schema import TableSchema
 
 CSV = (".csv", ".csv.gz")
-LOOKED = f"{PATH} string, {START} long, rows long, failures string, warnings string"
+CHECKED = f"{PATH} string, {START} long, rows long, failures string, warnings string"
 
 
 @dataclass(frozen=True)
 class Table:
     """A table that Spark will read.
 
-    Parameters
-    ----------
-    rows
-        Spark data frame with ``path`` and ``start`` of the part of a file a row is from, and
-        its cells: columns, or one line of a CSV file.
-    columns
-        Names in the table.
-    contract
-        For reading its pieces.
+    `rows` is a Spark data frame: ``path`` and ``start`` of the part of a file a row is from, and
+    its cells, which are columns or one line of a CSV file.
     """
 
     rows: Any
@@ -55,15 +48,8 @@ def score_table(source: str, target: str, model_name: str, alias: str, master: s
     Everything is checked first, so that an error names every bad column of the whole table and
     nothing is written.
 
-    Parameters
-    ----------
-    source, target
-        A file or folder, and a new folder: paths or what Spark takes for one, such as
-        ``s3a://bucket/customers``.
-    model_name, alias
-        Of the version that scores.
-    master
-        As :func:`experiments.spark.session.session` takes it.
+    `source` is a file or folder, `target` a new folder: paths, or addresses such as
+    ``s3a://bucket/customers``.
 
     Raises
     ------
@@ -117,14 +103,14 @@ def _refused(where: str, check: str, expected: str, remedy: str) -> DataError:
 
 
 def _table(spark: Any, source: str, schema: TableSchema) -> Table:
-    """Return a table yet to be read, by what its path is."""
+    """Return a table yet to be read, in the format its path suggests."""
     if _is_csv(source):
         return _csv(spark, source, schema)
     delta = not is_remote(source) and (Path(source) / "_delta_log").is_dir()
     frame = spark.read.format("delta" if delta else "parquet").load(source)
     names = tuple(frame.columns)
     needed = [name for name in names if name in {*schema.column_names, schema.identifier}]
-    # Only where all are there: an error about a missing one names the nearest of the others.
+    # Only if no column is missing: the error about a missing one suggests the most similar name.
     whole = set(schema.column_names) <= set(names)
     cells = [_column(name) for name in (needed if whole else names)]
     return Table(frame.select(*_part(), *cells), names, Contract(schema))
@@ -164,29 +150,29 @@ def _column(name: str) -> Any:
 
 
 def _checked(table: Table, source: str) -> tuple[int, dict[tuple[str, int], int]]:
-    """Look at every row; return their number, and the first number in every part of a file.
+    """Check every row; return their number, and the first number in every part of a file.
 
     Raises
     ------
     DataError
         With the problems of the whole table.
     """
-    looks = table.rows.mapInPandas(partitions.look(table.contract), LOOKED).collect()
-    looks.sort(key=lambda seen: (seen[PATH], seen[START]))
-    if failures := _merged(seen.failures for seen in looks):
+    pieces = table.rows.mapInPandas(partitions.check(table.contract), CHECKED).collect()
+    pieces.sort(key=lambda piece: (piece[PATH], piece[START]))
+    if failures := _merged(piece.failures for piece in pieces):
         raise DataError(failures, source)
-    if not looks:
+    if not pieces:
         raise _refused(source, "no_rows", "at least one row below the header", "Check the export.")
     unknown = unknown_columns(table.columns, table.contract.schema)
-    warnings = {(p.column, p.check): p for p in (*unknown, *_merged(s.warnings for s in looks))}
+    warnings = {(p.column, p.check): p for p in (*unknown, *_merged(p.warnings for p in pieces))}
     for warning in warnings.values():
         click.echo(f"warning: {warning.without_values()}", err=True)
-    counts = [seen["rows"] for seen in looks]
+    counts = [piece["rows"] for piece in pieces]
     if table.contract.schema.identifier in table.columns:
         return sum(counts), {}
     numbers: dict[tuple[str, int], int] = {}
-    for seen, end in zip(looks, accumulate(counts), strict=True):
-        numbers.setdefault((seen[PATH], seen[START]), end - seen["rows"])
+    for piece, end in zip(pieces, accumulate(counts), strict=True):
+        numbers.setdefault((piece[PATH], piece[START]), end - piece["rows"])
     return sum(counts), numbers
 
 
@@ -230,18 +216,19 @@ def _scored(
     cells = F.struct(*[_column(name) for name in schema.column_names])
     answers = customers.select(_column(fields[0].name), answer(cells).alias("answer"))
     scored = answers.select(_column(fields[0].name), "answer.*")
-    return _with_given_names(scored, info.given_names)
+    return _with_names(scored, info.given_names)
 
 
-def _with_given_names(scored: Any, given: Mapping[int, str]) -> Any:
+def _with_names(scored: Any, names: Mapping[int, str]) -> Any:
+    """Replace the names of segments by those given since the version was registered."""
     from pyspark.sql import functions as F  # noqa: PLC0415, N812 - optional; its usual name
 
-    if not given:
+    if not names:
         return scored
-    names = F.create_map(*[F.lit(part) for pair in given.items() for part in pair])
+    by_number = F.create_map(*[F.lit(part) for pair in names.items() for part in pair])
     return scored.withColumns(
         {
-            name: F.coalesce(F.try_element_at(names, F.col(number)), F.col(name))
+            name: F.coalesce(F.try_element_at(by_number, F.col(number)), F.col(name))
             for number, name in (("segment", "segment_name"), ("runner_up", "runner_up_name"))
         }
     )
@@ -249,7 +236,7 @@ def _with_given_names(scored: Any, given: Mapping[int, str]) -> Any:
 
 @contextmanager
 def _appearing_whole(target: str) -> Iterator[str]:
-    """Yield a folder that becomes `target` at the end; elsewhere Spark's own mark must do."""
+    """Yield a folder that becomes `target` at the end; a remote one is written in place."""
     if is_remote(target):
         yield target
         return

@@ -1,4 +1,4 @@
-"""Open a Spark session, or say in a sentence what is missing for one."""
+"""The choice between one process and Spark, and opening a Spark session."""
 
 from __future__ import annotations
 
@@ -9,14 +9,17 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+import click
+
 from segmentation.errors import SegmentationError
 
+ENGINES = PROCESS, SPARK = "process", "spark"
 ROOT = Path(__file__).resolve().parents[2]
 CODE = ("experiments", "segmentation")
 FIRST_JAVA = 17
@@ -30,6 +33,24 @@ CONFIGURATION = {
 CASE = ("spark.sql.caseSensitive", "true")
 
 
+def engine_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options ``--engine`` and ``--master`` to a command."""
+    text = "Spark's, for example local[2]; default: its own."
+    command = click.option("--master", default="", help=text, callback=_only_for_spark)(command)
+    kind = click.Choice(ENGINES)
+    # Eager: the check of the master needs the engine.
+    return click.option(
+        "--engine", type=kind, default=PROCESS, show_default=True, is_eager=True, help="What runs."
+    )(command)
+
+
+def _only_for_spark(context: click.Context, _: click.Parameter, master: str) -> str:
+    engine = context.params.get("engine", PROCESS)
+    if master and engine != SPARK:
+        raise click.UsageError(f"master={master!r} is for engine={SPARK}, found engine={engine}.")
+    return master
+
+
 class SparkError(SegmentationError):
     """Spark cannot be used, or stopped for a reason that is not the table's."""
 
@@ -38,11 +59,8 @@ class SparkError(SegmentationError):
 def session(master: str) -> Iterator[Any]:
     """Yield the running Spark session, or a new one that ends with the block.
 
-    Parameters
-    ----------
-    master
-        Spark's master URL, such as ``local[2]`` or ``spark://host:7077``; empty for what
-        ``spark-submit`` says, and every core of this machine without it.
+    `master` is Spark's master URL, such as ``local[2]`` or ``spark://host:7077``. Empty, it is
+    what ``spark-submit`` sets, else every core of this machine.
 
     Raises
     ------
@@ -83,8 +101,8 @@ def _started(builder: Any, master: str) -> Any:
     except (PySparkException, Py4JError) as error:
         raise SparkError(
             f"master={master!r}: Spark does not start: {_sentence(error)}. Expected local[2], "
-            "local[*] or the URL of a running cluster such as spark://host:7077; see above for "
-            "what Java said."
+            "local[*] or the URL of a running cluster such as spark://host:7077; see "
+            "Java's output above."
         ) from error
 
 
@@ -99,7 +117,7 @@ def _need_pyspark() -> None:
 
 
 def _need_java() -> None:
-    """Look at the Java that pyspark will use: that of JAVA_HOME, else the one on the path."""
+    """Check the Java that pyspark will use: that of JAVA_HOME, else the one on the path."""
     home = os.environ.get("JAVA_HOME", "")
     java = shutil.which("java", path=str(Path(home) / "bin") if home else None)
     place = f"JAVA_HOME={home!r}" if home else "the PATH (JAVA_HOME is not set)"
@@ -120,7 +138,7 @@ def _need_java() -> None:
 
 
 def _sentence(error: Exception) -> str:
-    """Return what went wrong without the stack traces of two languages."""
+    """Return an error's message without the stack traces of two languages."""
     text = str(error).strip()
     python = re.findall(r"^((?:\w+\.)*\w+(?:Error|Exception): .*)", text, re.MULTILINE)
     java = re.findall(r"^: (?:[\w.$]+: )*(.*)", text, re.MULTILINE)
@@ -128,13 +146,13 @@ def _sentence(error: Exception) -> str:
 
 
 def send_code(spark: Any) -> None:
-    """Give the project's code to all processes of a session; they may have none of it."""
+    """Send the project's code to all processes of a session, where it may be missing."""
     spark.addArtifacts(_code_archive(), pyfile=True)
 
 
 @lru_cache(1)
 def _code_archive() -> str:
-    """Return a zip archive of the code, there as long as this process: workers may come late."""
+    """Return a zip archive of the code. It lasts as long as this process: workers may join late."""
     folder = tempfile.mkdtemp()
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     ignore = shutil.ignore_patterns("__pycache__", "*.pyc", "*.png")

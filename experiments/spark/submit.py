@@ -12,6 +12,6 @@ if __name__ == "__main__":
     # spark-submit puts the folder of this file first; the project's is two above it.
     sys.path[0] = str(Path(__file__).resolve().parents[2])
     from experiments.score import main
-    from experiments.spark.options import SPARK
+    from experiments.spark.session import SPARK
 
     main([*sys.argv[1:], "--engine", SPARK])

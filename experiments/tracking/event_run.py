@@ -33,23 +33,10 @@ def record(
     files: Mapping[str, str],
     series: str = "",
 ) -> None:
-    """Record an event of a registered model in a run.
+    """Record an event of a registered model in a run named `title`.
 
-    Parameters
-    ----------
-    client
-        Of the tracking store.
-    name
-        Of the registered model.
-    title, note
-        Name and Markdown description of the run.
-    kind
-        Tag by which such runs are found.
-    metrics, files
-        Numbers, and texts by path.
-    series
-        Events of one series share a run, in which each metric becomes a history with one step
-        an event. Empty for a run of its own.
+    `note` is its description in Markdown, `files` are texts by path. Events of one `series` share
+    a run, in which every metric has one step per event; without a series it has its own run.
     """
     experiment = registry_experiment(client, name)
     run_id, step = _run(client, experiment, kind, series)

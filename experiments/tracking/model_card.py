@@ -1,4 +1,4 @@
-"""The model card: what a registered version is made of, good for, and not good for."""
+"""The model card of a registered version: data, quality, specification, use and limits."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from segmentation.model.segmentation_model import SegmentationModel
 from segmentation.reports.html import page
 
 FILE = "model_card.html"
-# Without effect where there are no categories.
+# Without effect in a table without categories.
 MIXED_ONLY = ("categories", "category_weight")
 SECTIONS = (
     "Segments",
     "Intended use",
     "Data",
     "Quality",
-    "Recipe",
+    "Specification",
     "What the segments are made of",
     "Sensitive columns",
     "What changed",
@@ -55,14 +55,14 @@ def card(
         "Intended use": _use(model),
         "Data": _data(model, rows, digest, options),
         "Quality": _quality(summary, pick),
-        "Recipe": _recipe(model),
+        "Specification": _spec(model),
         "What the segments are made of": summary.audit.made_of() if summary.audit else "",
         "Sensitive columns": summary.audit.sensitive() if summary.audit else "",
         "What changed": _changed(model),
         "Limits": _limits(pick.candidate.evaluation.notes),
         "How to reproduce": _reproduce(options),
     }
-    head = [f"{len(model.numbering.numbers)} customer segments, found without labels."]
+    head = [f"{len(model.numbering.numbers)} customer segments, formed without labels."]
     parts = [*head, *warnings_of(summary.structure)]
     parts += [f"## {title}\n\n{texts[title]}" for title in SECTIONS]
     return "\n\n".join(parts)
@@ -121,7 +121,7 @@ def _quality(summary: Summary, pick: Standing) -> str:
     )
 
 
-def _recipe(model: SegmentationModel) -> str:
+def _spec(model: SegmentationModel) -> str:
     spec = model.segmenter.spec_
     steps = ", ".join(
         f"{name} {value}"

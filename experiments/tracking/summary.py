@@ -35,7 +35,7 @@ class Summary:
 
     result: SearchResult
     structure: Structure
-    k: int  # the number of segments that was asked for; 0 for the search's own pick
+    k: int  # the number of segments the user requires; 0 for the search's own pick
     model: SegmentationModel | None  # the pick fitted on all customers
     registered: str = ""  # for example "customer-segmentation version 3"
     audit: Audit | None = None

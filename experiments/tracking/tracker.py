@@ -37,18 +37,10 @@ ILLEGAL_IN_METRICS = re.compile(r"[^\w.\- :/]")
 
 
 class Tracker:
-    """Records one study through MLflow's client, a few calls a run.
+    """Records one study through MLflow's client, with a few calls for each run.
 
-    Parameters
-    ----------
-    client
-        Of the tracking store.
-    experiment_id
-        Of the study's runs.
-    parent
-        Id of the study's run.
-    dataset
-        Recorded in every run: digest, schema and profile of the data, no rows.
+    `parent` is the id of the study's run. `dataset`, recorded in every run, has the digest, schema
+    and profile of the data, but no rows.
     """
 
     def __init__(
@@ -116,14 +108,9 @@ class Tracker:
         self._record(run_id, spec, outcome, evaluation.metrics(), tags)
 
     def reevaluated(self, candidate: Candidate, outcome: Outcome | None) -> None:
-        """Record an evaluation on more customers in the trial's own run.
+        """Record a candidate's evaluation on more customers in the trial's own run.
 
-        Parameters
-        ----------
-        candidate
-            With the latest evaluation.
-        outcome
-            The same evaluation; None where an earlier session made it.
+        `outcome` has the same evaluation; it is None if an earlier session made it.
         """
         evaluation, run_id = candidate.evaluation, candidate.run_id
         values = {**evaluation.metrics(), "fidelity": float(candidate.fidelity)}
@@ -150,10 +137,10 @@ class Tracker:
         seconds = {f"seconds_{step}": value for step, value in steps.items()}
         self.metrics(run_id, {**values, **seconds}, step=evaluation.rows, tags=tags)
         fit = evaluation.seconds["fit"]
-        judge, draw = outcome.seconds["judge"] - fit, outcome.seconds["draw"]
+        evaluate, draw = outcome.seconds["judge"] - fit, outcome.seconds["draw"]
         # The seconds of the last call are in the study's account only, not in the trial's run.
         log = opened + perf_counter() - start
-        self._account({"fit": fit, "judge": judge, "draw": draw, "log": log})
+        self._account({"fit": fit, "judge": evaluate, "draw": draw, "log": log})
 
     def _account(self, steps: Mapping[str, float]) -> None:
         with self._lock:
@@ -217,7 +204,7 @@ class Tracker:
 
 
 def trial_name(number: int, spec: SegmenterSpec) -> str:
-    """Return what the run table shows, for example ``#012 ward k=5 yeo_johnson``."""
+    """Return a trial's name in the run table, for example ``#012 ward k=5 yeo_johnson``."""
     k = spec.hyperparameters.get("n_clusters")
     segments = f" k={k}" if k else ""
     return f"#{number:03d} {spec.clusterer}{segments} {spec.preprocessing.skew}"
@@ -227,9 +214,9 @@ def trial_note(spec: SegmenterSpec, evaluation: Evaluation) -> str:
     """Return a few sentences about a trial, in Markdown."""
     title = CLUSTERERS[spec.clusterer].title
     head = (
-        f"**{title}, {evaluation.n_segments} segments**, judged on {evaluation.rows:,} customers: "
-        f"score {evaluation.score:.3f} = stability {evaluation.stability:.3f} + separation "
-        f"{evaluation.separation:.3f} + preference for more segments."
+        f"**{title}, {evaluation.n_segments} segments**, evaluated on {evaluation.rows:,} "
+        f"customers: score {evaluation.score:.3f} = stability {evaluation.stability:.3f} + "
+        f"separation {evaluation.separation:.3f} + preference for more segments."
     )
     smallest, largest = evaluation.smallest_share, evaluation.largest_share
     sizes = f"Segments hold {percent(smallest)} to {percent(largest)} of customers."

@@ -130,9 +130,9 @@ def test_every_bad_column_of_all_files_is_named(spark: Any, tmp_path: Path) -> N
         table.loc[[3, 7], "BALANCE"] = f"x{number}"
         table.loc[number * 100, "PURCHASES"] = "inf"
         table.to_csv(tmp_path / "in" / f"{number}.csv", index=False)
-    said = refused(tmp_path / "in", tmp_path)
-    assert "found 'x0', 'x1', 'x2' in 6 rows" in said
-    assert "column PURCHASES: expected a finite number" in said
+    message = refused(tmp_path / "in", tmp_path)
+    assert "found 'x0', 'x1', 'x2' in 6 rows" in message
+    assert "column PURCHASES: expected a finite number" in message
 
 
 @needs_java
@@ -144,13 +144,13 @@ def test_a_missing_column_is_named_with_what_it_may_be(
     table = generate(100, seed=6).rename(columns={"BALANCE": "BALANCES"})
     source = tmp_path / f"in.{ending}"
     table.to_csv(source, index=False) if ending == "csv" else table.to_parquet(source)
-    said = refused(source, tmp_path)
-    assert "column BALANCE: expected a column of exactly that name. Rename 'BALANCES'" in said
+    message = refused(source, tmp_path)
+    assert "column BALANCE: expected a column of exactly that name. Rename 'BALANCES'" in message
 
 
 @needs_java
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         (b"A,B\n1,2\n", "column BALANCE: expected a column of exactly that name"),
         (b"", "a header line, found an empty file"),
@@ -162,13 +162,13 @@ def test_a_missing_column_is_named_with_what_it_may_be(
     ids=["other table", "empty", "no rows", "ragged", "broken cell", "not UTF-8"],
 )
 def test_what_is_no_such_table_is_refused(
-    spark: Any, tmp_path: Path, text: bytes, said: str
+    spark: Any, tmp_path: Path, text: bytes, message: str
 ) -> None:
     """Each for its reason."""
     header, row = generate(1).to_csv(index=False).encode().splitlines()
     file = tmp_path / "in.csv"
     file.write_bytes(text.replace(b"{header}", header).replace(b"{row}", row))
-    assert said in refused(file, tmp_path)
+    assert message in refused(file, tmp_path)
 
 
 @needs_java
@@ -178,9 +178,9 @@ def test_files_with_another_header_are_refused(spark: Any, tmp_path: Path) -> No
     table = generate(100, seed=6)
     table.to_csv(tmp_path / "in" / "0.csv", index=False)
     table[list(reversed(table.columns))].to_csv(tmp_path / "in" / "1.csv", index=False)
-    said = refused(tmp_path / "in", tmp_path)
-    assert "expected the same header in every file" in said
-    assert ".csv" in said
+    message = refused(tmp_path / "in", tmp_path)
+    assert "expected the same header in every file" in message
+    assert ".csv" in message
 
 
 @needs_java
@@ -210,23 +210,23 @@ def test_a_changed_model_is_not_sent_to_any_task(spark: Any, champion: str, tmp_
 def test_nothing_is_overwritten(champion: str, tmp_path: Path) -> None:
     """Neither a folder nor the input; a file is no folder."""
     generate(10).to_parquet(tmp_path / "in.parquet")
-    for out, said in ((".", "a new folder, found one"), ("out.csv", "a folder to write")):
+    for out, message in ((".", "a new folder, found one"), ("out.csv", "a folder to write")):
         result = scored(tmp_path / "in.parquet", tmp_path / out)
-        assert (result.exit_code, said in result.output) == (2, True), result.output
+        assert (result.exit_code, message in result.output) == (2, True), result.output
     assert "expected an existing file" in refused(tmp_path / "none", tmp_path)
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         (("--engine", "dask"), "is not one of 'process', 'spark'"),
         (("--master", "local[2]"), "is for engine=spark, found engine=process"),
     ],
 )
-def test_options_that_make_no_sense(arguments: tuple[str, str], said: str) -> None:
+def test_options_that_make_no_sense(arguments: tuple[str, str], message: str) -> None:
     """Are refused with what was expected."""
     result = CliRunner().invoke(score.main, ["--data", "in", "--out", "out", *arguments])
-    assert (result.exit_code, said in result.output) == (2, True), result.output
+    assert (result.exit_code, message in result.output) == (2, True), result.output
 
 
 def test_without_pyspark_its_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -237,9 +237,11 @@ def test_without_pyspark_its_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 @pytest.mark.parametrize(
-    ("version", "said"), [("", "found no java in JAVA_HOME"), ("11.0.2", "found Java 11.0.2")]
+    ("version", "message"), [("", "found no java in JAVA_HOME"), ("11.0.2", "found Java 11.0.2")]
 )
-def test_without_a_fit_java_the_right_one_is_named(tmp_path: Path, version: str, said: str) -> None:
+def test_without_a_fit_java_the_right_one_is_named(
+    tmp_path: Path, version: str, message: str
+) -> None:
     """What pyspark prints is about its own scripts."""
     if version:
         java = tmp_path / "bin" / "java"
@@ -255,7 +257,7 @@ def test_without_a_fit_java_the_right_one_is_named(tmp_path: Path, version: str,
         text=True,
         check=False,
     )
-    assert said in ended.stderr
+    assert message in ended.stderr
     assert "expected Java 17 or later" in ended.stderr
 
 
