@@ -1,4 +1,4 @@
-"""A judged recipe, and how it is kept with an Optuna study."""
+"""An evaluated spec, and how an Optuna study stores it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ FIRST_LETTER = 48
 
 @dataclass(frozen=True)
 class Candidate:
-    """One recipe and its latest evaluation.
+    """One spec and its latest evaluation.
 
     Parameters
     ----------
@@ -62,7 +62,7 @@ class Candidate:
 
     @property
     def labels(self) -> IntArray:
-        """The partition as integers, shape (customers judged on,)."""
+        """The partition as integers, shape (customers evaluated,)."""
         return as_labels(self.partition)
 
 

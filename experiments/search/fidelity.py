@@ -39,7 +39,7 @@ class Fidelity:
 
     rows: int
     most: int
-    n_splits: int = 2
+    n_splits: int = 2  # random splits behind every stability
 
 
 @dataclass(frozen=True)
@@ -58,12 +58,12 @@ class Reevaluated:
     outcome: Outcome | None
 
 
-# The best recipe on all is among the best twenty on 2,000 customers; see experiments/SCALE.md.
+# The best spec on all is among the best twenty on 2,000 customers; see experiments/SCALE.md.
 FIDELITIES = (Fidelity(2_000, 1_000_000), Fidelity(4_000, 20), Fidelity(20_000, 12, n_splits=5))
 
 
 class Samples:
-    """Samples of one table, each judged in the same reference space.
+    """Samples of one table, each evaluated in the same reference space.
 
     Parameters
     ----------
@@ -106,14 +106,14 @@ class Samples:
         """Return what pictures of a fitted model are drawn from: the largest sample."""
         matrix = self._matrix[self.positions(-1)]
         segment = model.segmenter.assign(matrix).segment
-        found = profile_segments(matrix, segment, self.schema, rules=False)
-        known = zip(found, model.numbering.numbers, model.numbering.names, strict=True)
+        profiles = profile_segments(matrix, segment, self.schema, rules=False)
+        named = zip(profiles, model.numbering.numbers, model.numbering.names, strict=True)
         return FigureData(
             coordinates=self.reference.transform(matrix),
             segment=segment,
             columns=self.schema.column_names,
             labels=tuple(column.label for column in self.schema.columns),
-            profiles=tuple(replace(p, number=number, name=name) for p, number, name in known),
+            profiles=tuple(replace(p, number=number, name=name) for p, number, name in named),
             seed=self.seed,
         )
 
@@ -137,31 +137,17 @@ class Samples:
         *,
         draw: Sequence[str] = (),
     ) -> Iterator[Reevaluated]:
-        """Judge the promising candidates on more customers, level by level.
+        """Evaluate the promising candidates on more customers, level by level.
 
-        Parameters
-        ----------
-        study
-            Remembers evaluations of earlier sessions.
-        candidates
-            Of the smallest sample.
-        workers
-            Processes that judge.
-        draw
-            Pictures of those at the highest level, see
-            :meth:`experiments.study.worker_pool.Workers.evaluate`.
-
-        Yields
-        ------
-        Reevaluated
-            Each with its evaluation at a higher level, also those judged in an earlier session.
+        The study remembers evaluations of earlier sessions. The figures named in `draw` are drawn
+        for those at the highest level.
         """
         standing = list(candidates)
         for number, fidelity in enumerate(self.fidelities[1:], start=1):
             chosen = promising(rank(standing), fidelity.most)
-            wanted = draw if number == len(self.fidelities) - 1 else ()
+            figures = draw if number == len(self.fidelities) - 1 else ()
             standing = []
-            for reevaluated in self._on(number, study, chosen, workers, draw=wanted):
+            for reevaluated in self._on(number, study, chosen, workers, draw=figures):
                 standing.append(reevaluated.candidate)
                 yield reevaluated
 
@@ -174,15 +160,15 @@ class Samples:
         *,
         draw: Sequence[str],
     ) -> Iterator[Reevaluated]:
-        known = {c.number: recall_at(study, number, c.number) for c in candidates}
-        fresh = [c for c in candidates if known[c.number] is None]
+        previous = {c.number: recall_at(study, number, c.number) for c in candidates}
+        fresh = [c for c in candidates if previous[c.number] is None]
         evaluator = self.evaluator_of(self.fidelities[number]) if fresh else None
         specs = [c.spec for c in fresh]
         outcomes = workers.evaluate_all(evaluator, specs, draw=draw) if evaluator else iter(())
         for candidate in candidates:
-            found, evaluated = known[candidate.number], None
-            if found is not None:
-                evaluation, partition = found
+            stored, evaluated = previous[candidate.number], None
+            if stored is not None:
+                evaluation, partition = stored
             else:
                 outcome = next(outcomes)
                 if isinstance(outcome, EvaluationError):

@@ -13,8 +13,7 @@ from threadpoolctl import threadpool_limits
 
 from experiments.search.fidelity import Samples
 from experiments.search.options import SearchOptions, checked, default_options
-from experiments.search.progress import Progress
-from experiments.search.runner import SearchResult, build, choose, space_for, try_all
+from experiments.search.runner import Progress, SearchResult, build, choose, space_for, try_all
 from experiments.study.study import open_study
 from experiments.study.worker_pool import Limits, Workers
 from segmentation.clustering.clusterers import CLUSTERERS
@@ -35,7 +34,7 @@ CELL = "padding:4px 10px;text-align:left;border-bottom:1px solid #ddd"
 
 @dataclass(frozen=True)
 class Segments:
-    """What :func:`find_segments` found.
+    """The result of :func:`find_segments`.
 
     Attributes
     ----------
@@ -55,7 +54,7 @@ class Segments:
 
     @property
     def spec(self) -> SegmenterSpec:
-        """The full recipe: ``Segmenter(spec)`` refits it."""
+        """The full spec: ``Segmenter(spec)`` refits it."""
         return self.search.picked.candidate.spec
 
     @property
@@ -193,35 +192,37 @@ def find_segments(
         "seed": seed,
     }
     numbers |= {"timeout": timeout, "n_jobs": n_jobs, "data": "a data frame"}
-    settings = checked({**default_options(), **numbers, **options})
+    search_options = checked({**default_options(), **numbers, **options})
     table = schema if isinstance(schema, TableSchema) else schema_for(frame, schema, "customers")
     customers = validate(frame, table, to_train=True)
     verbosity = optuna.logging.get_verbosity()
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     try:
-        return _run(settings, customers.customers, table, progress=progress, tracking=tracking)
+        return _run(
+            search_options, customers.customers, table, progress=progress, tracking=tracking
+        )
     finally:
         optuna.logging.set_verbosity(verbosity)
 
 
 def _run(
-    settings: SearchOptions,
+    options: SearchOptions,
     customers: pd.DataFrame,
     table: TableSchema,
     *,
     progress: bool,
     tracking: bool,
 ) -> Segments:
-    limits = Limits(settings.trial_seconds, settings.trial_gigabytes)
-    jobs = settings.n_jobs or os.cpu_count() or 1
+    limits = Limits(options.trial_seconds, options.trial_gigabytes)
+    jobs = options.n_jobs or os.cpu_count() or 1
     with threadpool_limits(1), Workers(jobs, limits) as workers:
         if tracking:
             from experiments.search.workflow import record  # noqa: PLC0415 - imports MLflow
 
-            summary = record(settings, customers, table, workers)
+            summary = record(options, customers, table, workers)
             model, result = summary.model, summary.result
         else:
-            model, result = _search(settings, customers, table, workers, progress)
+            model, result = _search(options, customers, table, workers, progress)
     if model is None:
         raise SegmentationError(
             f"no feasible segmentation in {len(result.candidates)} trials: raise n_trials, or "
@@ -247,12 +248,12 @@ def _search(
     constraints = Constraints(k_min=options.k_min, k_max=options.k_max)
     samples = Samples(formed.customers, formed.schema, constraints, options.seed)
     study = open_study(None, table.name)
-    with Progress(options.n_trials, (), table.name, bar=True, silent=not progress) as shown:
+    with Progress(options.n_trials, (), table.name, bar=True, silent=not progress) as bar:
         try_all(
             *(study, space, samples, workers),
             n_trials=options.n_trials,
             timeout=options.timeout,
-            progress=shown,
+            progress=bar,
         )
         result = choose(study, samples, workers, k=options.k, progress=None)
     if result.pick is None:

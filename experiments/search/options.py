@@ -1,4 +1,4 @@
-"""What a search is asked for, checked by click before anything starts."""
+"""The options of a search, checked by click before anything starts."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ OPTIONS: tuple[tuple[str, Any, Any, str], ...] = (
         "cc_general",
         "Shipped schema, .yaml file, or auto: one that fits, or a draft.",
     ),
-    ("n_trials", click.IntRange(1), 60, "Trials wanted in all; the same command continues."),
+    ("n_trials", click.IntRange(1), 60, "Trials in all; the same command continues."),
     ("timeout", click.FloatRange(0), 0.0, "Seconds after which no trial starts; 0: no limit."),
     ("seed", click.IntRange(0), 0, "Seeds everything."),
     ("k_min", click.IntRange(2), 3, "Fewest segments."),

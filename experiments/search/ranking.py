@@ -1,7 +1,7 @@
 """Put evaluated candidates in order: the model-based vote, the alternatives, the pick.
 
-A candidate's score, stability + separation + 0.03 ln k, is what can be known from its own
-evaluation. What the others found decides two more things: how separated the best of them is, and
+A candidate's score, stability + separation + 0.03 ln k, comes from its own
+evaluation. What the others show decides two more things: how separated the best of them is, and
 what a model of Gaussian groups would have chosen. Where no candidate is separated, that model's
 choice counts more. Score and vote together make the order; only the evaluation has a score.
 """

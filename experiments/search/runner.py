@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Self
 
 import optuna
 import pandas as pd
+from optuna.trial import FrozenTrial
 from sklearn.metrics import adjusted_rand_score
+from tqdm import tqdm
 
 from experiments.search.candidates import RUN, Candidate, recall, remember
 from experiments.search.fidelity import Samples
-from experiments.search.progress import Progress
 from experiments.search.proposals import ProposalSampler
 from experiments.search.ranking import Ranking, Standing, rank
 from experiments.search.search_space import ALGORITHMS, Fixed, Space
 from experiments.study.study import optimise, settled
 from experiments.study.worker_pool import EvaluationError, Workers
+from segmentation.clustering.clusterers import CLUSTERERS
 from segmentation.clustering.segmenter import Segmenter
+from segmentation.clustering.spec import SegmenterSpec
+from segmentation.evaluation.result import Evaluation
 from segmentation.evaluation.triviality import column_flags
 from segmentation.model.segmentation_model import SegmentationModel
 from segmentation.preprocessing.categorical import Formed, blocks_of
@@ -65,6 +70,97 @@ class SearchResult:
         return self.pick
 
 
+class Progress:
+    """Shows trials as they end, with the best so far.
+
+    `before` are the settled trials of earlier sessions; `bar` shows a bar instead of lines,
+    `silent` nothing at all.
+    """
+
+    def __init__(
+        self,
+        n_trials: int,
+        before: Sequence[FrozenTrial],
+        study: str,
+        *,
+        bar: bool = False,
+        silent: bool = False,
+    ) -> None:
+        self.n_trials, self.done, self.silent = n_trials, len(before), silent
+        feasible = [c.evaluation for c in recall(before) if c.evaluation.feasible]
+        self.best: Evaluation | None = max(feasible, key=lambda e: e.score, default=None)
+        self._bar: tqdm[Any] | None = None
+        if not bar:
+            self._write(self._opening(study))
+        if (bar or sys.stderr.isatty()) and not silent and self.done < n_trials:
+            self._bar = tqdm(total=n_trials, initial=self.done, unit="trial", leave=False)
+
+    def trial(self, number: int, spec: SegmenterSpec, evaluation: Evaluation) -> None:
+        """Show an evaluated trial."""
+        self.done += 1
+        if evaluation.feasible and (self.best is None or evaluation.score > self.best.score):
+            self.best = evaluation
+        if self._bar is not None:
+            self._bar.update()
+            self._bar.set_postfix_str(self._best())
+            return
+        verdict = (
+            f"score {evaluation.score:.3f}" if evaluation.feasible else evaluation.infeasible[0]
+        )
+        title = CLUSTERERS[spec.clusterer].title
+        self._write(
+            f"trial {number:3d} ({self.done}/{self.n_trials})  {title}, "
+            f"{evaluation.n_segments} segments: {verdict}  [{self._best()}]"
+        )
+
+    def failed(self, number: int, spec: SegmenterSpec, reason: str) -> None:
+        """Show a trial that could not be evaluated."""
+        self.done += 1
+        if self._bar is not None:
+            self._bar.update()
+        title = CLUSTERERS[spec.clusterer].title
+        self._write(f"trial {number:3d} ({self.done}/{self.n_trials})  {title} failed: {reason}")
+
+    def reevaluated(self, candidate: Candidate) -> None:
+        """Show a candidate evaluated on more customers."""
+        evaluation = candidate.evaluation
+        self._write(
+            f"trial {candidate.number:3d} on {evaluation.rows:,} customers: "
+            f"{evaluation.n_segments} segments, score {evaluation.score:.3f}"
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Remove the bar."""
+        if self._bar is not None:
+            self._bar.close()
+
+    def _opening(self, study: str) -> str:
+        if self.done >= self.n_trials:
+            return (
+                f"Study {study} is finished: {self.done} of {self.n_trials} trials are done. "
+                "Ask for more with n_trials, or begin again with new_study=true."
+            )
+        if self.done:
+            return f"Study {study} continues: {self.done} of {self.n_trials} trials are done."
+        return f"Study {study} begins: {self.n_trials} trials."
+
+    def _best(self) -> str:
+        if self.best is None:
+            return "no feasible trial yet"
+        return f"best {self.best.score:.3f} with {self.best.n_segments} segments"
+
+    def _write(self, text: str) -> None:
+        if self.silent:
+            return
+        if self._bar is not None:
+            self._bar.write(text, file=sys.stderr)
+        else:
+            print(text, file=sys.stderr, flush=True)
+
+
 def find(
     study: optuna.Study,
     space: Space,
@@ -92,24 +188,8 @@ def try_all(
 ) -> None:
     """Run the trials that are missing, on the smallest sample.
 
-    Parameters
-    ----------
-    study
-        Holds what was tried before.
-    space
-        What may be tried.
-    samples
-        Samples and evaluators.
-    workers
-        Processes that evaluate.
-    n_trials
-        In all, those of earlier sessions included.
-    timeout
-        Seconds after which no new trial starts; 0 for no limit.
-    tracker
-        Records every trial in MLflow; None to record nothing.
-    progress
-        Shows every trial.
+    `n_trials` counts those of earlier sessions too. No new trial starts after `timeout` seconds; 0
+    means no limit. The tracker records every trial in MLflow.
     """
     deadline = time.monotonic() + timeout if timeout else float("inf")
     evaluator = samples.evaluator_of(samples.fidelities[0])
@@ -146,15 +226,7 @@ def choose(
     tracker: Tracker | None = None,
     progress: Progress | None = None,
 ) -> SearchResult:
-    """Judge the promising trials on more customers, and pick.
-
-    Parameters
-    ----------
-    study, samples, workers, tracker, progress
-        See :func:`try_all`.
-    k
-        Number of segments to pick; 0 for the best.
-    """
+    """Evaluate the promising trials on more customers; pick `k` segments, or the best for 0."""
     latest = {c.number: c for c in recall(settled(study))}
     draw = THE_BEST if tracker else ()
     for reevaluated in samples.reevaluate(study, list(latest.values()), workers, draw=draw):
@@ -207,8 +279,8 @@ def refitted(
     """Fit a candidate's spec on all customers, or on those it was evaluated on.
 
     With more customers an algorithm may end at other segments than those that were evaluated. A
-    fit that agrees with these less than fits on halves of the evaluated customers do is given up
-    for the fit that was evaluated; its rule assigns the others.
+    fit that agrees with these less than fits on halves of the evaluated customers do is replaced
+    by the fit that was evaluated; its rule assigns the others.
     """
     spec, evaluated = candidate.spec, samples.positions(candidate.fidelity)
     segmenter = Segmenter(spec, schema).fit_within(customers)
@@ -219,14 +291,14 @@ def refitted(
         return segmenter
     segmenter = Segmenter(spec, schema).fit_within(customers, len(evaluated))
     segmenter.notes_ += (
-        f"Learned from the {len(evaluated):,} customers it was judged on, the others are assigned: "
-        f"fitted on everybody, the recipe ends at other segments (agreement {agreed:.2f}).",
+        f"Learned from the {len(evaluated):,} customers it was evaluated on, the others are "
+        f"assigned: fitted on everybody, the spec ends at other segments (agreement {agreed:.2f}).",
     )
     return segmenter
 
 
 def build(candidate: Candidate, formed: Formed, samples: Samples) -> SegmentationModel:
-    """Fit a candidate's recipe and make it servable."""
+    """Fit a candidate's spec and make it servable."""
     segmenter = refitted(candidate, formed.customers, formed.schema, samples)
     return SegmentationModel.build(
         segmenter, formed.customers, candidate.evaluation, candidate.spec.seed, formed.table

@@ -45,8 +45,8 @@ ALL_K = (2, 3, 4, 5, 6, 8, 10)
 
 
 @dataclass(frozen=True)
-class Recipe:
-    """One family of recipes a study starts with, at several numbers of segments.
+class Family:
+    """Specs that a study starts with; `ks` is (0,) where the algorithm chooses its own number.
 
     Parameters
     ----------
@@ -64,28 +64,28 @@ class Recipe:
 
 
 # Good on 41 labelled problems and 49 generated and real tables: see experiments/README.md.
-RECIPES = (
-    Recipe("k_means", ALL_K),
-    Recipe("gaussian_full", ALL_K),
-    Recipe("gaussian_tied", (3, 4, 5, 7, 9)),
-    Recipe("gaussian_diagonal", (3, 5, 7, 9)),
-    Recipe("genie", (2, 3, 4, 5, 6), {"genie_gini_threshold": 0.1}),
-    Recipe("genie", (2, 3, 4, 5, 6, 8), {"genie_gini_threshold": 0.3}),
-    Recipe("genie", (2, 3, 4, 5, 6, 8), {"genie_gini_threshold": 0.5}),
-    Recipe("hdbscan", (0,), {"hdbscan_smallest_share": 0.02}),
-    Recipe("hdbscan", (0,), {"hdbscan_smallest_share": 0.05}),
-    Recipe("hdbscan", (0,), {"hdbscan_smallest_share": 0.1}),
+FAMILIES = (
+    Family("k_means", ALL_K),
+    Family("gaussian_full", ALL_K),
+    Family("gaussian_tied", (3, 4, 5, 7, 9)),
+    Family("gaussian_diagonal", (3, 5, 7, 9)),
+    Family("genie", (2, 3, 4, 5, 6), {"genie_gini_threshold": 0.1}),
+    Family("genie", (2, 3, 4, 5, 6, 8), {"genie_gini_threshold": 0.3}),
+    Family("genie", (2, 3, 4, 5, 6, 8), {"genie_gini_threshold": 0.5}),
+    Family("hdbscan", (0,), {"hdbscan_smallest_share": 0.02}),
+    Family("hdbscan", (0,), {"hdbscan_smallest_share": 0.05}),
+    Family("hdbscan", (0,), {"hdbscan_smallest_share": 0.1}),
 )
 # Where columns are often zero: treatments that look past the zeros.
 PAST_ZEROS = (
-    Recipe("k_means", (4, 5, 6), {"reduction": "pca", "variance": 0.83}),
-    Recipe("k_means", (4, 5, 6), {"zeros": "two_part"}),
-    Recipe("k_means", (4, 5, 6), {"zeros": "light"}),
+    Family("k_means", (4, 5, 6), {"reduction": "pca", "variance": 0.83}),
+    Family("k_means", (4, 5, 6), {"zeros": "two_part"}),
+    Family("k_means", (4, 5, 6), {"zeros": "light"}),
 )
 # Where there are categories: factor analysis of mixed data, and categories that weigh less.
 MIXED = (
-    Recipe("k_means", (4, 5, 6), {"categories": "famd"}),
-    Recipe("k_means", (3, 4, 5, 6), {"category_weight": 0.5}),
+    Family("k_means", (4, 5, 6), {"categories": "famd"}),
+    Family("k_means", (3, 4, 5, 6), {"category_weight": 0.5}),
 )
 USUAL: Mapping[str, Any] = MappingProxyType(
     {
@@ -103,7 +103,7 @@ EXCLUDED, SHARE = "excluded", "variance"
 
 @dataclass(frozen=True)
 class Fixed:
-    """Choices that a search takes as given.
+    """Choices that are not searched.
 
     Parameters
     ----------
@@ -192,7 +192,7 @@ class Space:
     fixed: Fixed = field(default_factory=Fixed)
 
     def propose(self, trial: optuna.trial.BaseTrial) -> SegmenterSpec:
-        """Return the recipe a trial is about."""
+        """Return the spec a trial is about."""
         algorithm = trial.suggest_categorical("algorithm", self.algorithms)
         clusterer = CLUSTERERS[algorithm]
         hyperparameters: dict[str, HyperParameter] = {}
@@ -211,26 +211,26 @@ class Space:
 
     def first(self) -> list[Parameters]:
         """Return the parameters of the trials a study starts with, families taking turns."""
-        families = [list(self._family(recipe)) for recipe in self._recipes()]
+        families = [list(self._members(family)) for family in self._families()]
         longest = max((len(family) for family in families), default=0)
         return [
             family[turn] for turn in range(longest) for family in families if turn < len(family)
         ]
 
     def near(self, spec: SegmenterSpec, k: int) -> Iterator[Parameters]:
-        """Yield what to try next to a good recipe with `k` segments.
+        """Yield what to try next to a good spec with `k` segments.
 
         The same with a segment more or less, then the other families with as many.
         """
         if CLUSTERERS[spec.clusterer].takes_n_clusters:
             own = self._parameters(spec)
-            yield from ({**own, "n_clusters": n} for n in (k + 1, k - 1) if self._asked(n))
-        for recipe in self._recipes():
-            if recipe.ks != (0,) and self._asked(k):
-                yield from self._family(replace(recipe, ks=(k,)))
+            yield from ({**own, "n_clusters": n} for n in (k + 1, k - 1) if self._in_interval(n))
+        for family in self._families():
+            if family.ks != (0,) and self._in_interval(k):
+                yield from self._members(replace(family, ks=(k,)))
 
     def spec_of(self, parameters: Parameters) -> SegmenterSpec:
-        """Return the recipe that complete parameters stand for."""
+        """Return the spec that complete parameters stand for."""
         return self.propose(optuna.trial.FixedTrial(parameters))
 
     def fingerprint(self) -> str:
@@ -249,46 +249,46 @@ class Space:
         )
         return repr(parts)
 
-    def _recipes(self) -> Iterator[Recipe]:
+    def _families(self) -> Iterator[Family]:
         choices = self._choices()
-        for recipe in (*RECIPES, *PAST_ZEROS * self.often_zero, *MIXED * self.mixed):
+        for family in (*FAMILIES, *PAST_ZEROS * self.often_zero, *MIXED * self.mixed):
             allowed = (
-                value in choices.get(name, (value,)) for name, value in recipe.choices.items()
+                value in choices.get(name, (value,)) for name, value in family.choices.items()
             )
-            if recipe.algorithm in self.algorithms and all(allowed):
-                yield recipe
+            if family.algorithm in self.algorithms and all(allowed):
+                yield family
 
-    def _family(self, recipe: Recipe) -> Iterator[Parameters]:
+    def _members(self, family: Family) -> Iterator[Parameters]:
         plain: Parameters = {name: choices[0] for name, choices in self._choices().items()}
-        named = f"{recipe.algorithm}_"
+        named = f"{family.algorithm}_"
         usual = {name: value for name, value in USUAL.items() if name.startswith(named)}
         if plain["reduction"] == "pca":
             plain |= {"variance": self._variance.high}
         if self.mixed:
             plain |= {"category_weight": 1.0}
-        common = {**plain, "algorithm": recipe.algorithm, **usual, **recipe.choices}
+        common = {**plain, "algorithm": family.algorithm, **usual, **family.choices}
         if self.fixed.variance is not None:
             common["variance"] = self.fixed.variance
-        for k in recipe.ks:
+        for k in family.ks:
             if not k:
                 yield common
-            elif self._asked(k):
+            elif self._in_interval(k):
                 yield {**common, "n_clusters": k}
 
     def _parameters(self, spec: SegmenterSpec) -> Parameters:
-        """Return the parameters that :meth:`propose` made a recipe of."""
+        """Return the parameters that :meth:`propose` made a spec of."""
         chosen = {name: getattr(spec.preprocessing, name, "none") for name in self._choices()}
         if spec.preprocessing.variance is not None:
             chosen |= {"reduction": "pca", "variance": spec.preprocessing.variance}
         if self.mixed:
             chosen |= {"category_weight": spec.preprocessing.category_weight}
-        given = {
+        hyperparameters = {
             name if name == "n_clusters" else f"{spec.clusterer}_{name}": value
             for name, value in spec.hyperparameters.items()
         }
-        return {**chosen, "algorithm": spec.clusterer, **given}
+        return {**chosen, "algorithm": spec.clusterer, **hyperparameters}
 
-    def _asked(self, k: int) -> bool:
+    def _in_interval(self, k: int) -> bool:
         return self.k_min <= k <= self.k_max
 
     def _choices(self) -> dict[str, tuple[str, ...]]:
@@ -304,8 +304,8 @@ class Space:
 
     @property
     def _variance(self) -> FloatRange:
-        given = self.fixed.variance
-        return VARIANCE if given is None else FloatRange(given, given)
+        share = self.fixed.variance
+        return VARIANCE if share is None else FloatRange(share, share)
 
     def _preprocessing(self, trial: optuna.trial.BaseTrial) -> Preprocessing:
         chosen: Parameters = {

@@ -22,8 +22,7 @@ from experiments.registry import packaging, registration, segment_lineage
 from experiments.registry.promotion_log import check_name
 from experiments.search.fidelity import Samples
 from experiments.search.options import SearchOptions, checked, search_options
-from experiments.search.progress import Progress
-from experiments.search.runner import SearchResult, build, choose, space_for, try_all
+from experiments.search.runner import Progress, SearchResult, build, choose, space_for, try_all
 from experiments.search.search_space import Space
 from experiments.spark.session import SPARK, engine_options
 from experiments.study.databases import one_at_a_time, prepare_tracking, quiet
@@ -172,8 +171,8 @@ def register(
     if result.pick is None:
         raise ValueError("a pick is registered, and there is none")
     pick = result.pick.candidate
-    if known := registration.version_of_trial(client, options.model_name, pick.run_id):
-        return f"{options.model_name} version {known}"
+    if version := registration.version_of_trial(client, options.model_name, pick.run_id):
+        return f"{options.model_name} version {version}"
     digest = str(tracker.dataset.dataset.digest)
     text = card.card(summary, model, rows=rows, digest=digest, options=options)
     log_model = tracking_store(client.tracking_uri).retried(packaging.log_model)

@@ -21,7 +21,9 @@ def need_another_database(storage: str, tracking: str) -> None:
         When both addresses lead to one database.
     """
     if "://" in tracking and _place(storage) == _place(tracking):
-        raise StoreError(_told(storage, "the database of the tracking store (MLFLOW_TRACKING_URI)"))
+        raise StoreError(
+            _refusal(storage, "the database of the tracking store (MLFLOW_TRACKING_URI)")
+        )
 
 
 def need_own_tables(storage: str) -> None:
@@ -38,10 +40,10 @@ def need_own_tables(storage: str) -> None:
         if REVISIONS not in tables:
             return
         revisions = select(column("version_num", String)).select_from(table(REVISIONS))
-        found = connection.execute(revisions).scalars().all()
-    if found and not any(revision.startswith(OPTUNA) for revision in found):
+        heads = connection.execute(revisions).scalars().all()
+    if heads and not any(head.startswith(OPTUNA) for head in heads):
         owner = "MLflow's tracking store" if tables >= MLFLOW_TABLES else "another program"
-        raise StoreError(_told(storage, f"tables of {owner}"))
+        raise StoreError(_refusal(storage, f"tables of {owner}"))
 
 
 def _place(address: str) -> object:
@@ -52,7 +54,7 @@ def _place(address: str) -> object:
     return url.get_backend_name(), url.host, url.port, url.database, url.query
 
 
-def _told(storage: str, found: str) -> str:
+def _refusal(storage: str, owner: str) -> str:
     if path := sqlite_path(storage):
         other = path.with_name(f"{path.stem}-studies.db")
         remedy = f"Name another file: storage={sqlite_address(other)}"
@@ -62,6 +64,6 @@ def _told(storage: str, found: str) -> str:
         address = without_password(own.render_as_string(hide_password=False))
         remedy = f"Create one (createdb {own.database}) and name it: storage={address}"
     return (
-        f"storage={without_password(storage)!r}: found {found}; expected a database of the "
+        f"storage={without_password(storage)!r}: found {owner}; expected a database of the "
         f"studies' own. {remedy}."
     )

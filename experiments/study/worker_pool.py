@@ -1,4 +1,4 @@
-"""Judge recipes in processes of their own, as many as there are cores, each within limits."""
+"""Evaluate specs in processes of their own, as many as there are cores, each within limits."""
 
 from __future__ import annotations
 
@@ -38,16 +38,16 @@ GIGABYTE = 1024**3
 
 
 class EvaluationError(SegmentationError):
-    """A recipe could not be judged; the message says why, and which limit was reached."""
+    """A spec could not be evaluated; the message says why, and which limit was reached."""
 
 
 class _EndedError(Exception):
-    """The process that judged is dead, or has to be."""
+    """The process that evaluated is dead, or has to be."""
 
 
 @dataclass(frozen=True)
 class Limits:
-    """What judging one recipe may take.
+    """What evaluating one spec may take.
 
     Parameters
     ----------
@@ -69,7 +69,7 @@ class Limits:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What judging one recipe gave.
+    """The result of evaluating one spec.
 
     Parameters
     ----------
@@ -90,10 +90,10 @@ class Outcome:
 
 
 class Workers:
-    """Processes that judge; with one job and no limits, this process itself.
+    """Processes that evaluate; with one job and no limits, this process itself.
 
     A process that crashes, hangs or runs out of memory is ended and replaced: it takes one
-    recipe with it and nothing else.
+    spec with it and nothing else.
 
     Parameters
     ----------
@@ -126,7 +126,7 @@ class Workers:
     def evaluate(
         self, evaluator: Evaluator, spec: SegmenterSpec, *, draw: Sequence[str] = ()
     ) -> Outcome:
-        """Judge one recipe and wait for it; threads may call this at the same time.
+        """Evaluate one spec and wait for it; threads may call this at the same time.
 
         Parameters
         ----------
@@ -140,14 +140,14 @@ class Workers:
         Raises
         ------
         EvaluationError
-            When judging reevaluated something, crashed, or reached a limit.
+            When the evaluation raised an error, crashed, or reached a limit.
         """
         if not self._own:
             try:
                 return outcome(evaluator, spec, draw)
             except Exception as error:
-                raise EvaluationError(_told(error)) from error
-        path, process = self._kept(evaluator), self._idle.get()
+                raise EvaluationError(_described(error)) from error
+        path, process = self._file_of(evaluator), self._idle.get()
         try:
             return self._result(process.submit(_outcome, path, spec, draw))
         except _EndedError as ended:
@@ -160,7 +160,7 @@ class Workers:
     def evaluate_all(
         self, evaluator: Evaluator, specs: Sequence[SegmenterSpec], *, draw: Sequence[str] = ()
     ) -> Iterator[Outcome | EvaluationError]:
-        """Judge many recipes; yield outcomes in order, or why there is none."""
+        """Evaluate many specs; yield outcomes in order, or why there is none."""
 
         def evaluated(spec: SegmenterSpec) -> Outcome | EvaluationError:
             try:
@@ -188,24 +188,24 @@ class Workers:
                 f"its process ended by itself: native code crashed, perhaps at the limit of {share}"
             )
         if isinstance(error, MemoryError):
-            raise EvaluationError(f"{_told(error)}; the limit is {share}") from error
+            raise EvaluationError(f"{_described(error)}; the limit is {share}") from error
         if error is not None:
-            raise EvaluationError(_told(error)) from error
+            raise EvaluationError(_described(error)) from error
         return future.result()
 
     def _process(self) -> ProcessPoolExecutor:
         share = self.limits.share(self.jobs)
-        given = (share, os.getpid())
-        process = ProcessPoolExecutor(1, env=CAPPED, initializer=_begin, initargs=given)
+        arguments = (share, os.getpid())
+        process = ProcessPoolExecutor(1, env=CAPPED, initializer=_begin, initargs=arguments)
         with self._lock, _our_code_first():
             process.submit(_warm)
         return process
 
-    def _kept(self, evaluator: Evaluator) -> Path:
+    def _file_of(self, evaluator: Evaluator) -> Path:
         """Return the file that hands an evaluator to the processes, written once."""
         with self._lock:
-            for known, path in self._evaluators:
-                if known is evaluator:
+            for written, path in self._evaluators:
+                if written is evaluator:
                     return path
             path = self._folder / f"{len(self._evaluators)}.evaluator"
             joblib.dump(evaluator, path)
@@ -224,7 +224,7 @@ def _our_code_first() -> Iterator[None]:
 
 
 def outcome(evaluator: Evaluator, spec: SegmenterSpec, draw: Sequence[str] = ()) -> Outcome:
-    """Judge a recipe and draw its pictures."""
+    """Evaluate a spec and draw its pictures."""
     start = perf_counter()
     evaluated = evaluator.evaluate(spec)
     done = perf_counter()
@@ -235,7 +235,7 @@ def outcome(evaluator: Evaluator, spec: SegmenterSpec, draw: Sequence[str] = ())
     return Outcome(evaluated.evaluation, as_text(evaluated.segment), pictures, seconds)
 
 
-def _told(error: BaseException) -> str:
+def _described(error: BaseException) -> str:
     return f"{type(error).__name__}: {error}"
 
 
@@ -252,14 +252,14 @@ def _begin(gigabytes: float, parent: int) -> None:
 
 
 def _end_with(parent: int) -> None:
-    """Watch the parent: nobody tells a process that its parent was killed."""
+    """Watch the parent: a process gets no signal when its parent is killed."""
     while os.getppid() == parent and psutil.pid_exists(parent):
         time.sleep(1)
     os._exit(1)
 
 
 def _warm() -> None:
-    """Import what judging needs, while the caller is still busy reading the table."""
+    """Import what an evaluation needs, while the caller is still busy reading the table."""
 
 
 @lru_cache(2)

@@ -1,16 +1,18 @@
-"""Every proposal is a valid recipe; every choice is reachable."""
+"""Every proposal is a valid spec; every choice is reachable, and a fixed one is not searched."""
 
 import optuna
 import pytest
 
-from experiments.search.search_space import PREPROCESSING, Space
+from experiments.search.search_space import PREPROCESSING, Fixed, Space
 from segmentation.clustering.clusterers import CLUSTERERS
 from segmentation.clustering.segmenter import Segmenter
 from segmentation.clustering.spec import SegmenterSpec
+from segmentation.errors import SpecError
 from segmentation.schema import load_schema
 
 SPACE = Space("cc_general", 3, 8, 5)
 WHOLE = Space("cc_general", 3, 8, 5, algorithms=tuple(CLUSTERERS), often_zero=True, mixed=True)
+ADVICE = "skew=log1p, nulls=indicator,variance=0.9,excluded=CASH_ADVANCE_TRX"
 
 
 def proposals(number: int) -> list[SegmenterSpec]:
@@ -54,8 +56,8 @@ def test_another_space_has_another_fingerprint(change: dict[str, object]) -> Non
     assert Space(**plain).fingerprint() == SPACE.fingerprint()  # type: ignore[arg-type]
 
 
-def test_first_recipes_keep_to_what_is_asked() -> None:
-    """No number of segments beyond the interval, no algorithm that was not asked for."""
+def test_first_specs_stay_within_the_options() -> None:
+    """No number of segments beyond the interval, no algorithm outside the options."""
     narrow = Space("cc_general", 4, 5, 0, algorithms=("k_means", "hdbscan"))
     assert {p["algorithm"] for p in narrow.first()} == {"k_means", "hdbscan"}
     assert {p.get("n_clusters", 4) for p in narrow.first()} == {4, 5}
@@ -84,7 +86,7 @@ def test_mixed_tables_get_two_treatments_and_a_weight() -> None:
 
 
 def test_neighbours_are_a_step_away() -> None:
-    """A segment more or less in the same recipe, then other families with as many."""
+    """A segment more or less in the same spec, then other families with as many."""
     often = Space("cc_general", 3, 8, 5, often_zero=True)
     parameters = {**often.first()[0], "reduction": "pca", "variance": 0.9, "n_clusters": 8}
     spec = often.spec_of({**parameters, "algorithm": "k_means"})
@@ -93,3 +95,66 @@ def test_neighbours_are_a_step_away() -> None:
     assert near[0].preprocessing == spec.preprocessing
     assert {s.hyperparameters["n_clusters"] for s in near[1:]} == {8}
     assert "hdbscan" not in {s.clusterer for s in near}
+
+
+def test_fixed_choices_are_never_searched() -> None:
+    """First specs, neighbours and samples all have them; the rest is still searched."""
+    space = Space("cc_general", 3, 8, 0, often_zero=True, fixed=Fixed.parse(ADVICE))
+    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
+    first = [space.spec_of(parameters) for parameters in space.first()]
+    near = [space.spec_of(parameters) for parameters in space.near(first[0], 4)]
+    sampled = [space.propose(study.ask()) for _ in range(60)]
+    assert len(first) > 20
+    for spec in (*first, *near, *sampled):
+        assert spec.preprocessing.skew == "log1p"
+        assert spec.preprocessing.nulls == "indicator"
+        assert spec.preprocessing.variance == 0.9
+    assert {spec.preprocessing.zeros for spec in sampled} == {"plain", "two_part", "light"}
+
+
+def test_a_fixed_choice_drops_the_first_specs_against_it() -> None:
+    """No first spec looks past the zeros in two ways when one is fixed."""
+    space = Space("cc_general", 3, 8, 0, often_zero=True, fixed=Fixed.parse("zeros=light"))
+    specs = [space.spec_of(parameters) for parameters in space.first()]
+    assert {spec.preprocessing.zeros for spec in specs} == {"light"}
+
+
+def test_excluded_columns_describe_only() -> None:
+    """They leave what forms segments, with the ratios made of them."""
+    schema = load_schema("cc_general")
+    left = schema.forming(excluded=("PURCHASES", "PAYMENTS"))
+    assert set(schema.column_names) - set(left.column_names) == {"PURCHASES", "PAYMENTS"}
+    assert all("PURCHASES" not in {ratio.numerator, ratio.denominator} for ratio in left.ratios)
+    assert left.excluded["PURCHASES"].startswith("left out")
+
+
+def test_the_fixed_choices_name_the_study() -> None:
+    """Other choices are another study: nothing is mixed up."""
+    one, other = (
+        Space("cc_general", 3, 8, 0, fixed=Fixed.parse(text)) for text in ("", "skew=log1p")
+    )
+    assert one.fingerprint() != other.fingerprint()
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("skew=logs", "'skew=logs' is not understood; expected skew=none or skew=log1p"),
+        ("colour=red", "expected nulls, outliers"),
+        ("skew", "expected skew=none"),
+        ("variance=2", "expected a share between 0 and 1"),
+        ("excluded=", "expected nulls, outliers"),
+    ],
+)
+def test_the_error_names_what_is_not_understood(text: str, message: str) -> None:
+    """The pair and what could stand there."""
+    with pytest.raises(SpecError, match=message):
+        Fixed.parse(text)
+
+
+def test_an_unknown_column_cannot_be_left_out() -> None:
+    """The message names it and the columns there are."""
+    with pytest.raises(
+        SpecError, match="excluded=NOPE: .*has no such column; expected some of BAL"
+    ):
+        load_schema("cc_general").forming(excluded=("NOPE",))
