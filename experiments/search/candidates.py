@@ -24,20 +24,9 @@ FIRST_LETTER = 48
 class Candidate:
     """One spec and its latest evaluation.
 
-    Parameters
-    ----------
-    number
-        Of its trial.
-    spec
-        The recipe.
-    evaluation
-        Its evaluation at the highest fidelity level it reached.
-    partition
-        Segments of the customers judged on, see :func:`as_text`; empty where there are too many.
-    fidelity
-        Index of that level, from 0.
-    run_id
-        Its MLflow run; empty where nothing is tracked.
+    The evaluation is of the highest fidelity level it reached (its index, from 0). The partition
+    is of the customers evaluated there, see :func:`as_text`; empty where there are too many
+    segments. `run_id` is empty where nothing is tracked.
     """
 
     number: int

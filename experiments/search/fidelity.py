@@ -25,17 +25,7 @@ from segmentation.types import FloatArray, IntArray
 
 @dataclass(frozen=True)
 class Fidelity:
-    """One stage of a search.
-
-    Parameters
-    ----------
-    rows
-        Most customers judged on.
-    most
-        Most candidates that get there.
-    n_splits
-        Random splits behind every stability.
-    """
+    """One stage of a search: the best `most` candidates, each on at most `rows` customers."""
 
     rows: int
     most: int
@@ -44,15 +34,7 @@ class Fidelity:
 
 @dataclass(frozen=True)
 class Reevaluated:
-    """A candidate at a higher fidelity level.
-
-    Parameters
-    ----------
-    candidate
-        With its latest evaluation.
-    outcome
-        What came out just now; None where an earlier session judged it.
-    """
+    """A candidate at a higher fidelity level; no outcome where an earlier session evaluated it."""
 
     candidate: Candidate
     outcome: Outcome | None
@@ -65,18 +47,8 @@ FIDELITIES = (Fidelity(2_000, 1_000_000), Fidelity(4_000, 20), Fidelity(20_000, 
 class Samples:
     """Samples of one table, each evaluated in the same reference space.
 
-    Parameters
-    ----------
-    customers
-        All validated customers, shape (n, d).
-    schema
-        Their table.
-    constraints
-        What makes a candidate infeasible.
-    seed
-        Of samples, splits and trees.
-    fidelities
-        From few customers to many.
+    `customers` are all validated ones, shape (n, d); the fidelity levels go from few to many.
+    The seed is that of samples, splits and trees.
     """
 
     def __init__(

@@ -20,40 +20,7 @@ MODEL_NAME = "customer-segmentation"
 class SearchOptions:
     """The parameters of ``experiments.search.workflow``.
 
-    Parameters
-    ----------
-    data
-        A ``.csv`` or ``.parquet`` file, ``openml:<id>`` or ``embedded[:<rows>[:<seed>]]``.
-    schema
-        Name of a shipped schema, a ``.yaml`` file, or ``auto``: one that fits, or a draft.
-    n_trials
-        Trials wanted in all, those of earlier sessions of the same study included.
-    timeout
-        Seconds after which no new trial starts; 0 for no limit.
-    seed
-        Seeds everything.
-    k_min, k_max
-        Closed interval of the number of segments.
-    k
-        Number of segments to register; 0 for the search's own pick.
-    algorithms
-        Keys of :data:`segmentation.clusterers.CLUSTERERS`, separated by commas; empty for those
-        that pay.
-    fix
-        Choices not to search, as :meth:`experiments.search.search_space.Fixed.parse` reads them.
-    n_jobs
-        Trials judged at the same time; 0 for one a core.
-    trial_seconds, trial_gigabytes
-        What judging one recipe may take, see :class:`experiments.study.worker_pool.Limits`; 0 for
-        no limit.
-    experiment_name, model_name
-        MLflow experiment, and registered model.
-    sensitive
-        Whether sensitive columns form segments; otherwise they only describe them.
-    new_study
-        Whether to begin again although a study of this data, space and seed exists.
-    storage
-        Optuna database URL; empty for a SQLite file beside the tracking store.
+    What each means is its help text in :data:`OPTIONS`.
     """
 
     data: str
@@ -141,12 +108,7 @@ def search_options(command: Callable[..., Any]) -> Callable[..., Any]:
 def read_options(params: Mapping[str, str], **changes: Any) -> SearchOptions:
     """Return the options that a study's run was started with, some of them changed.
 
-    Parameters
-    ----------
-    params
-        Of the run, as MLflow keeps them: text.
-    changes
-        Options to set instead.
+    `params` are those of the run, text as MLflow stores them.
     """
     command = click.command("search")(search_options(lambda **_: None))
     values = {name: unquoted(value) for name, value in params.items()} | changes

@@ -32,10 +32,7 @@ class ProposalSampler(BatchSampler):
     asked about a study of those trials: the live study also has trials of the same batch, as many
     as happen to have ended.
 
-    Parameters
-    ----------
-    space
-        What may be tried; its seed seeds the sampler.
+    The space's seed seeds it.
     """
 
     def __init__(self, space: Space) -> None:
@@ -89,12 +86,7 @@ class ProposalSampler(BatchSampler):
         Every other trial is a neighbour of the best so far; the others are sampled by a
         tree-structured Parzen estimator that knows scores and violated constraints.
 
-        Parameters
-        ----------
-        before
-            Settled trials of all earlier batches, in the order of their places.
-        places
-            From :meth:`batch`.
+        `before` are the settled trials of all earlier batches, in the order of their places.
         """
         first = self.first[places.start : places.stop]
         count = len(places) - len(first)

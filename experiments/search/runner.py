@@ -47,15 +47,9 @@ THE_BEST = ("profile_heatmap",)
 class SearchResult:
     """The outcome of a search.
 
-    Parameters
-    ----------
-    candidates
-        Every evaluated trial, each with its evaluation at the highest fidelity level it reached.
-    ranking
-        Of the candidates that reached the highest fidelity level.
-    pick
-        The best feasible one, or the one with as many segments as requested; None where there
-        is none.
+    Each candidate has its evaluation at the highest fidelity level it reached; the ranking is of
+    those that reached the highest. The pick is the best feasible one, or the one with as many
+    segments as requested; None where there is none.
     """
 
     candidates: tuple[Candidate, ...]

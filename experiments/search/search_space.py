@@ -46,17 +46,7 @@ ALL_K = (2, 3, 4, 5, 6, 8, 10)
 
 @dataclass(frozen=True)
 class Family:
-    """Specs that a study starts with; `ks` is (0,) where the algorithm chooses its own number.
-
-    Parameters
-    ----------
-    algorithm
-        Key of :data:`segmentation.clusterers.CLUSTERERS`.
-    ks
-        Numbers of segments; (0,) where the algorithm finds its own.
-    choices
-        Parameters that are not the plain ones.
-    """
+    """Specs that a study starts with; `ks` is (0,) where the algorithm chooses its own number."""
 
     algorithm: str
     ks: tuple[int, ...]
@@ -105,14 +95,8 @@ EXCLUDED, SHARE = "excluded", "variance"
 class Fixed:
     """Choices that are not searched.
 
-    Parameters
-    ----------
-    choices
-        By name, see :data:`segmentation.clustering.spec.CHOICES`.
-    variance
-        Share of variance kept by PCA, in (0, 1); None to let the search choose.
-    excluded
-        Columns that describe segments but do not form them.
+    Choices are by name, see :data:`segmentation.clustering.spec.CHOICES`; `variance` is the share
+    that PCA retains, in (0, 1), or None to search it; excluded columns only describe segments.
     """
 
     choices: Mapping[str, str] = field(default_factory=dict)
@@ -164,22 +148,8 @@ def _expected(name: str) -> str:
 class Space:
     """What may be proposed.
 
-    Parameters
-    ----------
-    schema
-        Name of the table schema.
-    k_min, k_max
-        Closed interval of the number of segments asked for.
-    seed
-        Of every proposed spec.
-    algorithms
-        Keys of :data:`segmentation.clusterers.CLUSTERERS`.
-    often_zero
-        Whether columns are one value for many customers, so that it matters how that is treated.
-    mixed
-        Whether there are nominal columns, whose treatment and weight are then searched too.
-    fixed
-        Choices that are not searched.
+    Numbers of segments are in [k_min, k_max]. `often_zero`: columns are one value for many
+    customers; `mixed`: there are nominal columns. The treatments of both are then searched too.
     """
 
     schema: str

@@ -39,12 +39,7 @@ class RetryingStorage(BaseStorage):
 
     It passes each call on to Optuna's storage; each is one transaction, so each can be retried.
 
-    Parameters
-    ----------
-    database
-        Optuna's, with a heartbeat interval.
-    store
-        What it is called in messages, and how long it has been away.
+    The store has the name for messages, and how long the database has been away.
     """
 
     def __init__(self, database: RDBStorage, store: Store) -> None:

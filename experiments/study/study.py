@@ -48,14 +48,7 @@ def study_name(experiment: str, data_digest: str, space: Space) -> str:
 def open_study(storage: BaseStorage | None, name: str, *, new: bool = False) -> optuna.Study:
     """Open the study of that name, or with `new` the next one of its kind.
 
-    Parameters
-    ----------
-    storage
-        Where it is stored; None for memory.
-    name
-        From :func:`study_name`.
-    new
-        Whether to leave an existing study alone and begin another.
+    No storage means memory; `new` leaves an existing study alone and begins another.
     """
     if storage is not None:
         taken = set(optuna.get_all_study_names(storage=storage))

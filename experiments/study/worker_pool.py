@@ -49,13 +49,9 @@ class _EndedError(Exception):
 class Limits:
     """What evaluating one spec may take.
 
-    Parameters
-    ----------
-    seconds
-        Of wall-clock time; 0 for no limit.
-    gigabytes
-        Of memory for data (2³⁰ bytes), at most the process's share of the machine's; 0 for no
-        limit. The operating system must know ``RLIMIT_DATA`` (Linux does).
+    Seconds are wall-clock time; gigabytes (2³⁰ bytes) are memory for data, at most the process's
+    share of the machine's. 0 is no limit. Memory is limited where the operating system has
+    ``RLIMIT_DATA`` (Linux does).
     """
 
     seconds: float = 0.0
@@ -71,16 +67,8 @@ class Limits:
 class Outcome:
     """The result of evaluating one spec.
 
-    Parameters
-    ----------
-    evaluation
-        The evaluation.
-    partition
-        Of the customers judged on, see :func:`experiments.search.candidates.as_text`.
-    pictures
-        PNG files by name; empty where none were asked for.
-    seconds
-        Spent on ``judge`` and ``draw``.
+    The partition is of the customers evaluated, see :func:`experiments.search.candidates.as_text`;
+    pictures are PNG files by name; seconds are those of ``judge`` and ``draw``.
     """
 
     evaluation: Evaluation
@@ -95,12 +83,7 @@ class Workers:
     A process that crashes, hangs or runs out of memory is ended and replaced: it takes one
     spec with it and nothing else.
 
-    Parameters
-    ----------
-    jobs
-        Number of processes.
-    limits
-        Of one recipe.
+    The limits are of one spec.
     """
 
     def __init__(self, jobs: int, limits: Limits | None = None) -> None:
@@ -128,14 +111,7 @@ class Workers:
     ) -> Outcome:
         """Evaluate one spec and wait for it; threads may call this at the same time.
 
-        Parameters
-        ----------
-        evaluator
-            Of the fidelity level.
-        spec
-            The recipe.
-        draw
-            Names of :data:`segmentation.reports.figures.FIGURES` to draw.
+        `draw` names the :data:`segmentation.reports.figures.FIGURES` to draw.
 
         Raises
         ------
