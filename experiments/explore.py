@@ -7,8 +7,7 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from math import isfinite
 from pathlib import Path
@@ -60,49 +59,57 @@ class ExplorationRun:
 
 def run(data: str, schema_name: str, experiment_name: str, out: str, seed: int) -> ExplorationRun:
     """Explore a table and record it; see :func:`main`."""
-    seconds: dict[str, float] = {}
-    with _timed(seconds, "read"):
-        frame = read_table(data)
-        schema = schema_for(frame, schema_name, data)
-        table = Table.of(frame, schema, Path(data).name, seed)
+    progress = Progress()
+    progress("read")
+    frame = read_table(data)
+    schema = schema_for(frame, schema_name, data)
+    table = Table.of(frame, schema, Path(data).name, seed)
     for warning in table.warnings:
         click.echo(f"warning: {warning.without_values()}", err=True)
-    exploration = explore(table, Progress(seconds))
-    with _timed(seconds, "pictures"):
-        drawn = pictures(exploration)
-    with _timed(seconds, "report"):
-        page = exploration_page(exploration, drawn, seconds=sum(seconds.values()))
+    exploration = explore(table, progress)
+    progress("pictures")
+    drawn = pictures(exploration)
+    progress("report")
+    page = exploration_page(exploration, drawn, seconds=sum(progress.seconds.values()))
     if out:
         Path(out).write_text(page, encoding="utf-8")
+    progress("record")
     prepare_tracking()
     client = MlflowClient()
-    with _timed(seconds, "record"):
-        run_id = record(client, experiment_name, data, exploration, drawn=drawn, page=page)
+    run_id = record(client, experiment_name, data, exploration, drawn=drawn, page=page)
+    seconds = progress.finish()
     client.log_batch(run_id, metrics=_metrics({f"seconds_{k}": v for k, v in seconds.items()}))
     return ExplorationRun(run_id, exploration, seconds)
 
 
 class Progress:
-    """Shows the steps as they begin, and records the seconds of each in a dictionary."""
+    """Shows the analysis' steps as they begin; records the seconds of these and all others."""
 
-    def __init__(self, seconds: dict[str, float]) -> None:
-        self.seconds = seconds
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
         self._current, self._began = "", time.perf_counter()
-        self._bar = tqdm(total=len(STEPS), unit="step", leave=False, disable=None)
 
     def __call__(self, step: str) -> None:
-        """Show that `step` begins."""
-        now = time.perf_counter()
-        if self._current:
-            self.seconds[self._current.replace(" ", "_")] = now - self._began
-            self._bar.update()
-        self._current, self._began = step, now
+        """End the step before, and begin `step`."""
+        self.finish()
+        self._current, self._began = step, time.perf_counter()
+        if step not in STEPS:
+            return
+        if step == STEPS[0]:
+            self._bar = tqdm(total=len(STEPS), unit="step", leave=False, disable=None)
+        place = STEPS.index(step)
+        self._bar.update(place - self._bar.n)
         self._bar.set_postfix_str(step)
         if self._bar.disable:
-            place = STEPS.index(step) + 1
-            click.echo(f"[{place}/{len(STEPS)}] {step}", err=True)
+            click.echo(f"[{place + 1}/{len(STEPS)}] {step}", err=True)
         if step == STEPS[-1]:
             self._bar.close()
+
+    def finish(self) -> Mapping[str, float]:
+        """End the step that runs, and return the seconds of all steps."""
+        if self._current:
+            self.seconds[self._current.replace(" ", "_")] = time.perf_counter() - self._began
+        return self.seconds
 
 
 def record(
@@ -202,13 +209,6 @@ def _write(
 def _metrics(values: Mapping[str, float]) -> list[Metric]:
     now = int(time.time() * 1000)
     return [Metric(k, float(v), now, 0) for k, v in values.items() if isfinite(v)]
-
-
-@contextmanager
-def _timed(seconds: dict[str, float], step: str) -> Iterator[None]:
-    start = time.perf_counter()
-    yield
-    seconds[step] = time.perf_counter() - start
 
 
 @click.command()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import isfinite
 
 from segmentation.evaluation.clusterability import structure_of
@@ -19,19 +19,16 @@ from segmentation.reports.exploration.descriptive import (
 from segmentation.reports.exploration.explored_table import MAP_ROWS, MODEL_ROWS, PAIR_ROWS, Table
 from segmentation.reports.exploration.missingness import Missingness, missingness
 from segmentation.reports.exploration.multivariate import (
+    TENDENCY_ROWS,
     Components,
     NeighbourMap,
+    Tendency,
     components,
     neighbour_map,
+    tendency,
 )
-from segmentation.reports.exploration.null_tests import ROWS as TENDENCY_ROWS
-from segmentation.reports.exploration.null_tests import Tendency, tendency
 from segmentation.reports.exploration.outliers import Outliers, outliers
-from segmentation.reports.exploration.recommendations import (
-    Evidence,
-    Recommendation,
-    recommendations,
-)
+from segmentation.reports.exploration.recommendations import Recommendation, recommendations
 
 STEPS = (
     "columns",
@@ -60,7 +57,7 @@ class Exploration:
     tendency: Tendency
     missingness: Missingness
     outliers: Outliers
-    recommendations: tuple[Recommendation, ...]  # most important first
+    recommendations: tuple[Recommendation, ...] = ()  # most important first
 
     @property
     def sampled(self) -> tuple[str, ...]:
@@ -123,8 +120,7 @@ def explore(table: Table, report_step: Callable[[str], None] = lambda _: None) -
     step()
     far = outliers(table)
     step()
-    evidence = Evidence(table, descriptive, pairs, axes, tested, missing, far)
-    return Exploration(
-        *(table, descriptive, shapes, levels, pairs, axes, mapped, tested, missing, far),
-        recommendations(evidence),
+    exploration = Exploration(
+        *(table, descriptive, shapes, levels, pairs, axes, mapped, tested, missing, far)
     )
+    return replace(exploration, recommendations=recommendations(exploration))

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from scipy.cluster.hierarchy import leaves_list, linkage
 from scipy.spatial.distance import squareform
+from scipy.stats.contingency import expected_freq
 
 from segmentation.reports.exploration.explored_table import PAIR_ROWS, Table
 from segmentation.schema import Column
@@ -61,7 +62,7 @@ def associations(table: Table) -> Associations:
     """
     sample = table.sample(PAIR_ROWS)
     numbers = sample[table.number_names]
-    pearson, spearman = _pearson(numbers), _spearman(numbers)
+    pearson, spearman = numbers.corr().to_numpy(), _spearman(numbers)
     pairs = dict(_pairs(table, sample, spearman))
     strength = np.eye(len(table.names))
     for (i, j), pair in pairs.items():
@@ -112,7 +113,7 @@ def cramers_v(first: FloatArray, second: FloatArray) -> float:
     total = crossed.sum()
     if min(rows, columns) < 2 or total < 2:
         return 0.0
-    expected = np.outer(crossed.sum(axis=1), crossed.sum(axis=0)) / total
+    expected = expected_freq(crossed)
     phi2 = ((crossed - expected) ** 2 / expected).sum() / total
     phi2 = max(0.0, phi2 - (columns - 1) * (rows - 1) / (total - 1))
     fewer = min(rows - (rows - 1) ** 2 / (total - 1), columns - (columns - 1) ** 2 / (total - 1))
@@ -133,15 +134,11 @@ def correlation_ratio(codes: FloatArray, values: FloatArray) -> float:
     return float(np.sqrt(min(between / total, 1.0)))
 
 
-def _pearson(numbers: pd.DataFrame) -> FloatArray:
-    return numbers.corr().to_numpy() if numbers.shape[1] else np.empty((0, 0))
-
-
 def _spearman(numbers: pd.DataFrame) -> FloatArray:
     """Return Spearman's correlations; in wide tables ranks are taken once, not for each pair."""
     if numbers.shape[1] > PANDAS_COLUMNS:
-        return _pearson(numbers.rank())
-    return numbers.corr("spearman").to_numpy() if numbers.shape[1] else np.empty((0, 0))
+        return numbers.rank().corr().to_numpy()
+    return numbers.corr("spearman").to_numpy()
 
 
 def _pairs(

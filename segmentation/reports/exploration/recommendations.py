@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -12,14 +13,11 @@ from segmentation.interpretation.formatting import percent
 from segmentation.preprocessing.pipeline import SKEW
 from segmentation.preprocessing.scaling import Standardise, UnitFree
 from segmentation.preprocessing.step import ArrayStep
-from segmentation.reports.exploration.bivariate import Associations
-from segmentation.reports.exploration.descriptive import Descriptive
 from segmentation.reports.exploration.explored_table import MODEL_ROWS, Table
-from segmentation.reports.exploration.missingness import Missingness
-from segmentation.reports.exploration.multivariate import Components
-from segmentation.reports.exploration.null_tests import Tendency
-from segmentation.reports.exploration.outliers import Outliers
 from segmentation.types import FloatArray, IntArray
+
+if TYPE_CHECKING:
+    from segmentation.reports.exploration.analysis import Exploration
 
 SKEWED = 1.0
 # log1p is preferred unless another transformation is better by more than this.
@@ -52,23 +50,6 @@ class Recommendation:
         return ", ".join(f"{key}={value}" for key, value in self.switch.items())
 
 
-@dataclass(frozen=True)
-class Evidence:
-    """What recommendations are drawn from."""
-
-    table: Table
-    descriptive: Descriptive
-    associations: Associations
-    components: Components
-    tendency: Tendency
-    missingness: Missingness
-    outliers: Outliers
-
-    def label(self, name: str) -> str:
-        """Return the label of a column."""
-        return self.table.schema.column(name).label
-
-
 def search_parameters(recommendations: Iterable[Recommendation]) -> str:
     """Return, as a command line takes them, the parameters of a search that follows all advice.
 
@@ -86,23 +67,24 @@ def search_parameters(recommendations: Iterable[Recommendation]) -> str:
     return " ".join(f"-P {name}={shlex.quote(value)}" for name, value in parameters.items())
 
 
-def recommendations(evidence: Evidence) -> tuple[Recommendation, ...]:
+def recommendations(exploration: Exploration) -> tuple[Recommendation, ...]:
     """Return what to do, most important first."""
-    skew, transformed = _skew(evidence.table)
+    skew, transformed = _skew(exploration.table)
     return (
-        *_structure(evidence.tendency),
+        *_structure(exploration),
         *skew,
-        *_tails(evidence.outliers, transformed),
-        *_missing(evidence),
-        *_repeated(evidence),
-        *_axes(evidence.components),
-        *_ratios(evidence.table),
-        *_zeros(evidence.descriptive),
-        *_sensitive(evidence),
+        *_tails(exploration, transformed),
+        *_missing(exploration),
+        *_repeated(exploration),
+        *_axes(exploration),
+        *_ratios(exploration.table),
+        *_zeros(exploration),
+        *_sensitive(exploration),
     )
 
 
-def _structure(tendency: Tendency) -> Iterator[Recommendation]:
+def _structure(exploration: Exploration) -> Iterator[Recommendation]:
+    tendency = exploration.tendency
     if tendency.structure is False:
         yield Recommendation(
             "Do not segment this table as it is: it has no cluster structure. Add columns that "
@@ -160,7 +142,7 @@ def _median_skew(matrix: FloatArray, columns: IntArray) -> float:
     return float(np.median(np.abs(_skews(matrix)[columns])))
 
 
-def _tails(outliers: Outliers, transformed: FloatArray) -> Iterator[Recommendation]:
+def _tails(exploration: Exploration, transformed: FloatArray) -> Iterator[Recommendation]:
     """Yield what to do about outliers and scale, given the columns after the skew is dealt with."""
     if not transformed.shape[1]:
         return
@@ -168,6 +150,7 @@ def _tails(outliers: Outliers, transformed: FloatArray) -> Iterator[Recommendati
     imputed = np.where(np.isnan(transformed), medians, transformed)
     distances = np.abs(Standardise().fit_transform(imputed))
     share = float((distances > BEYOND).any(axis=1).mean())
+    outliers = exploration.outliers
     together = outliers.both / max(outliers.rows, 1)
     beyond = f"{percent(share)} of customers lie beyond 4 standard deviations"
     number = (
@@ -195,9 +178,9 @@ def _tails(outliers: Outliers, transformed: FloatArray) -> Iterator[Recommendati
     yield Recommendation(text, beyond, {"scale": "robust" if robust else "standard"})
 
 
-def _missing(evidence: Evidence) -> Iterator[Recommendation]:
+def _missing(exploration: Exploration) -> Iterator[Recommendation]:
     """Yield how to impute: by the method that restores hidden values, or by marking gaps."""
-    missing = evidence.missingness
+    missing, labels = exploration.missingness, exploration.table.labels
     if not missing.columns:
         return
     most = missing.columns[0]
@@ -211,7 +194,7 @@ def _missing(evidence: Evidence) -> Iterator[Recommendation]:
     elif strong is not None and abs(strong.effect) >= STRONG_EFFECT:
         text = (
             "Impute the median and mark what was missing: missingness is informative "
-            f"({evidence.label(strong.missing)} goes missing with {evidence.label(strong.other)})."
+            f"({labels[strong.missing]} goes missing with {labels[strong.other]})."
         )
         effect = f"{strong.effect:+.2f}".replace("-", "−")
         p = "below 0.001" if strong.p < 0.001 else f"{strong.p:.3f}"
@@ -227,27 +210,28 @@ def _missing(evidence: Evidence) -> Iterator[Recommendation]:
     yield Recommendation(text, number, {"nulls": method})
 
 
-def _repeated(evidence: Evidence) -> Iterator[Recommendation]:
+def _repeated(exploration: Exploration) -> Iterator[Recommendation]:
     """Yield columns to leave out, and sums to declare."""
-    label = evidence.label
-    for column, repetition, value in evidence.associations.redundant:
-        text = f"Leave out {label(repetition)}: it repeats {label(column)}."
+    labels = exploration.table.labels
+    for column, repetition, value in exploration.associations.redundant:
+        text = f"Leave out {labels[repetition]}: it repeats {labels[column]}."
         yield Recommendation(text, f"correlation {value:.2f}", {"excluded": repetition})
-    for check in evidence.descriptive.identities:
+    for check in exploration.descriptive.identities:
         if not check.declared:
             share = percent(1 - check.broken / max(check.rows, 1))
             yield Recommendation(
-                f"Declare {label(check.total)} as the sum of "
-                f"{' and '.join(map(label, check.parts))} in the schema.",
+                f"Declare {labels[check.total]} as the sum of "
+                f"{' and '.join(labels[part] for part in check.parts)} in the schema.",
                 f"holds in {share} of {check.rows:,} rows",
                 {"identities": check.total},
             )
-    for name in evidence.descriptive.constants:
-        text = f"Leave out {label(name)}: it is the same for every customer."
+    for name in exploration.descriptive.constants:
+        text = f"Leave out {labels[name]}: it is the same for every customer."
         yield Recommendation(text, "1 distinct value", {"excluded": name})
 
 
-def _axes(components: Components) -> Iterator[Recommendation]:
+def _axes(exploration: Exploration) -> Iterator[Recommendation]:
+    components = exploration.components
     needed, width = components.needed(WELL_EXPLAINED), len(components.names)
     if width >= 4 and needed <= FEW_AXES * width:
         yield Recommendation(
@@ -281,10 +265,10 @@ def _ratios(table: Table) -> Iterator[Recommendation]:
     yield Recommendation(text, number + example, {"ratios": "add" if add else "none"})
 
 
-def _zeros(descriptive: Descriptive) -> Iterator[Recommendation]:
+def _zeros(exploration: Exploration) -> Iterator[Recommendation]:
     many = [
         column
-        for column in descriptive.columns
+        for column in exploration.descriptive.columns
         if column.zero_share >= ZERO_INFLATED and column.kind in {"money", "count"}
     ]
     if many:
@@ -298,23 +282,21 @@ def _zeros(descriptive: Descriptive) -> Iterator[Recommendation]:
         )
 
 
-def _sensitive(evidence: Evidence) -> Iterator[Recommendation]:
-    names = evidence.table.schema.sensitive_names
+def _sensitive(exploration: Exploration) -> Iterator[Recommendation]:
+    names = exploration.table.schema.sensitive_names
     if not names:
         return
-    strength, order = evidence.associations.strength, evidence.associations.all_names
+    labels = exploration.table.labels
+    strength, order = exploration.associations.strength, exploration.associations.all_names
     place = {name: i for i, name in enumerate(order)}
     others = [name for name in order if name not in names]
     pairs = ((float(strength[place[s], place[o]]), s, o) for s in names for o in others)
     number = f"{len(names)} of {len(order)} columns"
     if closest := max(pairs, default=None):
         value, sensitive, other = closest
-        number += (
-            f"; {evidence.label(sensitive)} is associated with {evidence.label(other)} at "
-            f"{value:.2f}"
-        )
+        number += f"; {labels[sensitive]} is associated with {labels[other]} at {value:.2f}"
     yield Recommendation(
-        f"Let {', '.join(map(evidence.label, names))} describe segments, not form them.",
+        f"Let {', '.join(labels[name] for name in names)} describe segments, not form them.",
         number,
         {"sensitive": "false"},
     )

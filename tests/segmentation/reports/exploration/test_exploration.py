@@ -14,7 +14,7 @@ from segmentation.data.synthetic import generate
 from segmentation.reports.exploration import STEPS, Exploration, Table, explore
 from segmentation.reports.exploration.descriptive import describe, distribution, tail_index
 from segmentation.reports.exploration.missingness import missingness
-from segmentation.reports.exploration.null_tests import hopkins, tendency
+from segmentation.reports.exploration.multivariate import hopkins, tendency
 from segmentation.reports.exploration.recommendations import search_parameters
 from segmentation.reports.figures.exploration_figures import pictures
 from segmentation.reports.html.exploration_page import exploration_page
