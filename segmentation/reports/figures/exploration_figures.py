@@ -39,7 +39,9 @@ from segmentation.reports.figures.style import (
     GRID,
     INK,
     QUIET,
+    axis_labels,
     figure_with_axes,
+    named_bars,
     short,
     themed_svg,
     wrapped,
@@ -268,13 +270,10 @@ def draw_missing(columns: Sequence[MissingColumn]) -> Figure:
 def _bars(names: list[str], shares: FloatArray, colours: list[str], name_inches: float) -> Figure:
     height = max(0.35 + 0.26 * len(names), 1.2)
     figure, axes = _canvas(2.25 + name_inches, height, (name_inches, 0.55, 0.1, 0.1))
-    axes.barh(range(len(names)), shares, color=colours, height=0.7, alpha=0.78)
-    for place, share in enumerate(shares):
-        axes.text(share, place, f" {percent(share)}", va="center", size=8, color=INK)
-    axes.set_yticks(range(len(names)), names)
-    axes.set(xticks=[], ylim=(len(names) - 0.4, -0.6), xlim=(0, shares.max() or 1.0))
+    bars = {"color": colours, "height": 0.7, "alpha": 0.78}
+    named_bars(axes, shares, names, [*map(percent, shares)], size=8, **bars)
+    axes.set(ylim=(len(names) - 0.4, -0.6), xlim=(0, shares.max() or 1.0))
     axes.tick_params(labelcolor=INK)
-    axes.spines["bottom"].set_visible(False)
     return figure
 
 
@@ -300,8 +299,7 @@ def draw_pair(pair: Pair, points: FloatArray) -> Figure:
         _scale(axes, axes.xaxis, pair.first, x)
         _scale(axes, axes.yaxis, pair.second, y)
         _dots(axes, x, y, ACCENT, alpha=0.6)
-    axes.set_xlabel(short(pair.first.label, 40), fontsize=8, color=INK)
-    axes.set_ylabel(short(pair.second.label, 32), fontsize=8, color=INK)
+    axis_labels(axes, short(pair.first.label, 40), short(pair.second.label, 32), size=8, colour=INK)
     return figure
 
 
@@ -375,8 +373,7 @@ def draw_biplot(components: Components) -> Figure:
     limits = np.abs([axes.get_xlim(), axes.get_ylim()])
     _arrows(axes, components, 0.85 * float(limits.min()))
     first, second = (*components.explained, 0.0)[:2]
-    axes.set_xlabel(f"component 1, {percent(first)}", fontsize=8, color=QUIET)
-    axes.set_ylabel(f"component 2, {percent(second)}", fontsize=8, color=QUIET)
+    axis_labels(axes, f"component 1, {percent(first)}", f"component 2, {percent(second)}", size=8)
     axes.set(xticks=[], yticks=[])
     axes.spines[:].set_color(GRID)
     return figure
@@ -424,8 +421,7 @@ def draw_outliers(outliers: Outliers) -> Figure:
     axes.axvline(1, color=QUIET, linewidth=0.8, linestyle=DASHED)
     axes.axhline(ISOLATED, color=QUIET, linewidth=0.8, linestyle=DASHED)
     axes.set_ylim(min(0.35, y.min()), max(0.65, y.max()) + 0.02)
-    axes.set_xlabel("robust distance, 1 = limit", fontsize=8, color=QUIET)
-    axes.set_ylabel("isolation score", fontsize=8, color=QUIET)
+    axis_labels(axes, "robust distance, 1 = limit", "isolation score", size=8)
     return figure
 
 

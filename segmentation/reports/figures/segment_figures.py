@@ -23,8 +23,10 @@ from segmentation.reports.figures.style import (
     GRID,
     INK,
     QUIET,
+    axis_labels,
     colour,
     figure_with_axes,
+    named_bars,
     short,
     titles,
     wrapped,
@@ -191,21 +193,16 @@ def draw_segment_sizes(data: FigureData) -> Figure:
     figure, axes = _rows_figure(len(profiles), bottom=0.2)
     shares = np.array([profile.share for profile in profiles])
     colours = [colour(number) for number in range(len(profiles))]
-    axes.barh(range(len(profiles)), shares, height=0.68, color=colours)
-    for place, profile in enumerate(profiles):
-        text = f" {percent(profile.share)}  ({profile.size:,})"
-        axes.text(profile.share, place, text, va="center", fontsize=9, color=INK)
+    texts = [f"{percent(profile.share)}  ({profile.size:,})" for profile in profiles]
+    names = [_name(profile) for profile in profiles]
+    named_bars(axes, shares, names, texts, height=0.68, color=colours)
     axes.set_xlim(0, shares.max() * 1.3)
-    axes.set_xticks([])
-    axes.spines["bottom"].set_visible(False)
     low, high = percent(shares.min()), percent(shares.max())
-    _name_rows(axes, profiles)
-    titles(
+    return titles(
         figure,
         f"{_segments(len(profiles))}, {low} to {high} of customers each",
         f"Share and number of {len(data.segment):,} customers",
     )
-    return figure
 
 
 def draw_silhouette_profile(data: FigureData) -> Figure:
@@ -220,18 +217,17 @@ def draw_silhouette_profile(data: FigureData) -> Figure:
     drawn = np.concatenate([*silhouettes.widths, [-0.1, 0.1]])
     axes.set_xlim(drawn.min() - 0.02, drawn.max() + 0.02)
     axes.set_xlabel("silhouette width in the reference space", fontsize=9, color=QUIET)
-    _name_rows(axes, profiles)
+    axes.set_yticks(range(len(profiles)), [_name(profile) for profile in profiles])
+    axes.set_ylim(len(profiles) - 0.5, -0.5)
     if isnan(silhouettes.mean):
-        titles(figure, "No silhouette: it needs at least two segments")
-        return figure
+        return titles(figure, "No silhouette: it needs at least two segments")
     axes.axvline(silhouettes.mean, color=INK, linewidth=1, linestyle=(0, (4, 3)))
-    titles(
+    return titles(
         figure,
         f"Silhouette {silhouettes.mean:.2f}: {percent(silhouettes.misplaced)} of customers sit "
         "closer to another segment",
         f"One line a customer, up to {len(data.sample()):,} of them; dashed: the mean",
     )
-    return figure
 
 
 def draw_map(data: FigureData) -> Figure:
@@ -252,13 +248,12 @@ def draw_map(data: FigureData) -> Figure:
             )
     _label_axes(axes, projection, data.labels)
     _legend(axes, data.profiles)
-    titles(
+    return titles(
         figure,
         f"{_segments(count)} on the two main axes, which show "
         f"{percent(sum(projection.explained))} of all differences",
         f"{len(projection.points):,} customers in the reference space; numbers mark the centres",
     )
-    return figure
 
 
 def draw_profile_heatmap(data: FigureData) -> Figure:
@@ -285,12 +280,11 @@ def draw_profile_heatmap(data: FigureData) -> Figure:
     axes.spines[:].set_visible(False)
     more = f"; {table.left_out} weaker columns not shown" if table.left_out else ""
     differ = f"Segments differ most in {inside_sentence(table.strongest)}"
-    titles(
+    return titles(
         figure,
         differ if segments > 1 else "1 segment: nothing to compare it with",
         f"+1: each member above all other customers, −1: below (rank-biserial correlation){more}",
     )
-    return figure
 
 
 def _rows_figure(rows: int, bottom: float, row: float = ROW_INCHES) -> tuple[Figure, Axes]:
@@ -299,11 +293,6 @@ def _rows_figure(rows: int, bottom: float, row: float = ROW_INCHES) -> tuple[Fig
     figure, axes = figure_with_axes(8.5, height, (NAME_INCHES + 0.3, 0.3, bottom, 0.78))
     axes.spines["left"].set_visible(False)
     return figure, axes
-
-
-def _name_rows(axes: Axes, profiles: tuple[SegmentProfile, ...]) -> None:
-    axes.set_yticks(range(len(profiles)), [_name(profile) for profile in profiles])
-    axes.set_ylim(len(profiles) - 0.5, -0.5)
 
 
 def _name(profile: SegmentProfile) -> str:
@@ -318,11 +307,8 @@ def _label_axes(axes: Axes, projection: SegmentMap, labels: tuple[str, ...]) -> 
     texts = [
         f"{', '.join(inside_sentence(labels[j]) for j in columns)} →" for columns in projection.axes
     ]
-    axes.set_xlabel(texts[0], fontsize=9, color=QUIET)
-    axes.set_ylabel(texts[1], fontsize=9, color=QUIET)
-    axes.set_xticks([])
-    axes.set_yticks([])
-    axes.set_facecolor("#fafafa")
+    axis_labels(axes, texts[0], texts[1])
+    axes.set(xticks=[], yticks=[], facecolor="#fafafa")
     axes.spines[:].set_color(GRID)
 
 

@@ -18,8 +18,10 @@ from segmentation.reports.figures.style import (
     GRID,
     INK,
     QUIET,
+    axis_labels,
     colour,
     figure_with_axes,
+    named_bars,
     short,
     titles,
 )
@@ -91,14 +93,13 @@ def draw_optimisation_history(data: StudyData) -> Figure:
     if not feasible:
         return _none_feasible(figure, data)
     winner = max(feasible, key=lambda trial: trial.score)
-    titles(
+    return titles(
         figure,
         f"Best score {winner.score:.3f} in trial {winner.number}: {winner.algorithm}, "
         f"{winner.n_segments} segments",
         f"{len(data.trials)} trials, {len(feasible)} feasible; score = stability + separation "
         "+ 0.03 ln(segments)",
     )
-    return figure
 
 
 def draw_parameter_importance(data: StudyData) -> Figure:
@@ -106,25 +107,18 @@ def draw_parameter_importance(data: StudyData) -> Figure:
     ordered = sorted(data.importances.items(), key=lambda item: -item[1])[:MOST_PARAMETERS]
     figure, axes = figure_with_axes(8.0, 1.1 + 0.32 * max(2, len(ordered)), (2.5, 0.4, 0.15, 0.85))
     axes.spines[["left", "bottom"]].set_visible(False)
-    axes.set_xticks([])
     if not ordered:
-        axes.set_yticks([])
-        titles(figure, "Too few trials to say which choice matters")
-        return figure
+        axes.set(xticks=[], yticks=[])
+        return titles(figure, "Too few trials to say which choice matters")
     shares = [share for _, share in ordered]
-    axes.barh(range(len(ordered)), shares, height=0.66, color=ACCENT)
-    for place, share in enumerate(shares):
-        axes.text(share, place, f" {percent(share)}", va="center", fontsize=9, color=INK)
     names = [short(name.replace("_", " "), 32) for name, _ in ordered]
-    axes.set_yticks(range(len(ordered)), names)
-    axes.set_ylim(len(ordered) - 0.5, -0.5)
+    named_bars(axes, shares, names, [*map(percent, shares)], height=0.66, color=ACCENT)
     axes.set_xlim(0, max(*shares, 1e-9) * 1.15)
-    titles(
+    return titles(
         figure,
         f"The choice that matters most: {names[0]}",
         "Share of the score's variance between trials that each choice explains",
     )
-    return figure
 
 
 def draw_pareto_front(data: StudyData) -> Figure:
@@ -143,12 +137,11 @@ def draw_pareto_front(data: StudyData) -> Figure:
     axes.plot(x, y, color=QUIET, linewidth=1, zorder=0)
     _legend(axes, "upper left", (1.01, 1.01))
     verb = "is" if len(front) == 1 else "are"
-    titles(
+    return titles(
         figure,
         f"{len(front)} of {len(feasible)} feasible trials {verb} beaten by no other",
         "Upper right is better; the line joins the trials that none beats in both",
     )
-    return figure
 
 
 def draw_alternatives(data: StudyData) -> Figure:
@@ -169,20 +162,18 @@ def draw_alternatives(data: StudyData) -> Figure:
         place = (trial.n_segments, 1.05, f"{trial.score:.2f}")
         axes.text(*place, ha="center", fontsize=9, weight=weight, color=INK)
     _legend(axes, "lower right", (1.0, 1.0), columns=2)
-    titles(
+    return titles(
         figure,
         f"{data.pick} segments were picked" if data.pick else "Nothing was picked",
         "The best candidate for each number of segments; its score stands on top",
     )
-    return figure
 
 
 def _plot(across: str, up: str, right: float = 0.35) -> tuple[Figure, Axes]:
     figure, axes = figure_with_axes(8.0, 4.4, (0.75, right, 0.6, 1.0))
     axes.grid(color=GRID, linewidth=0.8)
     axes.set_axisbelow(True)
-    axes.set_xlabel(across, fontsize=9, color=QUIET)
-    axes.set_ylabel(up, fontsize=9, color=QUIET)
+    axis_labels(axes, across, up)
     return figure, axes
 
 
@@ -193,8 +184,7 @@ def _coordinates(
 
 
 def _none_feasible(figure: Figure, data: StudyData) -> Figure:
-    titles(figure, f"None of {len(data.trials)} trials is feasible")
-    return figure
+    return titles(figure, f"None of {len(data.trials)} trials is feasible")
 
 
 def _legend(axes: Axes, corner: str, anchor: tuple[float, float], columns: int = 1) -> None:

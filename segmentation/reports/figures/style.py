@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from io import StringIO
 from textwrap import shorten, wrap
+from typing import Any
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+
+from segmentation.types import FloatArray
 
 DPI = 110
 INK = "#22252b"
@@ -73,6 +77,30 @@ def figure_with_axes(
     return figure, axes
 
 
+def axis_labels(axes: Axes, across: str, up: str, *, size: float = 9, colour: str = QUIET) -> None:
+    """Name both axes."""
+    axes.set_xlabel(across, fontsize=size, color=colour)
+    axes.set_ylabel(up, fontsize=size, color=colour)
+
+
+def named_bars(
+    axes: Axes,
+    shares: Sequence[float] | FloatArray,
+    names: Sequence[str],
+    texts: Sequence[str],
+    *,
+    size: float = 9,
+    **style: Any,
+) -> None:
+    """Draw horizontal bars from top to bottom with names at the left and texts at their ends."""
+    axes.barh(range(len(names)), shares, **style)
+    for place, (share, text) in enumerate(zip(shares, texts, strict=True)):
+        axes.text(share, place, f" {text}", va="center", fontsize=size, color=INK)
+    axes.set_yticks(range(len(names)), names)
+    axes.set(xticks=[], ylim=(len(names) - 0.5, -0.5))
+    axes.spines["bottom"].set_visible(False)
+
+
 def themed_svg(figure: Figure, name: str) -> str:
     """Return a figure as an SVG element that follows a page's light or dark theme.
 
@@ -94,8 +122,8 @@ def themed_svg(figure: Figure, name: str) -> str:
     return re.sub(r"(\d+\.\d\d)\d+", r"\1", text).replace("\n", " ")
 
 
-def titles(figure: Figure, title: str, subtitle: str = "") -> None:
-    """Write the finding on top, flush left, and below it how to read the picture."""
+def titles(figure: Figure, title: str, subtitle: str = "") -> Figure:
+    """Write the finding on top of a figure, flush left, and below it how to read it."""
     left, height = 0.16 / figure.get_figwidth(), figure.get_figheight()
     for down, text, size, ink, weight in (
         (0.14, title, 12.5, INK, "bold"),
@@ -104,6 +132,7 @@ def titles(figure: Figure, title: str, subtitle: str = "") -> None:
         figure.text(
             left, 1 - down / height, text, va="top", fontsize=size, color=ink, fontweight=weight
         )
+    return figure
 
 
 def short(text: str, width: int) -> str:
