@@ -37,12 +37,12 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         return
     terminalreporter.section("what held")
     terminalreporter.write_line("| what happens | figure | held |\n|---|---|---|")
-    for outcome, held in (("passed", "yes"), ("failed", "**no**"), ("error", "**no**")):
+    for outcome, met in (("passed", "yes"), ("failed", "**no**"), ("error", "**no**")):
         for report in terminalreporter.stats.get(outcome, []):
-            told = dict(report.user_properties)
-            if ROW in told:
-                figure = told.get(FIGURE, "none: it ended before")
-                terminalreporter.write_line(f"| {told[ROW]} | {figure} | {held} |")
+            properties = dict(report.user_properties)
+            if ROW in properties:
+                figure = properties.get(FIGURE, "none: it ended before")
+                terminalreporter.write_line(f"| {properties[ROW]} | {figure} | {met} |")
 
 
 @pytest.fixture(scope="session")

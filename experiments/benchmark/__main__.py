@@ -75,11 +75,11 @@ def quality(
 @click.option("--jobs", default=CORES, show_default="cores", type=click.IntRange(1))
 def segments(tables: tuple[Path, ...], seeds: int, trials: int, rows: int, jobs: int) -> None:
     """Find planted segments at three difficulties; print real tables' alternatives."""
-    found = []
+    finished = []
     for row in planted_rows(seeds, trials, rows, jobs):
         click.echo(f"{row.difficulty} {row.seed}: {row.k_chosen}, ARI {row.ari:.3f}", err=True)
-        found.append(row)
-    click.echo(summary(found, "difficulty"))
+        finished.append(row)
+    click.echo(summary(finished, "difficulty"))
     for table in tables:
         click.echo(f"\n{alternatives_of(table, trials, 0, jobs)}")
 
@@ -91,13 +91,13 @@ def segments(tables: tuple[Path, ...], seeds: int, trials: int, rows: int, jobs:
 @click.option("--jobs", default=CORES, show_default="cores", type=click.IntRange(1))
 def repeats(table: Path, repeats: int, trials: int, jobs: int) -> None:
     """Search a table again with rows shuffled, columns rescaled, and other seeds."""
-    found = []
+    finished = []
     for row in repeat_rows(table, repeats, trials, jobs):
         click.echo(f"{row.change} {row.seed}: {row.k_chosen}, ARI {row.ari:.3f}", err=True)
-        found.append(row)
-    click.echo(summary(found, "change"))
-    same = sum(row.k_chosen == row.k_first for row in found)
-    click.echo(f"the same number of segments in {same} of {len(found)} repeats")
+        finished.append(row)
+    click.echo(summary(finished, "change"))
+    same = sum(row.k_chosen == row.k_first for row in finished)
+    click.echo(f"the same number of segments in {same} of {len(finished)} repeats")
 
 
 @main.command()
@@ -119,16 +119,18 @@ def nulls(table: Path, seeds: int) -> None:
 @click.option("--jobs", default=CORES, show_default="cores", type=click.IntRange(1))
 def retrains(table: Path, times: int, trials: int, jobs: int) -> None:
     """Search random four fifths of a table again; count segments that keep number and name."""
-    found = []
+    finished = []
     for row in retrain_rows(table, times, trials, jobs):
         click.echo(
-            f"retrain {row.seed}: {row.kept} of {row.segments} segments kept, overlap "
-            f"{row.overlap:.3f}; by chance {row.kept_by_chance}. {row.changes}"
+            f"retrain {row.seed}: {row.preserved} of {row.segments} segments kept, overlap "
+            f"{row.overlap:.3f}; by chance {row.preserved_by_chance}. {row.changes}"
         )
-        found.append(row)
-    total, kept = sum(r.segments for r in found), sum(r.kept for r in found)
-    chance = sum(r.kept_by_chance for r in found)
-    click.echo(f"kept {kept} of {total} ({kept / total:.1%}); shuffled {chance} of {total}")
+        finished.append(row)
+    total, preserved = sum(r.segments for r in finished), sum(r.preserved for r in finished)
+    chance = sum(r.preserved_by_chance for r in finished)
+    click.echo(
+        f"kept {preserved} of {total} ({preserved / total:.1%}); shuffled {chance} of {total}"
+    )
 
 
 @main.command()
@@ -186,11 +188,11 @@ def serving(rounds: int, seconds: float, port: int, logs: Path, out: Path | None
     """Serve our model and a stock pipeline side by side; print requests per second of both."""
     quiet()
     prepare_tracking()
-    rows, found = run_serving(rounds, seconds, port, logs)
+    rows, measured = run_serving(rounds, seconds, port, logs)
     if out:
-        out.write_text(json.dumps(found, indent=2), encoding="utf-8")
-    click.echo(serving_table(rows, found))
-    sys.exit(_told(too_slow(found)))
+        out.write_text(json.dumps(measured, indent=2), encoding="utf-8")
+    click.echo(serving_table(rows, measured))
+    sys.exit(_told(too_slow(measured)))
 
 
 @main.command()
@@ -214,9 +216,9 @@ def upload(rows: int, port: int, logs: Path) -> None:
 @click.option("--trials", default=60, show_default=True, type=click.IntRange(1))
 def search_command(rows: int, trials: int) -> None:
     """Search generated customers beside the plain loop one would write; compare pace and picks."""
-    found = run_search(rows, trials)
-    click.echo(search_table(*found))
-    sys.exit(_told(short_of(*found)))
+    result = run_search(rows, trials)
+    click.echo(search_table(*result))
+    sys.exit(_told(short_of(*result)))
 
 
 @main.command()
@@ -228,14 +230,14 @@ def scale(sizes: tuple[int, ...], trials: int, plot: Path | None) -> None:
 
     Above a million customers are only scored.
     """
-    found = []
+    table = []
     for row in scale_rows(sizes, trials):
         click.echo(f"{row.rows:,} customers done", err=True)
-        found.append(row)
-    click.echo(scale_table(found))
+        table.append(row)
+    click.echo(scale_table(table))
     if plot:
-        draw_scale(found).savefig(plot, dpi=110)
-    sys.exit(_told(missed(found)))
+        draw_scale(table).savefig(plot, dpi=110)
+    sys.exit(_told(missed(table)))
 
 
 @main.command()
@@ -243,9 +245,9 @@ def scale(sizes: tuple[int, ...], trials: int, plot: Path | None) -> None:
 @click.option("--jobs", default=CORES, show_default="cores", type=click.IntRange(1))
 def ranks(rows: int, jobs: int) -> None:
     """Judge recipes on samples and on all customers; print how far the order agrees."""
-    found = ranks_of(f"embedded:{rows}", "cc_general", jobs)
-    click.echo(rank_table(found))
-    sys.exit(_told(too_low(found)))
+    ranks = ranks_of(f"embedded:{rows}", "cc_general", jobs)
+    click.echo(rank_table(ranks))
+    sys.exit(_told(too_low(ranks)))
 
 
 def _told(missed: Sequence[str]) -> int:

@@ -76,11 +76,11 @@ def null_rows(path: Path, seeds: int) -> Iterator[NullRow]:
     """
     customers, _ = read_table(path)
     for kind, (planted, make) in KINDS.items():
-        found = 0
+        structured = 0
         for seed in range(seeds):
             table = make(np.random.default_rng(seed), customers)
-            found += structure_of(table, _schema(table), seed).present
-        yield NullRow(kind, planted, seeds, found)
+            structured += structure_of(table, _schema(table), seed).present
+        yield NullRow(kind, planted, seeds, structured)
 
 
 def _schema(table: pd.DataFrame) -> TableSchema:

@@ -55,10 +55,10 @@ def search_table(
     tracker = _tracker(customers, name) if track else None
     with Workers(jobs) as workers:
         study = open_study(None, name)
-        found = find(study, space, samples, workers, n_trials=trials, tracker=tracker)
+        result = find(study, space, samples, workers, n_trials=trials, tracker=tracker)
     if tracker:
         tracker.finish()
-    return found, samples
+    return result, samples
 
 
 def _tracker(customers: pd.DataFrame, name: str) -> Tracker:

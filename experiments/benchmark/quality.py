@@ -79,11 +79,11 @@ def choose(
     start = time.perf_counter()
     frame = pd.DataFrame(values, columns=[f"x{i + 1}" for i in range(values.shape[1])])
     schema = infer_schema(frame, "suite")
-    found, samples = search_table(
+    result, samples = search_table(
         frame, schema, CONSTRAINTS, name=name, trials=trials, seed=seed, track=track
     )
     # A suite wants an answer even where nothing is stable: the best of what there is.
-    best = found.ranking.pick()
+    best = result.ranking.pick()
     partition = _one_segment(values)
     if best:
         partition = Segmenter(best.candidate.spec, schema).fit_within(frame).assignment_.segment
@@ -93,7 +93,7 @@ def choose(
         algorithm=best.candidate.spec.clusterer if best else "none",
         candidates=tuple(
             (samples.positions(candidate.fidelity), candidate.labels)
-            for candidate in found.candidates
+            for candidate in result.candidates
             if candidate.partition
         ),
         baseline=kmeans_silhouette(values, K_MIN, K_MAX, seed),

@@ -60,17 +60,17 @@ def run_races(races: int, racers: int = RACERS) -> RaceRow:
     """
     client = MlflowClient()
     versions = prepare(client, racers + 1)
-    one_winner = losers = told = right = 0
+    one_winner = losers = explained = right = 0
     for _ in range(races):
         champion = version_of(client, NAME, CHAMPION)
         entered = [version for version in versions if version != champion]
         won, refused = _race(entered)
         one_winner += len(won) == 1
         losers += len(refused)
-        told += sum("was moved meanwhile" in text or "being moved" in text for text in refused)
+        explained += sum("was moved meanwhile" in text or "being moved" in text for text in refused)
         last = history(NAME)[-1]
         right += [last.to_version] == won == [version_of(client, NAME, CHAMPION)]
-    return RaceRow(races, one_winner, losers, told, right)
+    return RaceRow(races, one_winner, losers, explained, right)
 
 
 def prepare(client: MlflowClient, count: int, name: str = NAME, segments: int = 4) -> list[str]:

@@ -83,7 +83,11 @@ def ranks_of(source: str, schema_name: str, jobs: int) -> Ranks:
             for fidelity in samples.fidelities
         }
     exact = evaluated[everybody.rows]
-    alike = [number for number in exact if all(number in found for found in evaluated.values())]
+    alike = [
+        number
+        for number in exact
+        if all(number in evaluations for evaluations in evaluated.values())
+    ]
     rows = [
         RankRow(name, fidelity.rows, _ranked(name, evaluated[fidelity.rows], exact, alike))
         for name in RANKED
@@ -109,33 +113,36 @@ def _evaluated(
 def _ranked(
     name: str, sample: Mapping[int, Outcome], exact: Mapping[int, Outcome], alike: Sequence[int]
 ) -> float:
-    pairs = [[found[i].evaluation.metrics()[name] for i in alike] for found in (sample, exact)]
+    pairs = [
+        [evaluations[i].evaluation.metrics()[name] for i in alike]
+        for evaluations in (sample, exact)
+    ]
     return float(spearmanr(*pairs).statistic)
 
 
 def _silhouettes(labels: Sequence[IntArray], coordinates: FloatArray) -> float:
     """Compare the mean width of 2,000 customers, among themselves, with that of all."""
     picks = np.random.default_rng(0).permutation(len(coordinates))[:SILHOUETTE_ROWS]
-    sample = [silhouette_score(coordinates[picks], found[picks]) for found in labels]
+    sample = [silhouette_score(coordinates[picks], partition[picks]) for partition in labels]
     return float(spearmanr(sample, [silhouette_score(coordinates, f) for f in labels]).statistic)
 
 
-def rank_table(found: Ranks) -> str:
+def rank_table(ranks: Ranks) -> str:
     """Return the correlations as text."""
-    lines = [f"{row.name:<18}{row.rows:>8,} customers{row.correlation:>8.3f}" for row in found.rows]
-    heading = f"rank correlation with {found.customers:,} customers, {found.recipes} recipes"
+    lines = [f"{row.name:<18}{row.rows:>8,} customers{row.correlation:>8.3f}" for row in ranks.rows]
+    heading = f"rank correlation with {ranks.customers:,} customers, {ranks.recipes} recipes"
     best = f"the best {FIDELITIES[1].most} on {FIDELITIES[0].rows:,} customers go on"
-    return "\n".join([heading, *lines, f"{best}: {found.lost:.3f} of the best score is lost"])
+    return "\n".join([heading, *lines, f"{best}: {ranks.lost:.3f} of the best score is lost"])
 
 
-def too_low(found: Ranks) -> list[str]:
+def too_low(ranks: Ranks) -> list[str]:
     """Return a sentence for each target that was not met."""
     missed = [
         f"{row.name} on {row.rows:,} customers ranks with {row.correlation:.3f}, at least "
         f"{LEAST_RANK[row.name]} wanted"
-        for row in found.rows
+        for row in ranks.rows
         if row.correlation < LEAST_RANK.get(row.name, -1.0)
     ]
-    if found.lost > MOST_LOST:
-        missed.append(f"{found.lost:.3f} of the score is lost, at most {MOST_LOST} wanted")
+    if ranks.lost > MOST_LOST:
+        missed.append(f"{ranks.lost:.3f} of the score is lost, at most {MOST_LOST} wanted")
     return missed

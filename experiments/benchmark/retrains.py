@@ -30,11 +30,11 @@ class RetrainRow:
         Of the sample and of the search.
     segments
         Found.
-    kept
+    preserved
         Of them, with the number and the name of the retrain before.
     overlap
-        Mean Jaccard index of those kept, in [0, 1].
-    kept_by_chance
+        Mean Jaccard index of those preserved, in [0, 1].
+    preserved_by_chance
         The same when the customers' earlier segments are shuffled.
     changes
         What was said of the others.
@@ -42,9 +42,9 @@ class RetrainRow:
 
     seed: int
     segments: int
-    kept: int
+    preserved: int
     overlap: float
-    kept_by_chance: int
+    preserved_by_chance: int
     changes: str
 
 
@@ -77,18 +77,18 @@ def retrain_rows(path: Path, retrains: int, trials: int, jobs: int) -> Iterator[
 def _trained(
     customers: pd.DataFrame, schema: TableSchema, trials: int, seed: int, jobs: int
 ) -> tuple[Segmenter, tuple[str, ...]]:
-    found, _ = search_table(
+    result, _ = search_table(
         customers, schema, Constraints(), name="retrains", trials=trials, seed=seed, jobs=jobs
     )
-    if found.pick is None:
+    if result.pick is None:
         raise ValueError("nothing feasible was found, so there is nothing to compare")
-    segmenter = Segmenter(found.pick.candidate.spec, schema).fit_within(customers)
+    segmenter = Segmenter(result.pick.candidate.spec, schema).fit_within(customers)
     profiles = profile_segments(customers, segmenter.assign(customers).segment, schema)
     return segmenter, tuple(profile.name for profile in profiles)
 
 
 def _row(seed: int, previous: Numbering, numbering: Numbering, chance: int) -> RetrainRow:
-    kept = [
+    preserved = [
         overlap
         for number, name, overlap in zip(
             numbering.numbers, numbering.names, numbering.overlap, strict=True
@@ -98,8 +98,8 @@ def _row(seed: int, previous: Numbering, numbering: Numbering, chance: int) -> R
     return RetrainRow(
         seed,
         len(numbering.numbers),
-        len(kept),
-        float(np.mean(kept)) if kept else 0.0,
+        len(preserved),
+        float(np.mean(preserved)) if preserved else 0.0,
         chance,
         " ".join(numbering.changes),
     )

@@ -75,8 +75,8 @@ def scale_rows(sizes: Sequence[int], trials: int) -> Iterator[ScaleRow]:
             flags = ["--data", str(table), "--out", str(answers), "--model-name", NAME]
             scored = run(searched, ["-m", "experiments.score", *flags])
             segment = pd.read_parquet(answers, columns=["segment"])["segment"].to_numpy()
-            known = planted_segments(min(rows, MOST_SEARCHED))
-            ari = float(adjusted_rand_score(known, segment[: len(known)]))
+            truth = planted_segments(min(rows, MOST_SEARCHED))
+            ari = float(adjusted_rand_score(truth, segment[: len(truth)]))
             yield ScaleRow(rows, took, scored, ari)
             table.unlink()
             answers.unlink()
@@ -111,7 +111,7 @@ def missed(rows: Sequence[ScaleRow]) -> list[str]:
     most = searched[max(searched)]
     seconds = most.searched.seconds if most.searched else 0.0
     compared = searched.get(COMPARED, most)
-    found = {
+    checks = {
         f"the search grows with exponent {search_exponent:.2f}, at most "
         f"{MOST_SEARCH_EXPONENT} wanted": search_exponent > MOST_SEARCH_EXPONENT,
         f"scoring grows with exponent {score_exponent:.2f}, at most "
@@ -123,7 +123,7 @@ def missed(rows: Sequence[ScaleRow]) -> list[str]:
         f"the search of {most.rows:,} finds the planted segments with {most.ari:.3f}, that of "
         f"{COMPARED:,} with {compared.ari:.3f}": most.ari < compared.ari - NOISE,
     }
-    return [sentence for sentence, wrong in found.items() if wrong]
+    return [sentence for sentence, wrong in checks.items() if wrong]
 
 
 def scale_table(rows: Sequence[ScaleRow]) -> str:

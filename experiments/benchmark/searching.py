@@ -90,12 +90,12 @@ def run_search(rows: int, trials: int) -> tuple[SearchRow, SearchRow, Costs]:
     schema = load_schema(SCHEMA)
     evaluator = Evaluator(load_customers(data, schema).customers, schema, n_splits=5)
     truth = planted_segments(rows)
-    found = []
+    table = []
     for way, spec, pace in zip(("ours", "plain loop"), (ours, plain), paces, strict=True):
         evaluated = evaluator.evaluate(spec)
         ari = float(adjusted_rand_score(truth, evaluated.segment))
-        found.append(SearchRow(way, trials, *pace, ari, evaluated.evaluation.score))
-    return found[0], found[1], costs
+        table.append(SearchRow(way, trials, *pace, ari, evaluated.evaluation.score))
+    return table[0], table[1], costs
 
 
 @dataclass(frozen=True)
@@ -129,16 +129,18 @@ def run(folder: Path, arguments: list[str]) -> Took:
         "PYTHONPATH": str(ROOT),
     }
     start = time.perf_counter()
-    with (folder / "said").open("w+") as said:
+    with (folder / "said").open("w+") as output:
         process = psutil.Popen(
-            [sys.executable, *arguments], cwd=folder, env=environment, stdout=said, stderr=said
+            [sys.executable, *arguments], cwd=folder, env=environment, stdout=output, stderr=output
         )
         with memory_of([process]) as seen:
             status = process.wait()
         seconds = time.perf_counter() - start
         if status:
-            said.seek(0)
-            raise RuntimeError(f"{' '.join(arguments)} ended with {status}: {said.read()[-2000:]}")
+            output.seek(0)
+            raise RuntimeError(
+                f"{' '.join(arguments)} ended with {status}: {output.read()[-2000:]}"
+            )
     return Took(seconds, max(seen))
 
 
@@ -156,12 +158,14 @@ def found_in(folder: Path) -> tuple[SegmenterSpec, Costs]:
 def trying(folder: Path, experiment: str) -> float:
     """Return the seconds from the first trial's start to the last one's end, by their runs."""
     client = MlflowClient(f"sqlite:///{folder / 'mlflow.db'}")
-    known = client.get_experiment_by_name(experiment)
-    if known is None:
+    logged = client.get_experiment_by_name(experiment)
+    if logged is None:
         raise RuntimeError(f"{folder} holds no experiment {experiment!r}: its command ended early")
     # Of ours the trials alone; the plain loop has no run for the study.
     query = "tags.trial != ''" if experiment == NAME else ""
-    runs = [run.info for run in client.search_runs([known.experiment_id], query, max_results=5_000)]
+    runs = [
+        run.info for run in client.search_runs([logged.experiment_id], query, max_results=5_000)
+    ]
     return float(max(run.end_time for run in runs) - min(run.start_time for run in runs)) / 1000
 
 
@@ -174,7 +178,7 @@ def short_of(ours: SearchRow, plain: SearchRow, costs: Costs) -> list[str]:
     """Return a sentence for each target that was not met."""
     share = tracking_share(costs)
     ratio = ours.per_minute / plain.per_minute
-    found = {
+    checks = {
         f"{ratio:.1f} times the trials a minute, at least {LEAST_RATIO:g} wanted": ratio
         < LEAST_RATIO,
         f"a score of {ours.score:.3f}, at least the plain loop's {plain.score:.3f} wanted": (
@@ -184,7 +188,7 @@ def short_of(ours: SearchRow, plain: SearchRow, costs: Costs) -> list[str]:
             share > MOST_TRACKING
         ),
     }
-    return [sentence for sentence, wrong in found.items() if wrong]
+    return [sentence for sentence, wrong in checks.items() if wrong]
 
 
 def search_table(ours: SearchRow, plain: SearchRow, costs: Costs) -> str:

@@ -55,11 +55,11 @@ def planted_rows(seeds: int, trials: int, rows: int, jobs: int) -> Iterator[Plan
             customers = generate(rows, seed, difficulty)
             truth = planted_segments(rows, seed, difficulty)
             start = time.perf_counter()
-            found, partition = _segments(customers, schema, trials, seed, jobs)
+            result, partition = _segments(customers, schema, trials, seed, jobs)
             seconds = time.perf_counter() - start
             matrix = customer_matrix(customers, schema.column_names)
             usual = kmeans_silhouette(MedianFill().fit_transform(matrix), 3, 10, seed)
-            pick = found.pick
+            pick = result.pick
             yield PlantedRow(
                 difficulty=difficulty,
                 seed=seed,
@@ -78,7 +78,7 @@ def alternatives_of(path: Path, trials: int, seed: int, jobs: int) -> str:
     """Search a table on disk; return its alternatives and pick as text."""
     customers, schema = read_table(path)
     start = time.perf_counter()
-    found, _ = search_table(
+    result, _ = search_table(
         customers, schema, Constraints(), name=path.stem, trials=trials, seed=seed, jobs=jobs
     )
     seconds = time.perf_counter() - start
@@ -94,10 +94,10 @@ def alternatives_of(path: Path, trials: int, seed: int, jobs: int) -> str:
             "tree": standing.candidate.evaluation.tree_accuracy,
             "restatement": standing.candidate.evaluation.further["restatement"],
         }
-        for standing in found.ranking.alternatives()
+        for standing in result.ranking.alternatives()
     ]
     table = pd.DataFrame(rows).to_string(index=False, float_format="{:.3f}".format)
-    pick = reason(found.ranking, found.pick) if found.pick else "nothing feasible"
+    pick = reason(result.ranking, result.pick) if result.pick else "nothing feasible"
     return f"{path.stem}, {len(customers):,} customers, {seconds:.0f} s\n{table}\n{pick}"
 
 
@@ -151,13 +151,13 @@ def summary(rows: Sequence[PlantedRow] | Sequence[RepeatRow], by: str) -> str:
 def _segments(
     customers: pd.DataFrame, schema: TableSchema, trials: int, seed: int, jobs: int
 ) -> tuple[SearchResult, IntArray]:
-    found, _ = search_table(
+    result, _ = search_table(
         customers, schema, Constraints(), name="segments", trials=trials, seed=seed, jobs=jobs
     )
-    if found.pick is None:
-        return found, np.zeros(len(customers), dtype=np.int64)
-    segmenter = Segmenter(found.pick.candidate.spec, schema).fit_within(customers)
-    return found, segmenter.assignment_.segment
+    if result.pick is None:
+        return result, np.zeros(len(customers), dtype=np.int64)
+    segmenter = Segmenter(result.pick.candidate.spec, schema).fit_within(customers)
+    return result, segmenter.assignment_.segment
 
 
 def _rescaled(customers: pd.DataFrame, schema: TableSchema, seed: int) -> pd.DataFrame:

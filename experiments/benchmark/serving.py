@@ -221,16 +221,16 @@ def _servers(uris: dict[str, str], urls: dict[str, str]) -> dict[str, Server]:
 def _measure(
     work: Work, urls: dict[str, str], customers: pd.DataFrame, rounds: int, seconds: float
 ) -> ServingRow:
-    found: dict[str, list[Measured]] = {OURS: [], STOCK: []}
+    measurements: dict[str, list[Measured]] = {OURS: [], STOCK: []}
     for number in range(rounds + 1):
         for name, url in urls.items():
             body = _body(work, customers.head(work.rows), ours=name == OURS)
             measured = asyncio.run(_ask(url, body, work, seconds if number else 0.0))
             if number:  # the first round warms both up
-                found[name].append(measured)
-    pairs = zip(found[OURS], found[STOCK], strict=True)
+                measurements[name].append(measured)
+    pairs = zip(measurements[OURS], measurements[STOCK], strict=True)
     ratio = float(np.median([ours.per_second / stock.per_second for ours, stock in pairs]))
-    return ServingRow(work, _together(found[OURS]), _together(found[STOCK]), ratio)
+    return ServingRow(work, _together(measurements[OURS]), _together(measurements[STOCK]), ratio)
 
 
 def _body(work: Work, customers: pd.DataFrame, *, ours: bool) -> bytes:
@@ -240,11 +240,11 @@ def _body(work: Work, customers: pd.DataFrame, *, ours: bool) -> bytes:
         return json.dumps(
             {**content, "params": {"detail": work.detail}} if ours else content
         ).encode()
-    asked = customers.assign(detail=work.detail) if ours else customers
+    batch = customers.assign(detail=work.detail) if ours else customers
     if work.content == CSV:
-        return asked.to_csv(index=False).encode()
+        return batch.to_csv(index=False).encode()
     stream = io.BytesIO()
-    asked.to_parquet(stream, index=False)
+    batch.to_parquet(stream, index=False)
     return stream.getvalue()
 
 
@@ -256,11 +256,11 @@ async def _ask(url: str, body: bytes, work: Work, seconds: float) -> Measured:
 
     async def one(session: aiohttp.ClientSession) -> None:
         while True:
-            asked = time.perf_counter()
+            started = time.perf_counter()
             async with session.post(address, data=io.BytesIO(body), headers=headers) as reply:
                 await reply.read()
                 reply.raise_for_status()
-            took.append(time.perf_counter() - asked)
+            took.append(time.perf_counter() - started)
             if time.perf_counter() - start > seconds:
                 return
 
@@ -282,10 +282,10 @@ def _ms(measured: Measured, percentile: float) -> float:
 def _in_process(uri: str, customers: pd.DataFrame) -> dict[str, float]:
     """Return milliseconds of a prediction without a server: the floor of a served one."""
     model = mlflow.pyfunc.load_model(uri)
-    asked = {"params": {"detail": "basic"}} if model.metadata.get_params_schema() else {}
+    options = {"params": {"detail": "basic"}} if model.metadata.get_params_schema() else {}
     return {
         "one_row": _typical(lambda: model.predict(customers.head(1)), 50),
-        "rows_50000": _typical(lambda: model.predict(customers, **asked), 3),
+        "rows_50000": _typical(lambda: model.predict(customers, **options), 3),
     }
 
 

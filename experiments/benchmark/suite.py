@@ -90,11 +90,11 @@ def agreement(partition: IntArray, labellings: Sequence[IntArray]) -> Agreement:
         key=lambda pair: pair[0],
     )
     ari, labels = best
-    known = labels != NOISE
-    ami = adjusted_mutual_info_score(labels[known], partition[known])
-    return Agreement(ari, float(ami), len(np.unique(labels[known])))
+    labelled = labels != NOISE
+    ami = adjusted_mutual_info_score(labels[labelled], partition[labelled])
+    return Agreement(ari, float(ami), len(np.unique(labels[labelled])))
 
 
 def _known_ari(partition: IntArray, labels: IntArray) -> float:
-    known = labels != NOISE
-    return float(adjusted_rand_score(labels[known], partition[known]))
+    labelled = labels != NOISE
+    return float(adjusted_rand_score(labels[labelled], partition[labelled]))

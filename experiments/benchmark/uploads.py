@@ -108,11 +108,11 @@ def _send(pages: str, table: Path) -> list[float]:
     """Send a file, wait for its result; return how long each look at the progress took."""
     looks = []
     with requests.Session() as session:
-        found = TOKEN.search(session.get(f"{pages}/file", timeout=30).text)
+        match = TOKEN.search(session.get(f"{pages}/file", timeout=30).text)
         with table.open("rb") as stream:
             reply = session.post(
                 f"{pages}/file",
-                data={"csrf_token": found[1] if found else ""},
+                data={"csrf_token": match[1] if match else ""},
                 files={"file": (table.name, stream)},
                 allow_redirects=False,
                 timeout=300,

@@ -37,7 +37,7 @@ class Product:
     group: ServiceGroup
 
 
-def search(tracking: str, folder: Path, asked: Sequence[str]) -> str:
+def search(tracking: str, folder: Path, parameters: Sequence[str]) -> str:
     """Run a search through MLproject; return what it printed."""
     environment = {
         **os.environ,
@@ -47,14 +47,21 @@ def search(tracking: str, folder: Path, asked: Sequence[str]) -> str:
     }
     command = [BIN / "mlflow", "run", ROOT, "--env-manager", "local", "--experiment-name", MODEL]
     done = subprocess.run(
-        [*command, *asked], env=environment, cwd=folder, capture_output=True, text=True, check=False
+        [*command, *parameters],
+        env=environment,
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 0, done.stderr[-3000:]
     return done.stdout + done.stderr
 
 
 @contextmanager
-def running(folder: Path, asked: Sequence[str], ports: tuple[int, int, int]) -> Iterator[Product]:
+def running(
+    folder: Path, parameters: Sequence[str], ports: tuple[int, int, int]
+) -> Iterator[Product]:
     """Run a search through MLproject, then serve its champion."""
     tracking = f"sqlite:///{folder / 'mlflow.db'}"
     addresses = Addresses(*(f"http://127.0.0.1:{free_port(port)}" for port in ports))
@@ -70,7 +77,7 @@ def running(folder: Path, asked: Sequence[str], ports: tuple[int, int, int]) -> 
     everything = {**os.environ, **environment}
     prepare = [sys.executable, "-m", "experiments.study.databases"]
     subprocess.run(prepare, env=everything, check=True, cwd=ROOT)
-    output = search(tracking, folder, asked)
+    output = search(tracking, folder, parameters)
     with ServiceGroup(folder / "log", environment) as group:
         for service in services(addresses, tracking):
             group.start(service)

@@ -29,8 +29,8 @@ SEARCH = {
 @pytest.fixture(scope="module")
 def people(tmp_path_factory: pytest.TempPathFactory, data_folder: Path) -> Iterator[Product]:
     """Search the BankChurners table, sensitive columns switched on, and serve the champion."""
-    given = {"data": str(data_folder / "BankChurners.csv"), **SEARCH}
-    arguments = [part for name, value in given.items() for part in ("-P", f"{name}={value}")]
+    parameters = {"data": str(data_folder / "BankChurners.csv"), **SEARCH}
+    arguments = [part for name, value in parameters.items() for part in ("-P", f"{name}={value}")]
     ports = (18010, 15010, 15011)
     with running(tmp_path_factory.mktemp("people"), arguments, ports) as product:
         yield product

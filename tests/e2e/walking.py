@@ -22,8 +22,8 @@ UNLABELLED = """() => [...document.querySelectorAll("input, select, textarea")]
 def accessible(page: Page) -> None:
     """Assert that axe finds nothing, every control has a label, nothing scrolls sideways."""
     page.wait_for_load_state()  # after a click the text may be there before its style sheets
-    found = Axe().run(page, options={"runOnly": {"type": "tag", "values": STANDARDS}})
-    assert found.violations_count == 0, found.generate_report()
+    report = Axe().run(page, options={"runOnly": {"type": "tag", "values": STANDARDS}})
+    assert report.violations_count == 0, report.generate_report()
     assert page.evaluate(UNLABELLED) == []
     widths = "[document.documentElement.scrollWidth, document.documentElement.clientWidth]"
     scroll, client = page.evaluate(widths)

@@ -68,8 +68,8 @@ def test_conda_yaml_agrees_with_the_lock() -> None:
     raw = yaml.safe_load((ROOT / "conda.yaml").read_text(encoding="utf-8"))
     pins = dict(pin.split(";")[0].strip().split("==") for pin in raw["dependencies"][-1]["pip"])
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    wanted = {re.match(r"[a-z0-9-]+", line)[0] for line in project["dependencies"]}  # type: ignore[index]
-    assert set(pins) == wanted
+    names = {re.match(r"[a-z0-9-]+", line)[0] for line in project["dependencies"]}  # type: ignore[index]
+    assert set(pins) == names
     for package, version in pins.items():
         assert version in locked()[package], package
 

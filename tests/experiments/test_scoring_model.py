@@ -58,11 +58,11 @@ def test_a_column_asks_where_a_format_has_no_parameters(scoring, customers) -> N
     assert isinstance(scoring.predict(few.assign(detail=None), {"detail": "basic"}), dict)
 
 
-@pytest.mark.parametrize("asked", ["all", "", "BASIC"])
-def test_another_detail_is_refused_in_words(scoring, customers, asked: str) -> None:
+@pytest.mark.parametrize("detail", ["all", "", "BASIC"])
+def test_another_detail_is_refused_in_words(scoring, customers, detail: str) -> None:
     """The error names the parameter and what was expected, and repeats nothing."""
     with pytest.raises(MlflowException, match="detail: expected 'full' or 'basic'"):
-        scoring.predict(customers.head(2), {"detail": asked})
+        scoring.predict(customers.head(2), {"detail": detail})
     with pytest.raises(MlflowException, match="the same for every customer"):
         scoring.predict(customers.head(2).assign(detail=["full", "basic"]))
 

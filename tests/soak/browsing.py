@@ -62,11 +62,11 @@ def guarded(folder: Path, scoring_url: str, **settings: Any) -> Flask:
     file = folder / "people.txt"
     for name, role in PEOPLE.items():
         People(file).add(name, role, PASSWORD)
-    asked = {"auth": str(file), "https": True, "hosts": (HOST,), "model_name": NAME, **settings}
+    options = {"auth": str(file), "https": True, "hosts": (HOST,), "model_name": NAME, **settings}
     app = create_app(
         {
             "INSTANCE": folder / "instance",
-            "SETTINGS": Settings(scoring_url=scoring_url, **asked),
+            "SETTINGS": Settings(scoring_url=scoring_url, **options),
             "FILES_AT_ONCE": True,
         }
     )
@@ -95,14 +95,14 @@ class Browser:
     def open(self, path: str, method: str = "GET", **more: Any) -> TestResponse:
         """Ask for a path."""
         headers = {"Referer": f"{self.base}/", **more.pop("headers", {})}
-        asked = {"method": method, "base_url": self.base, "headers": headers, **more}
-        return self.client.open(path, buffered=True, **asked)
+        options = {"method": method, "base_url": self.base, "headers": headers, **more}
+        return self.client.open(path, buffered=True, **options)
 
     def token(self) -> str:
         """Return the token that a form of this session holds."""
         for path in ("/file", "/sign-in"):
-            if found := TOKEN.search(self.open(path).text):
-                return found[1]
+            if match := TOKEN.search(self.open(path).text):
+                return match[1]
         raise AssertionError("no page holds a form")
 
     def send(self, path: str, **fields: Any) -> TestResponse:

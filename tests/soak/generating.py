@@ -89,12 +89,12 @@ def drawn(strategy: st.SearchStrategy, act: Callable, count: int, seed: int) -> 
 
 def document(url: str) -> dict:
     """Return the scoring server's OpenAPI document, with a value planted in every customer."""
-    found = requests.get(f"{url}/openapi.json", timeout=10).json()
-    content = found["paths"]["/invocations"]["post"]["requestBody"]["content"]
+    document = requests.get(f"{url}/openapi.json", timeout=10).json()
+    content = document["paths"]["/invocations"]["post"]["requestBody"]["content"]
     customer = content["application/json"]["schema"]["properties"]["dataframe_records"]["items"]
     customer["properties"]["BALANCE"] = {"enum": [NUMBER, None]}
     customer["properties"]["CUST_ID"] = {"const": TEXT}
-    return found
+    return document
 
 
 def tables() -> st.SearchStrategy[bytes]:
@@ -111,7 +111,7 @@ def scoring_requests(url: str, heard: Heard, count: int, seed: int) -> None:
     """Ask the scoring server for what its document allows, for what it does not, and worse."""
     schemathesis.openapi.media_type(CSV, tables())
     good = parquet(CUSTOMERS)
-    broken = st.binary(max_size=200).map(lambda found: good[: len(found)] + found)
+    broken = st.binary(max_size=200).map(lambda noise: good[: len(noise)] + noise)
     schemathesis.openapi.media_type(PARQUET, st.sampled_from([good] * 4) | broken)
     api = schemathesis.openapi.from_dict(document(url))
     session = requests.Session()
@@ -120,13 +120,13 @@ def scoring_requests(url: str, heard: Heard, count: int, seed: int) -> None:
         reply = case.call(base_url=url, session=session, timeout=30)
         heard.judge(f"{case.method} {case.path}", reply.status_code, reply.text)
 
-    def odd(asked: tuple[str, str | None, str]) -> None:
-        path, kind, body = asked
+    def odd(request: tuple[str, str | None, str]) -> None:
+        path, kind, body = request
         headers = {} if kind is None else {"Content-Type": kind}
         reply = session.post(url + path, data=body.encode(), headers=headers, timeout=60)
         heard.judge(f"{kind} {body[:80]}", reply.status_code, reply.text)
 
-    for operation in (found.ok() for found in api.get_all_operations()):
+    for operation in (valid.ok() for valid in api.get_all_operations()):
         share = count if operation.path == "/invocations" else max(count // 50, 1)
         for mode, part in ((GenerationMode.POSITIVE, 0.55), (GenerationMode.NEGATIVE, 0.25)):
             with suppress(Unsatisfiable):  # nothing can be wrong with a request without a part
@@ -140,7 +140,7 @@ def scoring_requests(url: str, heard: Heard, count: int, seed: int) -> None:
 def broken_lines(url: str) -> list[bytes]:
     """Send what is no HTTP; return the answers that show the server's inside."""
     host, port = url.removeprefix("http://").split(":")
-    shown = []
+    traces = []
     for line in ODD_LINES:
         with socket.create_connection((host, int(port)), timeout=10) as connection:
             answer = b""
@@ -150,5 +150,5 @@ def broken_lines(url: str) -> list[bytes]:
                 while piece := connection.recv(65_536):
                     answer += piece
         if TRACE.search(answer.decode(errors="replace")) or answer.startswith(b"HTTP/1.1 5"):
-            shown.append(line[:60] + b" -> " + answer[:200])
-    return shown
+            traces.append(line[:60] + b" -> " + answer[:200])
+    return traces

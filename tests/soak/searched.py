@@ -39,13 +39,13 @@ def contents(name: str, raw: bytes) -> Iterator[bytes]:
         with Image.open(BytesIO(raw)) as picture:
             yield repr(picture.info).encode()
     else:
-        for found in EMBEDDED.findall(raw):
-            yield from contents(name, base64.b64decode(found))
+        for encoded in EMBEDDED.findall(raw):
+            yield from contents(name, base64.b64decode(encoded))
 
 
-def found_in(folder: Path, wanted: list[bytes]) -> tuple[list[str], int]:
+def found_in(folder: Path, needles: list[bytes]) -> tuple[list[str], int]:
     """Return where something planted was found, and how many files were looked at."""
-    found, files = [], [path for path in sorted(folder.rglob("*")) if path.is_file()]
+    matches, files = [], [path for path in sorted(folder.rglob("*")) if path.is_file()]
     for path in files:
         raw = path.read_bytes()
         pieces = list(contents(path.name, raw))
@@ -53,6 +53,6 @@ def found_in(folder: Path, wanted: list[bytes]) -> tuple[list[str], int]:
             # A long text lies in several pages; and what was deleted is in the raw bytes only.
             with closing(sqlite3.connect(path)) as store:
                 pieces.append("\n".join(store.iterdump()).encode())
-        hits = {need for need in wanted for piece in pieces if need in piece}
-        found += [f"{path.relative_to(folder)}: {hit!r}" for hit in sorted(hits)]
-    return found, len(files)
+        hits = {need for need in needles for piece in pieces if need in piece}
+        matches += [f"{path.relative_to(folder)}: {hit!r}" for hit in sorted(hits)]
+    return matches, len(files)

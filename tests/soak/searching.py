@@ -75,13 +75,13 @@ class Search:
 
     def start(self, *prefix: str) -> subprocess.Popen[str]:
         """Start the command; what it says goes into the folder's file ``said``."""
-        with (self.folder / "said").open("a", encoding="utf-8") as said:
+        with (self.folder / "said").open("a", encoding="utf-8") as log:
             return subprocess.Popen(
                 [*prefix, *self.command],
                 cwd=self.folder,
                 env=self.environment,
-                stdout=said,
-                stderr=said,
+                stdout=log,
+                stderr=log,
                 text=True,
                 start_new_session=True,
             )
@@ -98,9 +98,9 @@ class Search:
         """Return every trial of the study, in whatever state."""
         storage = open_storage(self.storage_url)
         names = optuna.get_all_study_names(storage)
-        found = [t for n in names for t in optuna.load_study(study_name=n, storage=storage).trials]
+        trials = [t for n in names for t in optuna.load_study(study_name=n, storage=storage).trials]
         storage.close()
-        return found
+        return trials
 
     def settled(self) -> dict[int, FrozenTrial]:
         """Return the trials that count, by their place in the plan."""
@@ -125,30 +125,30 @@ class Search:
                 break
         trials = list(self.settled().values())
         states = [t.state for t in self.trials_kept()]
-        found = [f"run {i} is running" for i, r in runs.items() if r.info.status == "RUNNING"]
-        found += ["a trial is running" for s in states if s == TrialState.RUNNING]
+        problems = [f"run {i} is running" for i, r in runs.items() if r.info.status == "RUNNING"]
+        problems += ["a trial is running" for s in states if s == TrialState.RUNNING]
         finished = {
             i
             for i, r in runs.items()
             if r.info.status == "FINISHED" and "mlflow.parentRunId" in r.data.tags
         }
         complete = {str(t.user_attrs[RUN]): t for t in trials if t.state == TrialState.COMPLETE}
-        found += [f"run {i} is of no trial" for i in finished - set(complete)]
+        problems += [f"run {i} is of no trial" for i in finished - set(complete)]
         for run_id, trial in complete.items():
             run = runs[run_id]
             if run.info.status != "FINISHED":
-                found.append(f"run {run_id} of a completed trial is {run.info.status}")
+                problems.append(f"run {run_id} of a completed trial is {run.info.status}")
             elif abs(_first_score(client, run_id) - (trial.value or 0)) > 1e-9:
-                found.append(f"run {run_id} has another score than its trial")
-        return found
+                problems.append(f"run {run_id} has another score than its trial")
+        return problems
 
     def pick(self) -> dict[str, str]:
         """Return what was registered as the champion, its recipe among it."""
         client = MlflowClient(self.tracking_uri)
         version = client.get_model_version_by_alias(EXPERIMENT, "champion")
         trial = client.get_run(version.tags["trial_run"])
-        kept = {name: version.tags[name] for name in ("algorithm", "segments", "score")}
-        return {**trial.data.params, **kept}
+        tags = {name: version.tags[name] for name in ("algorithm", "segments", "score")}
+        return {**trial.data.params, **tags}
 
 
 def _first_score(client: MlflowClient, run_id: str) -> float:

@@ -150,6 +150,6 @@ class Person:
 
     def token(self) -> str:
         """Return the token every form of this session carries."""
-        found = TOKEN.search(self.get("/file")[0].text)
-        assert found is not None
-        return unescape(found[1])
+        match = TOKEN.search(self.get("/file")[0].text)
+        assert match is not None
+        return unescape(match[1])

@@ -110,20 +110,20 @@ def test_addresses_made_by_an_attacker(
     """Each command refuses in words; nobody is visited, no file is read that was not named."""
     data, out = str(tmp_path / "customers.csv"), str(tmp_path / "scored.csv")
     generate(80, seed=3).to_csv(data, index=False)
-    asked, wrong = 0, []
+    requests, wrong = 0, []
     with real_registry(tmp_path, 1) as client:
-        found = tricks(client, listener)
-        for trick in found[:: times(4, 1)]:
+        addresses = tricks(client, listener)
+        for trick in addresses[:: times(4, 1)]:
             for command, arguments in doors(trick, data, out):
                 result = CliRunner().invoke(command, list(arguments))
-                asked += 1
+                requests += 1
                 in_words = isinstance(result.exception, SystemExit) and result.exit_code > 1
                 if not in_words or "root:x:" in result.output or "Traceback" in result.output:
-                    told = f"{result.exception!r} {result.output}"[-300:]
-                    wrong.append(f"{command.callback.__module__} {arguments[:4]}: {told}"[:600])
+                    outcome = f"{result.exception!r} {result.output}"[-300:]
+                    wrong.append(f"{command.callback.__module__} {arguments[:4]}: {outcome}"[:600])
         assert str(client.get_registered_model(NAME).aliases["champion"]) == "1"
     figure(
-        f"{asked} commands with {len(found[:: times(4, 1)])} names: {len(wrong)} let in or "
+        f"{requests} commands with {len(addresses[:: times(4, 1)])} names: {len(wrong)} let in or "
         f"unexplained, {Listener.visits} visits to the attacker's address"
     )
     assert (wrong, Listener.visits, Path(out).exists()) == ([], 0, False)

@@ -33,21 +33,21 @@ def contended(search: Search, figure: Callable[[str], None], store: str) -> None
     ]
     statuses = [process.wait(900) for process in processes]
     seconds = time.monotonic() - begun
-    said = ""
+    output = ""
     for file in files:
         file.seek(0)
-        said += file.read()
+        output += file.read()
         file.close()
     settled, wrong = search.settled(), search.wrong()
     runs = {trial.user_attrs[RUN] for trial in settled.values()}
     shares = {trial.user_attrs[WORKER] for trial in settled.values()}
-    locked = said.count("database is locked")
+    locked = output.count("database is locked")
     figure(
         f"{store}: {len(settled)} of {search.trials} trials by {len(shares)} processes in "
         f"{seconds:.0f} s; {len(settled) - len(runs)} doubled, {len(wrong)} lost or left running, "
         f'"database is locked" {locked} times'
     )
-    assert statuses == [0] * PROCESSES, said
+    assert statuses == [0] * PROCESSES, output
     assert len(settled) == len(runs) == search.trials
     assert (wrong, locked) == ([], 0)
     assert len(shares) == PROCESSES

@@ -60,22 +60,22 @@ def test_every_dependency_has_a_hash(figure: Figure) -> None:
 def test_an_audit_without_answers_fails(tmp_path: Path, figure: Figure) -> None:
     """Bandit finds nothing of weight; an audit that can ask nobody says so and fails."""
     bandit = [str(BIN / "bandit"), "--quiet", "--recursive", "--format", "json", *ROOMS]
-    said = subprocess.run(bandit, cwd=ROOT, capture_output=True, text=True, check=False).stdout
-    found = json.loads(said)
-    weighty = [r for r in found["results"] if r["issue_severity"] != "LOW"]
-    lines = found["metrics"]["_totals"]["loc"]
+    output = subprocess.run(bandit, cwd=ROOT, capture_output=True, text=True, check=False).stdout
+    report = json.loads(output)
+    weighty = [r for r in report["results"] if r["issue_severity"] != "LOW"]
+    lines = report["metrics"]["_totals"]["loc"]
     # Nobody listens there: an audit that cannot ask anybody.
     away = {"https_proxy": "http://127.0.0.1:9", "HTTPS_PROXY": "http://127.0.0.1:9"}
     ended = make("audit", **away)
-    told = ended.stdout + ended.stderr
+    audited = ended.stdout + ended.stderr
     figure(
         f"bandit: {len(weighty)} findings of medium or high severity in {lines:,} lines; audit "
         f"without a service: exit {ended.returncode}, says that the lock is not audited"
     )
     assert weighty == []
-    assert found["errors"] == []
+    assert report["errors"] == []
     assert ended.returncode != 0
-    assert "requirements.lock is not audited" in told
+    assert "requirements.lock is not audited" in audited
 
 
 @pytest.mark.row("a bill of materials by one command")

@@ -31,11 +31,11 @@ def damaged(folder: Path) -> list[str]:
             "select artifact_uri from runs join tags on tags.run_uuid = runs.run_uuid "
             "where status = 'FINISHED' and tags.key = 'trial'"
         )
-        found = [Path(row[0]) for row in store.execute(query)]
+        folders = [Path(row[0]) for row in store.execute(query)]
     store.close()
-    assert found, "no trial was complete before the disk was full"
+    assert folders, "no trial was complete before the disk was full"
     wrong = []
-    for artifacts in [folder / "mlruns" / Path(*path.parts[-3:]) for path in found]:
+    for artifacts in [folder / "mlruns" / Path(*path.parts[-3:]) for path in folders]:
         pictures = list((artifacts / "plots").glob("*.png"))
         wrong += [str(p) for p in pictures if not p.read_bytes().endswith(PNG_END)]
         for name in ("spec.json", "evaluation.json"):

@@ -56,8 +56,8 @@ class Workplace:
         """Run a command; what it says names no customer, whatever else it says."""
         result = CliRunner().invoke(command, list(arguments))
         assert result.exception is None or isinstance(result.exception, SystemExit), result.output
-        said = result.output.encode()
-        assert not [need for need in IDENTIFIERS if need in said], result.output[-2_000:]
+        output = result.output.encode()
+        assert not [need for need in IDENTIFIERS if need in output], result.output[-2_000:]
         return result.exit_code, result.output
 
 
@@ -122,8 +122,8 @@ def searches(place: Workplace, trials: int) -> None:
         (search.main, ("--data", files["draft.csv"], "--schema", "auto", *few, *DRAFTED), 0),
     ]
     for command, arguments, status in steps:
-        code, said = place.run(command, *arguments)
-        assert status in {-1, code}, said
+        code, output = place.run(command, *arguments)
+        assert status in {-1, code}, output
 
 
 DRAFTED = ("--model-name", "drafted", "--experiment-name", "drafted")
@@ -137,14 +137,14 @@ def test_no_identifier_is_in_what_a_search_leaves(
     with caplog.at_level(logging.DEBUG):
         searches(workplace, times(6, 24))
     (workplace.work / "log").write_text(caplog.text)
-    found, files = found_in(workplace.work, WANTED)
+    leaks, files = found_in(workplace.work, WANTED)
     planted, _ = found_in(workplace.data, WANTED)
     left = list((workplace.work / "tmp").rglob("*.evaluator"))
     figure(
         f"14 commands, {files:,} files looked through for {len(WANTED)} patterns of 6,000 planted "
-        f"identifiers and 5 cells: {len(found)} found ({len(planted)} where they were planted)"
+        f"identifiers and 5 cells: {len(leaks)} found ({len(planted)} where they were planted)"
     )
-    assert (found, left) == ([], [])
+    assert (leaks, left) == ([], [])
     with mlflow_inputs() as rows:
         assert all(re.search('"num_rows": ?\\d+', profile) for _, profile in rows)
         assert all(digest for digest, _ in rows)
@@ -155,9 +155,9 @@ class mlflow_inputs:  # noqa: N801 - reads as a function
 
     def __enter__(self) -> list[tuple[str, str]]:
         with closing(sqlite3.connect("mlflow.db")) as store:
-            found = store.execute("select digest, dataset_profile from datasets").fetchall()
-        assert found
-        return found
+            rows = store.execute("select digest, dataset_profile from datasets").fetchall()
+        assert rows
+        return rows
 
     def __exit__(self, *_: object) -> None:
         """Nothing to do."""
@@ -166,10 +166,10 @@ class mlflow_inputs:  # noqa: N801 - reads as a function
 def test_what_worker_processes_are_given_names_nobody() -> None:
     """An evaluator travels through a file; it holds numbers and no identifier."""
     schema = load_schema("cc_general")
-    known = validate(customers(300, 1), schema).customers
-    assert PERSON in str(known.index[0])
-    given = pickle.dumps(Evaluator(known, schema))
-    assert not [need for need in IDENTIFIERS if need in given]
+    table = validate(customers(300, 1), schema).customers
+    assert PERSON in str(table.index[0])
+    pickled = pickle.dumps(Evaluator(table, schema))
+    assert not [need for need in IDENTIFIERS if need in pickled]
 
 
 @pytest.mark.row("identifiers and cells of customers in addresses, logs and folders of the pages")
@@ -177,7 +177,7 @@ def test_no_identifier_is_in_what_the_pages_leave(
     app: Flask, tmp_path: Path, caplog: pytest.LogCaptureFixture, times: Times, figure: Figure
 ) -> None:
     """Good files and bad ones, one customer and scoring errors; later the folder holds nothing."""
-    client, addresses, asked = app.test_client(), [], 0
+    client, addresses, n_replies = app.test_client(), [], 0
     bad = customers(40, 6).astype({"BALANCE": object})
     bad.loc[3, "BALANCE"] = CELL
     files = [customers(60, 5), bad]
@@ -195,17 +195,17 @@ def test_no_identifier_is_in_what_the_pages_leave(
             one = typed(BALANCE=CELL if number % 2 else str(NUMBERS["BALANCE"]))
             replies += [client.post(path, data=one) for path in ("/customer", "/customer/what-if")]
             addresses += [text for reply in replies for text in addresses_in(reply)]
-            asked += len(replies)
+            n_replies += len(replies)
     jobs = Jobs(tmp_path / "files", -1)
     jobs.sweep()
     (tmp_path / "log").write_text(caplog.text)
-    found, looked = found_in(tmp_path, WANTED)
-    told = [a for a in addresses if any(need in a.encode() for need in WANTED)]
+    leaks, looked = found_in(tmp_path, WANTED)
+    leaking = [a for a in addresses if any(need in a.encode() for need in WANTED)]
     figure(
-        f"{asked} requests, {len(addresses):,} addresses, {looked} files of log, queue and "
-        f"uploads after their time: {len(found) + len(told)} found"
+        f"{n_replies} requests, {len(addresses):,} addresses, {looked} files of log, queue and "
+        f"uploads after their time: {len(leaks) + len(leaking)} found"
     )
-    assert (found, told, list((tmp_path / "files").iterdir())) == ([], [], [])
+    assert (leaks, leaking, list((tmp_path / "files").iterdir())) == ([], [], [])
 
 
 @pytest.fixture
@@ -216,8 +216,8 @@ def app(
     served = request.getfixturevalue("model")
     monkeypatch.setattr("serve.web.model_cache.describe", lambda *_: served)
     with scoring_server() as server:
-        known = {"SETTINGS": Settings(scoring_url=server.url), "WTF_CSRF_ENABLED": False}
-        app = create_app({"INSTANCE": tmp_path, "FILES_AT_ONCE": True, **known})
+        settings = {"SETTINGS": Settings(scoring_url=server.url), "WTF_CSRF_ENABLED": False}
+        app = create_app({"INSTANCE": tmp_path, "FILES_AT_ONCE": True, **settings})
         app.extensions["test_scoring"] = server
         yield app
 
@@ -243,6 +243,6 @@ def test_the_search_finds_what_is_there(tmp_path: Path) -> None:
     with closing(sqlite3.connect(tmp_path / "f.db")) as store, store:
         store.execute("create table t (x)")
         store.execute("insert into t values (?)", ("." * 4_000 + text,))
-    found, files = found_in(tmp_path, WANTED)
+    matches, files = found_in(tmp_path, WANTED)
     assert files == 6
-    assert {hit.split(":")[0] for hit in found} == {p.name for p in tmp_path.iterdir()}
+    assert {hit.split(":")[0] for hit in matches} == {p.name for p in tmp_path.iterdir()}

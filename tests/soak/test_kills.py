@@ -30,8 +30,8 @@ def test_a_search_killed_at_random_moments(tmp_path: Path, times: Times, figure:
     begun = time.monotonic()
     assert quiet.run() == 0, quiet.said()
     whole = time.monotonic() - begun
-    wanted, kills, studies, lost, wrong = times(2, 50), 0, 0, 0, []
-    while kills < wanted:
+    goal, kills, studies, lost, wrong = times(2, 50), 0, 0, 0, []
+    while kills < goal:
         folder = tmp_path / f"study{studies}"
         folder.mkdir()
         search, done = Search(folder, TRIALS), set()
@@ -39,7 +39,7 @@ def test_a_search_killed_at_random_moments(tmp_path: Path, times: Times, figure:
             process = search.start()
             with suppress(subprocess.TimeoutExpired):
                 # Moments over a whole search; a search that ends before is judged below.
-                process.wait(chance.uniform(0, whole) if kills < wanted else 600)
+                process.wait(chance.uniform(0, whole) if kills < goal else 600)
             if process.returncode is not None:
                 break
             kill_tree(process)
@@ -74,9 +74,9 @@ def test_stores_killed_while_they_are_made(tmp_path: Path, times: Times, figure:
             "prepare_tracking(); open_storage('sqlite:///optuna.db')",
         ]
     )
-    kills, wanted, longest, broken = 0, times(3, 50), 3.0, []
+    kills, goal, longest, broken = 0, times(3, 50), 3.0, []
     midway = 0
-    while kills < wanted:
+    while kills < goal:
         folder = tmp_path / secrets.token_hex(4)
         folder.mkdir()
         search = Search(folder, 1)

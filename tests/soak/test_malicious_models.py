@@ -197,8 +197,8 @@ class Attacker:
             text = mlflow.artifacts.load_text(f"runs:/{good.run_id}/{path}")
             self.client.log_text(run.info.run_id, text, path)
         if seal == FORGED:
-            found = serialization.digests(model) if attack is not link_nowhere else {}
-            text = json.dumps(found, indent=1, sort_keys=True)
+            manifest = serialization.digests(model) if attack is not link_nowhere else {}
+            text = json.dumps(manifest, indent=1, sort_keys=True)
             digest = hashlib.sha256(text.encode()).hexdigest()
             self.client.log_text(run.info.run_id, text, f"manifests/{digest}.json")
             tags = {**good.tags, "manifest": digest}
@@ -222,9 +222,9 @@ def served(version: str, attacker: Attacker) -> str:
     """Make a version the champion past all gates; return why the supervisor does not serve it."""
     attacker.client.set_registered_model_alias(NAME, "champion", version)
 
-    def make(wanted: str) -> Backend:
+    def make(version: str) -> Backend:
         # Starting it would fail the test: there is no such program.
-        return Backend(str(attacker.folder / "none"), NAME, wanted, attacker.folder, {})
+        return Backend(str(attacker.folder / "none"), NAME, version, attacker.folder, {})
 
     supervisor = Supervisor(NAME, make)
     asyncio.run(supervisor._look())
@@ -308,7 +308,7 @@ def test_the_attacks_are_real(tmp_path: Path) -> None:
 def page_codes(folder: Path) -> set[int]:
     """Return the status of every page while a malicious version is the champion."""
     with scoring_server() as server:
-        known = Settings(scoring_url=server.url, model_name=NAME)
-        app = create_app({"INSTANCE": folder / "instance", "SETTINGS": known})
+        settings = Settings(scoring_url=server.url, model_name=NAME)
+        app = create_app({"INSTANCE": folder / "instance", "SETTINGS": settings})
         paths = ("/", "/customer", "/file", "/versions", "/engineers", "/segments/1", "/readyz")
         return {app.test_client().get(path).status_code for path in paths} - {404}

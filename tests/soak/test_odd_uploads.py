@@ -89,8 +89,12 @@ class Sender:
             if page.status_code == 200:
                 self.wrong += [f"{name}: {text!r}" for text in self._formulas(path)]
         self.ends[f"{page.status_code}"] += 1
-        said = unescape(page.text)
-        if page.status_code >= 500 or "Traceback" in said or not any(c in said for c in CLEAR):
+        content = unescape(page.text)
+        if (
+            page.status_code >= 500
+            or "Traceback" in content
+            or not any(c in content for c in CLEAR)
+        ):
             self.wrong.append(f"{name}: {page.status_code}")
         self.last = f"{page.status_code} after {time.monotonic() - begun:.1f} s"
 
@@ -127,9 +131,9 @@ def age(folder: Path) -> None:
 
 def listing(folder: Path, but: Path | None = None) -> set[Path]:
     """Return every file below a folder, but not those below another or of developers' tools."""
-    found = {file for file in folder.rglob("*") if but not in (file, *file.parents)}
-    parts = {file: file.relative_to(folder).parts for file in found}
-    return {f for f in found if not any(p.startswith((".", "__pycache__")) for p in parts[f])}
+    files = {file for file in folder.rglob("*") if but not in (file, *file.parents)}
+    parts = {file: file.relative_to(folder).parts for file in files}
+    return {f for f in files if not any(p.startswith((".", "__pycache__")) for p in parts[f])}
 
 
 @pytest.mark.row("files no one would want")
@@ -156,7 +160,7 @@ def test_files_no_one_would_want(
                 print(name, sender.last, watch.grown)
         odd.unlink()
         after = listing(Path.cwd()) | listing(tmp_path, uploads)
-        kept = len(list(uploads.iterdir()))
+        remaining = len(list(uploads.iterdir()))
         age(uploads)
         wait_until(lambda: not list(uploads.iterdir()), 60, "deletion of what is too old")
         logs = running.logs()
@@ -165,8 +169,8 @@ def test_files_no_one_would_want(
         f"{len(chosen)} files: {len(chosen) - len(sender.wrong)} with a clear refusal or a result "
         f"({dict(sorted(sender.ends.items()))}); memory grew by at most {watch.grown['pages']:.0f} "
         f"MB in the pages' process and {watch.grown['worker']:.0f} MB in the worker's; "
-        f"{len(new) + len(watch.elsewhere)} files written elsewhere; {kept} kept uploads deleted "
-        "on time"
+        f"{len(new) + len(watch.elsewhere)} files written elsewhere; {remaining} kept uploads "
+        "deleted on time"
     )
     assert sender.wrong == []
     assert (new, watch.elsewhere) == (set(), set())

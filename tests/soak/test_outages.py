@@ -30,12 +30,12 @@ def disturbed(search: Search, running: Running, away: int) -> tuple[int, float, 
     with process:
         time.sleep(away)
         assert process.poll() is None, search.said()
-        told = search.said().count("\ntrial")
+        finished = search.said().count("\ntrial")
         with running():
 
             def went_on() -> bool:
                 assert process.poll() is None, search.said()
-                return search.said().count("\ntrial") >= told + 3
+                return search.said().count("\ntrial") >= finished + 3
 
             wait_until(went_on, 120, "a trial after the outage")
         gone = time.monotonic()
@@ -57,10 +57,10 @@ def judged(search: Search, running: Running, away: int, figure: Figure, store: s
         "trials, none lost or doubled"
     )
     assert status == 2
-    said = search.said()
-    assert "does not work: " in said
-    assert "it goes on where it stopped" in said
-    assert "Traceback" not in said
+    output = search.said()
+    assert "does not work: " in output
+    assert "it goes on where it stopped" in output
+    assert "Traceback" not in output
 
 
 @pytest.fixture

@@ -35,16 +35,16 @@ def share_valid(answers: Counter[str]) -> float:
 
 
 def until_counted(
-    wanted: int, counted: Callable[[], Counter[str]], ask: Callable[[int, int], None]
+    goal: int, counted: Callable[[], Counter[str]], ask: Callable[[int, int], None]
 ) -> Counter[str]:
     """Send requests until the server has counted enough; generators send what they like."""
     before = counted()
     for seed in range(ROUNDS):
         done = counted() - before
-        if done.total() >= wanted:
+        if done.total() >= goal:
             return done
         # In small batches: the longer hypothesis goes on, the further it strays from what is valid.
-        ask(min(BATCH, wanted - done.total()), seed)
+        ask(min(BATCH, goal - done.total()), seed)
     return counted() - before
 
 
@@ -67,19 +67,19 @@ def test_generated_requests(
             lambda: answered_by_pages(tmp_path),
             lambda count, seed: page_requests(running.pages, heard, count, seed),
         )
-        shown = broken_lines(url) + broken_lines(running.pages)
+        broken = broken_lines(url) + broken_lines(running.pages)
     logs = running.logs()
     both = scoring + pages
-    valid = [share_valid(found) for found in (both, scoring, pages)]
+    valid = [share_valid(counts) for counts in (both, scoring, pages)]
     failed = sum(count for status, count in both.items() if status >= "500")
     leaked = [line for line in logs.splitlines() if any(text in line for text in PLANTED)]
     traces = TRACES.findall(logs)
     figure(
         f"{both.total():,} requests counted by the servers ({scoring.total():,} scoring server, "
         f"{pages.total():,} pages), {valid[0]:.0%} valid: {failed} answers of 5xx, "
-        f"{len(heard.wrong) + len(shown)} with a trace, {len(traces)} traces and {len(leaked)} "
+        f"{len(heard.wrong) + len(broken)} with a trace, {len(traces)} traces and {len(leaked)} "
         "customer values in the logs of all processes"
     )
-    assert (heard.wrong[:5], shown, leaked[:5], traces[:2], failed) == ([], [], [], [], 0)
+    assert (heard.wrong[:5], broken, leaked[:5], traces[:2], failed) == ([], [], [], [], 0)
     assert both.total() >= 2 * each
     assert min(valid) >= 0.3

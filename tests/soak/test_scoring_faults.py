@@ -47,10 +47,12 @@ class Seen:
             if path == "/" and SAID not in reply.text and "is started again" not in reply.text:
                 self.wrong.append("the first page does not say it")
 
-    def _note(self, what: str, reply: requests.Response, wanted: set[int], seconds: float) -> None:
+    def _note(
+        self, what: str, reply: requests.Response, expected: set[int], seconds: float
+    ) -> None:
         self.pages += 1
         self.longest = max(self.longest, seconds)
-        if reply.status_code not in wanted or TRACE.search(reply.text) or seconds > LONGEST:
+        if reply.status_code not in expected or TRACE.search(reply.text) or seconds > LONGEST:
             self.wrong.append(f"{what}: {reply.status_code} after {seconds:.2f} s")
 
     def tell(self, figure: Figure, what: str) -> None:
@@ -121,7 +123,7 @@ def test_a_scoring_server_that_fails(
             psutil.wait_procs(stopped, timeout=10)
             seen.look(running)
             file = File(running, tmp_path)
-            told = file.page()
+            page = file.page()
             for way in WAYS:
                 with dying(port, way):
                     seen.look(running)
@@ -129,7 +131,7 @@ def test_a_scoring_server_that_fails(
             running.again("scoring")
             recovers(running)
             file.again()
-            assert SAID in told
+            assert SAID in page
             assert "5 customers scored" in file.page()
         logs = running.logs()
     seen.tell(figure, f"MLflow's server alone: {faults} faults")

@@ -53,16 +53,16 @@ def test_algorithms_that_crash_hang_or_swallow_memory(
     client = MlflowClient(store.tracking_uri)
     experiment = client.get_experiment_by_name(EXPERIMENT)
     runs = client.search_runs([experiment.experiment_id], "attributes.status = 'FAILED'")
-    told = {kind: [] for kind in REASONS}
+    reasons_of = {kind: [] for kind in REASONS}
     for failed in runs:
-        told[failed.data.params["algorithm"]].append(failed.data.tags["reason"])
-    counts = ", ".join(f"{len(reasons)} {kind}" for kind, reasons in told.items())
+        reasons_of[failed.data.params["algorithm"]].append(failed.data.tags["reason"])
+    counts = ", ".join(f"{len(reasons)} {kind}" for kind, reasons in reasons_of.items())
     settled = store.settled()
     figure(
         f"of {len(settled)} trials {len(runs)} failed with reason and limit ({counts}), the others "
         "are complete, and a pick is registered"
     )
-    for kind, reasons in told.items():
+    for kind, reasons in reasons_of.items():
         assert reasons
         assert all(REASONS[kind] in reason for reason in reasons)
     assert len(settled) == store.trials

@@ -64,15 +64,15 @@ def evil(reply: TestResponse, secrets: tuple[str, ...] = ()) -> list[str]:
     """Return what is wrong with an answer, whatever was asked."""
     about = f"{reply.request.method} {reply.request.path[:60]} {reply.status_code}"
     policy = reply.headers.get("Content-Security-Policy", "")
-    found = [name for name, value in HEADERS.items() if reply.headers.get(name) != value]
-    found += [part for part in POLICY if part not in policy]
-    found += ["unsafe"] * ("unsafe" in policy)
-    found += ["another header"] * any("evil" in name.lower() for name, _ in reply.headers)
+    problems = [name for name, value in HEADERS.items() if reply.headers.get(name) != value]
+    problems += [part for part in POLICY if part not in policy]
+    problems += ["unsafe"] * ("unsafe" in policy)
+    problems += ["another header"] * any("evil" in name.lower() for name, _ in reply.headers)
     for cookie in reply.headers.getlist("Set-Cookie"):
-        kept = ("; Secure" in cookie, "; HttpOnly" in cookie, "; SameSite=Strict" in cookie)
-        found += [f"cookie {cookie}"] * (not all(kept) or "evil" in cookie)
+        flags = ("; Secure" in cookie, "; HttpOnly" in cookie, "; SameSite=Strict" in cookie)
+        problems += [f"cookie {cookie}"] * (not all(flags) or "evil" in cookie)
     if urlsplit(reply.headers.get("Location", "")).netloc not in {"", HOST}:
-        found.append("leads elsewhere")
+        problems.append("leads elsewhere")
     signs = (
         "root:x:",
         "Traceback",
@@ -82,9 +82,9 @@ def evil(reply: TestResponse, secrets: tuple[str, ...] = ()) -> list[str]:
         "<img src=x",
         *secrets,
     )
-    found += [sign for sign in signs if sign in reply.get_data(as_text=True)]
-    found += ["server error"] * (reply.status_code >= 500)
-    return [f"{about}: {what}" for what in found]
+    problems += [sign for sign in signs if sign in reply.get_data(as_text=True)]
+    problems += ["server error"] * (reply.status_code >= 500)
+    return [f"{about}: {what}" for what in problems]
 
 
 def parameters() -> list[str]:
@@ -113,7 +113,7 @@ def test_tricks_in_every_parameter(
     key = (tmp_path / "instance" / "secret_key").read_text()
     rules = [rule for rule in pages.url_map.iter_rules() if rule.endpoint != "breaks"]
     tricks = random.Random(3).sample(TRICKS, times(4, len(TRICKS)))
-    asked, wrong, seen = 0, [], set()
+    n_requests, wrong, seen = 0, [], set()
     before = {path for path in tmp_path.rglob("*") if "instance" not in path.parts}
     for rule in rules:
         browser, path = Browser(pages, "paul"), re.sub(r"<[^>]+>", "1", rule.rule)
@@ -121,18 +121,19 @@ def test_tricks_in_every_parameter(
             for address in addresses(rule, trick):
                 # What a route takes, and in turn each of what it does not take.
                 others = sorted(set(METHODS) - (rule.methods or set()))
-                methods = [*(rule.methods or ()), others[asked % len(others)]]
+                methods = [*(rule.methods or ()), others[n_requests % len(others)]]
                 replies = [browser.open(address, method) for method in methods]
-                asked += len(replies)
+                n_requests += len(replies)
                 seen |= {reply.status_code for reply in replies}
                 wrong += [text for reply in replies for text in evil(reply, (key,))]
             if "POST" in (rule.methods or ()):
                 reply = browser.send(path, **dict.fromkeys(fields(rule), trick))
-                asked, wrong = asked + 1, [*wrong, *evil(reply, (key,))]
+                n_requests, wrong = n_requests + 1, [*wrong, *evil(reply, (key,))]
                 browser = Browser(pages, "paul") if "sign" in rule.rule else browser
     after = {path for path in tmp_path.rglob("*") if "instance" not in path.parts}
     figure(
-        f"{asked:,} requests, {len(rules)} routes, {len(METHODS)} methods, {len(tricks)} tricks: "
+        f"{n_requests:,} requests, {len(rules)} routes, {len(METHODS)} methods, "
+        f"{len(tricks)} tricks: "
         f"{len(wrong)} answers with a trace, a file, another header, another site or a status of "
         f"5xx; answers were {', '.join(map(str, sorted(seen)))}"
     )
@@ -142,7 +143,7 @@ def test_tricks_in_every_parameter(
 
 def fields(rule: Rule) -> tuple[str, ...]:
     """Return the fields of the form behind a route that takes one."""
-    known = {
+    fields_of = {
         "customer.ask": tuple(typed()),
         "customer.what_if": tuple(typed()),
         "segments.note": ("text",),
@@ -151,7 +152,7 @@ def fields(rule: Rule) -> tuple[str, ...]:
         "versions.rolled_back": ("reason", "seen"),
         "upload.receive": ("file", "compare"),
     }
-    return known.get(rule.endpoint, ())
+    return fields_of.get(rule.endpoint, ())
 
 
 @pytest.mark.row("cross-site posts; missing, forged, foreign and stale tokens")
@@ -159,7 +160,7 @@ def test_forms_from_another_site(
     pages: Flask, scoring: Scoring, two_versions: MlflowClient, figure: Figure
 ) -> None:
     """Every route that changes something refuses each of them, and nothing has changed."""
-    moves, paul, asked, let_in = len(promotion.history(NAME)), Browser(pages, "paul"), 0, []
+    moves, paul, n_requests, let_in = len(promotion.history(NAME)), Browser(pages, "paul"), 0, []
     good, foreign = paul.token(), Browser(pages, "vera").token()
     routes = [rule for rule in pages.url_map.iter_rules() if "POST" in (rule.methods or ())]
     for rule in routes:
@@ -174,14 +175,15 @@ def test_forms_from_another_site(
         ]
         for data, headers in tries:
             reply = paul.open(path, "POST", data={**typed(), **data}, headers=headers)
-            asked += 1
+            n_requests += 1
             let_in += [path] * (reply.status_code != 400) + evil(reply)
         pages.config["WTF_CSRF_TIME_LIMIT"] = -1
         reply = paul.open(path, "POST", data={"csrf_token": good})
         pages.config["WTF_CSRF_TIME_LIMIT"] = 3600
-        asked, let_in = asked + 1, [*let_in, *[path] * (reply.status_code != 400)]
+        n_requests, let_in = n_requests + 1, [*let_in, *[path] * (reply.status_code != 400)]
     figure(
-        f"{asked} posts to {len(routes)} routes: {len(let_in)} let in; 0 moves, 0 customers scored"
+        f"{n_requests} posts to {len(routes)} routes: {len(let_in)} let in; "
+        "0 moves, 0 customers scored"
     )
     assert (let_in, scoring.bodies) == ([], [])
     assert len(promotion.history(NAME)) == moves
@@ -243,20 +245,20 @@ def test_other_host_names(
     )
     names = ("X-Forwarded-Host", "X-Host", "X-Forwarded-Server", "Forwarded", "X-Original-URL")
     rules = [re.sub(r"<[^>]+>", "1", rule.rule) for rule in pages.url_map.iter_rules()]
-    let_in, asked, browser, stranger = [], 0, Browser(pages, "paul"), alone.test_client()
+    let_in, n_requests, browser, stranger = [], 0, Browser(pages, "paul"), alone.test_client()
     for path in rules:
         for host in (*others, "127.0.0.1", f"{HOST}.evil.example"):
             reply = browser.open(path, headers={"Host": host})
             let_in += [f"{path} {host}"] * (reply.status_code != 400)
-            asked += 1
+            n_requests += 1
         for host in others:
             reply = stranger.get(path, headers={"Host": host}, buffered=True)
             let_in += [f"{path} {host} without sign-in"] * (reply.status_code not in {400, 403})
-            asked += 1
+            n_requests += 1
         for name in names:
             reply = browser.open(path, headers={name: "evil.example"})
             let_in += [path] * ("evil.example" in str(reply.headers) + reply.text)
-            asked += 1
+            n_requests += 1
     statuses = [stranger.get("/healthz", headers={"Host": name}).status_code for name in own]
-    figure(f"{asked:,} requests to {len(rules)} routes: {len(let_in)} let in or repeated")
+    figure(f"{n_requests:,} requests to {len(rules)} routes: {len(let_in)} let in or repeated")
     assert (let_in, statuses) == ([], [200] * len(own))

@@ -74,21 +74,26 @@ def page_requests(pages: str, heard: Heard, count: int, seed: int) -> None:
     person = Person(pages)
     token = person.token()
 
-    def visit(asked: Visit) -> None:
+    def visit(request: Visit) -> None:
         nonlocal person, token
         # A connection each: one that is kept may be closed by its end just when it is used.
-        data, headers, files = asked.data, {"Connection": "close"}, None
+        data, headers, files = request.data, {"Connection": "close"}, None
         if isinstance(data, dict):
             data = {**data, "csrf_token": token}
-        if asked.kind or isinstance(data, bytes):
-            headers["Content-Type"] = asked.kind or "application/x-www-form-urlencoded"
-        if asked.file is not None:
-            files = {"file": (asked.file[0], io.BytesIO(asked.file[1]))}
+        if request.kind or isinstance(data, bytes):
+            headers["Content-Type"] = request.kind or "application/x-www-form-urlencoded"
+        if request.file is not None:
+            files = {"file": (request.file[0], io.BytesIO(request.file[1]))}
         reply: requests.Response = person.session.request(
-            asked.method, pages + asked.path, data=data, files=files, headers=headers, timeout=30
+            request.method,
+            pages + request.path,
+            data=data,
+            files=files,
+            headers=headers,
+            timeout=30,
         )
-        heard.judge(f"{asked.method} {asked.path}", reply.status_code, reply.text)
-        if asked.path == "/sign-out":  # it forgot the session, and its token with it
+        heard.judge(f"{request.method} {request.path}", reply.status_code, reply.text)
+        if request.path == "/sign-out":  # it forgot the session, and its token with it
             person = Person(pages)
             token = person.token()
 

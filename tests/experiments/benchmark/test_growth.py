@@ -53,7 +53,7 @@ def worse_when_large(row: ScaleRow) -> ScaleRow:
 
 
 @pytest.mark.parametrize(
-    ("rows", "said"),
+    ("rows", "words"),
     [
         (grown(search=0.71), "the search grows with exponent 0.71"),
         (grown(score=1.01), "scoring grows with exponent 1.01"),
@@ -63,14 +63,14 @@ def worse_when_large(row: ScaleRow) -> ScaleRow:
     ],
     ids=["search", "score", "memory", "time", "segments"],
 )
-def test_each_missed_target_of_growth_is_said(rows: list[ScaleRow], said: str) -> None:
+def test_each_missed_target_of_growth_is_said(rows: list[ScaleRow], words: str) -> None:
     """One sentence, with what was found and what was wanted."""
     (sentence,) = missed(rows)
-    assert said in sentence
+    assert words in sentence
 
 
 @pytest.mark.parametrize(
-    ("change", "logging", "said"),
+    ("change", "logging", "words"),
     [
         (lambda row: replace(row, trying=16.0), 4.0, "7.5 times the trials a minute"),
         (lambda row: replace(row, score=0.89), 4.0, "a score of 0.890"),
@@ -78,12 +78,12 @@ def test_each_missed_target_of_growth_is_said(rows: list[ScaleRow], said: str) -
     ],
 )
 def test_each_missed_target_of_the_search_is_said(
-    change: Callable[[SearchRow], SearchRow], logging: float, said: str
+    change: Callable[[SearchRow], SearchRow], logging: float, words: str
 ) -> None:
     """And none where all are met."""
     assert short_of(OURS, PLAIN, COSTS) == []
     (sentence,) = short_of(change(OURS), PLAIN, {**COSTS, "log": logging})
-    assert said in sentence
+    assert words in sentence
     table = search_table(OURS, PLAIN, COSTS)
     assert "10.0 times as many" in table
     assert "log 4.0; drawing and logging 10.0%" in table
@@ -91,11 +91,11 @@ def test_each_missed_target_of_the_search_is_said(
 
 def test_a_sample_of_everybody_ranks_as_everybody() -> None:
     """Where both are the same customers nothing is lost; a lower correlation is said."""
-    found = ranks_of("embedded:2000", "cc_general", jobs=1)
-    assert found.lost == 0
-    by_name = {row.name: row for row in found.rows}
+    ranks = ranks_of("embedded:2000", "cc_general", jobs=1)
+    assert ranks.lost == 0
+    by_name = {row.name: row for row in ranks.rows}
     assert by_name["separation"].correlation == pytest.approx(1.0)
-    assert too_low(found) == []
+    assert too_low(ranks) == []
     low = replace(by_name["silhouette"], correlation=0.5)
     (sentence,) = too_low(Ranks((low,), 2_000, 40, 0.0))
     assert "silhouette on 2,000 customers ranks with 0.500" in sentence

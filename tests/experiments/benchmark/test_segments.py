@@ -36,8 +36,8 @@ def test_segments_prints_means_alternatives_and_pick(cards: Path) -> None:
     command = ["segments", "--seeds", "1", "--rows", "300", *SMALL, "--table", str(cards)]
     result = CliRunner().invoke(main, command)
     assert result.exit_code == 0, result.output
-    for said in ("easy", "medium", "hard", "ari_kmeans_silhouette", "cards, 500 customers"):
-        assert said in result.output
+    for words in ("easy", "medium", "hard", "ari_kmeans_silhouette", "cards, 500 customers"):
+        assert words in result.output
     assert "restatement" in result.output
 
 

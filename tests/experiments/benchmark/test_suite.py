@@ -42,10 +42,10 @@ def test_the_best_labelling_counts_and_noise_is_left_out() -> None:
     partition = np.array([0, 0, 1, 1, 1])
     wrong = np.array([1, 2, 1, 2, 1])
     right_but_noise = np.array([3, 3, 5, 5, 0])
-    found = agreement(partition, [wrong, right_but_noise])
-    assert found.ari == 1.0
-    assert found.ami == pytest.approx(1.0)
-    assert found.k_reference == 2
+    best = agreement(partition, [wrong, right_but_noise])
+    assert best.ari == 1.0
+    assert best.ami == pytest.approx(1.0)
+    assert best.k_reference == 2
 
 
 def test_the_baseline_finds_clear_blobs() -> None:

@@ -35,8 +35,8 @@ def trained(workplace: Path) -> Path:
         OPTIONS, data="embedded:1500", n_trials=8, k_min=4, model_name=NAME, experiment_name=NAME
     )
     assert run(options) == 0
-    code, said = invoke(rename.main, "--segment", "2", "--name", GIVEN)
-    assert (code, GIVEN in said) == (0, True)
+    code, output = invoke(rename.main, "--segment", "2", "--name", GIVEN)
+    assert (code, GIVEN in output) == (0, True)
     assert run(replace(options, data="embedded:1500:1")) == 0
     return workplace
 
@@ -71,17 +71,17 @@ def test_most_segments_keep_number_and_name(trained: Path) -> None:
 )
 def test_a_bad_name_is_refused(trained: Path, segment: str, text: str, message: str) -> None:
     """No such segment, a name taken, no name at all."""
-    code, said = invoke(rename.main, "--segment", segment, "--name", text)
-    assert (code, message in said) == (2, True), said
+    code, output = invoke(rename.main, "--segment", segment, "--name", text)
+    assert (code, message in output) == (2, True), output
 
 
 def test_scored_files_have_the_given_name(trained: Path, tmp_path: Path) -> None:
     """What a person called a segment is what the file says."""
     generate(300, seed=5).to_csv(tmp_path / "in.csv", index=False)
-    code, said = invoke(
+    code, output = invoke(
         score.main, "--data", str(tmp_path / "in.csv"), "--out", str(tmp_path / "out.csv")
     )
-    assert code == 0, said
+    assert code == 0, output
     scored = pd.read_csv(tmp_path / "out.csv")
     assert set(scored.loc[scored["segment"] == 2, "segment_name"]) == {GIVEN}
 
@@ -114,20 +114,20 @@ def test_markup_in_data_stays_text() -> None:
 
 def test_two_versions_are_compared(trained: Path, tmp_path: Path) -> None:
     """Without arguments the challenger with the champion; numbers in a run, a page beside."""
-    code, said = invoke(compare.main, "--out", str(tmp_path / "report.html"))
-    assert code == 0, said
-    assert "version 2 against version 1, 1,500 customers: agreement" in said
+    code, output = invoke(compare.main, "--out", str(tmp_path / "report.html"))
+    assert code == 0, output
+    assert "version 2 against version 1, 1,500 customers: agreement" in output
     client = MlflowClient()
     experiment = client.get_experiment_by_name(f"{NAME}-registry")
     assert experiment is not None
-    found = client.search_runs([experiment.experiment_id], "tags.kind = 'comparison'")[0]
-    metrics = found.data.metrics
+    run = client.search_runs([experiment.experiment_id], "tags.kind = 'comparison'")[0]
+    metrics = run.data.metrics
     assert 0 < metrics["adjusted_rand"] <= 1
     assert {"stability_first", "stability_second", "score_first", "score_second"} <= set(metrics)
     report = (tmp_path / "report.html").read_text(encoding="utf-8")
     assert "Who moves" in report
     assert GIVEN in report
-    text = client.download_artifacts(found.info.run_id, "migration.json")
+    text = client.download_artifacts(run.info.run_id, "migration.json")
     matrix = json.loads(Path(text).read_text(encoding="utf-8"))
     assert sum(map(sum, matrix["customers"])) == 1_500
     moved = (
@@ -144,8 +144,8 @@ def test_two_versions_are_compared(trained: Path, tmp_path: Path) -> None:
 
 def test_a_version_agrees_with_itself(trained: Path) -> None:
     """Nobody moves between a model and the same model."""
-    code, said = invoke(compare.main, "--second", "champion")
-    assert (code, "agreement 1.000" in said, "0% move" in said) == (0, True, True)
+    code, output = invoke(compare.main, "--second", "champion")
+    assert (code, "agreement 1.000" in output, "0% move" in output) == (0, True, True)
 
 
 def test_a_trial_is_compared_with_the_champion(trained: Path) -> None:
@@ -154,9 +154,9 @@ def test_a_trial_is_compared_with_the_champion(trained: Path) -> None:
     experiment = client.get_experiment_by_name(NAME)
     assert experiment is not None
     trials = client.search_runs([experiment.experiment_id], "params.algorithm = 'k_means'")
-    code, said = invoke(compare.main, "--second", trials[0].info.run_id)
-    assert code == 0, said
-    assert f"run {trials[0].info.run_id[:8]} against version 1" in said
+    code, output = invoke(compare.main, "--second", trials[0].info.run_id)
+    assert code == 0, output
+    assert f"run {trials[0].info.run_id[:8]} against version 1" in output
 
 
 def test_monitoring_answers_with_its_exit_code(trained: Path, tmp_path: Path) -> None:
@@ -168,9 +168,9 @@ def test_monitoring_answers_with_its_exit_code(trained: Path, tmp_path: Path) ->
     customers.to_csv(other, index=False)
     out = tmp_path / "report.html"
     assert invoke(monitor.main, "--data", str(clean))[0] == 0
-    code, said = invoke(monitor.main, "--data", str(other), "--out", str(out))
-    assert code == 1, said
-    assert "Payments: the distribution changed" in said
+    code, output = invoke(monitor.main, "--data", str(other), "--out", str(out))
+    assert code == 1, output
+    assert "Payments: the distribution changed" in output
     assert "Watch: some things are different" in out.read_text(encoding="utf-8")
     customers[["PURCHASES", "BALANCE", "CREDIT_LIMIT"]] *= 20
     customers.to_csv(other, index=False)
@@ -188,6 +188,6 @@ def test_monitoring_answers_with_its_exit_code(trained: Path, tmp_path: Path) ->
 def test_what_cannot_be_monitored_is_an_error_of_its_own(trained: Path, tmp_path: Path) -> None:
     """A missing column is neither ok nor drift; the exit code says so."""
     generate(50).drop(columns="PAYMENTS").to_csv(tmp_path / "in.csv", index=False)
-    code, said = invoke(monitor.main, "--data", str(tmp_path / "in.csv"))
+    code, output = invoke(monitor.main, "--data", str(tmp_path / "in.csv"))
     assert code == monitor.FAILED
-    assert "PAYMENTS" in said
+    assert "PAYMENTS" in output

@@ -39,12 +39,12 @@ def invoke(command: object, *arguments: str) -> tuple[int, str]:
 
 def test_every_gate_is_printed_with_its_number(versions: list[str], client: MlflowClient) -> None:
     """Promoting says what was asked and found; the move is in the record with its maker."""
-    code, said = invoke(promote.main, "--version", versions[1], "--reason", "new quarter")
-    assert code == 0, said
+    code, output = invoke(promote.main, "--version", versions[1], "--reason", "new quarter")
+    assert code == 0, output
     for gate in ("feasible", "stability", "not worse than the champion", "takes what clients send"):
-        assert f"pass  {gate}: " in said
-    assert "files as registered: every digest matches" in said
-    assert "answers its own example: 5 customers" in said
+        assert f"pass  {gate}: " in output
+    assert "files as registered: every digest matches" in output
+    assert "answers its own example: 5 customers" in output
     last = promotion.history(NAME)[-1]
     assert (last.from_version, last.to_version) == (versions[0], versions[1])
     assert (last.kind, last.why, last.who) == ("promote", "new quarter", user())
@@ -62,8 +62,8 @@ def test_rollback_returns_step_by_step(versions: list[str], client: MlflowClient
     assert version_of(client, NAME, CHAMPION) == versions[1]
     assert invoke(rollback.main, "--reason", "complaints")[0] == 0
     assert version_of(client, NAME, CHAMPION) == versions[0]
-    code, said = invoke(rollback.main)
-    assert (code, "had no champion before" in said) == (2, True)
+    code, output = invoke(rollback.main)
+    assert (code, "had no champion before" in output) == (2, True)
     assert promotion.history(NAME)[-1].why == "complaints"
 
 
@@ -81,14 +81,14 @@ def test_an_alias_moved_by_hand_is_recorded_as_such(
 
 def test_what_is_champion_already_is_not_promoted(versions: list[str]) -> None:
     """Promoting the champion changes nothing and says so."""
-    code, said = invoke(promote.main, "--version", versions[0])
-    assert (code, "is the champion already" in said) == (2, True)
+    code, output = invoke(promote.main, "--version", versions[0])
+    assert (code, "is the champion already" in output) == (2, True)
 
 
 def test_force_needs_a_reason(versions: list[str]) -> None:
     """Nobody passes a closed gate without a word for the record."""
-    code, said = invoke(promote.main, "--version", versions[1], "--force")
-    assert (code, "force needs a reason" in said) == (2, True)
+    code, output = invoke(promote.main, "--version", versions[1], "--force")
+    assert (code, "force needs a reason" in output) == (2, True)
 
 
 def test_a_closed_gate_is_passed_by_force_only(
@@ -98,15 +98,17 @@ def test_a_closed_gate_is_passed_by_force_only(
     about = describe(NAME, versions[1])
 
     def weaker(name: str, alias: str) -> ModelInfo:
-        found = describe(name, alias)
-        evaluation = {**found.evaluation, "stability": 0.41}
-        return replace(found, evaluation=evaluation) if alias == about.version else found
+        description = describe(name, alias)
+        evaluation = {**description.evaluation, "stability": 0.41}
+        return (
+            replace(description, evaluation=evaluation) if alias == about.version else description
+        )
 
     monkeypatch.setattr(promotion, "describe", weaker)
-    code, said = invoke(promote.main, "--version", versions[1])
+    code, output = invoke(promote.main, "--version", versions[1])
     assert code == 2
-    assert "FAIL  stability: 0.410, at least 0.60" in said
-    assert "--force --reason" in said
+    assert "FAIL  stability: 0.410, at least 0.60" in output
+    assert "--force --reason" in output
     assert version_of(client, NAME, CHAMPION) == versions[0]
     assert (
         invoke(promote.main, "--version", versions[1], "--force", "--reason", "asked for")[0] == 0
@@ -142,22 +144,22 @@ def test_a_new_column_would_break_clients(versions: list[str]) -> None:
 
 def test_damaged_files_are_never_promoted(versions: list[str], client: MlflowClient) -> None:
     """Not even by force; the file is named and nothing in it has run."""
-    found = client.get_model_version(NAME, versions[1])
+    version = client.get_model_version(NAME, versions[1])
     folder = Path(mlflow.artifacts.download_artifacts(f"models:/{NAME}/{versions[1]}"))
     loader = folder / "code" / "experiments" / "scoring_model.py"
     text = loader.read_text(encoding="utf-8")
     mark = folder.parent / "executed"
     loader.write_text(f"open({str(mark)!r}, 'w')\n{text}", encoding="utf-8")
     force = ("--force", "--reason", "in a hurry")
-    code, said = invoke(promote.main, "--version", found.version, *force)
+    code, output = invoke(promote.main, "--version", version.version, *force)
     assert code == 2
-    assert "code/experiments/scoring_model.py" in said
+    assert "code/experiments/scoring_model.py" in output
     assert not mark.exists()
     loader.write_text(text, encoding="utf-8")
     stray = folder / "python_model.pkl"
     stray.write_bytes(b"cposix\nsystem\n(S'true'\ntR.")
-    code, said = invoke(promote.main, "--version", found.version, *force)
-    assert (code, "python_model.pkl, which is no part" in said) == (2, True)
+    code, output = invoke(promote.main, "--version", version.version, *force)
+    assert (code, "python_model.pkl, which is no part" in output) == (2, True)
     stray.unlink()
     gates = list(promotion.integrity_gates(client, NAME, versions[1]))
     assert [gate.passed for gate in gates] == [True, True]
@@ -165,10 +167,10 @@ def test_damaged_files_are_never_promoted(versions: list[str], client: MlflowCli
 
 def test_a_manifest_is_not_replaced_unnoticed(versions: list[str], client: MlflowClient) -> None:
     """Files and manifest changed together still differ from the digest in the registry."""
-    found = client.get_model_version(NAME, versions[2])
-    digest = found.tags["manifest"]
+    version = client.get_model_version(NAME, versions[2])
+    digest = version.tags["manifest"]
     path = f"manifests/{digest}.json"
-    artifacts = str(client.get_run(str(found.run_id)).info.artifact_uri)
+    artifacts = str(client.get_run(str(version.run_id)).info.artifact_uri)
     file = Path(artifacts.removeprefix("file://")) / path
     before = file.read_text(encoding="utf-8")
     file.write_text(json.dumps({}), encoding="utf-8")

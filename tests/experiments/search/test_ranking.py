@@ -24,17 +24,17 @@ def candidate(
     **numbers: float,
 ) -> Candidate:
     """Return a candidate whose partition is k equal ranges, shifted by some rows."""
-    given = {"stability": 0.9, "separation": score - 0.9, **numbers}
-    further = {name: given.pop(name, 0.0) for name in ("likelihood_gain", "restatement")}
-    unstable = given["stability"] < 0.6
+    metrics = {"stability": 0.9, "separation": score - 0.9, **numbers}
+    further = {name: metrics.pop(name, 0.0) for name in ("likelihood_gain", "restatement")}
+    unstable = metrics["stability"] < 0.6
     names = [f.name for f in fields(Evaluation) if f.default is MISSING]
-    plain = dict.fromkeys([n for n in names if n not in given], 0.0)
+    plain = dict.fromkeys([n for n in names if n not in metrics], 0.0)
     plain = {n: v for n, v in plain.items() if n not in {"excess", "further", "seconds"}}
     evaluated = Evaluation(
-        **{**plain, **given, "score": score, "n_segments": k, "rows": ROWS},
+        **{**plain, **metrics, "score": score, "n_segments": k, "rows": ROWS},
         infeasible=("stability is low",) if unstable else (),
-        firm=given["stability"] >= 0.8,
-        excess={"stability": 0.6 - given["stability"], "smallest_share": -0.1},
+        firm=metrics["stability"] >= 0.8,
+        excess={"stability": 0.6 - metrics["stability"], "smallest_share": -0.1},
         further=further,
     )
     labels = np.roll(np.arange(ROWS) * k // ROWS, shift)
@@ -45,8 +45,8 @@ def candidate(
     return Candidate(number, spec, evaluated, as_text(labels))
 
 
-def numbers(found: list[Candidate]) -> list[int]:
-    return [c.number for c in found]
+def numbers(candidates: list[Candidate]) -> list[int]:
+    return [c.number for c in candidates]
 
 
 def test_the_vote_goes_to_what_a_model_would_choose() -> None:
@@ -113,9 +113,9 @@ def test_the_alternatives_have_the_best_of_every_number() -> None:
     """Fewest first; any of them can be asked for; what is not there is None."""
     ranking = rank([candidate(0, 3, 1.6), candidate(1, 3, 1.2), candidate(2, 5, 1.4)])
     assert [(s.k, s.candidate.number) for s in ranking.alternatives()] == [(3, 0), (5, 2)]
-    asked = ranking.pick(5)
-    assert asked is not None
-    assert asked.candidate.number == 2
+    pick = ranking.pick(5)
+    assert pick is not None
+    assert pick.candidate.number == 2
     assert ranking.pick(4) is None
 
 
@@ -156,7 +156,7 @@ def test_of_equals_the_most_set_apart_is_picked() -> None:
 
 
 @pytest.mark.parametrize(
-    ("others", "asked", "said"),
+    ("others", "n_segments", "words"),
     [
         ([candidate(1, 6, 1.1, stability=0.65)], 0, "4 segments: the largest number whose"),
         (
@@ -173,17 +173,17 @@ def test_of_equals_the_most_set_apart_is_picked() -> None:
         ),
     ],
 )
-def test_the_pick_is_explained(others: list[Candidate], asked: int, said: str) -> None:
+def test_the_pick_is_explained(others: list[Candidate], n_segments: int, words: str) -> None:
     """The sentence says why this number of segments."""
     ranking = rank([candidate(0, 4, 1.5), *others])
-    pick = ranking.pick(asked)
+    pick = ranking.pick(n_segments)
     assert pick is not None
-    assert said in reason(ranking, pick, asked)
+    assert words in reason(ranking, pick, n_segments)
 
 
 def test_partitions_travel_as_text() -> None:
     """One letter a customer, back to the same integers; too many segments leave nothing."""
     labels = np.random.default_rng(0).integers(0, 12, 500)
-    kept = Candidate(0, candidate(0).spec, candidate(0).evaluation, as_text(labels))
-    assert np.array_equal(kept.labels, labels)
+    restored = Candidate(0, candidate(0).spec, candidate(0).evaluation, as_text(labels))
+    assert np.array_equal(restored.labels, labels)
     assert as_text(np.arange(100)) == ""

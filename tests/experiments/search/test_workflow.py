@@ -64,9 +64,9 @@ def trials_of(experiment: str) -> list[tuple[dict[str, object], float | None]]:
 
 def runs_of(client: MlflowClient, experiment: str) -> tuple[list[Run], list[Run]]:
     """Return parents and nested runs."""
-    found = client.get_experiment_by_name(experiment)
-    assert found is not None
-    runs = client.search_runs([found.experiment_id])
+    entity = client.get_experiment_by_name(experiment)
+    assert entity is not None
+    runs = client.search_runs([entity.experiment_id])
     nested = [r for r in runs if "mlflow.parentRunId" in r.data.tags]
     return [r for r in runs if r not in nested], nested
 
@@ -82,12 +82,12 @@ def test_every_trial_is_one_finished_run(undisturbed: str, client: MlflowClient)
     """One parent, six nested; parameters, metrics, verdict and data set on each."""
     parents, nested = runs_of(client, undisturbed)
     assert (len(parents), len(nested)) == (1, 6)
-    for found in nested:
-        assert found.info.status == "FINISHED"
-        assert found.data.params["algorithm"]
-        assert found.data.metrics["score"] >= 0
-        assert found.data.tags["feasible"] in {"yes", "no"}
-        dataset = found.inputs.dataset_inputs[0].dataset
+    for trial_run in nested:
+        assert trial_run.info.status == "FINISHED"
+        assert trial_run.data.params["algorithm"]
+        assert trial_run.data.metrics["score"] >= 0
+        assert trial_run.data.tags["feasible"] in {"yes", "no"}
+        dataset = trial_run.inputs.dataset_inputs[0].dataset
         assert dataset.digest
         assert "embedded:600" in dataset.source
         assert json.loads(dataset.profile)["num_rows"] == 600
@@ -101,7 +101,7 @@ def test_every_metric_is_explained(undisturbed: str, client: MlflowClient) -> No
     rows = [line.split("|")[1] for line in text.splitlines() if line.startswith("| `")]
     named = {name for row in rows for name in re.findall(r"`(\w+)`", row)}
     parents, nested = runs_of(client, undisturbed)
-    logged = {name for found in [*parents, *nested] for name in found.data.metrics}
+    logged = {name for run in [*parents, *nested] for name in run.data.metrics}
     by_column = ("explained_", "sensitive_")
     assert all(f"`{start}<column>`" in text for start in by_column)
     assert {name for name in logged if not name.startswith(by_column)} <= named
@@ -190,9 +190,9 @@ def test_a_finished_study_says_so_and_registers_nothing_twice(
 ) -> None:
     """The same command again changes nothing and tells how to go on."""
     assert run(replace(OPTIONS, experiment_name="whole", model_name="whole")) == 0
-    said = capsys.readouterr()
-    assert "is finished: 6 of 6 trials" in said.err
-    assert "whole version 1" in said.out
+    printed = capsys.readouterr()
+    assert "is finished: 6 of 6 trials" in printed.err
+    assert "whole version 1" in printed.out
     assert len(client.search_model_versions("name = 'whole'")) == 1
     assert len(runs_of(client, undisturbed)[1]) == 6
 
@@ -280,7 +280,7 @@ def test_a_killed_search_goes_on_as_if_nothing_had_happened(
     assert again.returncode == 0, again.stderr
     assert trials_of("killed") == trials_of(undisturbed)
     parents, nested = runs_of(client, "killed")
-    statuses = [found.info.status for found in [*parents, *nested]]
+    statuses = [run.info.status for run in [*parents, *nested]]
     assert "RUNNING" not in statuses
     assert statuses.count("FINISHED") == 7
 
@@ -300,7 +300,7 @@ def test_a_search_killed_right_after_its_run_was_made_finds_it_again(workplace: 
     with pytest.raises(Killed):
         open_parent(DiesNext(), experiment, "study-1", {"seed": 0})
     run_id = open_parent(client, experiment, "study-1", {"seed": 0})
-    assert [found.info.run_id for found in client.search_runs([experiment])] == [run_id]
+    assert [run.info.run_id for run in client.search_runs([experiment])] == [run_id]
     assert client.get_run(run_id).data.params == {"seed": "0"}
 
 
@@ -316,8 +316,8 @@ def test_studies_of_the_same_data_start_at_once(workplace: Path) -> None:
         run_id = client.create_run(experiment).info.run_id
         together.wait()
         tracker.inputs(run_id)
-        (known,) = client.get_run(run_id).inputs.dataset_inputs
-        return experiment, known.dataset.digest
+        (logged,) = client.get_run(run_id).inputs.dataset_inputs
+        return experiment, logged.dataset.digest
 
     for name in ("one", "two", "three"):
         together = Barrier(many, timeout=20)
@@ -336,12 +336,12 @@ def test_a_fit_on_everybody_that_moves_away_is_given_up(moved: bool) -> None:
     other = np.random.default_rng(0).integers(0, 4, 300) if moved else evaluated.segment
     candidate = Candidate(0, spec, evaluated.evaluation, as_text(other), fidelity=1)
     segmenter = refitted(candidate, everybody, schema, samples)
-    found = segmenter.assignment_.segment
+    segment = segmenter.assignment_.segment
     assert ("Learned from the 300 customers" in "".join(segmenter.notes_)) == moved
     whole = Segmenter(spec, schema).fit(everybody).assignment_.segment
-    assert np.array_equal(found, whole) != moved
-    assert np.array_equal(found[samples.positions(1)], evaluated.segment) or not moved
-    assert len(found) == len(everybody)
+    assert np.array_equal(segment, whole) != moved
+    assert np.array_equal(segment[samples.positions(1)], evaluated.segment) or not moved
+    assert len(segment) == len(everybody)
 
 
 def test_a_crashing_trial_fails_alone(workplace: Path) -> None:

@@ -18,9 +18,9 @@ def create(path: Path) -> None:
 
 def tables(path: Path) -> list[str]:
     connection = sqlite3.connect(path)
-    found = connection.execute("select name from sqlite_master").fetchall()
+    rows = connection.execute("select name from sqlite_master").fetchall()
     connection.close()
-    return [name for (name,) in found]
+    return [name for (name,) in rows]
 
 
 def test_a_database_is_made_once_with_write_ahead_logging(tmp_path: Path) -> None:

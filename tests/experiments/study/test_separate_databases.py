@@ -18,9 +18,9 @@ from tests.experiments.conftest import NewDatabase
 
 def tables(address: str) -> set[str]:
     engine = create_engine(address)
-    found = set(inspect(engine).get_table_names())
+    names = set(inspect(engine).get_table_names())
     engine.dispose()
-    return found
+    return names
 
 
 def tracking_store(address: str, folder: Path) -> None:
@@ -91,9 +91,9 @@ def test_drivers_people_and_folders_make_no_difference(
     server = ("postgresql+psycopg://me:secret@host:5432/one", "postgresql://you@host:5432/one")
     file = ("sqlite:///one.db", f"sqlite:///{tmp_path / 'one.db'}")
     for storage, tracking in (server, file):
-        with pytest.raises(StoreError, match="of the tracking store") as told:
+        with pytest.raises(StoreError, match="of the tracking store") as caught:
             need_another_database(storage, tracking)
-        assert "secret" not in str(told.value)
+        assert "secret" not in str(caught.value)
 
 
 @pytest.mark.parametrize(

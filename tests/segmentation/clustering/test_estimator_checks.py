@@ -125,8 +125,8 @@ def test_it_shows_itself_as_text_and_html() -> None:
     assert repr(segmenter) == "Segmenter(n_segments=3)"
     assert "n_segments" in segmenter._repr_html_()
     fitted = Segmenter(spec(n_clusters=4), SCHEMA).fit(planted(60)[0])
-    shown = "Segmenter(schema=<planted, 6 columns>, spec=<k_means, n_clusters=4>)"
-    assert repr(fitted) == shown
+    text = "Segmenter(schema=<planted, 6 columns>, spec=<k_means, n_clusters=4>)"
+    assert repr(fitted) == text
     assert "Fitted" in fitted._repr_html_()
 
 

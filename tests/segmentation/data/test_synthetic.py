@@ -81,10 +81,10 @@ def test_memory_does_not_grow_with_the_number_of_customers() -> None:
     def peak(n: int) -> int:
         tracemalloc.start()
         rows = sum(len(piece) for piece in iter_generate(n, chunk_rows=50_000))
-        found = tracemalloc.get_traced_memory()[1]
+        peak_bytes = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
         assert rows == n
-        return found
+        return peak_bytes
 
     assert peak(400_000) < 1.3 * peak(100_000)
 
@@ -124,8 +124,8 @@ def test_marginals_are_those_published(table: pd.DataFrame, column: str) -> None
 @pytest.mark.parametrize("pair", CORRELATIONS, ids="-".join)
 def test_correlations_are_those_published(table: pd.DataFrame, pair: tuple[str, str]) -> None:
     """Rank correlations within 0.15 of the public table's."""
-    found = table[pair[0]].corr(table[pair[1]], method="spearman")
-    assert found == pytest.approx(CORRELATIONS[pair], abs=0.15)
+    correlation = table[pair[0]].corr(table[pair[1]], method="spearman")
+    assert correlation == pytest.approx(CORRELATIONS[pair], abs=0.15)
 
 
 def test_tails_are_heavy(table: pd.DataFrame) -> None:
@@ -154,15 +154,15 @@ def test_planted_segments_are_neither_trivial_nor_lost(
     frame = generate(4_000, seed=2, difficulty=difficulty).drop(columns="CUST_ID")
     truth = planted_segments(4_000, seed=2, difficulty=difficulty)
     oracle = HistGradientBoostingClassifier(max_iter=60, random_state=0)
-    told = adjusted_rand_score(truth, cross_val_predict(oracle, frame, truth, cv=3))
+    oracle_ari = adjusted_rand_score(truth, cross_val_predict(oracle, frame, truth, cv=3))
     space = ReferenceSpace(SCHEMA).fit(frame).transform(frame)
     labels = KMeans(len(SEGMENT_NAMES), n_init=5, random_state=0).fit_predict(space)
-    found = adjusted_rand_score(truth, labels)
+    k_means_ari = adjusted_rand_score(truth, labels)
     with capsys.disabled():
-        print(f" {difficulty}: oracle ARI {told:.3f}, k-means ARI {found:.3f} ", end="")
+        print(f" {difficulty}: oracle ARI {oracle_ari:.3f}, k-means ARI {k_means_ari:.3f} ", end="")
     low, high = WORKED_OUT[difficulty]
-    assert low < told < high
-    assert 0.35 < found < told - 0.05
+    assert low < oracle_ari < high
+    assert 0.35 < k_means_ari < oracle_ari - 0.05
 
 
 def test_segments_have_the_planned_shares() -> None:

@@ -24,11 +24,11 @@ def problems_of(frame: pd.DataFrame, *, to_train: bool = False) -> list[tuple[st
 
 def test_a_good_table_becomes_customers() -> None:
     """Float features in schema order, indexed by customer, no warnings."""
-    found = validate(TABLE, SCHEMA)
-    assert tuple(found.customers.columns) == NAMES
-    assert found.customers.index.name == "CUST_ID"
-    assert set(found.customers.dtypes) == {np.dtype("float64")}
-    assert found.warnings == ()
+    batch = validate(TABLE, SCHEMA)
+    assert tuple(batch.customers.columns) == NAMES
+    assert batch.customers.index.name == "CUST_ID"
+    assert set(batch.customers.dtypes) == {np.dtype("float64")}
+    assert batch.warnings == ()
 
 
 @settings(max_examples=25, deadline=None)
@@ -55,8 +55,8 @@ def test_bad_cells_are_found_in_exactly_their_rows(bad: dict[tuple[str, int], st
         frame.loc[row, column] = text
     with pytest.raises(DataError) as caught:
         validate(frame, SCHEMA)
-    found = {(p.column, row) for p in caught.value.problems for row in p.rows}
-    assert found == set(bad)
+    cells = {(p.column, row) for p in caught.value.problems for row in p.rows}
+    assert cells == set(bad)
     assert all(len(problem.examples) <= 3 for problem in caught.value.problems)
     assert all(problem.count == len(problem.rows) for problem in caught.value.problems)
 
@@ -119,16 +119,16 @@ def test_a_nullable_column_may_be_empty_without_a_word() -> None:
 
 def test_unknown_columns_are_dropped_with_a_warning() -> None:
     """The model never sees a column that the schema does not know."""
-    found = validate(TABLE.assign(AGE=40), SCHEMA)
-    assert "AGE" not in found.customers
-    assert [(w.column, w.check) for w in found.warnings] == [("AGE", "unknown_column")]
+    batch = validate(TABLE.assign(AGE=40), SCHEMA)
+    assert "AGE" not in batch.customers
+    assert [(w.column, w.check) for w in batch.warnings] == [("AGE", "unknown_column")]
 
 
 def test_customers_without_identifier_are_numbered() -> None:
     """The table is usable; the warning says how rows are called."""
-    found = validate(TABLE.drop(columns="CUST_ID"), SCHEMA)
-    assert list(found.customers.index[:2]) == [0, 1]
-    assert [w.check for w in found.warnings] == ["no_identifier"]
+    batch = validate(TABLE.drop(columns="CUST_ID"), SCHEMA)
+    assert list(batch.customers.index[:2]) == [0, 1]
+    assert [w.check for w in batch.warnings] == ["no_identifier"]
 
 
 def test_doubled_identifiers_warn_without_showing_them() -> None:
@@ -153,8 +153,8 @@ def test_a_problem_can_be_logged_without_values() -> None:
 def test_the_public_table_is_valid(data_folder: object) -> None:
     """8,950 customers; only the frequencies above 1 are odd."""
     frame = pd.read_csv(f"{data_folder}/CC GENERAL.csv")
-    found = validate(frame, SCHEMA, to_train=True)
-    assert found.customers.shape == (8950, 17)
-    assert [(w.column, w.check, w.count) for w in found.warnings] == [
+    batch = validate(frame, SCHEMA, to_train=True)
+    assert batch.customers.shape == (8950, 17)
+    assert [(w.column, w.check, w.count) for w in batch.warnings] == [
         ("CASH_ADVANCE_FREQUENCY", "implausible", 8)
     ]

@@ -45,9 +45,9 @@ def names() -> list[str]:
 def test_tables_without_groups_have_no_structure(kind: str, seed: int) -> None:
     """Uniform noise, one Gaussian, and columns that have nothing to do with each other."""
     table = noise(kind, seed)
-    found = structure_of(table, infer_schema(table, "noise"), seed)
-    assert not found.present
-    assert found.sentence.startswith("No structure: these data look like one cloud")
+    structure = structure_of(table, infer_schema(table, "noise"), seed)
+    assert not structure.present
+    assert structure.sentence.startswith("No structure: these data look like one cloud")
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -55,9 +55,9 @@ def test_planted_segments_are_structure(seed: int) -> None:
     """Generated card holders, and four groups of few customers far apart."""
     schema = load_schema("cc_general")
     assert structure_of(generate(700, seed), schema, seed).present
-    found = structure_of(planted(300, seed)[0], SCHEMA, seed)
-    assert found.present
-    assert found.sentence.startswith("There is structure")
+    structure = structure_of(planted(300, seed)[0], SCHEMA, seed)
+    assert structure.present
+    assert structure.sentence.startswith("There is structure")
 
 
 def test_order_and_units_do_not_matter() -> None:

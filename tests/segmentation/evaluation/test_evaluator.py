@@ -39,33 +39,33 @@ def evaluator() -> Evaluator:
 )
 def test_planted_segments_are_feasible_and_stable(evaluator: Evaluator, candidate: object) -> None:
     """Four groups far apart: feasible, stability and agreement near 1."""
-    found = evaluator.evaluate(candidate).evaluation
-    assert found.feasible
-    assert found.stability > 0.95
-    assert found.agreement > 0.9
-    assert found.separation > 0.8
-    assert found.n_segments == 4
-    assert found.rows == ROWS
+    evaluation = evaluator.evaluate(candidate).evaluation
+    assert evaluation.feasible
+    assert evaluation.stability > 0.95
+    assert evaluation.agreement > 0.9
+    assert evaluation.separation > 0.8
+    assert evaluation.n_segments == 4
+    assert evaluation.rows == ROWS
 
 
 def test_structureless_customers_are_not_stable() -> None:
     """Segments of one round cloud do not survive a refit."""
     rng = np.random.default_rng(0)
     cloud = pd.DataFrame(rng.normal(10, 1, (ROWS, 6)), columns=list(SCHEMA.column_names))
-    found = Evaluator(cloud, SCHEMA).evaluate(spec(n_clusters=6)).evaluation
-    assert found.stability < 0.6
-    assert any(reason.startswith("stability is") for reason in found.infeasible)
+    evaluation = Evaluator(cloud, SCHEMA).evaluate(spec(n_clusters=6)).evaluation
+    assert evaluation.stability < 0.6
+    assert any(reason.startswith("stability is") for reason in evaluation.infeasible)
 
 
 def test_score_is_made_of_its_parts(evaluator: Evaluator) -> None:
     """The score is that of the formula, the shares are those of the assignment."""
     evaluated = evaluator.evaluate(spec(n_clusters=5))
-    found = evaluated.evaluation
-    assert found.score == score(found.stability, found.separation, 5)
+    evaluation = evaluated.evaluation
+    assert evaluation.score == score(evaluation.stability, evaluation.separation, 5)
     shares = np.bincount(evaluated.segment) / ROWS
-    assert found.smallest_share == shares.min()
-    assert found.largest_share == shares.max()
-    assert set(found.seconds) == {"fit", "metrics", "stability"}
+    assert evaluation.smallest_share == shares.min()
+    assert evaluation.largest_share == shares.max()
+    assert set(evaluation.seconds) == {"fit", "metrics", "stability"}
 
 
 def test_same_seed_same_evaluation(evaluator: Evaluator) -> None:
@@ -101,29 +101,31 @@ def test_dropping_information_does_not_win(evaluator: Evaluator) -> None:
 
 def test_a_violated_constraint_saves_the_refits(evaluator: Evaluator) -> None:
     """Two segments violate a constraint: no time goes into stability, and the notes say so."""
-    found = evaluator.evaluate(spec(n_clusters=2)).evaluation
-    assert "2 segments, between 3 and 10 required" in found.infeasible
-    assert "stability" not in found.seconds
-    assert found.stability == 0.0
-    assert found.score == score(0.0, found.separation, 2)
-    assert any("not computed" in note for note in found.notes)
+    evaluation = evaluator.evaluate(spec(n_clusters=2)).evaluation
+    assert "2 segments, between 3 and 10 required" in evaluation.infeasible
+    assert "stability" not in evaluation.seconds
+    assert evaluation.stability == 0.0
+    assert evaluation.score == score(0.0, evaluation.separation, 2)
+    assert any("not computed" in note for note in evaluation.notes)
 
 
 def test_nothing_but_noise_is_infeasible_not_an_error() -> None:
     """A clusterer that finds no cluster is judged: one segment, all noise, no silhouette."""
     cloud = np.random.default_rng(0).uniform(1, 2, (200, len(SCHEMA.columns)))
-    found = Evaluator(cloud, SCHEMA).evaluate(spec("hdbscan", "neighbours", smallest_share=0.15))
-    assert found.evaluation.n_segments == 1
-    assert found.evaluation.noise_share == 1.0
-    assert isnan(found.evaluation.silhouette)
-    assert any("are noise" in reason for reason in found.evaluation.infeasible)
+    evaluated = Evaluator(cloud, SCHEMA).evaluate(
+        spec("hdbscan", "neighbours", smallest_share=0.15)
+    )
+    assert evaluated.evaluation.n_segments == 1
+    assert evaluated.evaluation.noise_share == 1.0
+    assert isnan(evaluated.evaluation.silhouette)
+    assert any("are noise" in reason for reason in evaluated.evaluation.infeasible)
 
 
 def test_a_tree_that_says_it_all_is_noted(evaluator: Evaluator) -> None:
     """Segments that seven questions describe carry a warning."""
-    found = evaluator.evaluate(spec(n_clusters=4)).evaluation
-    assert found.tree_accuracy > 0.98
-    assert any("A tree of seven questions" in note for note in found.notes)
+    evaluation = evaluator.evaluate(spec(n_clusters=4)).evaluation
+    assert evaluation.tree_accuracy > 0.98
+    assert any("A tree of seven questions" in note for note in evaluation.notes)
 
 
 def test_reference_space_may_be_given() -> None:
@@ -146,11 +148,11 @@ def test_evaluated_segmenter_is_ready_to_serve(evaluator: Evaluator) -> None:
 
 def test_evaluation_survives_strict_json(evaluator: Evaluator) -> None:
     """Written as JSON without NaN and read back, it is equal."""
-    found = evaluator.evaluate(spec(n_clusters=2)).evaluation
-    for evaluation in (found, replace(found, further={"new": 1.0})):
+    original = evaluator.evaluate(spec(n_clusters=2)).evaluation
+    for evaluation in (original, replace(original, further={"new": 1.0})):
         text = json.dumps(evaluation.to_dict(), allow_nan=False)
         assert Evaluation.from_dict(json.loads(text)) == evaluation
-    undefined = replace(found, silhouette=nan)
+    undefined = replace(original, silhouette=nan)
     read = Evaluation.from_dict(json.loads(json.dumps(undefined.to_dict(), allow_nan=False)))
     assert isnan(read.silhouette)
 
@@ -165,6 +167,6 @@ def test_a_new_metric_is_one_entry(evaluator: Evaluator, monkeypatch: pytest.Mon
 
 def test_metrics_are_the_numbers_only(evaluator: Evaluator) -> None:
     """Every number has its name, metrics without a field included; times are not metrics."""
-    found = replace(evaluator.evaluate(spec(n_clusters=2)).evaluation, further={"new": 1.0})
-    assert {"score", "stability", "agreement", "silhouette", "new"} <= set(found.metrics())
-    assert not {"seconds", "notes", "infeasible", "fit"} & set(found.metrics())
+    evaluation = replace(evaluator.evaluate(spec(n_clusters=2)).evaluation, further={"new": 1.0})
+    assert {"score", "stability", "agreement", "silhouette", "new"} <= set(evaluation.metrics())
+    assert not {"seconds", "notes", "infeasible", "fit"} & set(evaluation.metrics())

@@ -34,8 +34,8 @@ def test_equals_scikit_learn_up_to_its_unit() -> None:
     unit = np.nanquantile(sizes, 0.25, axis=0)
     expected = PowerTransformer().fit_transform(matrix / unit)
     expected[:, 2] = StandardScaler().fit_transform(matrix[:, 2:])[:, 0]
-    found = ReferenceSpace(COLUMNS[:3]).fit_transform(matrix)
-    assert np.allclose(found, expected, atol=1e-5)
+    transformed = ReferenceSpace(COLUMNS[:3]).fit_transform(matrix)
+    assert np.allclose(transformed, expected, atol=1e-5)
 
 
 @pytest.mark.parametrize("factor", [100.0, 0.01, 1e9, 1e-9])

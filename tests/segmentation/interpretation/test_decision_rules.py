@@ -40,9 +40,9 @@ def test_coverage_and_precision_are_what_the_rule_reaches() -> None:
     for number, own in enumerate(rules):
         assert 1 <= len(own) <= 2
         for rule in own:
-            members, held = segment == number, holds(rule, matrix)
-            assert rule.coverage == pytest.approx((held & members).sum() / members.sum())
-            assert rule.precision == pytest.approx((held & members).sum() / held.sum())
+            members, covered = segment == number, holds(rule, matrix)
+            assert rule.coverage == pytest.approx((covered & members).sum() / members.sum())
+            assert rule.precision == pytest.approx((covered & members).sum() / covered.sum())
 
 
 def test_planted_segments_have_nearly_perfect_rules() -> None:

@@ -108,14 +108,14 @@ def test_numbers_without_a_unit(value: float | None, text: str) -> None:
 @given(st.floats(-1e9, 1e9), st.sampled_from(sorted(KINDS)))
 def test_the_same_value_never_reads_two_ways(value: float, kind: str) -> None:
     """A sentence, a table cell and a bare number show the same digits of the same value."""
-    shown = quantity(value, column(kind))
+    text = quantity(value, column(kind))
     other = quantity(value + 1.0, column(kind))
     sentence = typical_sentence([column(kind)], [value], [value + 1.0])
-    assert shown == other or f"{shown} against {other} " in sentence
+    assert text == other or f"{text} against {other} " in sentence
     if kind in {"count", "months", "number"}:
-        assert shown.split(" ")[0] == number(value)
-    if kind == "money" and (abs(value) >= 1 or value == 0) and "e" not in shown:
-        digits = shown.replace("$", "")
+        assert text.split(" ")[0] == number(value)
+    if kind == "money" and (abs(value) >= 1 or value == 0) and "e" not in text:
+        digits = text.replace("$", "")
         bare = digits.rstrip("0").rstrip(".") if "." in digits else digits
         assert bare == number(value)
 
@@ -124,8 +124,8 @@ def test_the_same_value_never_reads_two_ways(value: float, kind: str) -> None:
 def test_what_is_shown_is_close_to_the_value(value: float, kind: str) -> None:
     """Rounding moves a value by at most half of the last digit that is shown."""
     text = quantity(value, column(kind)).split(" ")[0]
-    shown = float(text.replace("−", "-").replace("$", "").replace(",", ""))
-    assert abs(shown - value) <= max(0.5 if abs(value) >= 99.995 else 0.0051, 0.06 * abs(value))
+    rounded = float(text.replace("−", "-").replace("$", "").replace(",", ""))
+    assert abs(rounded - value) <= max(0.5 if abs(value) >= 99.995 else 0.0051, 0.06 * abs(value))
 
 
 def test_labels_inside_a_sentence() -> None:

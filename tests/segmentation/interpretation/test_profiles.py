@@ -105,6 +105,6 @@ def test_book_summary_agrees_with_pandas(book: tuple[pd.DataFrame, IntArray]) ->
     customers = book[0].assign(TENURE=np.nan)
     summary = book_summary(customers, SCHEMA)
     assert set(summary) == set(SCHEMA.column_names) - {"TENURE"}
-    for name, found in summary.items():
+    for name, figures in summary.items():
         for key, share in (("median", 0.5), ("q05", 0.05), ("q25", 0.25), ("q95", 0.95)):
-            assert found[key] == pytest.approx(customers[name].quantile(share))
+            assert figures[key] == pytest.approx(customers[name].quantile(share))

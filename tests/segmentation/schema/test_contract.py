@@ -61,9 +61,9 @@ def test_a_draft_is_a_file_that_reads_back(tmp_path: Path) -> None:
     (tmp_path / "my.yaml").write_text(drafted.stdout, encoding="utf-8")
     schema = load_schema(str(tmp_path / "my.yaml"))
     assert schema == infer_schema(people(), "people")
-    found = load_customers(str(tmp_path / "people.csv"), schema)
-    assert found.warnings == ()
-    assert found.customers["Gender"].isna().sum() == 10
+    batch = load_customers(str(tmp_path / "people.csv"), schema)
+    assert batch.warnings == ()
+    assert batch.customers["Gender"].isna().sum() == 10
     checked = CliRunner().invoke(main, ["check", str(tmp_path / "my.yaml")])
     assert "sensitive: Gender" in checked.output
 
@@ -160,11 +160,11 @@ def test_an_unseen_level_is_reported_not_refused() -> None:
     """It counts as missing, and the warning says how often and lists what is known."""
     schema = TableSchema("x", "x", (PLAN, Column("n", "N")))
     frame = pd.DataFrame({"plan": ["gold", "black"], "n": [1, 2]})
-    found = validate(frame, schema)
-    (warning,) = (w for w in found.warnings if w.check == "unseen_level")
+    batch = validate(frame, schema)
+    (warning,) = (w for w in batch.warnings if w.check == "unseen_level")
     assert (warning.count, warning.examples) == (1, ("black",))
     assert "basic, gold" in warning.expected
-    assert np.isnan(found.customers["plan"].iloc[1])
+    assert np.isnan(batch.customers["plan"].iloc[1])
 
 
 def test_sensitive_columns_do_not_form_segments() -> None:

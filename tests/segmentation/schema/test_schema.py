@@ -49,13 +49,13 @@ def test_the_examples_are_valid_customers(schema: TableSchema) -> None:
     assert len(schema.examples) >= 4
     for example in schema.examples:
         assert set(example.values) == set(schema.column_names)
-        found = validate(
+        batch = validate(
             pd.DataFrame([example.values]), dataclasses.replace(schema, identifier=None)
         )
-        assert not found.warnings, example.title
+        assert not batch.warnings, example.title
         for identity in schema.identities:
-            parts = sum(found.customers[part].iloc[0] for part in identity.parts)
-            assert found.customers[identity.total].iloc[0] == pytest.approx(parts)
+            parts = sum(batch.customers[part].iloc[0] for part in identity.parts)
+            assert batch.customers[identity.total].iloc[0] == pytest.approx(parts)
 
 
 def test_a_schema_survives_plain_data(schema: TableSchema) -> None:

@@ -12,7 +12,7 @@ ENFORCE = "Failed to enforce schema of data 'canary' with schema '['BALANCE': do
 
 
 @pytest.mark.parametrize(
-    ("message", "told"),
+    ("message", "words"),
     [
         (
             ECHO + ENFORCE + "Model is missing inputs ['PAYMENTS']. Note extra: ['canary'].",
@@ -30,12 +30,12 @@ ENFORCE = "Failed to enforce schema of data 'canary' with schema '['BALANCE': do
         ("/srv/mlflow/canary.py said canary", "the body is not a table of customers"),
     ],
 )
-def test_a_refusal_names_kind_and_column(message: str, told: str) -> None:
+def test_a_refusal_names_kind_and_column(message: str, words: str) -> None:
     """Whatever MLflow repeats of the request, its trace and its paths are left out."""
     sent = json.dumps({"message": message, "stack_trace": 'File "canary.py"'})
     refusal = reworded(sent, COLUMNS)
     assert refusal.status == 400
-    assert told in refusal.message
+    assert words in refusal.message
     assert "canary" not in refusal.body.decode()
 
 

@@ -115,7 +115,7 @@ def test_lines_are_counted_as_an_editor_counts_them(
     lines[4] = lines[4].replace(",", ",plenty", 1)
     lines.insert(3, "")
     text = "\n".join(lines)
-    line = next(n for n, found in enumerate(text.split("\n"), 1) if "plenty" in found)
+    line = next(n for n, line_text in enumerate(text.split("\n"), 1) if "plenty" in line_text)
     assert line == 7
     page = send(client, text.encode(encoding))
     assert re.search(rf"<td>{line}</td><td>BALANCE</td><td><code>plenty", page.text)
@@ -199,11 +199,11 @@ def test_a_file_that_takes_too_long_is_given_up_once(
 ) -> None:
     """Its process is ended and not begun again: others wait behind it."""
     monkeypatch.setattr("serve.jobs.sandbox.MOST_SECONDS", 0.01)
-    jobs, asked = Jobs(tmp_path / FOLDER, 3600), ScoringClient(scoring.url, 1, 60)
+    jobs, client = Jobs(tmp_path / FOLDER, 3600), ScoringClient(scoring.url, 1, 60)
     slow = jobs.new(".csv", "slow.csv", SCHEMA, {})
     jobs.upload(slow).write_bytes(customers_csv)
     jobs.save(slow)
-    score_in_sandbox(slow.token, jobs, asked, asked)
+    score_in_sandbox(slow.token, jobs, client, client)
     ended = jobs.find(slow.token)
     assert ended is not None
     assert (ended.state, ended.failure) == ("failed", "The file could not be read to its end.")
@@ -336,5 +336,5 @@ def test_who_would_move_with_the_challenger_is_shown(client: FlaskClient) -> Non
 def test_progress_is_told(client: FlaskClient, customers_csv: bytes) -> None:
     """The page's script learns the state and the number of rows."""
     address = send(client, customers_csv).address
-    told = json.loads(client.get(f"{address}/state").text)
-    assert told == {"state": "done", "done": 30, "total": 30, "finished": True}
+    state = json.loads(client.get(f"{address}/state").text)
+    assert state == {"state": "done", "done": 30, "total": 30, "finished": True}

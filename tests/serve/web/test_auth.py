@@ -49,8 +49,8 @@ def test_nobody_sees_a_page_without_signing_in(guarded: Flask, path: str) -> Non
     reply = client.get(path)
     assert reply.status_code == 303
     assert reply.location.startswith("/sign-in?next=")
-    wanted = client.post(reply.location, data={"name": "vera", "password": PASSWORD})
-    assert wanted.location.rstrip("?") == path
+    signed_in = client.post(reply.location, data={"name": "vera", "password": PASSWORD})
+    assert signed_in.location.rstrip("?") == path
     assert guarded.test_client().post("/customer", data=typed()).status_code == 403
     assert guarded.test_client().get("/healthz").status_code == 200
 
@@ -117,18 +117,19 @@ def test_a_wrong_password_tells_nothing(guarded: Flask) -> None:
 
 
 @pytest.mark.parametrize(
-    "wanted", ["https://evil.example/", "//evil.example/", "/\\evil.example", "javascript:alert(1)"]
+    "address",
+    ["https://evil.example/", "//evil.example/", "/\\evil.example", "javascript:alert(1)"],
 )
-def test_the_sign_in_leads_nowhere_else(guarded: Flask, wanted: str) -> None:
+def test_the_sign_in_leads_nowhere_else(guarded: Flask, address: str) -> None:
     """Only a page of these pages may follow."""
     reply = guarded.test_client().post(
-        "/sign-in", query_string={"next": wanted}, data={"name": "vera", "password": PASSWORD}
+        "/sign-in", query_string={"next": address}, data={"name": "vera", "password": PASSWORD}
     )
     assert reply.location == "/"
 
 
 @pytest.mark.parametrize(
-    "asked",
+    "options",
     [
         {"environ_base": {"REMOTE_ADDR": "192.0.2.7"}},
         {"headers": {"X-Forwarded-For": "192.0.2.7"}},
@@ -138,31 +139,31 @@ def test_the_sign_in_leads_nowhere_else(guarded: Flask, wanted: str) -> None:
         {"headers": {"Host": "evil.example@127.0.0.1"}},
     ],
 )
-def test_without_people_only_this_machine_is_let_in(client: FlaskClient, asked: dict) -> None:
+def test_without_people_only_this_machine_is_let_in(client: FlaskClient, options: dict) -> None:
     """Another machine, a proxy or another name for this one: refused, with what to do."""
     assert client.get("/").status_code == 200
-    reply = client.get("/", **asked)
+    reply = client.get("/", **options)
     assert reply.status_code == 403
     assert "set SEGMENTATION_AUTH" in reply.text
 
 
 def test_where_people_sign_in_cookies_keep_to_https_unless_told(tmp_path: Path) -> None:
     """A forgotten setting sends no password's session in the clear."""
-    asked = {"SEGMENTATION_AUTH": str(tmp_path / "people.txt")}
-    assert Settings.from_environment(asked).https
-    assert not Settings.from_environment({**asked, "SEGMENTATION_HTTPS": "0"}).https
+    variables = {"SEGMENTATION_AUTH": str(tmp_path / "people.txt")}
+    assert Settings.from_environment(variables).https
+    assert not Settings.from_environment({**variables, "SEGMENTATION_HTTPS": "0"}).https
     assert not Settings.from_environment({}).https
 
 
 def test_the_command_adds_people(tmp_path: Path) -> None:
     """A name, a role, a password that is typed twice; a bad one is refused in words."""
     file = tmp_path / "people.txt"
-    asked = ["add", "ada", "--role", "promoter", "--file", str(file)]
-    done = CliRunner().invoke(main, asked, input=f"{PASSWORD}\n{PASSWORD}\n")
+    arguments = ["add", "ada", "--role", "promoter", "--file", str(file)]
+    done = CliRunner().invoke(main, arguments, input=f"{PASSWORD}\n{PASSWORD}\n")
     assert "ada may sign in as promoter" in done.output
     assert PASSWORD not in file.read_text()
     assert file.stat().st_mode & 0o077 == 0
-    short = CliRunner().invoke(main, asked, input="short\nshort\n")
+    short = CliRunner().invoke(main, arguments, input="short\nshort\n")
     assert short.exit_code == 2
     assert "at least 10 characters" in short.output
 

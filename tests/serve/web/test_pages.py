@@ -246,11 +246,11 @@ def test_another_version_that_answers_is_described_as_itself(
     client: FlaskClient, model, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The alias moved while the scoring server kept running: no mix of two versions' profiles."""
-    asked = []
+    requests = []
     champion = replace(model, version="8", profiles=[])
 
     def describe(name: str, alias: str) -> ModelInfo:
-        asked.append((name, alias))
+        requests.append((name, alias))
         return model if alias == "7" else champion
 
     monkeypatch.setattr("serve.web.model_cache.describe", describe)
@@ -258,7 +258,7 @@ def test_another_version_that_answers_is_described_as_itself(
         page = client.post("/customer", data=typed()).text
         assert "Version 7 answered, though version 8 is the champion now" in page
         assert model.profiles[0]["sentence"] in page
-    assert asked.count(("customer-segmentation", "7")) == 1
+    assert requests.count(("customer-segmentation", "7")) == 1
 
 
 def test_a_registry_that_hangs_does_not_hold_up_the_pages(client: FlaskClient, model) -> None:
@@ -331,7 +331,7 @@ def test_workers_share_one_key(tmp_path: Path) -> None:
 
 def test_settings_come_from_the_environment() -> None:
     """Every variable counts; the cookie keeps to HTTPS where that is said."""
-    found = Settings.from_environment(
+    settings = Settings.from_environment(
         {
             "SEGMENTATION_SCORING_URL": "http://scoring:1/",
             "SEGMENTATION_TIMEOUT": "3",
@@ -339,7 +339,7 @@ def test_settings_come_from_the_environment() -> None:
             "SEGMENTATION_HTTPS": "1",
         }
     )
-    assert found == Settings("http://scoring:1", timeout=3, upload_megabytes=0.5, https=True)
+    assert settings == Settings("http://scoring:1", timeout=3, upload_megabytes=0.5, https=True)
 
 
 @pytest.mark.parametrize("text", ["many", "0", "-1", "nan"])
@@ -351,9 +351,9 @@ def test_a_wrong_setting_is_named(text: str) -> None:
 
 def test_the_challenger_answers_for_the_same_customer(client: FlaskClient) -> None:
     """On request only, beside the champion's answer."""
-    asked = typed(CASH_ADVANCE="100")
-    assert "challenger's answer" not in client.post("/customer", data=asked).text.split("<form")[0]
-    page = client.post("/customer?challenger=1", data=asked).text
+    form = typed(CASH_ADVANCE="100")
+    assert "challenger's answer" not in client.post("/customer", data=form).text.split("<form")[0]
+    page = client.post("/customer?challenger=1", data=form).text
     assert re.search(r"Version 8 says: <strong>Cash-advance users</strong>", page)
 
 
@@ -371,9 +371,9 @@ def test_what_if_answers_in_one_sentence(client: FlaskClient, scoring: Scoring) 
 def test_the_smallest_change_that_moves_a_customer_is_named(client: FlaskClient) -> None:
     """Found among the usual values of every column, close to where it tips."""
     page = client.post("/customer", data=typed(CASH_ADVANCE="0")).text
-    found = re.search(r"<strong>Cash advances</strong> from \$0 to \$([\d,.]+)", page)
-    assert found is not None
-    assert 500 < float(found[1].replace(",", "")) < 700
+    match = re.search(r"<strong>Cash advances</strong> from \$0 to \$([\d,.]+)", page)
+    assert match is not None
+    assert 500 < float(match[1].replace(",", "")) < 700
 
 
 def test_every_segment_has_a_page(client: FlaskClient, model) -> None:
@@ -391,11 +391,11 @@ def test_every_segment_has_a_page(client: FlaskClient, model) -> None:
 
 def test_a_note_is_kept_for_everybody(client: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
     """Written to the registry; too long is a mistake beside the field; away loses nothing."""
-    kept: list[tuple[str, int, str]] = []
-    monkeypatch.setattr("serve.web.segments.write_note", lambda *note: kept.append(note))
+    notes: list[tuple[str, int, str]] = []
+    monkeypatch.setattr("serve.web.segments.write_note", lambda *note: notes.append(note))
     reply = client.post("/segments/2/note", data={"text": " Offer instalments. "})
     assert reply.status_code == 303
-    assert kept == [("customer-segmentation", 2, "Offer instalments.")]
+    assert notes == [("customer-segmentation", 2, "Offer instalments.")]
     assert client.post("/segments/2/note", data={"text": "x" * 2001}).status_code == 422
 
     def away(*note: object) -> None:

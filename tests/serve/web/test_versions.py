@@ -54,9 +54,9 @@ def champion(registry: MlflowClient) -> str:
 
 
 def seen(page: str) -> str:
-    found = re.search(r'name="seen"[^>]*value="(\d+)"', page)
-    assert found is not None
-    return found[1]
+    match = re.search(r'name="seen"[^>]*value="(\d+)"', page)
+    assert match is not None
+    return match[1]
 
 
 def test_promote_and_roll_back(client: FlaskClient, registry: MlflowClient) -> None:
@@ -65,9 +65,9 @@ def test_promote_and_roll_back(client: FlaskClient, registry: MlflowClient) -> N
     assert page.count("Promote<span") == 2
     before = champion(registry)
     other = next(n for n in "123" if n != before)
-    asked = client.get(f"/versions/{other}/promote").text
+    form = client.get(f"/versions/{other}/promote").text
     reply = client.post(
-        f"/versions/{other}/promote", data={"reason": "new quarter", "seen": seen(asked)}
+        f"/versions/{other}/promote", data={"reason": "new quarter", "seen": seen(form)}
     )
     assert reply.status_code == 303
     assert champion(registry) == other
@@ -85,9 +85,9 @@ def test_whoever_decided_on_an_old_page_is_told(
     """Somebody else promoted meanwhile: nothing moves, and the page says what happened."""
     before = champion(registry)
     first, second = (n for n in "123" if n != before)
-    asked = client.get(f"/versions/{first}/promote").text
+    form = client.get(f"/versions/{first}/promote").text
     promote(NAME, second, reason="faster", who="somebody else")
-    reply = client.post(f"/versions/{first}/promote", data={"seen": seen(asked)})
+    reply = client.post(f"/versions/{first}/promote", data={"seen": seen(form)})
     assert reply.status_code == 409
     assert "Nothing was changed" in reply.text
     assert "somebody else" in reply.text
