@@ -79,7 +79,7 @@ def create_whole(path: Path, create: Callable[[Path], None]) -> None:
     path
         Where the database belongs.
     create
-        Makes the tables in the file it is given.
+        Makes the tables in the file of that path.
     """
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -70,7 +70,7 @@ def test_interruptions_do_not_change_what_is_tried() -> None:
 
 
 def test_a_place_is_taken_once() -> None:
-    """A trial queued by two processes is judged by the first and pruned by the second."""
+    """A trial queued by two processes is evaluated by the first and pruned by the second."""
     study = open_study(None, "twice")
     (first, *_) = ProposalSampler(SPACE).first
     study.enqueue_trial(first, user_attrs={PLACE: 0})

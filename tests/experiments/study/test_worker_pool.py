@@ -1,4 +1,4 @@
-"""Worker processes judge as this process does."""
+"""Worker processes evaluate as this process does."""
 
 import socket
 from concurrent.futures import ThreadPoolExecutor
@@ -39,9 +39,9 @@ def workers() -> Workers:
 def test_processes_find_what_this_process_finds(workers: Workers) -> None:
     """The same numbers and partition, bit for bit, and pictures where asked for."""
     here = evaluator()
-    for recipe in SPECS:
-        there = workers.evaluate(here, recipe, draw=tuple(FIGURES))
-        mine = outcome(here, recipe)
+    for one in SPECS:
+        there = workers.evaluate(here, one, draw=tuple(FIGURES))
+        mine = outcome(here, one)
         assert there.evaluation.metrics() == pytest.approx(mine.evaluation.metrics(), nan_ok=True)
         assert there.partition == mine.partition
         assert not mine.pictures
@@ -52,7 +52,7 @@ def test_processes_find_what_this_process_finds(workers: Workers) -> None:
 
 
 def test_errors_come_back(workers: Workers) -> None:
-    """What judging raises is told here, and is an outcome among many; the process lives on."""
+    """An error of an evaluation is raised, or one outcome of many; the process lives on."""
     few = evaluator(8)
     with pytest.raises(EvaluationError, match="DataError: (.|\n)*at least 12 customers"):
         workers.evaluate(few, spec(n_clusters=12))
