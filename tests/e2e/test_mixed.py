@@ -53,7 +53,7 @@ def test_the_form_is_built_from_the_schema(page: Page) -> None:
     """Every category is a list of its levels and `Unknown`, every number a field to type in."""
     accessible(page)
     for column in SCHEMA.columns:
-        field = page.locator(f"[id='{column.name}']")
+        field = page.locator(f"[name='{column.name}']")
         tag = field.evaluate("field => field.tagName")
         assert tag == ("SELECT" if column.categorical else "INPUT"), column.name
         if column.categorical:

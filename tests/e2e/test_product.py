@@ -149,12 +149,12 @@ def test_a_file_works_by_keyboard_alone(browser: Browser, product: Product, tmp_
     page.close()
 
 
-def tab_to(page: Page, identifier: str) -> None:
+def tab_to(page: Page, name: str) -> None:
     for _ in range(60):
         page.keyboard.press("Tab")
-        if page.evaluate("document.activeElement.id") == identifier:
+        if page.evaluate("document.activeElement.name") == name:
             return
-    raise AssertionError(f"Tab never reaches {identifier}")
+    raise AssertionError(f"Tab never reaches {name}")
 
 
 def test_a_file_goes_on_while_the_worker_is_away(
