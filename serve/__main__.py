@@ -19,10 +19,10 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--pages", default="http://127.0.0.1:8000", help="address of the pages")
     parser.add_argument("--scoring", default="http://127.0.0.1:5001", help="of the scoring server")
-    asked = parser.parse_args()
-    addresses = Addresses(asked.pages, "", asked.scoring)
+    options = parser.parse_args()
+    addresses = Addresses(options.pages, "", options.scoring)
     uri = os.environ.get("MLFLOW_TRACKING_URI", "sqlite:///mlflow.db")
-    environment = {"MLFLOW_TRACKING_URI": uri, "SEGMENTATION_SCORING_URL": asked.scoring}
+    environment = {"MLFLOW_TRACKING_URI": uri, "SEGMENTATION_SCORING_URL": options.scoring}
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         with ServiceGroup(Path("var/log"), environment) as group:
@@ -31,7 +31,7 @@ def main() -> int:
                 group.start(service)
             print("Starting the scoring server and the pages …", flush=True)
             group.wait_until_ready(START_SECONDS)
-            print(f"Open {asked.pages}. A promotion goes live by itself. Ctrl-C stops both.")
+            print(f"Open {options.pages}. A promotion goes live by itself. Ctrl-C stops both.")
             sys.stdout.flush()
             group.wait()
     except ServiceError as error:

@@ -60,15 +60,15 @@ def create_app(config: Mapping[str, Any] | None = None) -> Flask:
         Flask settings; ``SETTINGS`` holds a :class:`serve.web.settings.Settings`, by default read
         from the environment; ``INSTANCE`` the folder for uploads and the secret key.
     """
-    given = dict(config or {})
+    overrides = dict(config or {})
     default = os.environ.get("SEGMENTATION_INSTANCE", "var/instance")
-    instance = Path(given.pop("INSTANCE", default)).resolve()
-    chosen = given.pop("SETTINGS", None) or Settings.from_environment()
+    instance = Path(overrides.pop("INSTANCE", default)).resolve()
+    chosen = overrides.pop("SETTINGS", None) or Settings.from_environment()
     app = Flask("serve.web", instance_path=str(instance))
     for logger in (app.logger, logging.getLogger("gunicorn.error")):
         logger.addFilter(BRIEF)
     app.config.update(
-        SECRET_KEY=given.pop("SECRET_KEY", None) or secret_key(instance),
+        SECRET_KEY=overrides.pop("SECRET_KEY", None) or secret_key(instance),
         # Browsers share cookies between the ports of a host: each instance has its own.
         SESSION_COOKIE_NAME=f"session_{crc32(str(instance).encode()):08x}",
         SESSION_COOKIE_HTTPONLY=True,
@@ -78,7 +78,7 @@ def create_app(config: Mapping[str, Any] | None = None) -> Flask:
         MAX_CONTENT_LENGTH=int(chosen.upload_megabytes * 1024 * 1024),
         BOOTSTRAP_SERVE_LOCAL=True,
     )
-    app.config.update(given)
+    app.config.update(overrides)
     app.extensions["settings"] = chosen
     app.extensions["knowledge"] = Knowledge(chosen.model_name)
     for name, path in (("scoring", ""), ("challenger", CHALLENGER_PATH)):
@@ -90,7 +90,7 @@ def create_app(config: Mapping[str, Any] | None = None) -> Flask:
     Bootstrap5(app)
     CSRFProtect(app)
     _register(app)
-    at_once = bool(given.get("FILES_AT_ONCE"))
+    at_once = bool(overrides.get("FILES_AT_ONCE"))
     _, app.extensions["put_file"] = file_queue(instance, chosen, at_once=at_once)
     return app
 

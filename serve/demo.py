@@ -134,10 +134,10 @@ def form_values(page: str) -> dict[str, str]:
 
 def _search(environment: dict[str, str]) -> None:
     python, mlflow = str(BIN / "python"), str(BIN / "mlflow")
-    asked = ("-P", f"data={DATA}", "-P", f"n_trials={TRIALS}")
+    parameters = ("-P", f"data={DATA}", "-P", f"n_trials={TRIALS}")
     steps = (
         (python, "-m", "experiments.study.databases"),
-        (mlflow, "run", ".", "--env-manager", "local", "--experiment-name", MODEL, *asked),
+        (mlflow, "run", ".", "--env-manager", "local", "--experiment-name", MODEL, *parameters),
     )
     for step in steps:
         status = subprocess.run(step, env=environment, check=False).returncode  # noqa: S603

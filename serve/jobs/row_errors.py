@@ -25,7 +25,7 @@ class Cell:
 
     line: int
     column: str
-    found: str
+    value: str
     expected: str
 
 
@@ -41,8 +41,8 @@ def cells_to_correct(problems: list[Problem], table: Path, piece_rows: int) -> I
     values = _values(table, positions, piece_rows)
     for row, number in first:
         problem = problems[number]
-        found = str(values.loc[row, str(problem.column)])[:60]
-        yield Cell(lines[row], str(problem.column), found, problem.expected)
+        value = str(values.loc[row, str(problem.column)])[:60]
+        yield Cell(lines[row], str(problem.column), value, problem.expected)
 
 
 def _values(table: Path, rows: list[int], piece_rows: int) -> pd.DataFrame:

@@ -11,23 +11,23 @@ from serve.web.settings import Settings
 
 def settings() -> Settings:
     """Return the settings of the running application."""
-    found: Settings = current_app.extensions["settings"]
-    return found
+    current: Settings = current_app.extensions["settings"]
+    return current
 
 
 def knowledge() -> Knowledge:
     """Return what the running application knows of the served model."""
-    found: Knowledge = current_app.extensions["knowledge"]
-    return found
+    current: Knowledge = current_app.extensions["knowledge"]
+    return current
 
 
 def challenger() -> ScoringClient:
     """Return the client of the challenger's scoring server, which runs while it is asked."""
-    found: ScoringClient = current_app.extensions["challenger"]
-    return found
+    client: ScoringClient = current_app.extensions["challenger"]
+    return client
 
 
 def scoring() -> ScoringClient:
     """Return the client of the scoring server."""
-    found: ScoringClient = current_app.extensions["scoring"]
-    return found
+    client: ScoringClient = current_app.extensions["scoring"]
+    return client

@@ -204,10 +204,10 @@ def _field(column: Column, key: str) -> Any:
 def groups(schema: TableSchema) -> list[tuple[str, list[Column]]]:
     """Return the form's sections, heading and columns, as the schema's columns bring them up."""
     headings = schema.groups or {}
-    found: dict[str, list[Column]] = {}
+    columns_of: dict[str, list[Column]] = {}
     for column in schema.columns:
-        found.setdefault(headings.get(column.group, "Customer"), []).append(column)
-    return list(found.items())
+        columns_of.setdefault(headings.get(column.group, "Customer"), []).append(column)
+    return list(columns_of.items())
 
 
 def typed_customer(form: CustomerForm, schema: TableSchema) -> pd.DataFrame:

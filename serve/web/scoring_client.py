@@ -127,12 +127,12 @@ class ScoringClient:
         """Return the segment of each customer and nothing else, for many tries at once."""
         reply = self._invoke(customers.assign(detail="basic"), self.timeout)
         try:
-            found = json.loads(reply)["predictions"]["segment"]
+            numbers = json.loads(reply)["predictions"]["segment"]
         except (json.JSONDecodeError, KeyError, TypeError) as error:
             raise ScoringRefusedError("The scoring server's answer is not readable.") from error
-        if len(found) != len(customers) or not all(type(number) is int for number in found):
+        if len(numbers) != len(customers) or not all(type(number) is int for number in numbers):
             raise ScoringRefusedError("The scoring server's answer is incomplete.")
-        return list(found)
+        return list(numbers)
 
     def alive(self) -> bool:
         """Tell whether the scoring server answers."""

@@ -86,8 +86,8 @@ def secret_key(instance: Path) -> str:
     All worker processes of one server share it. It appears in the folder complete or not at all,
     so a worker that starts at the same moment never reads half a key.
     """
-    if given := os.environ.get("SEGMENTATION_SECRET_KEY"):
-        return given
+    if configured := os.environ.get("SEGMENTATION_SECRET_KEY"):
+        return configured
     instance.mkdir(parents=True, exist_ok=True)
     file = instance / "secret_key"
     if not file.exists():

@@ -142,12 +142,12 @@ def download(token: str) -> Response:
 
 
 def _form(upload: UploadForm) -> str:
-    found = [_jobs().find(token) for token in reversed(session.get(SESSION_KEY, []))]
+    jobs = [_jobs().find(token) for token in reversed(session.get(SESSION_KEY, []))]
     return render_template(
         "upload/form.html",
         form=upload,
         limit=settings().upload_megabytes,
-        files=[job for job in found if job is not None],
+        files=[job for job in jobs if job is not None],
     )
 
 

@@ -112,10 +112,10 @@ def _ask(kind: str, version: Version | None, form: MoveForm, **more: object) -> 
 def _version(number: int) -> Version:
     """Return a version that exists."""
     versions = list_versions(settings().model_name)
-    found = next((v for v in versions if v.number == str(number)), None)
-    if found is None:
+    version = next((v for v in versions if v.number == str(number)), None)
+    if version is None:
         abort(404)
-    return found
+    return version
 
 
 def _seen() -> int:
