@@ -28,7 +28,7 @@ SPACE = Space("cc_general", 3, 5, 0)
 
 
 class Anything(ProposalSampler):
-    """Proposes any of the first recipes, the same for the same places."""
+    """Proposes any of the first specs, the same for the same places."""
 
     def propose(self, _: Sequence[FrozenTrial], places: range) -> list[Parameters]:
         """Return complete parameters for every place of a batch."""

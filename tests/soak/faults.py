@@ -1,4 +1,4 @@
-"""Algorithms that crash, hang or swallow memory, by name; everything else judges as it should."""
+"""Algorithms that crash, hang or swallow memory, by name; the rest evaluates as it should."""
 
 import ctypes
 import time
@@ -17,7 +17,7 @@ class FaultyEvaluator(Evaluator):
     """An evaluator under which some algorithms misbehave."""
 
     def evaluate(self, spec: SegmenterSpec) -> EvaluatedSegmenter:
-        """Judge a recipe, or misbehave."""
+        """Evaluate a spec, or misbehave."""
         if spec.clusterer == RAISES:
             raise ZeroDivisionError("the algorithm divided by nothing")
         if spec.clusterer == DIES:

@@ -143,7 +143,7 @@ class Search:
         return problems
 
     def pick(self) -> dict[str, str]:
-        """Return what was registered as the champion, its recipe among it."""
+        """Return what was registered as the champion, its spec among it."""
         client = MlflowClient(self.tracking_uri)
         version = client.get_model_version_by_alias(EXPERIMENT, "champion")
         trial = client.get_run(version.tags["trial_run"])

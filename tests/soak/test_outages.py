@@ -49,7 +49,7 @@ def disturbed(search: Search, running: Running, away: int) -> tuple[int, float, 
 
 
 def judged(search: Search, running: Running, away: int, figure: Figure, store: str) -> None:
-    """Disturb a search and judge what it said and kept."""
+    """Disturb a search and check what it said and kept."""
     status, took = disturbed(search, running, away)
     figure(
         f"{store} away for {away} s: the search went on; away for good: exit {status} after "

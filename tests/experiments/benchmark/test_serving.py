@@ -1,4 +1,4 @@
-"""The serving benchmark asks two real scoring servers and judges what it measured."""
+"""The serving benchmark asks two real scoring servers and checks what it measured."""
 
 import json
 from pathlib import Path

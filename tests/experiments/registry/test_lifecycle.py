@@ -149,7 +149,7 @@ def test_a_version_agrees_with_itself(trained: Path) -> None:
 
 
 def test_a_trial_is_compared_with_the_champion(trained: Path) -> None:
-    """A run's recipe is fitted again; its segments get the champion's numbers."""
+    """A run's spec is fitted again; its segments get the champion's numbers."""
     client = MlflowClient()
     experiment = client.get_experiment_by_name(NAME)
     assert experiment is not None

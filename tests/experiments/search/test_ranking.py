@@ -137,7 +137,7 @@ def test_leaders_of_all_numbers_and_the_voter_are_promising() -> None:
 
 
 def test_a_recipe_tried_twice_counts_once() -> None:
-    """The older of two equal recipes stands for both."""
+    """The older of two equal specs stands for both."""
     one = candidate(3, 4)
     twin = Candidate(8, one.spec, one.evaluation, one.partition)
     assert [s.candidate.number for s in rank([twin, one]).standings] == [3]

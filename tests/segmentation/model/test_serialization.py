@@ -160,9 +160,9 @@ def test_file_that_does_not_belong_is_refused(folder) -> None:
     ],
 )
 def test_recipe_that_does_not_fit_is_refused(folder, key, value, message) -> None:
-    """A recipe of another format, or one that contradicts the arrays, is no model."""
-    recipe = json.loads((folder / "model.json").read_text())
-    (folder / "model.json").write_text(json.dumps({**recipe, key: value}))
+    """A spec of another format, or one that contradicts the arrays, is no model."""
+    spec = json.loads((folder / "model.json").read_text())
+    (folder / "model.json").write_text(json.dumps({**spec, key: value}))
     write_manifest(folder)
     with pytest.raises(ModelFileError, match=message):
         SegmentationModel.load(folder)

@@ -202,7 +202,7 @@ def test_sensitive_names_are_words(name: str, expected: bool) -> None:
     ],
 )
 def test_known_orders_are_recognised(levels: list[str], expected: list[str] | None) -> None:
-    """Ladders of words and bands of numbers have an order, names have none."""
+    """Ordered words and bands of numbers have an order, names have none."""
     assert in_order(levels) == expected
 
 
