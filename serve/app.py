@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import threading
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from flask_wtf import CSRFProtect
 from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import Forbidden, HTTPException, SecurityError
 
+from experiments.registry.client import warm_up
 from segmentation.interpretation.formatting import percent
 from serve.jobs.queue import file_queue
 from serve.logs import BRIEF
@@ -90,6 +92,8 @@ def create_app(config: Mapping[str, Any] | None = None) -> Flask:
     Bootstrap5(app)
     CSRFProtect(app)
     _register(app)
+    # The first visitor does not wait seconds for these imports.
+    threading.Thread(target=warm_up, daemon=True).start()
     at_once = bool(overrides.get("FILES_AT_ONCE"))
     _, app.extensions["put_file"] = file_queue(instance, chosen, at_once=at_once)
     return app

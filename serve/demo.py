@@ -8,7 +8,7 @@ import re
 import signal
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from html import unescape
 from pathlib import Path
 
@@ -71,7 +71,7 @@ def main() -> int:
 
 
 def services(addresses: Addresses, tracking: str) -> tuple[Service, ...]:
-    """Return the three servers: MLflow's UI, the scoring server, the pages."""
+    """Return MLflow's UI, the scoring server, the pages and the worker that scores files."""
     mlflow = str(BIN / "mlflow")
     store = ("--backend-store-uri", tracking, "--workers", "1")
     return (
@@ -81,7 +81,7 @@ def services(addresses: Addresses, tracking: str) -> tuple[Service, ...]:
             f"{addresses.mlflow}/health",
         ),
         scoring_service(addresses),
-        pages_service(addresses),
+        replace(pages_service(addresses), ready_url=f"{addresses.pages}/readyz"),
         worker_service(),
     )
 

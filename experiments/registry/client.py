@@ -133,6 +133,12 @@ class GateError(RegistryError):
         super().__init__(f"version {version} is not promoted:\n{lines}\n{remedy}")
 
 
+def warm_up() -> None:
+    """Import what the functions here need, so that the first of them does not wait for it."""
+    import mlflow  # noqa: F401, PLC0415
+    import pandas as pd  # noqa: F401, PLC0415
+
+
 def describe(name: str = MODEL_NAME, alias: str = CHAMPION) -> ModelInfo:
     """Return the description of a version of a registered model, by alias or number.
 

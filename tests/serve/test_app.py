@@ -49,6 +49,25 @@ def test_the_pages_load_no_learning_library(tmp_path: Path) -> None:
     assert not modules & {"sklearn", "optuna"}
 
 
+def test_the_first_visitor_does_not_wait_for_imports(tmp_path: Path) -> None:
+    """An application that nobody has asked yet imports what talks to the registry by itself."""
+    program = """
+import sys, time
+import serve.app
+serve.app.create_app({"INSTANCE": sys.argv[1]})
+deadline = time.monotonic() + 60
+while not {"mlflow", "pandas"} <= set(sys.modules) and time.monotonic() < deadline:
+    time.sleep(0.1)
+print({"mlflow", "pandas"} <= set(sys.modules))
+"""
+    command = [sys.executable, "-c", program, str(tmp_path / "instance")]
+    root = Path(__file__).resolve().parents[2]
+    done = subprocess.run(
+        command, env={"PYTHONPATH": str(root)}, cwd=tmp_path, capture_output=True, check=True
+    )
+    assert done.stdout.split() == [b"True"]
+
+
 def test_two_products_on_one_host_keep_their_sessions_apart(tmp_path: Path) -> None:
     """Their cookies have different names; processes of one instance share the name."""
     names = [
