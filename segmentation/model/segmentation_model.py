@@ -200,7 +200,7 @@ class SegmentationModel:
             "confidence": confidence,
         }
 
-    def save(self, directory: Path) -> None:
+    def save(self, directory: str | Path) -> None:
         """Write the model into a folder; see :mod:`segmentation.model.serialization`."""
         segmenter = self.segmenter
         parts = {
@@ -221,10 +221,10 @@ class SegmentationModel:
             **with_prefix("plane", self.plane.to_arrays()),
             "medians": self.reasons.medians,
         }
-        ModelFiles(parts, arrays, self.description).write(directory)
+        ModelFiles(parts, arrays, self.description).write(Path(directory))
 
     @classmethod
-    def load(cls, directory: Path) -> SegmentationModel:
+    def load(cls, directory: str | Path) -> SegmentationModel:
         """Read what :meth:`save` wrote, and score a customer without values to check that it works.
 
         The model answers as before, bit for bit.
@@ -234,7 +234,7 @@ class SegmentationModel:
         ModelFileError
             When a file is missing or damaged, does not belong there or does not fit the others.
         """
-        files = ModelFiles.read(directory)
+        files = ModelFiles.read(Path(directory))
         try:
             model = cls._restored(files)
             model._score_one_unknown()

@@ -51,6 +51,12 @@ def test_every_clusterer_and_rule_round_trips(name, rule, tmp_path) -> None:
     check_round_trip(trained(name, rule), tmp_path)
 
 
+def test_a_folder_is_named_by_text_too(tmp_path: Path) -> None:
+    """In a notebook people write `model.save("model")`."""
+    trained().save(str(tmp_path / "model"))
+    assert SegmentationModel.load(str(tmp_path / "model")).numbering.numbers
+
+
 @pytest.mark.parametrize("preprocessing", PREPROCESSINGS, ids=str)
 def test_every_preprocessing_round_trips(preprocessing, tmp_path) -> None:
     """Whatever the pipeline learned comes back as it was."""
