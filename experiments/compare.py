@@ -65,8 +65,8 @@ def run(model_name: str, first: str, second: str, data: str, out: str) -> Compar
     """Compare two versions or runs, record and print the comparison."""
     prepare_tracking()
     client = MlflowClient()
-    source, schema = (data, AUTO) if data else _data_of(client, model_name, first)
-    validated, table = load_described(source, schema)
+    source, schema, features = (data, AUTO, ()) if data else _data_of(client, model_name, first)
+    validated, table = load_described(source, schema, features)
     formed = form(validated.customers, table)
     one = _side(client, model_name, first, formed)
     other = _side(client, model_name, second, formed)
@@ -101,12 +101,12 @@ def is_run(text: str) -> bool:
     return RUN_ID.fullmatch(text) is not None
 
 
-def _data_of(client: MlflowClient, name: str, reference: str) -> tuple[str, str]:
-    """Return source and schema of the training data of a version or a trial's run."""
+def _data_of(client: MlflowClient, name: str, reference: str) -> tuple[str, str, tuple[str, ...]]:
+    """Return the training data of a version or a trial's run: source, schema, switched outcomes."""
     run = client.get_run(reference if is_run(reference) else describe(name, reference).run_id)
     parent = run.data.tags.get(MLFLOW_PARENT_RUN_ID)
     options = read_options((client.get_run(parent) if parent else run).data.params)
-    return options.data, options.schema
+    return options.data, options.schema, options.outcomes_as_features
 
 
 def _side(client: MlflowClient, name: str, reference: str, formed: Formed) -> Side:

@@ -194,6 +194,7 @@ def find_segments(
     numbers |= {"timeout": timeout, "n_jobs": n_jobs, "data": "a data frame"}
     search_options = checked({**default_options(), **numbers, **options})
     table = schema if isinstance(schema, TableSchema) else schema_for(frame, schema, "customers")
+    table = table.as_features(search_options.outcomes_as_features)
     customers = validate(frame, table, to_train=True)
     verbosity = optuna.logging.get_verbosity()
     optuna.logging.set_verbosity(optuna.logging.WARNING)

@@ -39,6 +39,7 @@ class SearchOptions:
     experiment_name: str
     model_name: str
     sensitive: bool
+    as_features: str
     new_study: bool
     storage: str
 
@@ -46,6 +47,11 @@ class SearchOptions:
     def chosen_algorithms(self) -> tuple[str, ...]:
         """The algorithms to try."""
         return tuple(filter(None, self.algorithms.replace(" ", "").split(","))) or ALGORITHMS
+
+    @property
+    def outcomes_as_features(self) -> tuple[str, ...]:
+        """The outcomes that form segments on purpose."""
+        return tuple(filter(None, (name.strip() for name in self.as_features.split(","))))
 
     @property
     def fixed(self) -> Fixed:
@@ -85,6 +91,7 @@ OPTIONS: tuple[tuple[str, Any, Any, str], ...] = (
     ("experiment_name", str, MODEL_NAME, "MLflow experiment."),
     ("model_name", str, MODEL_NAME, "Registered model."),
     ("sensitive", bool, False, "Let sensitive columns form segments."),
+    ("as_features", str, "", "Outcomes that form segments on purpose, comma-separated."),
     ("new_study", bool, False, "Begin a new study although one exists."),
     ("storage", str, "", "Optuna database URL; default: SQLite beside the tracking store."),
 )

@@ -58,7 +58,7 @@ def run(options: SearchOptions) -> int:
 
 
 def _run(options: SearchOptions, workers: Workers) -> int:
-    validated, table = load_described(options.data, options.schema)
+    validated, table = load_described(options.data, options.schema, options.outcomes_as_features)
     for warning in validated.warnings:
         click.echo(f"warning: {warning.without_values()}", err=True)
     summary = record(options, validated.customers, table, workers)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import codecs
 import csv
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -61,21 +61,24 @@ def load_customers(source: str, schema: TableSchema) -> Validated:
     return validate(read_table(source), schema, source, to_train=True)
 
 
-def load_described(source: str, schema_name: str) -> tuple[Validated, TableSchema]:
+def load_described(
+    source: str, schema_name: str, as_features: Iterable[str] = ()
+) -> tuple[Validated, TableSchema]:
     """Read customers a model will learn from, and return them with their schema.
 
-    The source is one of :func:`load_customers`, the schema one of :func:`schema_for`.
+    The source is one of :func:`load_customers`, the schema one of :func:`schema_for`; the
+    outcomes `as_features` become features.
 
     Raises
     ------
     SpecError
-        When there is no such schema.
+        When there is no such schema, or it has no such outcome.
     DataError
         When there is no such table, or it breaks the contract.
     """
     named = None if schema_name == AUTO else load_schema(schema_name)
     frame = read_table(source)
-    schema = named or schema_for(frame, schema_name, source)
+    schema = (named or schema_for(frame, schema_name, source)).as_features(as_features)
     return validate(frame, schema, source, to_train=True), schema
 
 

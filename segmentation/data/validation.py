@@ -48,9 +48,9 @@ def validate(
     """Return the customers of a table.
 
     The order of columns does not matter; unknown columns are dropped with a warning, excluded
-    ones without. Missing values stay missing, categories become codes, and unseen categories are
-    treated as missing, with a warning. `source` is named in messages. A column without any value
-    fails if a model will learn from it (`to_train`).
+    ones and outcomes without. Missing values stay missing, categories become codes, and unseen
+    categories are treated as missing, with a warning. `source` is named in messages. A column
+    without any value fails if a model will learn from it (`to_train`).
 
     Raises
     ------
@@ -192,8 +192,9 @@ def _problem(
 
 
 def unknown_columns(names: Iterable[object], schema: TableSchema) -> Iterator[Problem]:
-    """Yield a warning for every column that the schema neither lists nor excludes."""
-    described = {*schema.column_names, schema.identifier, *schema.excluded}
+    """Yield a warning for every column that the schema does not mention."""
+    roles = (schema.column_names, schema.outcome_names, schema.excluded)
+    described = {schema.identifier, *(name for names in roles for name in names)}
     for name in names:
         if name not in described:
             yield Problem(

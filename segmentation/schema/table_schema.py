@@ -1,8 +1,8 @@
-"""What a customer table looks like, as data: columns, units, plausible ranges, ratios."""
+"""What a customer table looks like, as data: columns, outcomes, units, ranges, ratios."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from typing import Any, Literal, get_args
@@ -15,6 +15,12 @@ Kind = Literal[
 KINDS: tuple[str, ...] = get_args(Kind)
 SENSITIVE = "sensitive: describes segments, does not form them"
 CATEGORIES: tuple[Kind, ...] = ("category", "ordered")
+# Two levels that answer a question: the first means no.
+ANSWERS = frozenset(
+    {("no", "yes"), ("n", "y"), ("false", "true"), ("f", "t"), ("0", "1"), ("off", "on")}
+    | {("nein", "ja"), ("n", "j"), ("non", "oui"), ("n", "o"), ("no", "si"), ("no", "sí")}
+    | {("não", "sim"), ("nao", "sim"), ("n", "s"), ("no", "sì"), ("nee", "ja"), ("nie", "tak")}
+)
 
 
 @dataclass(frozen=True)
@@ -41,11 +47,20 @@ class Column:
     levels: tuple[str, ...] = ()  # in the order of their codes 0, 1, ...
     sensitive: bool = False  # describes segments; forms them only if that is switched on
     of: str = ""  # the category of an indicator, which is 1 for the indicator's levels
+    decimal: str = "."  # how the column writes decimals in texts: "." or ","
 
     @property
     def categorical(self) -> bool:
         """Whether values are levels, not amounts."""
         return self.kind in CATEGORIES
+
+    @property
+    def binary(self) -> bool:
+        """Whether values answer yes or no: two such levels, or whole numbers from 0 to 1."""
+        if self.categorical:
+            levels = tuple(level.casefold() for level in self.levels)
+            return levels in ANSWERS or levels[::-1] in ANSWERS
+        return self.kind == "count" and self.plausible == (0.0, 1.0)
 
 
 @dataclass(frozen=True)
@@ -90,6 +105,10 @@ class TableSchema:
     examples: tuple[Example, ...] = ()
     excluded: Mapping[str, str] = field(default_factory=dict)  # column to reason
     missing: tuple[str, ...] = ()  # texts for a missing value, such as "Unknown", in any case
+    # What happened to customers: describes segments, is no feature and not needed to score.
+    # Of an outcome with two levels the second is the event that is counted.
+    outcomes: tuple[Column, ...] = ()
+    notes: Mapping[str, str] = field(default_factory=dict)  # column to what a draft noticed
 
     @cached_property
     def column_names(self) -> tuple[str, ...]:
@@ -107,6 +126,32 @@ class TableSchema:
     def sensitive_names(self) -> tuple[str, ...]:
         """Names of the sensitive columns, in order."""
         return tuple(column.name for column in self.columns if column.sensitive)
+
+    @cached_property
+    def outcome_names(self) -> tuple[str, ...]:
+        """Names of the outcomes, in order."""
+        return tuple(column.name for column in self.outcomes)
+
+    def as_features(self, names: Iterable[str]) -> TableSchema:
+        """Return the schema in which some outcomes are features, after the other features.
+
+        Raises
+        ------
+        SpecError
+            When one is no outcome of this schema.
+        """
+        chosen = dict.fromkeys(names)
+        if unknown := [name for name in chosen if name not in self.outcome_names]:
+            expected = f"some of {', '.join(self.outcome_names)}" if self.outcomes else "none"
+            raise SpecError(
+                f"as_features={', '.join(unknown)}: schema {self.name!r} has no such outcome; "
+                f"expected {expected}"
+            )
+        return replace(
+            self,
+            columns=(*self.columns, *(c for c in self.outcomes if c.name in chosen)),
+            outcomes=tuple(c for c in self.outcomes if c.name not in chosen),
+        )
 
     def forming(self, *, sensitive: bool = False, excluded: tuple[str, ...] = ()) -> TableSchema:
         """Return the schema of the columns that form segments.
@@ -172,6 +217,8 @@ class TableSchema:
             fields["examples"] = tuple(Example(**item) for item in fields.get("examples", ()))
             fields["excluded"] = dict(fields.get("excluded") or {})
             fields["missing"] = tuple(map(str, fields.get("missing") or ()))
+            fields["outcomes"] = tuple(_column(item) for item in fields.get("outcomes") or ())
+            fields["notes"] = {str(k): str(v) for k, v in (fields.get("notes") or {}).items()}
             schema = cls(**fields)
         except (KeyError, TypeError, ValueError) as error:
             raise SpecError(f"schema {raw.get('name', '?')!r} is malformed: {error}") from error
@@ -190,6 +237,10 @@ def _column(item: Mapping[str, Any]) -> Column:
         fields["plausible"] = (float(low), float(high))
     fields["name"] = str(fields["name"])  # YAML reads 2020 as a number
     fields["levels"] = tuple(map(str, fields.get("levels") or ()))
+    if fields.get("decimal", ".") not in {".", ","}:
+        raise SpecError(
+            f"column {fields['name']!r}: decimal is '.' or ',', not {fields['decimal']!r}"
+        )
     column = Column(**fields)
     _check_levels(column)
     return column
@@ -216,6 +267,14 @@ def _check_references(schema: TableSchema) -> None:
         raise SpecError(
             f"schema {schema.name!r}: {', '.join(map(str, twice))} cannot be a feature and "
             "excluded or the identifier"
+        )
+    outcomes = set(schema.outcome_names)
+    if len(outcomes) != len(schema.outcomes):
+        raise SpecError(f"schema {schema.name!r} names an outcome twice")
+    if twice := sorted(outcomes & {*features, *schema.excluded, schema.identifier}):
+        raise SpecError(
+            f"schema {schema.name!r}: {', '.join(map(str, twice))} cannot be an outcome and "
+            "a feature, excluded or the identifier"
         )
     if unknown := sorted(referenced - features):
         raise SpecError(f"schema {schema.name!r} refers to columns it lacks: {', '.join(unknown)}")

@@ -17,6 +17,9 @@ HEAD = """\
 #  - identifier: the column that names a customer, or null;
 #  - excluded: columns that are no features, each with the reason;
 #  - missing: texts that mean a value is missing;
+#  - outcomes: what happened to customers; describes segments, never forms them, and is not needed
+#    to score; of two levels the second is the event; move one to columns to make it a feature;
+#  - notes: what was noticed in a column;
 #  - kind: money, count, frequency (0 to 1), months, number, category, or ordered (levels from
 #    least to most); unit, label and help are shown on pages;
 #  - sensitive: true describes segments without forming them.
@@ -73,7 +76,9 @@ def _extended(raw: dict[str, Any]) -> dict[str, Any]:
 def to_yaml(schema: TableSchema, source: str = "a table") -> str:
     """Return the text of a YAML file that :func:`load_schema` reads back as an equal schema."""
     raw = {key: value for key, value in schema.to_dict().items() if value not in ((), {}, None)}
-    raw["columns"] = [_brief(column) for column in schema.columns]
+    for key in ("outcomes", "columns"):  # long lists come last
+        if raw.pop(key, ()):
+            raw[key] = [_brief(column) for column in getattr(schema, key)]
     text = yaml.safe_dump(_plain(raw), sort_keys=False, allow_unicode=True, width=100)
     return HEAD.format(source=source) + text
 

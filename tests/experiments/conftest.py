@@ -30,6 +30,7 @@ OPTIONS = SearchOptions(
     experiment_name="test",
     model_name="test",
     sensitive=False,
+    as_features="",
     new_study=False,
     storage="",
 )
