@@ -1,0 +1,228 @@
+"""Dates as people write them: which spelling a column has, and how long ago its dates are."""
+
+from __future__ import annotations
+
+import datetime
+import re
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from pandas.api.types import is_bool_dtype, is_datetime64_any_dtype, is_numeric_dtype
+
+from segmentation.schema.drafting.words import folded, vocabulary
+from segmentation.schema.levels import as_text
+from segmentation.types import FloatArray
+
+# The order of a date's parts in a cell, as `Column.dates` holds it, and what to call it.
+ORDERS = {
+    "ymd": "year-month-day",
+    "dmy": "day-month-year",
+    "mdy": "month-day-year",
+    "ym": "year-month",
+    "my": "month-year",
+    "seconds": "seconds since 1970",
+    "milliseconds": "milliseconds since 1970",
+}
+MOSTLY = 0.95
+SAMPLE = 500
+SEPARATORS = frozenset("-/.,")
+FIRST_YEAR, LAST_YEAR = 1850, 2150
+SHORT_YEARS = 69  # 69 and above are years before 2000, as POSIX reads them
+DAYS_A_MONTH, DAYS_A_YEAR = 30.4375, 365.25
+EPOCHS = (631_152_000, 3_471_292_800)  # from 1990 to 2080
+MANY_DATES = 5
+# Twelve months a language, abbreviated; a longer word begins with one of them.
+MONTHS = {
+    folded(prefix): number
+    for language in (
+        "jan feb mar apr may jun jul aug sep oct nov dec",
+        "jan feb mär apr mai jun jul aug sep okt nov dez",
+        "janv fév mars avr mai juin juil août sept oct nov déc",
+        "ene feb mar abr may jun jul ago sep oct nov dic",
+        "jan fev mar abr mai jun jul ago set out nov dez",
+        "gen feb mar apr mag giu lug ago set ott nov dic",
+        "jan feb mrt apr mei jun jul aug sep okt nov dec",
+    )
+    for number, prefix in enumerate(language.split(), 1)
+} | {"mrz": 3, "maerz": 3, "maart": 3}
+LONG_MONTHS = vocabulary(
+    "january, february, march, april, june, july, august, september, october, november, december,"
+    "januar, februar, märz, juni, juli, oktober, dezember, janvier, février, avril, juillet,"
+    "septembre, octobre, novembre, décembre, enero, febrero, marzo, abril, mayo, junio, julio,"
+    "agosto, septiembre, octubre, noviembre, diciembre, janeiro, fevereiro, março, maio, junho,"
+    "julho, setembro, outubro, novembro, dezembro, gennaio, febbraio, aprile, maggio, giugno,"
+    "luglio, settembre, ottobre, dicembre, januari, februari, augustus"
+)
+FILLERS = vocabulary(
+    "st, nd, rd, th, of, de, del, le, den, der, the, mon, tue, wed, thu, fri, sat, sun, monday,"
+    "tuesday, wednesday, thursday, friday, saturday, sunday, tues, thur, thurs"
+)
+TIME = re.compile(
+    r"(?:t|\s|,)\s*\d{1,2}:\d{2}(?::\d{2}(?:[.,]\d+)?)?\s*(?:[ap]\.?m\.?)?"
+    r"\s*(?:z|utc|gmt|[+-]\d{2}:?\d{2})?$"
+)
+TOKEN = re.compile(r"\d+|[a-z]+|\S")
+# Names under which whole numbers may be dates.
+DATED = vocabulary(
+    "date, dates, datum, fecha, dt, timestamp, datetime, time, ts, created, created at, updated at,"
+    "joined, since, seit, birth, dob, born, yyyymm, yyyymmdd, period, cohort, yearmonth, signup"
+)
+
+
+def order_of(values: pd.Series[Any], words: Iterable[str] = ()) -> str:
+    """Return the order of a column's dates, a key of :data:`ORDERS`; empty where it holds none.
+
+    Whole numbers are dates where all are such as 20170228; as 201702 or seconds since 1970 only
+    if the name's `words` say so.
+    """
+    if is_datetime64_any_dtype(values):
+        return "ymd"
+    present = values.dropna()
+    if not len(present) or is_bool_dtype(values):
+        return ""
+    if is_numeric_dtype(values):
+        return _order_of_numbers(present, bool(DATED & set(words)))
+    texts = present.map(as_text)
+    texts = pd.Series(texts[texts != ""].unique())
+    sample = texts.iloc[:: max(len(texts) // SAMPLE, 1)]
+    if sample.empty or sample.str.fullmatch(r"\d+").all():
+        return _order_of_numbers(_whole(texts), bool(DATED & set(words)))
+    shares = {order: np.mean([d is not None for d in _dates(sample, order)]) for order in ORDERS}
+    best = max(shares, key=lambda order: shares[order])
+    return best if shares[best] >= MOSTLY else ""
+
+
+def is_ambiguous(values: pd.Series[Any], order: str) -> bool:
+    """Return whether day and month could be the other way round in every date."""
+    if order not in {"dmy", "mdy"}:
+        return False
+    other = {"dmy": "mdy", "mdy": "dmy"}[order]
+    texts = pd.Series(values.dropna().map(as_text).unique())
+    return all(date is not None for date in _dates(texts, other)) and any(
+        one != two for one, two in zip(_dates(texts, order), _dates(texts, other), strict=True)
+    )
+
+
+def dates_of(values: pd.Series[Any], order: str) -> NDArray[np.datetime64]:
+    """Return the days of a column's cells, shape (n,); NaT where a cell holds no date."""
+    if is_datetime64_any_dtype(values):
+        naive = values.dt.tz_convert(None) if values.dt.tz is not None else values
+        return naive.to_numpy().astype("datetime64[D]")
+    texts = values.map(as_text, na_action="ignore")
+    distinct = pd.Series(texts.dropna().unique(), dtype=object)
+    by_text = dict(zip(distinct, _dates(distinct, order), strict=True))
+    days = [by_text.get(text) for text in texts]
+    return np.array([np.datetime64("NaT") if d is None else d for d in days], "datetime64[D]")
+
+
+def time_since(values: pd.Series[Any], order: str, since: str, unit: str) -> FloatArray:
+    """Return the time from a column's dates to a day, shape (n,); numbers stay as they are.
+
+    Parameters
+    ----------
+    values, order
+        Cells that hold dates of this order, or the time itself as a number.
+    since
+        The later day, year-month-day.
+    unit
+        ``months`` or ``years``.
+    """
+    days = (np.datetime64(since, "D") - dates_of(values, order)).astype(float)
+    days[np.isnat(dates_of(values, order))] = np.nan
+    times = days / (DAYS_A_MONTH if unit == "months" else DAYS_A_YEAR)
+    if is_datetime64_any_dtype(values):
+        return times
+    numbers = pd.to_numeric(values, errors="coerce").to_numpy(np.float64, na_value=np.nan)
+    return np.where(np.isnan(times), numbers, times)
+
+
+def _order_of_numbers(present: pd.Series[Any], named: bool) -> str:
+    numbers = np.unique(pd.to_numeric(present, errors="coerce").to_numpy(np.float64))
+    if not len(numbers) or not np.isfinite(numbers).all() or (numbers != np.round(numbers)).any():
+        return ""
+    low, high = float(numbers[0]), float(numbers[-1])
+    for digits, order in ((1e4, "ymd"), (1e10, "ymd"), (1e2, "ym")):
+        if low >= FIRST_YEAR * digits and high < (LAST_YEAR + 1) * digits:
+            # A few numbers may look like dates by chance; many with a day cannot.
+            trusted = named or (order == "ymd" and len(numbers) >= MANY_DATES)
+            return order if trusted and _all_dates(numbers, order) else ""
+    for second, order in ((1, "seconds"), (1000, "milliseconds")):
+        if named and EPOCHS[0] * second <= low and high <= EPOCHS[1] * second:
+            return order
+    return ""
+
+
+def _all_dates(numbers: FloatArray, order: str) -> bool:
+    texts = [str(int(number)) for number in numbers[:: max(len(numbers) // SAMPLE, 1)]]
+    return all(date is not None for date in _dates(texts, order))
+
+
+def _whole(texts: pd.Series[Any]) -> pd.Series[Any]:
+    return texts if texts.str.fullmatch(r"\d+").all() else texts.iloc[:0]
+
+
+def _dates(texts: Iterable[str], order: str) -> Iterator[datetime.date | None]:
+    for text in texts:
+        if order in {"seconds", "milliseconds"}:
+            yield _from_epoch(text, 1 if order == "seconds" else 1000)
+        else:
+            parts = _parts(text)
+            yield None if parts is None else _in_order(parts, order)
+
+
+def _from_epoch(text: str, a_second: int) -> datetime.date | None:
+    if not re.fullmatch(r"\d{9,13}", text):
+        return None
+    moment = datetime.datetime.fromtimestamp(int(text) / a_second, datetime.UTC)
+    return moment.date()
+
+
+def _parts(text: str) -> list[tuple[int, int]] | None:
+    """Return the numbers of a date with their lengths, a named month with length 0.
+
+    None where a text holds anything else.
+    """
+    text = TIME.sub("", folded(text))
+    if re.fullmatch(r"\d{6}|\d{8}|\d{12}|\d{14}", text):
+        return [(int(part), len(part)) for part in (text[:4], text[4:6], text[6:8]) if part]
+    parts: list[tuple[int, int]] = []
+    for token in TOKEN.findall(text):
+        if token.isdecimal():
+            parts.append((int(token), len(token)))
+        elif token.isalpha():
+            if token in MONTHS or token in LONG_MONTHS:
+                parts.append((MONTHS.get(token) or _long_month(token), 0))
+            elif token not in FILLERS or not (parts or len(token) > 2):
+                return None
+        elif token not in SEPARATORS:
+            return None
+    return parts if 2 <= len(parts) <= 3 and TOKEN.match(text) and text[:1].isalnum() else None
+
+
+def _long_month(word: str) -> int:
+    return next(MONTHS[word[:length]] for length in (4, 3) if word[:length] in MONTHS)
+
+
+def _in_order(parts: list[tuple[int, int]], order: str) -> datetime.date | None:
+    named = [place for place, (_, length) in enumerate(parts) if not length]
+    if len(named) > 1 or len(order) != len(parts):
+        return None
+    # A named month says where it stands; otherwise the order does.
+    if named and order[named[0]] != "m":
+        return None
+    values = dict(zip(order, parts, strict=True))
+    year, length = values["y"]
+    if length == 2 and order != "ymd" and ("d" in values or named):
+        year += 1900 if year >= SHORT_YEARS else 2000
+    elif length != 4:
+        return None
+    day, day_length = values.get("d", (1, 1))
+    if day_length > 2 or values["m"][1] > 2 or not FIRST_YEAR <= year <= LAST_YEAR:
+        return None
+    try:
+        return datetime.date(year, values["m"][0], day)
+    except ValueError:
+        return None
