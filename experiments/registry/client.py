@@ -59,6 +59,7 @@ class ModelInfo:
     map: dict[str, Any]
     given_names: dict[int, str] = field(default_factory=dict)  # newer than the model's own names
     notes: dict[int, str] = field(default_factory=dict)
+    challenger: str = ""  # the version behind that alias, empty for none
 
 
 @dataclass(frozen=True)
@@ -159,8 +160,8 @@ def describe(name: str = MODEL_NAME, alias: str = CHAMPION) -> ModelInfo:
         uri = f"models:/{name}/{version.version}/data/{DATA}/description.json"
         description = json.loads(mlflow.artifacts.load_text(uri))
         run = client.get_run(str(version.run_id))
-        tags = client.get_registered_model(name).tags
-        given_names = _by_segment(tags, NAME)
+        registered = client.get_registered_model(name)
+        given_names = _by_segment(registered.tags, NAME)
     except (MlflowException, OSError, ValueError, RecursionError) as error:
         raise RegistryError(
             f"no description of {name}@{alias} in the registry at {mlflow.get_tracking_uri()}: "
@@ -180,7 +181,8 @@ def describe(name: str = MODEL_NAME, alias: str = CHAMPION) -> ModelInfo:
         evaluation=description["evaluation"],
         map=description["map"],
         given_names=given_names,
-        notes=_by_segment(tags, NOTE),
+        notes=_by_segment(registered.tags, NOTE),
+        challenger=str(registered.aliases.get(CHALLENGER, "")),
     )
 
 

@@ -15,7 +15,7 @@ from experiments.tracking.tracker import params_of, tags_of
 # Opens MLflow's pages for model training instead of those for language models.
 KIND_TAG, KIND = "mlflow.experimentKind", "custom_model_development"
 INTRODUCTION = (
-    "Segments of card holders, searched without labels. One run per study, a nested run for "
+    "Customer segments, searched without labels. One run per study, a nested run for "
     "every trial: `score` = stability + separation + 0.03 ln(segments), higher is better; "
     "`feasible = no` gives its `reason`. Open the study's run for the summary."
 )

@@ -99,6 +99,7 @@ class TableSchema:
     identifier: str | None = None  # becomes the index, never a feature
     source: str = ""  # where the table is published
     period: str = ""  # the time that a row covers
+    customers: str = "customers"  # what they are called on pages, in the plural
     groups: Mapping[str, str] | None = None  # key to heading, in the order of the form
     ratios: tuple[Ratio, ...] = ()
     identities: tuple[Identity, ...] = ()

@@ -15,6 +15,7 @@ from segmentation.schema.table_schema import Column, TableSchema
 HEAD = """\
 # Drafted from {source}. Please check, from the top:
 #  - identifier: the column that names a customer, or null;
+#  - customers: what they are called on pages, such as card holders;
 #  - excluded: columns that are no features, each with the reason;
 #  - missing: texts that mean a value is missing;
 #  - outcomes: what happened to customers; describes segments, never forms them, and is not needed

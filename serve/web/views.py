@@ -45,16 +45,13 @@ def plain(value: float | str | None) -> str:
 
 
 def unbroken(text: str) -> str:
-    """Return a text with percent signs beside their numbers, as in ``42%``.
-
-    The sentences of models that were saved before have a space there.
-    """
-    return text.replace(" %", "%")
+    """Return a sentence of a model that was saved before in today's words: ``42%``, the table."""
+    return text.replace(" %", "%").replace("the whole book", "the whole table")
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """One column of a customer beside the segment and the whole book.
+    """One column of a customer beside the segment and the whole table.
 
     The positions lie in [0, 100] on the bar; None for an unknown value.
     """
@@ -101,7 +98,7 @@ class AnswerView:
 
 
 def answer_view(answer: Answer, customer: pd.DataFrame, model: ModelInfo) -> AnswerView:
-    """Put an answer beside what is known about its segment and the whole book."""
+    """Put an answer beside what is known about its segment and the whole table."""
     profile = _profile(answer.segment, model)
     medians = _medians(answer.segment, model)
     rows = tuple(
@@ -126,6 +123,19 @@ def answer_view(answer: Answer, customer: pd.DataFrame, model: ModelInfo) -> Ans
         comparisons=rows,
         version=answer.model_version,
     )
+
+
+def typical_customer(number: int, model: ModelInfo) -> dict[str, float | str | None]:
+    """Return a segment's medians, and its commonest levels, by column; empty where not known."""
+    values: dict[str, float | str | None] = {}
+    for entry in _profile(number, model).get("columns", ()):
+        name, value = entry["column"], entry["median"]
+        if name in model.schema.column_names:
+            column = model.schema.column(name)
+            if value is not None:
+                value = column.levels[round(value)] if column.categorical else round(value, 2)
+            values[name] = value
+    return {name: values[name] for name in model.schema.column_names if name in values}
 
 
 def _profile(number: int, model: ModelInfo) -> dict[str, Any]:
@@ -155,7 +165,7 @@ def _comparison(
 
 
 def _position(value: float | None, book: dict[str, Any]) -> float | None:
-    """Return where a value lies between the book's 5th and 95th percentile, in [0, 100].
+    """Return where a value lies between the table's 5th and 95th percentile, in [0, 100].
 
     The square root keeps the many small amounts apart from each other.
     """
@@ -188,7 +198,7 @@ def _reason(column: Column, value: float, own: dict[str, Any], rival: dict[str, 
 
 @dataclass(frozen=True)
 class Figure:
-    """A column that sets a segment apart: its median there and in the whole book."""
+    """A column that sets a segment apart: its median there and in the whole table."""
 
     label: str
     segment: str
@@ -197,7 +207,7 @@ class Figure:
 
 @dataclass(frozen=True)
 class Strip:
-    """Quantiles (5, 25, 50, 75, 95%) of a segment or the book as positions in [0, 100]."""
+    """Quantiles (5, 25, 50, 75, 95%) of a segment or the whole table as positions in [0, 100]."""
 
     low: float
     first: float
@@ -317,7 +327,7 @@ def _difference(effect: float) -> str:
 
 
 def _strip(values: Mapping[str, Any], book: Mapping[str, Any]) -> Strip | None:
-    """Return positions between the book's 5th and 95th percentile."""
+    """Return positions between the table's 5th and 95th percentile."""
     low, high = book.get("q05"), book.get("q95")
     quantiles = [values.get(name) for name in ("q05", "q25", "median", "q75", "q95")]
     if low is None or high is None or high <= low or any(value is None for value in quantiles):

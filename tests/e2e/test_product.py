@@ -46,7 +46,7 @@ def test_a_person_walks_through_every_page(visit: Page, product: Product, tmp_pa
 
 def segment(page: Page) -> None:
     page.locator("article a").first.click()
-    expect(page.get_by_role("heading", name="Beside the whole book")).to_be_visible()
+    expect(page.get_by_role("heading", name="Beside the whole table")).to_be_visible()
     accessible(page)
     page.get_by_label("What to offer").fill("Offer instalments.")
     page.get_by_role("button", name="Save the note").click()

@@ -141,6 +141,7 @@ def model() -> ModelInfo:
     return ModelInfo(
         name="customer-segmentation",
         version="7",
+        challenger="8",
         run_id="abc",
         experiment_id="1",
         created=datetime(2026, 11, 1, tzinfo=UTC),

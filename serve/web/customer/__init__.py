@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,7 @@ from segmentation.schema import Example
 from serve.web.context import challenger, knowledge, scoring
 from serve.web.forms import CustomerForm, customer_form, doubts, groups, typed_customer
 from serve.web.scoring_client import AWAY, Answer, ScoringAwayError, ScoringError
-from serve.web.views import AnswerView, answer_view, customer_map, figures, plain
+from serve.web.views import AnswerView, answer_view, customer_map, figures, plain, typical_customer
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -50,10 +51,11 @@ def form() -> str | tuple[str, int]:
         chosen = next((e for e in model.schema.examples if slug(e) == name), None)
         if chosen is None:
             abort(404)
-        for column, value in chosen.values.items():
-            filled.column(column).data = plain(value)
+        _fill(filled, chosen.values)
     elif number := request.args.get("like", type=int):
-        _fill_like(filled, number, model)
+        if number not in {profile["number"] for profile in model.profiles}:
+            abort(404)
+        _fill(filled, typical_customer(number, model))
     return _render(filled, model)
 
 
@@ -140,22 +142,9 @@ def _moves(
         return None
 
 
-def _fill_like(filled: CustomerForm, number: int, model: ModelInfo) -> None:
-    """Put the medians of a segment into the form."""
-    profile = next((p for p in model.profiles if p["number"] == number), None)
-    if profile is None:
-        abort(404)
-    for entry in profile["columns"]:
-        if entry["column"] in model.schema.column_names:
-            column, value = model.schema.column(entry["column"]), entry["median"]
-            has_level = value is not None and column.categorical
-            filled.column(column.name).data = (
-                column.levels[round(value)] if has_level else _short(value)
-            )
-
-
-def _short(value: float | None) -> str:
-    return plain(None if value is None else round(value, 2))
+def _fill(filled: CustomerForm, values: Mapping[str, float | str | None]) -> None:
+    for name, value in values.items():
+        filled.column(name).data = plain(value)
 
 
 def slug(example: Example) -> str:
@@ -164,12 +153,14 @@ def slug(example: Example) -> str:
 
 
 def _render(filled: CustomerForm, model: ModelInfo, **more: object) -> str:
-    examples = [(slug(example), example.title) for example in model.schema.examples]
+    examples = [(e.title, {"example": slug(e)}) for e in model.schema.examples]
+    typical = [(p["name"], {"like": str(p["number"])}) for p in model.profiles]
     return render_template(
         "customer/form.html",
         form=filled,
         groups=groups(model.schema),
-        examples=examples,
+        from_examples=bool(examples),
+        starts=examples or typical,
         **more,
     )
 

@@ -23,7 +23,7 @@ MOST_SHOWN = 3
 class Move:
     """A change of one value that leads to another segment.
 
-    `size` is the change as a share of the book's usual range, in [0, 1].
+    `size` is the change as a share of the table's usual range, in [0, 1].
     """
 
     label: str
@@ -46,7 +46,7 @@ def smallest_moves(
 ) -> list[Move]:
     """Return the smallest changes of one value that move a customer, at most three.
 
-    Every column is tried at twenty values of the book's usual range; where one moves the
+    Every column is tried at twenty values of the table's usual range; where one moves the
     customer, the way there is tried again at twenty values between.
 
     Raises

@@ -8,8 +8,9 @@ from typing import Any
 
 from flask import Blueprint, abort, render_template
 
-from segmentation.schema import TableSchema
+from experiments.registry.client import ModelInfo
 from serve.web.context import knowledge, settings
+from serve.web.views import typical_customer
 
 pages = Blueprint("developers", __name__)
 
@@ -49,7 +50,7 @@ def page() -> str:
     model = knowledge().model()
     if model is None:
         abort(503)
-    url, customer = settings().scoring_url, _example(model.schema)
+    url, customer = settings().scoring_url, _example(model)
     body = json.dumps({"dataframe_records": [customer], "params": {"detail": "full"}})
     return render_template(
         "developers/page.html",
@@ -67,8 +68,10 @@ def _literal(customer: dict[str, Any]) -> str:
     return f"[\n    {{\n{values}    }}\n]"
 
 
-def _example(schema: TableSchema) -> dict[str, Any]:
-    """Return a made-up customer: the schema's first example, else one that is unknown."""
-    if schema.examples:
-        return dict(schema.examples[0].values)
-    return dict.fromkeys(schema.column_names)
+def _example(model: ModelInfo) -> dict[str, Any]:
+    """Return a made-up customer: the schema's first example, else the largest segment's medians."""
+    if model.schema.examples:
+        return dict(model.schema.examples[0].values)
+    largest = max(model.profiles, key=lambda profile: profile["size"], default={"number": 0})
+    typical = typical_customer(largest["number"], model)
+    return {name: typical.get(name) for name in model.schema.column_names}

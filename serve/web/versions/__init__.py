@@ -6,6 +6,7 @@ from flask import Blueprint, abort, flash, redirect, render_template, request, u
 from werkzeug.wrappers import Response as BaseResponse
 
 from experiments.registry.client import (
+    CHALLENGER,
     GateError,
     RegistryError,
     Version,
@@ -36,6 +37,7 @@ def page() -> str | tuple[str, int]:
         "versions/page.html",
         versions=versions,
         moves=list(reversed(moves))[:MOST_MOVES],
+        has_challenger=any(CHALLENGER in version.aliases for version in versions),
         can_go_back=any(move.from_version for move in moves),
         notice=notice,
         away=notice == AWAY,

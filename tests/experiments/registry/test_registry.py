@@ -62,6 +62,7 @@ def test_a_version_is_described_without_loading_it(
 ) -> None:
     """Schema, profiles, book and map are those of the model."""
     info = describe(NAME)
+    assert info.challenger == versions[1]
     assert info.version == versions[0]
     assert info.schema == SCHEMA
     assert info.profiles == model.description["profiles"]

@@ -23,7 +23,7 @@ from segmentation.schema import Column, Example, TableSchema
 from serve.app import create_app
 from serve.web.model_cache import Knowledge
 from serve.web.settings import SettingError, Settings, secret_key
-from serve.web.views import plain
+from serve.web.views import plain, unbroken
 from tests.serve.conftest import SCHEMA, Scoring, typed
 
 PAGES = ("/", "/customer", "/file", "/nowhere")
@@ -48,6 +48,55 @@ def test_the_first_page_shows_the_segments(client: FlaskClient, model) -> None:
     assert "version 7" in page
     assert "http://127.0.0.1:5000/#/experiments/1/runs/abc" in page
     assert "A note for people." in page
+
+
+def test_words_are_those_of_the_schema(
+    client: FlaskClient, model: ModelInfo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Card holders where the schema says so, customers elsewhere, on every page."""
+    paths = ("/", "/segments/1", "/customer", "/file", "/engineers")
+    assert "Your card holders, in 2 segments" in client.get("/").text
+    plainly = replace(model, schema=replace(SCHEMA, customers="customers"))
+    monkeypatch.setattr("serve.web.model_cache.describe", lambda *_: plainly)
+    client.application.extensions["knowledge"] = Knowledge("customer-segmentation")
+    assert "Your customers, in 2 segments" in client.get("/").text
+    pages = [client.get(path).text for path in paths]
+    pages.append(client.post("/customer", data=typed(BALANCE="2000000")).text)
+    assert not [page for page in pages if "card holder" in page or "whole book" in page]
+
+
+def test_a_challenger_is_offered_only_where_there_is_one(
+    client: FlaskClient, model: ModelInfo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither a button on the form nor a box beside the file without a challenger."""
+    for path in ("/customer", "/file"):
+        assert "challenger too" in client.get(path).text
+    monkeypatch.setattr("serve.web.model_cache.describe", lambda *_: replace(model, challenger=""))
+    client.application.extensions["knowledge"] = Knowledge("customer-segmentation")
+    for path in ("/customer", "/file"):
+        assert "challenger" not in client.get(path).text
+
+
+def test_without_examples_a_typical_customer_is_the_start(
+    client: FlaskClient, model: ModelInfo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No line that offers nothing; engineers see the largest segment's medians, no nulls."""
+    bare = replace(model, schema=replace(SCHEMA, examples=()))
+    monkeypatch.setattr("serve.web.model_cache.describe", lambda *_: bare)
+    page = client.get("/customer").text
+    assert "example" not in page.split("<form")[0]
+    assert re.findall(r'href="(/customer\?like=\d)"', page) == [
+        "/customer?like=1",
+        "/customer?like=2",
+    ]
+    shell = unescape(re.findall(r"<pre[^>]*>(.*?)</pre>", client.get("/engineers").text, re.S)[0])
+    (customer,) = json.loads(shlex.split(shell)[-1])["dataframe_records"]
+    largest = max(model.profiles, key=lambda profile: profile["size"])
+    medians = {c["column"]: round(c["median"], 2) for c in largest["columns"]}
+    assert customer == {name: medians[name] for name in SCHEMA.column_names}
+    monkeypatch.setattr("serve.web.model_cache.describe", lambda *_: replace(bare, profiles=[]))
+    client.application.extensions["knowledge"] = Knowledge("customer-segmentation")
+    assert "Or start" not in client.get("/customer").text
 
 
 def test_every_column_has_a_labelled_field_with_unit_and_help(client: FlaskClient) -> None:
@@ -84,13 +133,13 @@ def test_the_answer_names_segment_confidence_runner_up_and_reasons(client: Flask
     assert "<strong>Cash advances: $2,900.</strong>" in page
     assert re.search(r"The segment's median is \$[\d,.]+, the runner-up's \$[\d,.]+\.", page)
     assert 'value="3200.5"' in page
-    assert "Unlike the customers" not in page
+    assert "Unlike the card holders" not in page
 
 
 def test_an_unusual_customer_is_called_unusual(client: FlaskClient) -> None:
     """Novelty and an implausible value are both said."""
     page = client.post("/customer", data=typed(BALANCE="2000000")).text
-    assert "Unlike the customers" in page
+    assert "Unlike the card holders" in page
     assert "Balance: you typed $2,000,000, usual is $0 to $50,000." in page
 
 
@@ -257,7 +306,7 @@ def test_another_version_that_answers_is_described_as_itself(
     for _ in range(2):
         page = client.post("/customer", data=typed()).text
         assert "Version 7 answered, though version 8 is the champion now" in page
-        assert model.profiles[0]["sentence"] in page
+        assert unbroken(model.profiles[0]["sentence"]) in page
     assert requests.count(("customer-segmentation", "7")) == 1
 
 
@@ -380,7 +429,7 @@ def test_every_segment_has_a_page(client: FlaskClient, model) -> None:
     """Name, figures, every column beside the book, a map, a typical customer to start from."""
     page = client.get("/segments/2").text
     assert model.profiles[1]["name"] in page
-    assert page.count('data-label="Whole book"') == len(SCHEMA.column_names)
+    assert page.count('data-label="Whole table"') == len(SCHEMA.column_names)
     assert page.count('class="point') == 2
     assert 'href="/customer?like=2"' in page
     assert client.get("/segments/9").status_code == 404
