@@ -13,6 +13,7 @@ from pandas.api.types import is_bool_dtype, is_datetime64_any_dtype, is_numeric_
 
 from segmentation.errors import DataError, Problem
 from segmentation.schema import Column, Kind, TableSchema
+from segmentation.schema.grouping import grouped
 from segmentation.schema.levels import as_text, is_missing
 from segmentation.types import FloatArray
 
@@ -91,13 +92,14 @@ def infer_schema(frame: pd.DataFrame, name: str = "inferred") -> TableSchema:
     columns = tuple(drafts[n].column for n in names if n in drafts)
     features = tuple(column for column in columns if column is not None)
     _check_number(features, drafts, len(frame))
+    features, groups = grouped(features)
     tokens = dict.fromkeys(token for draft in drafts.values() for token in draft.tokens)
     return TableSchema(
         name=name,
         title=f"Inferred from {len(features)} columns",
         columns=features,
         identifier=identifiers[0] if identifiers else None,
-        groups={"columns": "Columns"},
+        groups=groups,
         excluded={n: drafts[n].reason for n in names if n in drafts and drafts[n].reason},
         missing=tuple(tokens),
     )
