@@ -317,27 +317,27 @@ class Facts:
         shares: dict[str, list[Measure]] = {}
         for column in self.schema.columns:
             label, raw = shortened(column.label).casefold(), self.table[column.name]
-            said: dict[str, Mask] = {
+            claims: dict[str, Mask] = {
                 f"{label} missing": raw.isna(),
                 f"{label} known": raw.notna(),
             }
             if not column.categorical:
                 values = raw.astype(float)
-                said |= {f"with {label}": values > 0, f"no {label}": ~(values > 0)}
+                claims |= {f"with {label}": values > 0, f"no {label}": ~(values > 0)}
             else:
                 levels = self.levels(column)
                 counts = levels.value_counts()
                 rare = levels.isin(counts[counts < 0.02 * counts.sum()].index)
-                said |= {f"rare {label}": rare, f"no rare {label}": ~rare}
+                claims |= {f"rare {label}": rare, f"no rare {label}": ~rare}
                 for level in column.levels:
                     low = level.casefold()
                     texts = [f"{label} {low}", f"{low} {label}", low]
                     if len(column.levels) == 2:
                         texts += [f"with {label}"] * (low in YES)
-                        said |= {f"no {label}": levels == level} if low in NO else {}
+                        claims |= {f"no {label}": levels == level} if low in NO else {}
                     for text in texts:
-                        said |= {text: levels == level, f"no {text}": levels != level}
-            for text, flag in said.items():
+                        claims |= {text: levels == level, f"no {text}": levels != level}
+            for text, flag in claims.items():
                 shares.setdefault(text, []).append(self.share(flag))
         return shares
 
