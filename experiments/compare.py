@@ -27,6 +27,7 @@ from segmentation.data.readers import AUTO, load_described
 from segmentation.errors import SegmentationError
 from segmentation.evaluation.result import Evaluation
 from segmentation.interpretation.formatting import percent
+from segmentation.interpretation.outcomes import OutcomeProfile, profile_outcomes
 from segmentation.model.segment_matching import match_segments
 from segmentation.model.segmentation_model import SegmentationModel
 from segmentation.monitoring import Drift, compare_batches, reference_batch, summarise
@@ -67,7 +68,7 @@ def run(model_name: str, first: str, second: str, data: str, out: str) -> Compar
     client = MlflowClient()
     source, schema, features = (data, AUTO, ()) if data else _data_of(client, model_name, first)
     validated, table = load_described(source, schema, features)
-    formed = form(validated.customers, table)
+    formed = form(validated.customers, table, outcomes=validated.outcomes)
     one = _side(client, model_name, first, formed)
     other = _side(client, model_name, second, formed)
     if is_run(second):
@@ -160,7 +161,20 @@ def report(
             for key, text in EVALUATION_LABELS.items()
         ]
         + [("Drift of these customers", *(_drift_text(drift_of(s.model, formed)) for s in sides))],
+        outcomes=[(side.title, _outcome_rows(side, formed)) for side in sides],
     )
+
+
+def _outcome_rows(
+    side: Side, formed: Formed
+) -> list[tuple[Mapping[str, Any], tuple[OutcomeProfile, ...]]]:
+    """Return each segment's profile with what happened to its customers; empty for no outcome."""
+    if formed.outcomes is None:
+        return []
+    profiles = side.model.description["profiles"]
+    segment = side.model.assign(formed.people).segment
+    outcomes = profile_outcomes(formed.outcomes, segment, len(profiles), formed.described)
+    return list(zip(profiles, outcomes, strict=True))
 
 
 def _drift_text(drift: Drift | None) -> str:

@@ -21,6 +21,7 @@ from segmentation.errors import SegmentationError
 from segmentation.model.segmentation_model import SegmentationModel
 from segmentation.monitoring import Drift, compare_batches, reference_batch, summarise
 from segmentation.monitoring.drift import EXIT_CODES, drift_sentences, shares_by_bin
+from segmentation.monitoring.outcome_changes import outcome_changes
 from segmentation.reports.html import page
 
 REPORT = "monitor.html"
@@ -75,7 +76,11 @@ def monitor(model: SegmentationModel, frame: pd.DataFrame, source: str, title: s
     drift = compare_batches(reference, batch, unseen)
     labels = {column.name: column.label for column in model.schema.columns}
     names = model.numbering.name_of
-    sentences = drift_sentences(drift, labels, names)
+    outcomes = outcome_changes(model, validated.customers, validated.outcomes)
+    sentences = (
+        *drift_sentences(drift, labels, names),
+        *(outcome.sentence for outcome in outcomes if outcome.changed),
+    )
     html = page(
         "monitor.html",
         title=title,
@@ -86,6 +91,7 @@ def monitor(model: SegmentationModel, frame: pd.DataFrame, source: str, title: s
         segments=[f for f in drift.findings if f.kind == "segment"],
         whole=[f for f in drift.findings if f.kind in {"unlike", "confidence"}],
         columns=_columns(drift, labels),
+        outcomes=outcomes,
     )
     return Monitoring(drift, sentences, html)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass
 from html import escape
 from typing import Any
@@ -19,10 +20,11 @@ from experiments.study.worker_pool import Limits, Workers
 from segmentation.clustering.clusterers import CLUSTERERS
 from segmentation.clustering.spec import SegmenterSpec
 from segmentation.data.readers import AUTO, schema_for
-from segmentation.data.validation import validate
+from segmentation.data.validation import Validated, validate
 from segmentation.errors import SegmentationError
 from segmentation.evaluation.constraints import Constraints
 from segmentation.evaluation.result import Evaluation
+from segmentation.interpretation.outcomes import OutcomeProfile
 from segmentation.model.segmentation_model import SegmentationModel
 from segmentation.monitoring import with_reference
 from segmentation.preprocessing.categorical import form
@@ -59,10 +61,43 @@ class Segments:
 
     @property
     def profiles(self) -> pd.DataFrame:
-        """Name, share in [0, 1] and description of every segment, indexed by its number."""
+        """Name, share in [0, 1] and description of every segment, indexed by its number.
+
+        Where the table has outcomes, the column ``outcomes`` says what happened to its customers.
+        """
         names = ("number", "name", "share", "sentence")
         rows = [{name: p[name] for name in names} for p in self.model.description["profiles"]]
-        return pd.DataFrame(rows).set_index("number")
+        profiles = pd.DataFrame(rows).set_index("number")
+        if any(self.model.outcomes):
+            profiles["outcomes"] = [_sentences(own) for own in self.model.outcomes]
+        return profiles
+
+    @property
+    def outcomes(self) -> pd.DataFrame:
+        """Rate or mean of every outcome in every segment, indexed by number and outcome.
+
+        The columns are ``level`` (whose rate it is, empty for a mean), ``value``, ``low`` and
+        ``high`` (95% interval), ``n`` (customers with a value), ``missing_share``, ``whole_table``
+        (the value there) and ``lift`` (``value`` as a multiple of it). No rows without outcomes.
+        """
+        profiles = zip(self.model.description["profiles"], self.model.outcomes, strict=True)
+        rows = [
+            {
+                "number": profile["number"],
+                "outcome": outcome.column,
+                "level": outcome.level,
+                "value": outcome.segment.value,
+                "low": outcome.segment.low,
+                "high": outcome.segment.high,
+                "n": outcome.segment.n,
+                "missing_share": outcome.segment.missing_share,
+                "whole_table": outcome.whole.value,
+                "lift": outcome.lift,
+            }
+            for profile, own in profiles
+            for outcome in own
+        ]
+        return pd.DataFrame(rows, columns=list(OUTCOME_COLUMNS)).set_index(["number", "outcome"])
 
     @property
     def alternatives(self) -> pd.DataFrame:
@@ -97,7 +132,9 @@ class Segments:
     def __repr__(self) -> str:
         """Return segments and alternatives as text."""
         lines = [self._headline()]
-        lines += [f"  {i}. {p['name']:<44} {p['share']:4.0%}" for i, p in self._rows()]
+        for number, profile in self._rows():
+            lines.append(f"  {number}. {profile['name']:<44} {profile['share']:4.0%}")
+            lines += [f"     {outcomes}" for outcomes in filter(None, [profile.get("outcomes")])]
         return "\n".join(lines)
 
     def _repr_html_(self) -> str:
@@ -105,7 +142,7 @@ class Segments:
         segments = "".join(
             f"<tr><td style='{CELL}'>{i}</td><td style='{CELL}'><b>{escape(p['name'])}</b></td>"
             f"<td style='{CELL}'>{p['share']:.0%}</td>"
-            f"<td style='{CELL}'>{escape(p['sentence'])}</td></tr>"
+            f"<td style='{CELL}'>{escape(p['sentence'])}{_second_line(p)}</td></tr>"
             for i, p in self._rows()
         )
         others = ", ".join(
@@ -130,6 +167,19 @@ class Segments:
 
 
 HEADINGS = ("segment", "share", "what sets it apart")
+OUTCOME_COLUMNS = (
+    *("number", "outcome", "level", "value", "low", "high", "n", "missing_share"),
+    *("whole_table", "lift"),
+)
+
+
+def _second_line(profile: pd.Series[Any]) -> str:
+    outcomes = profile.get("outcomes")
+    return f"<br><small>{escape(outcomes)}</small>" if outcomes else ""
+
+
+def _sentences(outcomes: Iterable[OutcomeProfile]) -> str:
+    return " ".join(outcome.sentence for outcome in outcomes)
 
 
 def find_segments(
@@ -195,20 +245,18 @@ def find_segments(
     search_options = checked({**default_options(), **numbers, **options})
     table = schema if isinstance(schema, TableSchema) else schema_for(frame, schema, "customers")
     table = table.as_features(search_options.outcomes_as_features)
-    customers = validate(frame, table, to_train=True)
+    validated = validate(frame, table, to_train=True)
     verbosity = optuna.logging.get_verbosity()
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     try:
-        return _run(
-            search_options, customers.customers, table, progress=progress, tracking=tracking
-        )
+        return _run(search_options, validated, table, progress=progress, tracking=tracking)
     finally:
         optuna.logging.set_verbosity(verbosity)
 
 
 def _run(
     options: SearchOptions,
-    customers: pd.DataFrame,
+    validated: Validated,
     table: TableSchema,
     *,
     progress: bool,
@@ -220,10 +268,10 @@ def _run(
         if tracking:
             from experiments.search.workflow import record  # noqa: PLC0415 - imports MLflow
 
-            summary = record(options, customers, table, workers)
+            summary = record(options, validated, table, workers)
             model, result = summary.model, summary.result
         else:
-            model, result = _search(options, customers, table, workers, progress)
+            model, result = _search(options, validated, table, workers, progress)
     if model is None:
         raise SegmentationError(
             f"no feasible segmentation in {len(result.candidates)} trials: raise n_trials, or "
@@ -234,13 +282,18 @@ def _run(
 
 def _search(
     options: SearchOptions,
-    customers: pd.DataFrame,
+    validated: Validated,
     table: TableSchema,
     workers: Workers,
     progress: bool,
 ) -> tuple[SegmentationModel | None, SearchResult]:
     fixed = options.fixed
-    formed = form(customers, table, sensitive=options.sensitive, excluded=fixed.excluded)
+    formed = form(
+        *(validated.customers, table),
+        sensitive=options.sensitive,
+        excluded=fixed.excluded,
+        outcomes=validated.outcomes,
+    )
     space = space_for(
         *(formed.customers, formed.schema, options.k_min, options.k_max, options.seed),
         algorithms=options.chosen_algorithms,
@@ -260,4 +313,5 @@ def _search(
     if result.pick is None:
         return None, result
     model = build(result.pick.candidate, formed, samples)
-    return with_reference(model, formed.people), result
+    model = with_reference(model, formed.people).with_outcomes(formed.people, formed.outcomes)
+    return model, result

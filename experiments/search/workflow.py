@@ -37,6 +37,7 @@ from experiments.tracking.parent_run import open_experiment, open_parent
 from experiments.tracking.summary import Summary, console, record_study
 from experiments.tracking.tracker import Tracker
 from segmentation.data.readers import load_described
+from segmentation.data.validation import Validated
 from segmentation.errors import SegmentationError
 from segmentation.evaluation.clusterability import structure_of
 from segmentation.evaluation.constraints import Constraints
@@ -61,18 +62,23 @@ def _run(options: SearchOptions, workers: Workers) -> int:
     validated, table = load_described(options.data, options.schema, options.outcomes_as_features)
     for warning in validated.warnings:
         click.echo(f"warning: {warning.without_values()}", err=True)
-    summary = record(options, validated.customers, table, workers)
+    summary = record(options, validated, table, workers)
     click.echo(console(summary))
     return 0 if summary.model else 1
 
 
 def record(
-    options: SearchOptions, customers: pd.DataFrame, table: TableSchema, workers: Workers
+    options: SearchOptions, validated: Validated, table: TableSchema, workers: Workers
 ) -> Summary:
     """Search these customers, record every trial, register the pick."""
     uri = prepare_tracking()
     fixed = options.fixed
-    formed = form(customers, table, sensitive=options.sensitive, excluded=fixed.excluded)
+    formed = form(
+        *(validated.customers, table),
+        sensitive=options.sensitive,
+        excluded=fixed.excluded,
+        outcomes=validated.outcomes,
+    )
     dataset, digest = describe_data(formed.customers, options.data)
     space = space_for(
         *(formed.customers, formed.schema, options.k_min, options.k_max, options.seed),
@@ -152,7 +158,7 @@ def summed_up(
     client, name = tracker.client, options.model_name
     built = build(result.pick.candidate, formed, samples)
     model = segment_lineage.numbered_like_champion(client, name, built, formed.people)
-    model = with_reference(model, formed.people)
+    model = with_reference(model, formed.people).with_outcomes(formed.people, formed.outcomes)
     audited = audit_of(model, formed, options.seed)
     summary = Summary(result, structure, options.k, model, audit=audited)
     registered = register(tracker, summary, model, len(formed.customers), options)

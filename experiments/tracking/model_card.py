@@ -12,7 +12,13 @@ from markupsafe import Markup
 
 from experiments.search.options import OPTIONS, SearchOptions
 from experiments.search.ranking import Standing
-from experiments.tracking.summary import Summary, alternatives_table, segments_table, warnings_of
+from experiments.tracking.summary import (
+    Summary,
+    alternatives_table,
+    outcomes_table,
+    segments_table,
+    warnings_of,
+)
 from segmentation.clustering.clusterers import CLUSTERERS
 from segmentation.model.segmentation_model import SegmentationModel
 from segmentation.reports.html import page
@@ -22,6 +28,7 @@ FILE = "model_card.html"
 MIXED_ONLY = ("categories", "category_weight")
 SECTIONS = (
     "Segments",
+    "Outcomes",
     "Intended use",
     "Data",
     "Quality",
@@ -52,6 +59,7 @@ def card(
         raise ValueError("a card describes a pick, and there is none")
     texts = {
         "Segments": segments_table(model),
+        "Outcomes": outcomes_table(model) or "The table has no outcome columns.",
         "Intended use": _use(model),
         "Data": _data(model, rows, digest, options),
         "Quality": _quality(summary, pick),

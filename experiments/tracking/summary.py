@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import warnings
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import optuna
@@ -20,6 +20,7 @@ from experiments.tracking.tracker import Tracker
 from segmentation.clustering.clusterers import CLUSTERERS
 from segmentation.evaluation.clusterability import Structure
 from segmentation.interpretation.formatting import percent
+from segmentation.interpretation.outcomes import LEAST_VALUES
 from segmentation.interpretation.sensitive_audit import Audit
 from segmentation.model.segmentation_model import SegmentationModel
 from segmentation.reports.figures import FIGURES
@@ -27,6 +28,11 @@ from segmentation.reports.figures.study_figures import STUDY_FIGURES, StudyData,
 from segmentation.reports.json_data import plain
 
 LEADERBOARD = 10
+OUTCOMES_NOTE = (
+    "Outcomes describe segments and formed none. In brackets 95% intervals: Wilson's for shares, "
+    f"Student's t for averages; none for fewer than {LEAST_VALUES} known values. A multiple of the "
+    "whole table's figure stands where the interval leaves that out."
+)
 
 
 @dataclass(frozen=True)
@@ -68,6 +74,8 @@ def record_study(tracker: Tracker, study: optuna.Study, summary: Summary, sample
         "reason": summary.reason,
     }
     tracker.metrics(parent, {**numbers, **tracker.costs()}, tags=tags)
+    if summary.model and any(summary.model.outcomes):
+        tracker.files(parent, {"outcomes.json": json.dumps(_outcomes(summary.model), indent=1)}, {})
     if (audit := summary.audit) is not None:
         tracker.files(parent, {"audit.json": json.dumps(plain(audit), indent=1)}, {})
         tags = {"sensitive": "form" if audit.sensitive_form else "describe"}
@@ -127,6 +135,7 @@ def study_page(summary: Summary) -> str:
             *warnings_of(summary.structure),
             summary.reason,
             segments_table(model),
+            *([outcomes_table(model)] if any(model.outcomes) else []),
             "**Alternatives: the best for every number of segments.** Register another with the "
             "same command and `k`, for example `-P k=6`.",
             alternatives_table(result),
@@ -155,10 +164,7 @@ def console(summary: Summary) -> str:
         f"{CLUSTERERS[pick.spec.clusterer].title}: {evaluation.n_segments} segments, "
         f"stability {evaluation.stability:.3f}, score {evaluation.score:.3f}, "
         f"vote {result.pick.vote:.2f}.",
-        *(
-            f"  {profile['number']}. {profile['name']:<44} {profile['share']:6.1%}"
-            for profile in model.description["profiles"]
-        ),
+        *_segment_lines(model),
         summary.reason,
         f"Alternatives, segments (stability): {alternatives}. Register another with k.",
         *warnings_of(summary.structure),
@@ -166,6 +172,12 @@ def console(summary: Summary) -> str:
         f"Registered as {summary.registered}.",
     ]
     return "\n".join(lines)
+
+
+def _segment_lines(model: SegmentationModel) -> Iterator[str]:
+    for profile, outcomes in zip(model.description["profiles"], model.outcomes, strict=True):
+        yield f"  {profile['number']}. {profile['name']:<44} {profile['share']:6.1%}"
+        yield from (f"     {outcome.sentence}" for outcome in outcomes)
 
 
 def warnings_of(structure: Structure) -> list[str]:
@@ -180,6 +192,27 @@ def segments_table(model: SegmentationModel) -> str:
         for p in model.description["profiles"]
     ]
     return "\n".join(["| # | segment | share | what sets it apart |", "|---|---|---|---|", *rows])
+
+
+def outcomes_table(model: SegmentationModel) -> str:
+    """Return every outcome by segment as a Markdown table; empty where the table has none."""
+    if not any(model.outcomes):
+        return ""
+    first = model.outcomes[0]
+    head = ["#", "segment", *(outcome.title for outcome in first)]
+    rows = [
+        [str(profile["number"]), profile["name"], *(outcome.brief for outcome in own)]
+        for profile, own in zip(model.description["profiles"], model.outcomes, strict=True)
+    ]
+    rows.append(["", "whole table", *(o.text(o.whole.value) for o in first)])
+    lines = [head, ["---"] * len(head), *rows]
+    table = "\n".join(f"| {' | '.join(_cell(text) for text in line)} |" for line in lines)
+    return f"What happened to the customers of each segment.\n\n{table}\n\n{OUTCOMES_NOTE}"
+
+
+def _cell(text: str) -> str:
+    """Return a text for a Markdown table."""
+    return " ".join(text.replace("|", "\\|").split())
 
 
 def alternatives_table(result: SearchResult) -> str:
@@ -199,6 +232,13 @@ def alternatives_table(result: SearchResult) -> str:
     titles = "segments algorithm score stability separation vote smallest tree flags"
     head = " | ".join(titles.split())
     return "\n".join([f"| {head} |", "|---" * len(head.split(" | ")) + "|", *rows])
+
+
+def _outcomes(model: SegmentationModel) -> dict[str, list[dict[str, object]]]:
+    """Return the outcomes of each segment by its number, as JSON data."""
+    numbers = [str(profile["number"]) for profile in model.description["profiles"]]
+    own = [[outcome.to_dict() for outcome in outcomes] for outcomes in model.outcomes]
+    return dict(zip(numbers, own, strict=True))
 
 
 def _common_reasons(candidates: Sequence[Candidate]) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -23,7 +24,10 @@ NOT_A_NUMBER = (
     "Correct these cells, leave them empty, or list the text under `missing` in the schema.",
 )
 UNSEEN = "unseen_level"
+UNREAD = "unread_outcome"
 UNSEEN_REMEDY = "It is treated as missing; add it to the schema's levels and train again."
+# No outcome is larger: its square would not be a number.
+LARGEST_OUTCOME = 1e140
 
 
 @dataclass(frozen=True)
@@ -32,10 +36,12 @@ class Validated:
 
     The customers have shape (n, d), float64, with the schema's columns in order and NaN for a
     missing value; the index holds their identifiers, or counts from 0 where there are none.
+    The outcomes that the table has are alike, with the same index; None where it has none.
     """
 
     customers: pd.DataFrame
     warnings: tuple[Problem, ...] = ()
+    outcomes: pd.DataFrame | None = None
 
 
 def validate(
@@ -50,7 +56,8 @@ def validate(
     The order of columns does not matter; unknown columns are dropped with a warning, excluded
     ones and outcomes without. Missing values stay missing, categories become codes, and unseen
     categories are treated as missing, with a warning. `source` is named in messages. A column
-    without any value fails if a model will learn from it (`to_train`).
+    without any value fails if a model will learn from it (`to_train`). Outcomes never fail; where
+    they are missing or cannot be read, that is a warning, and only `to_train`.
 
     Raises
     ------
@@ -73,7 +80,12 @@ def validate(
         *_failures(numbers, _soft_checks(schema), schema),
     ]
     index, doubled = _identifiers(frame, schema)
-    return Validated(numbers.set_axis(index), (*warnings, *doubled))
+    outcomes, unread = _outcomes(frame, schema)
+    return Validated(
+        numbers.set_axis(index),
+        (*warnings, *doubled, *(unread if to_train else ())),
+        outcomes.set_axis(index) if len(outcomes.columns) else None,
+    )
 
 
 def _structural(frame: pd.DataFrame, schema: TableSchema) -> Iterator[Problem]:
@@ -95,19 +107,48 @@ def _numeric(frame: pd.DataFrame, schema: TableSchema) -> tuple[pd.DataFrame, li
     problems = []
     for column in schema.columns:
         raw = frame[column.name]
+        numbers[column.name], wrong = _values(raw, column, schema)
         if column.categorical:
-            numbers[column.name], wrong = codes_of(raw, column, schema.missing)
             check, expected, remedy = UNSEEN, f"one of {', '.join(column.levels)}", UNSEEN_REMEDY
         else:
-            numeric = pd.to_numeric(raw, errors="coerce").to_numpy(np.float64, na_value=np.nan)
-            wrong = np.isnan(numeric)
-            if wrong.any():
-                wrong &= ~is_missing(raw, schema.missing)
-            numbers[column.name] = numeric
             check, expected, remedy = NOT_A_NUMBER
         if wrong.any():
             problems.append(_problem(column.name, check, expected, remedy, values=raw, wrong=wrong))
     return pd.DataFrame(numbers), problems
+
+
+def _values(
+    raw: pd.Series[Any], column: Column, schema: TableSchema
+) -> tuple[FloatArray, NDArray[np.bool_]]:
+    """Return a column as numbers or codes, and a mask of what is neither, both of shape (n,)."""
+    if column.categorical:
+        return codes_of(raw, column, schema.missing)
+    numeric = pd.to_numeric(raw, errors="coerce").to_numpy(np.float64, na_value=np.nan)
+    wrong = np.isnan(numeric)
+    if wrong.any():
+        wrong &= ~is_missing(raw, schema.missing)
+    return numeric, wrong
+
+
+def _outcomes(frame: pd.DataFrame, schema: TableSchema) -> tuple[pd.DataFrame, list[Problem]]:
+    """Return the outcomes that a table has, as float64, and what a model cannot learn of them."""
+    outcomes: dict[str, FloatArray] = {}
+    problems = []
+    names = [str(name) for name in frame.columns]
+    for column in schema.outcomes:
+        if names.count(column.name) != 1:
+            expected, remedy = "one column of that name", "Segments are described without it."
+            problems.append(Problem(column.name, "missing_outcome", expected, remedy))
+            continue
+        raw = frame.iloc[:, names.index(column.name)]
+        values, wrong = _values(raw, column, schema)
+        wrong = wrong | (np.abs(values) > LARGEST_OUTCOME)
+        outcomes[column.name] = np.where(wrong, np.nan, values)
+        if wrong.any():
+            levels = f"one of {', '.join(column.levels)}" if column.categorical else "a number"
+            remedy = "These cells count as missing in this outcome."
+            problems.append(_problem(column.name, UNREAD, levels, remedy, values=raw, wrong=wrong))
+    return pd.DataFrame(outcomes), problems
 
 
 def _hard_checks(schema: TableSchema, to_train: bool) -> pa.DataFrameSchema:

@@ -40,6 +40,11 @@ def number(value: float | None) -> str:
     return _signed(text.rstrip("0").rstrip(".") if "." in text and "e" not in text else text)
 
 
+def times(ratio: float) -> str:
+    """Return a ratio as text: ``"12"``, ``"1.9"``, ``"1.04"``, ``"0.43"``."""
+    return number(round(ratio, 0 if ratio >= 10 else 1 if ratio >= 1.095 else 2))
+
+
 def quantity(value: float | None, column: Column) -> str:
     """Return a value with its unit: ``"$1,850"``, ``"92%"``, ``"12 months"``, ``"3"``.
 

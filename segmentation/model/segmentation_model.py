@@ -20,6 +20,7 @@ from segmentation.errors import ModelFileError, SegmentationError
 from segmentation.evaluation.reference_space import ReferenceSpace
 from segmentation.evaluation.result import Evaluation
 from segmentation.interpretation.explanations import Reasons, segment_medians
+from segmentation.interpretation.outcomes import OutcomeProfile, profile_outcomes
 from segmentation.interpretation.profiles import (
     book_summary,
     most_frequent_levels,
@@ -38,6 +39,8 @@ from segmentation.schema import TableSchema
 from segmentation.types import Assignment, FloatArray, IntArray
 
 MAP_DIGITS = 3
+# Of a profile in the description, where the table has outcomes.
+OUTCOMES = "outcomes"
 # What restoring a model raises when its files do not fit each other.
 MISFITS = (KeyError, IndexError, TypeError, ValueError, AttributeError, SegmentationError)
 
@@ -133,6 +136,43 @@ class SegmentationModel:
         }
         description = {**self.description, "profiles": profiles, "map": points}
         return replace(self, numbering=numbering, description=description)
+
+    def with_outcomes(
+        self, customers: Customers, outcomes: pd.DataFrame | None
+    ) -> SegmentationModel:
+        """Return the model with what happened to the customers of each segment in its profiles.
+
+        Parameters
+        ----------
+        customers
+            Shape (n, d), as for :meth:`assign`.
+        outcomes
+            Theirs, shape (n, m): see :class:`segmentation.data.validation.Validated`.
+        """
+        if outcomes is None:
+            return self
+        described = self.outcomes_of(customers, outcomes)
+        profiles = [
+            {**profile, OUTCOMES: [outcome.to_dict() for outcome in own]}
+            for profile, own in zip(self.description["profiles"], described, strict=True)
+        ]
+        return replace(self, description={**self.description, "profiles": profiles})
+
+    def outcomes_of(
+        self, customers: Customers, outcomes: pd.DataFrame
+    ) -> tuple[tuple[OutcomeProfile, ...], ...]:
+        """Return the outcomes of these customers by cluster, counted as in training."""
+        levels = {o.column: o.level for profile in self.outcomes for o in profile}
+        segment = self.assign(customers).segment
+        return profile_outcomes(outcomes, segment, self.segmenter.n_segments_, self.schema, levels)
+
+    @property
+    def outcomes(self) -> tuple[tuple[OutcomeProfile, ...], ...]:
+        """What happened to the training customers of each cluster; empty where nothing is saved."""
+        return tuple(
+            tuple(map(OutcomeProfile.from_dict, profile.get(OUTCOMES, ())))
+            for profile in self.description["profiles"]
+        )
 
     def score(self, customers: Customers) -> pd.DataFrame:
         """Return one row per customer; missing values are handled as in training.

@@ -33,6 +33,7 @@ class Formed:
     table: TableSchema  # the columns of the file that form segments
     people: pd.DataFrame  # every column, sensitive ones included; levels as codes
     described: TableSchema  # of `people`
+    outcomes: pd.DataFrame | None = None  # levels as codes; None where the table has none
 
 
 def form(
@@ -41,6 +42,7 @@ def form(
     *,
     sensitive: bool = False,
     excluded: tuple[str, ...] = (),
+    outcomes: pd.DataFrame | None = None,
 ) -> Formed:
     """Return what forms segments: without sensitive columns, categories as indicators.
 
@@ -52,12 +54,14 @@ def form(
         Whether sensitive columns form segments too.
     excluded
         Other columns that only describe segments.
+    outcomes
+        What happened to the customers, handed on as it is.
     """
     table = schema.forming(sensitive=sensitive, excluded=excluded)
     forming = customers[list(table.column_names)]
     expanded = expanded_schema(forming, table)
     numbers = expand(forming, table, expanded)
-    return Formed(numbers, expanded, table, customers, schema)
+    return Formed(numbers, expanded, table, customers, schema, outcomes)
 
 
 def expanded_schema(customers: pd.DataFrame, table: TableSchema) -> TableSchema:

@@ -27,6 +27,10 @@ from segmentation.reports.exploration.multivariate import (
     neighbour_map,
     tendency,
 )
+from segmentation.reports.exploration.outcome_associations import (
+    DescribedOutcome,
+    describe_outcomes,
+)
 from segmentation.reports.exploration.outliers import Outliers, outliers
 from segmentation.reports.exploration.recommendations import Recommendation, recommendations
 
@@ -57,6 +61,7 @@ class Exploration:
     tendency: Tendency
     missingness: Missingness
     outliers: Outliers
+    outcomes: tuple[DescribedOutcome, ...] = ()
     recommendations: tuple[Recommendation, ...] = ()  # most important first
 
     @property
@@ -104,7 +109,7 @@ def explore(table: Table, report_step: Callable[[str], None] = lambda _: None) -
     step()
     shapes, levels = distributions(table), level_counts(table)
     step()
-    pairs = associations(table)
+    pairs, happened = associations(table), describe_outcomes(table)
     step()
     axes = components(table)
     step()
@@ -121,6 +126,6 @@ def explore(table: Table, report_step: Callable[[str], None] = lambda _: None) -
     far = outliers(table)
     step()
     exploration = Exploration(
-        *(table, descriptive, shapes, levels, pairs, axes, mapped, tested, missing, far)
+        *(table, descriptive, shapes, levels, pairs, axes, mapped, tested, missing, far, happened)
     )
     return replace(exploration, recommendations=recommendations(exploration))

@@ -152,11 +152,17 @@ def _pairs(
             if later.name in number and earlier.name in number:
                 value, measure = spearman[number[later.name], number[earlier.name]], "Spearman"
             else:
-                value, measure = _mixed(later, matrix[:, i], earlier, matrix[:, j])
+                value, measure = association(later, matrix[:, i], earlier, matrix[:, j])
             yield (i, j), Pair(earlier, later, measure, float(np.nan_to_num(value)))
 
 
-def _mixed(first: Column, one: FloatArray, second: Column, other: FloatArray) -> tuple[float, str]:
+def association(
+    first: Column, one: FloatArray, second: Column, other: FloatArray
+) -> tuple[float, str]:
+    """Return how strongly two columns are associated, and the measure that fits their kinds.
+
+    `one` and `other` are their values or codes, shape (n,); NaN where that is not defined.
+    """
     if "category" not in {first.kind, second.kind}:
         frame = pd.DataFrame({"one": one, "other": other}).dropna()
         return float(frame.corr("spearman").to_numpy()[0, 1]), "Spearman"

@@ -37,6 +37,8 @@ class Table:
         What validation warned about.
     seed
         Of every sample.
+    outcomes
+        Shape (n, m), likewise; None where the table has none.
     """
 
     customers: pd.DataFrame
@@ -44,6 +46,7 @@ class Table:
     source: str = "the table"
     warnings: tuple[Problem, ...] = ()
     seed: int = 0
+    outcomes: pd.DataFrame | None = None
 
     @classmethod
     def of(
@@ -58,7 +61,10 @@ class Table:
         """
         validated = validate(frame, schema, source, to_train=True)
         customers = validated.customers.reset_index(drop=True)
-        return cls(customers, schema, source, validated.warnings, seed)
+        outcomes = validated.outcomes
+        if outcomes is not None:
+            outcomes = outcomes.reset_index(drop=True)
+        return cls(customers, schema, source, validated.warnings, seed, outcomes)
 
     def __len__(self) -> int:
         return len(self.customers)

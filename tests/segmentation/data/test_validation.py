@@ -1,5 +1,7 @@
 """Validation lists every failure at once, by row, and never shows an identifier."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -9,7 +11,7 @@ from hypothesis import strategies as st
 from segmentation.data.synthetic import generate
 from segmentation.data.validation import validate
 from segmentation.errors import DataError
-from segmentation.schema import load_schema
+from segmentation.schema import Column, load_schema
 
 SCHEMA = load_schema("cc_general")
 TABLE = generate(60, seed=3)
@@ -158,3 +160,51 @@ def test_the_public_table_is_valid(data_folder: object) -> None:
     assert [(w.column, w.check, w.count) for w in batch.warnings] == [
         ("CASH_ADVANCE_FREQUENCY", "implausible", 8)
     ]
+
+
+LEFT = Column("Left", "Left", "category", levels=("no", "yes"))
+NEXT = Column("Next year", "Revenue next year", "money", "$")
+WITH_OUTCOMES = replace(SCHEMA, outcomes=(LEFT, NEXT))
+
+
+def with_outcomes() -> pd.DataFrame:
+    table = TABLE.assign(Left="no").astype({"Left": object})
+    table["Next year"] = 100.0
+    table.loc[[0, 2], "Left"] = ["YES ", None]
+    return table
+
+
+def test_outcomes_come_beside_the_customers() -> None:
+    """Codes and numbers with the customers' index, and no word of warning."""
+    batch = validate(with_outcomes(), WITH_OUTCOMES, to_train=True)
+    assert batch.warnings == ()
+    assert tuple(batch.customers.columns) == NAMES
+    assert batch.outcomes is not None
+    assert batch.outcomes.index.equals(batch.customers.index)
+    assert set(batch.outcomes.dtypes) == {np.dtype("float64")}
+    assert batch.outcomes["Left"].tolist()[:2] == [1.0, 0.0]
+    assert np.flatnonzero(batch.outcomes["Left"].isna()).tolist() == [2]
+
+
+@pytest.mark.parametrize("bad", [{"Left": "perhaps"}, {"Next year": "much"}, {"Next year": np.inf}])
+def test_a_bad_outcome_is_missing_and_a_warning_in_training_only(bad: dict[str, object]) -> None:
+    """Scoring does not look at outcomes; training says which cells count as missing."""
+    table = with_outcomes().astype(dict.fromkeys(bad, object))
+    ((name, value),) = bad.items()
+    table.loc[[5, 9], name] = value
+    scored = validate(table, WITH_OUTCOMES)
+    assert scored.warnings == ()
+    (warning,) = validate(table, WITH_OUTCOMES, to_train=True).warnings
+    assert (warning.column, warning.check, warning.rows) == (name, "unread_outcome", (5, 9))
+    assert scored.outcomes is not None
+    assert scored.outcomes[name].iloc[[5, 9]].isna().all()
+
+
+def test_a_missing_outcome_is_a_warning_in_training_only() -> None:
+    """New customers have none yet; a table to learn from that lacks one is described without it."""
+    assert validate(TABLE, WITH_OUTCOMES).warnings == ()
+    assert validate(TABLE, WITH_OUTCOMES).outcomes is None
+    batch = validate(with_outcomes().drop(columns="Left"), WITH_OUTCOMES, to_train=True)
+    assert [(w.column, w.check) for w in batch.warnings] == [("Left", "missing_outcome")]
+    assert batch.outcomes is not None
+    assert list(batch.outcomes) == ["Next year"]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -10,6 +12,7 @@ import pytest
 
 from segmentation.clustering.segmenter import Segmenter
 from segmentation.model.segmentation_model import SegmentationModel
+from segmentation.schema import Column
 from tests.segmentation.planted import EVALUATION, SCHEMA, planted, planted_model, spec, typical
 
 COLUMNS = {
@@ -157,3 +160,52 @@ def test_description_is_complete_json_without_a_customer(model) -> None:
     assert [profile["number"] for profile in about["profiles"]] == [1, 2, 3, 4]
     assert len(about["map"]["points"]) <= 600
     assert [point[2] for point in about["map"]["prototypes"]] == [1, 2, 3, 4]
+
+
+def with_outcomes() -> tuple[SegmentationModel, pd.DataFrame, pd.DataFrame]:
+    """Return a model of a table with two outcomes, its customers and the outcomes."""
+    customers, planted_in = planted(1500)
+    churn = Column("CHURN", "Churn", "category", levels=("no", "yes"))
+    revenue = Column("REVENUE", "Revenue next year", "money", "$")
+    rng = np.random.default_rng(5)
+    outcomes = pd.DataFrame(
+        {
+            "CHURN": (rng.random(1500) < 0.05 + 0.1 * planted_in).astype(float),
+            "REVENUE": rng.lognormal(4, 1, 1500),
+        },
+        index=customers.index,
+    )
+    outcomes[rng.random(outcomes.shape) < 0.2] = np.nan
+    schema = replace(SCHEMA, outcomes=(churn, revenue))
+    segmenter = Segmenter(spec(n_clusters=4), schema).fit(customers)
+    model = SegmentationModel.build(segmenter, customers, EVALUATION, seed=0)
+    return model.with_outcomes(customers, outcomes), customers, outcomes
+
+
+def test_outcomes_are_those_of_the_customers_of_each_segment(tmp_path: Path) -> None:
+    """Saved, loaded and numbered anew: each profile has its own customers' rate and mean."""
+    model, customers, outcomes = with_outcomes()
+    model.with_numbering(replace(model.numbering, numbers=(7, 5, 9, 2))).save(tmp_path)
+    again = SegmentationModel.load(tmp_path)
+    grouped = outcomes.groupby(again.score(customers)["segment"]).mean()
+    for profile, own in zip(again.description["profiles"], again.outcomes, strict=True):
+        rate, mean = own
+        assert rate.segment.value == pytest.approx(grouped.loc[profile["number"], "CHURN"])
+        assert mean.segment.value == pytest.approx(grouped.loc[profile["number"], "REVENUE"])
+    assert again.outcomes_of(customers, outcomes) == again.outcomes
+
+
+def test_outcomes_are_no_part_of_an_answer() -> None:
+    """They change no answer, are no reason, and customers who lack them are scored alike."""
+    model, customers, outcomes = with_outcomes()
+    answers = model.score(customers)
+    assert model.score(customers.join(outcomes)).equals(answers)
+    assert not {r for reasons in answers["reasons"] for r in reasons} & set(outcomes)
+    assert not {c["column"] for c in model.description["profiles"][0]["columns"]} & set(outcomes)
+    assert not set(model.description["book"]) & set(outcomes)
+
+
+def test_a_model_without_outcomes_has_none(model) -> None:
+    """Saved before there were any, or of a table without: every segment has an empty tuple."""
+    assert model.outcomes == ((),) * 4
+    assert model.with_outcomes(planted(10)[0], None) is model
