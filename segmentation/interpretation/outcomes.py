@@ -132,11 +132,9 @@ class OutcomeProfile:
     @classmethod
     def from_dict(cls, raw: Mapping[str, Any]) -> OutcomeProfile:
         """Build an equal object from what :meth:`to_dict` returned."""
-        groups = {name: Estimate(**raw[name]) for name in ("segment", "whole")}
-        words: dict[str, Any] = {
-            name: raw[name] for name in ("column", "label", "kind", "unit", "level")
-        }
-        return cls(**words, **groups)
+        fields: dict[str, Any] = {name: raw[name] for name in cls.__dataclass_fields__}
+        fields |= {name: Estimate(**raw[name]) for name in ("segment", "whole")}
+        return cls(**fields)
 
     @property
     def _side(self) -> str:
