@@ -11,18 +11,22 @@ import numpy as np
 import pandas as pd
 import pandera.pandas as pa
 from numpy.typing import NDArray
+from pandas.api.types import is_bool_dtype, is_numeric_dtype
 
 from segmentation.errors import DataError, Problem
 from segmentation.schema import Column, TableSchema
 from segmentation.schema.levels import codes_of, is_missing
+from segmentation.schema.numbers import is_temporal, read_numbers
+from segmentation.schema.table_schema import ANSWERS
 from segmentation.types import FloatArray
 
 MOST_EXAMPLES = 3
 NOT_A_NUMBER = (
     "not_a_number",
-    "numbers with a decimal point, or nothing for unknown",
+    "numbers with a decimal {mark}, or nothing for unknown",
     "Correct these cells, leave them empty, or list the text under `missing` in the schema.",
 )
+TRUTHS = ("true_or_false", "0 or 1", "1 is taken for true, 0 for false.")
 UNSEEN = "unseen_level"
 UNREAD = "unread_outcome"
 UNSEEN_REMEDY = "It is treated as missing; add it to the schema's levels and train again."
@@ -67,15 +71,13 @@ def validate(
     """
     if problems := list(_structural(frame, schema)):
         raise DataError(problems, source)
-    numbers, wrong_cells = _numeric(frame, schema)
-    unseen = [problem for problem in wrong_cells if problem.check == UNSEEN]
-    not_numbers = [problem for problem in wrong_cells if problem.check != UNSEEN]
+    numbers, not_numbers, noticed = _numeric(frame, schema)
     failures = [*not_numbers, *_failures(numbers, _hard_checks(schema, to_train), schema)]
     if failures:
         raise DataError(_in_schema_order(failures, schema), source)
     warnings = [
         *unknown_columns(frame.columns, schema),
-        *unseen,
+        *noticed,
         *_unexpected_missing(numbers, schema),
         *_failures(numbers, _soft_checks(schema), schema),
     ]
@@ -90,31 +92,91 @@ def validate(
 
 def _structural(frame: pd.DataFrame, schema: TableSchema) -> Iterator[Problem]:
     names = [str(name) for name in frame.columns]
+    spare = [name for name in names if name not in _described(schema)]
     for name in schema.column_names:
         if names.count(name) > 1:
             yield Problem(name, "doubled_column", "one column of that name", "Remove the others.")
         elif name not in names:
-            near = difflib.get_close_matches(name, names, n=1, cutoff=0.8)
-            hint = f"Rename {near[0]!r}, if that is it." if near else "Add it, or check the file."
+            near = _nearest(name, spare)
+            hint = f"Rename {near!r}, if that is it." if near else "Add it, or check the file."
             yield Problem(name, "missing_column", "a column of exactly that name", hint)
     if not len(frame):
         yield Problem(None, "no_rows", "at least one row below the header", "Check the export.")
 
 
-def _numeric(frame: pd.DataFrame, schema: TableSchema) -> tuple[pd.DataFrame, list[Problem]]:
-    """Return the feature columns as float64, and what in them is no number or listed level."""
+def _nearest(name: str, spare: Sequence[str]) -> str:
+    """Return the name that is most like another one, whatever its case and separators."""
+    plain = {_letters(other): other for other in reversed(spare)}
+    near = difflib.get_close_matches(_letters(name), plain, n=1, cutoff=0.8)
+    return plain[near[0]] if near else ""
+
+
+def _letters(name: str) -> str:
+    return "".join(letter for letter in name.casefold() if letter.isalnum()) or name
+
+
+def _numeric(
+    frame: pd.DataFrame, schema: TableSchema
+) -> tuple[pd.DataFrame, list[Problem], list[Problem]]:
+    """Return the feature columns as float64, what is wrong in them, and warnings."""
     numbers: dict[str, FloatArray] = {}
-    problems = []
+    failures, warnings = [], []
     for column in schema.columns:
         raw = frame[column.name]
+        if problem := _another_type(raw, column):
+            failures.append(problem)
+            numbers[column.name] = np.zeros(len(raw))
+            continue
         numbers[column.name], wrong = _values(raw, column, schema)
         if column.categorical:
             check, expected, remedy = UNSEEN, f"one of {', '.join(column.levels)}", UNSEEN_REMEDY
         else:
-            check, expected, remedy = NOT_A_NUMBER
+            check, expected, remedy = _not_a_number(column)
+            if count := int(np.isfinite(_truths(raw, column)).sum()):
+                warnings.append(Problem(column.name, *TRUTHS, count=count))
         if wrong.any():
-            problems.append(_problem(column.name, check, expected, remedy, values=raw, wrong=wrong))
-    return pd.DataFrame(numbers), problems
+            problem = _problem(column.name, check, expected, remedy, values=raw, wrong=wrong)
+            (warnings if column.categorical else failures).append(problem)
+    return pd.DataFrame(numbers), failures, warnings
+
+
+def _not_a_number(column: Column) -> tuple[str, str, str]:
+    check, expected, remedy = NOT_A_NUMBER
+    mark = "comma" if column.decimal == "," else "point"
+    return check, expected.format(mark=mark), remedy
+
+
+def _another_type(raw: pd.Series[Any], column: Column) -> Problem | None:
+    """Return what is wrong with a column whose type measures nothing."""
+    if column.categorical:
+        return None
+    if is_temporal(raw) and raw.notna().any():
+        kind = "durations" if raw.dtype.kind == "m" else "dates"
+        remedy = "Put a number in its place, for example the months since, or leave it empty."
+        return Problem(column.name, "not_a_number", f"numbers, found {kind}", remedy)
+    if is_bool_dtype(raw) and not column.binary:
+        remedy = "Put the number in its place, or leave it empty."
+        return Problem(column.name, "not_a_number", "numbers, found true and false", remedy)
+    return None
+
+
+def _truths(raw: pd.Series[Any], column: Column) -> FloatArray:
+    """Return 1 for true and 0 for false where they answer a question; NaN for all else."""
+    if not column.binary or (is_numeric_dtype(raw) and not is_bool_dtype(raw)):
+        return np.full(len(raw), np.nan)
+    texts = raw.map(lambda cell: str(cell).strip().casefold(), na_action="ignore").astype(object)
+    return np.array(texts.map({"true": 1.0, "false": 0.0}), dtype=np.float64)
+
+
+def _answers(raw: pd.Series[Any], column: Column) -> pd.Series[Any]:
+    """Return a category's cells with true and false as its levels for yes and no."""
+    truths = _truths(raw, column)
+    folded = tuple(level.casefold() for level in column.levels)
+    if np.isnan(truths).all() or "true" in folded:
+        return raw
+    no, yes = column.levels if folded in ANSWERS else reversed(column.levels)
+    answers = np.where(truths == 1, yes, np.where(truths == 0, no, raw.astype(object)))
+    return pd.Series(answers, index=raw.index, name=raw.name, dtype=object)
 
 
 def _values(
@@ -122,8 +184,9 @@ def _values(
 ) -> tuple[FloatArray, NDArray[np.bool_]]:
     """Return a column as numbers or codes, and a mask of what is neither, both of shape (n,)."""
     if column.categorical:
-        return codes_of(raw, column, schema.missing)
-    numeric = pd.to_numeric(raw, errors="coerce").to_numpy(np.float64, na_value=np.nan)
+        return codes_of(_answers(raw, column), column, schema.missing)
+    truths = _truths(raw, column)
+    numeric = np.where(np.isnan(truths), read_numbers(raw, column.decimal), truths)
     wrong = np.isnan(numeric)
     if wrong.any():
         wrong &= ~is_missing(raw, schema.missing)
@@ -234,8 +297,7 @@ def _problem(
 
 def unknown_columns(names: Iterable[object], schema: TableSchema) -> Iterator[Problem]:
     """Yield a warning for every column that the schema does not mention."""
-    roles = (schema.column_names, schema.outcome_names, schema.excluded)
-    described = {schema.identifier, *(name for names in roles for name in names)}
+    described = _described(schema)
     for name in names:
         if name not in described:
             yield Problem(
@@ -244,6 +306,11 @@ def unknown_columns(names: Iterable[object], schema: TableSchema) -> Iterator[Pr
                 f"only the columns of the schema {schema.name}",
                 "It is ignored.",
             )
+
+
+def _described(schema: TableSchema) -> set[str | None]:
+    roles = (schema.column_names, schema.outcome_names, schema.excluded)
+    return {schema.identifier, *(name for names in roles for name in names)}
 
 
 def _unexpected_missing(numbers: pd.DataFrame, schema: TableSchema) -> Iterator[Problem]:

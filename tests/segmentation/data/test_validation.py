@@ -1,5 +1,7 @@
 """Validation lists every failure at once, by row, and never shows an identifier."""
 
+import datetime
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -11,7 +13,7 @@ from hypothesis import strategies as st
 from segmentation.data.synthetic import generate
 from segmentation.data.validation import validate
 from segmentation.errors import DataError
-from segmentation.schema import Column, load_schema
+from segmentation.schema import Column, TableSchema, load_schema
 
 SCHEMA = load_schema("cc_general")
 TABLE = generate(60, seed=3)
@@ -45,7 +47,7 @@ def test_the_order_of_columns_does_not_matter(order: list[str]) -> None:
 @given(
     st.dictionaries(
         st.tuples(st.sampled_from(NAMES), st.integers(0, len(TABLE) - 1)),
-        st.sampled_from(["n/a?", "1,5", "--", "12 months", "€3", "1e", "0x1"]),
+        st.sampled_from(["n/a?", "1,5", "--", "12 months", "€€3", "1e", "0x1"]),
         min_size=1,
         max_size=8,
     )
@@ -69,6 +71,108 @@ def test_missing_columns_are_named_together_with_a_near_miss() -> None:
     with pytest.raises(DataError, match="Rename 'BALANCES'") as caught:
         validate(frame, SCHEMA)
     assert [p.column for p in caught.value.problems] == ["BALANCE", "TENURE"]
+
+
+@pytest.mark.parametrize(
+    ("written", "hint"),
+    [
+        (str.lower, "'balance'"),
+        (str.title, "'Balance'"),
+        (lambda name: f" {name} ", "' BALANCE '"),
+        (lambda name: name.replace("_", " "), ""),
+        (lambda name: name.replace("_", ""), ""),
+    ],
+)
+def test_another_spelling_of_every_name_is_recognised(
+    written: Callable[[str], str], hint: str
+) -> None:
+    """Each missing column is told which one to rename, and never one that is required too."""
+    frame = TABLE.rename(columns=written)
+    with pytest.raises(DataError) as caught:
+        validate(frame, SCHEMA)
+    assert hint in str(caught.value)
+    for problem in caught.value.problems:
+        assert problem.remedy == f"Rename {written(str(problem.column))!r}, if that is it."
+
+
+def test_a_required_column_is_never_to_be_renamed() -> None:
+    """PURCHASES is like PURCHASES_TRX, which the model needs as it is."""
+    with pytest.raises(DataError) as caught:
+        validate(TABLE.drop(columns="PURCHASES"), SCHEMA)
+    assert caught.value.problems[0].remedy == "Add it, or check the file."
+
+
+BINARY = TableSchema(
+    "binary",
+    "Binary",
+    (
+        Column("flag", "Flag", kind="count", plausible=(0.0, 1.0)),
+        Column("answer", "Answer", kind="category", levels=("No", "Yes")),
+        Column("amount", "Amount"),
+        Column("umsatz", "Umsatz", decimal=","),
+    ),
+)
+GOOD = pd.DataFrame(
+    {"flag": [0, 1], "answer": ["No", "Yes"], "amount": [1.5, 2], "umsatz": ["1,5", "2.000"]}
+)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        pd.Series([False, True]),
+        pd.Series([False, True], dtype="boolean"),
+        pd.Series([False, "TRUE"], dtype=object),
+        pd.Series(["false", " True "]),
+        pd.Series([0, True], dtype=object),
+    ],
+)
+def test_true_and_false_answer_questions(values: "pd.Series[bool]") -> None:
+    """In a column of 0 and 1 with a remark, in one of yes and no as they are."""
+    batch = validate(GOOD.assign(flag=values), BINARY)
+    assert batch.customers["flag"].tolist() == [0, 1]
+    assert [(w.column, w.check) for w in batch.warnings] == [("flag", "true_or_false")]
+    if not (values == 0).any() or values.dtype != object:
+        answers = validate(GOOD.assign(answer=values), BINARY)
+        assert (answers.customers["answer"].tolist(), answers.warnings) == ([0, 1], ())
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        (pd.Series([False, True]), "found true and false"),
+        (pd.Series([False, None], dtype="boolean"), "found true and false"),
+        (pd.Series([1, True], dtype=object), "found 'True' in 1 row"),
+        (pd.Series(["true", "1"]), "found 'true' in 1 row"),
+        (pd.Series(pd.to_datetime(["2026-01-01", None])), "found dates"),
+        (pd.Series(pd.to_datetime(["2026-01-01"] * 2)).dt.tz_localize("UTC"), "found dates"),
+        (pd.Series(pd.to_timedelta(["1h", "2h"])), "found durations"),
+        (pd.Series([datetime.date(2026, 1, 1), 3], dtype=object), "found '2026-01-01' in 1 row"),
+        (pd.Series([pd.Timestamp(2026, 1, 1), 3], dtype=object), "in 1 row"),
+        (pd.Series([datetime.time(1), 3], dtype=object), "in 1 row"),
+    ],
+)
+def test_dates_durations_and_truths_measure_nothing(
+    values: "pd.Series[float]", expected: str
+) -> None:
+    """Whatever format the column came in, it is refused by name and with a remedy."""
+    with pytest.raises(DataError, match=f"column amount: expected numbers.*{expected}"):
+        validate(GOOD.assign(amount=values), BINARY)
+
+
+def test_a_column_is_read_with_its_decimal_mark() -> None:
+    """A comma before decimals and a point before thousands; the error names the mark."""
+    assert validate(GOOD, BINARY).customers["umsatz"].tolist() == [1.5, 2000]
+    with pytest.raises(DataError, match="column umsatz: expected numbers with a decimal comma"):
+        validate(GOOD.assign(umsatz=["1.5", "2,0"]), BINARY)
+    with pytest.raises(DataError, match="column amount: expected numbers with a decimal point"):
+        validate(GOOD.assign(amount=["1,5", "2"]), BINARY)
+
+
+def test_amounts_may_be_dressed() -> None:
+    """Thousands, signs of money and percent in a text are what they are in training."""
+    frame = GOOD.assign(amount=["$1,234.50", "12 %"])
+    assert validate(frame, BINARY).customers["amount"].tolist() == [1234.5, 12]
 
 
 def test_doubled_columns_are_refused() -> None:
