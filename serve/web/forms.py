@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from math import isfinite
+from difflib import get_close_matches
+from math import ceil, isfinite
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from flask_wtf import FlaskForm
 from flask_wtf.file import FileField, FileRequired
+from markupsafe import Markup
 from wtforms import (
     BooleanField,
     IntegerField,
     PasswordField,
+    RadioField,
     SelectChoice,
     SelectField,
     StringField,
@@ -23,7 +26,7 @@ from wtforms.widgets import HiddenInput
 
 from segmentation.interpretation.formatting import quantity
 from segmentation.schema import Column, TableSchema
-from serve.web.views import plain
+from serve.web.views import level_labels, plain, switch_labels
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -36,6 +39,9 @@ NUMBER = re.compile(
 
 
 UNKNOWN = "Unknown"
+# More levels are searched, not looked through; more columns below one heading are cut in parts.
+MOST_LISTED = 30
+MOST_TOGETHER = 20
 MOST_NOTE = 2_000
 MOST_REASON = 1_000
 SHORTER = f"At most {MOST_REASON:,} characters; shorten it a little."
@@ -45,14 +51,6 @@ class NumberField(StringField):  # type: ignore[misc]
     """A number typed by a person; empty means unknown. What was typed is kept on error."""
 
     number: float | None = None
-
-    def __call__(self, **attributes: Any) -> str:
-        """Render the field so that its help and its mistake are read out with it."""
-        state = {"aria-describedby": f"{self.id}-help"}
-        if self.errors:
-            state = {"aria-describedby": f"{self.id}-error {self.id}-help", "aria-invalid": "true"}
-        rendered: str = super().__call__(**attributes, **state)
-        return rendered
 
     def pre_validate(self, form: FlaskForm) -> None:  # noqa: ARG002 - WTForms passes it
         """Read the number.
@@ -87,17 +85,18 @@ class LevelField(SelectField):  # type: ignore[misc]
     """A level chosen by a person; empty means unknown."""
 
     def __init__(self, column: Column, **more: Any) -> None:
-        choices = [SelectChoice("", UNKNOWN), *(SelectChoice(name) for name in column.levels)]
+        labels = zip(column.levels, level_labels(column), strict=True)
+        choices = [SelectChoice("", UNKNOWN), *(SelectChoice(*choice) for choice in labels)]
         super().__init__(column.label, choices=choices, description=column.help, **more)
         self.column = column
 
     def __call__(self, **attributes: Any) -> str:
-        """Render the field so that its help is read out with it."""
+        """Render the field as a list to choose from."""
         attributes["class"] = str(attributes.get("class", "")).replace(
             "form-control", "form-select"
         )
         attributes.pop("inputmode", None)
-        rendered: str = super().__call__(**attributes, **{"aria-describedby": f"{self.id}-help"})
+        rendered: str = super().__call__(**attributes)
         return rendered
 
     @property
@@ -121,6 +120,67 @@ class LevelField(SelectField):  # type: ignore[misc]
             raise ValidationError(
                 f"This level is not known. Choose one of {levels}, or leave it unknown."
             ) from None
+
+
+class SwitchField(RadioField):  # type: ignore[misc]
+    """Yes, no or unknown."""
+
+    def __init__(self, column: Column, **more: Any) -> None:
+        self.values = column.levels or ("0", "1")
+        labels = zip(self.values, switch_labels(column), strict=True)
+        choices = [*(SelectChoice(*choice) for choice in labels), SelectChoice("", UNKNOWN)]
+        super().__init__(column.label, choices=choices, description=column.help, **more)
+
+    @property
+    def number(self) -> float | None:
+        """0 or 1 as in the table, a level's code; None where it is unknown."""
+        return float(self.values.index(self.data)) if self.data else None
+
+
+class SearchField(StringField):  # type: ignore[misc]
+    """A level out of many: typed, with those that fit offered; empty means unknown."""
+
+    number: float | None = None
+
+    def __init__(self, column: Column, **more: Any) -> None:
+        super().__init__(column.label, description=column.help, **more)
+        self.choices = list(zip(column.levels, level_labels(column), strict=True))
+
+    def __call__(self, **attributes: Any) -> Markup:
+        """Render the field and its list of levels, which browsers search while one types."""
+        attributes.pop("inputmode", None)
+        options = Markup("").join(
+            Markup('<option value="{}">{}</option>').format(level, "" if level == label else label)
+            for level, label in self.choices
+        )
+        known = Markup('<datalist id="{}-levels">{}</datalist>').format(self.id, options)
+        field: Markup = super().__call__(**attributes, list=f"{self.id}-levels")
+        return field + known
+
+    def pre_validate(self, form: FlaskForm) -> None:  # noqa: ARG002 - WTForms passes it
+        """Find the level, in any case and with or without underscores.
+
+        Raises
+        ------
+        ValidationError
+            Naming what was found and the levels most like it.
+        """
+        typed = " ".join((self.data or "").split()).casefold()
+        self.number = None
+        if not typed:
+            return
+        code_of = {label.casefold(): code for code, (_, label) in enumerate(self.choices)}
+        code_of |= {level.casefold(): code for code, (level, _) in enumerate(self.choices)}
+        if typed not in code_of:
+            like = dict.fromkeys(code_of[text] for text in get_close_matches(typed, code_of))
+            levels = " or ".join(self.choices[code][0] for code in like)
+            raise ValidationError(
+                f"“{self.data}” is none of the {len(self.choices)} levels of this column. "
+                + (f"Did you mean {levels}? " if like else "Choose one of the list. ")
+                + "Leave the field empty if it is unknown."
+            )
+        self.number = float(code_of[typed])
+        self.data = self.choices[code_of[typed]][0]
 
 
 class NoteForm(FlaskForm):  # type: ignore[misc]
@@ -196,18 +256,30 @@ def _field(column: Column, key: str) -> Any:
     # The page's own token has this name.
     name = key if column.name == "csrf_token" else column.name
     place = {"name": name, "id": key.replace("_", "-"), "default": plain(column.default)}
+    if column.binary:
+        return SwitchField(column, **place)
     if column.categorical:
-        return LevelField(column, **place)
+        return (SearchField if len(column.levels) > MOST_LISTED else LevelField)(column, **place)
     return NumberField(column.label, description=column.help, **place)
 
 
 def groups(schema: TableSchema) -> list[tuple[str, list[Column]]]:
-    """Return the form's sections, heading and columns, as the schema's columns bring them up."""
+    """Return the form's sections, heading and columns, as the schema's columns bring them up.
+
+    Long ones are cut into parts. The heading is empty where there is only one.
+    """
     headings = schema.groups or {}
     columns_of: dict[str, list[Column]] = {}
     for column in schema.columns:
-        columns_of.setdefault(headings.get(column.group, "Customer"), []).append(column)
-    return list(columns_of.items())
+        columns_of.setdefault(headings.get(column.group, "Other"), []).append(column)
+    sections = []
+    for heading, columns in columns_of.items():
+        parts = ceil(len(columns) / MOST_TOGETHER)
+        size = ceil(len(columns) / parts)
+        for part in range(parts):
+            title = f"{heading}, part {part + 1} of {parts}" if parts > 1 else heading
+            sections.append((title, columns[part * size : (part + 1) * size]))
+    return sections if len(sections) > 1 else [("", columns) for _, columns in sections]
 
 
 def typed_customer(form: CustomerForm, schema: TableSchema) -> pd.DataFrame:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import isnan
 from typing import TYPE_CHECKING, Any
 
 from experiments.registry.client import ModelInfo
-from segmentation.interpretation.formatting import percent, quantity
+from segmentation.interpretation.formatting import percent, quantity, sentence_case
 from segmentation.schema import Column
 from serve.web.scoring_client import Answer
 
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 # Lower ends of calibrated confidence and what to call it.
 SURE = ((0.95, "Very sure"), (0.85, "Sure"), (0.70, "Fairly sure"), (0.0, "A close call"))
 FIGURES = 3
+CAMEL = re.compile(r"(?<=[^\W\d_A-Z])(?=[A-ZÄÖÜÉ])")
+YES = frozenset({"1", "y", "t", "j", "o", "s"})
 MAP_WIDTH, MAP_HEIGHT, MAP_MARGIN = 640.0, 400.0, 24.0
 
 
@@ -42,6 +45,51 @@ def plain(value: float | str | None) -> str:
     if value is None or isinstance(value, str):
         return value or ""
     return f"{value:.10f}".rstrip("0").rstrip(".")
+
+
+def level_labels(column: Column) -> tuple[str, ...]:
+    """Return a category's levels as people read them: ``Two year plan`` for ``TwoYearPlan``.
+
+    Words that are run together are only parted where most levels of the column are written so:
+    PayPal is one word. Levels that would look alike stay as they are.
+    """
+    texts = [" ".join(level.replace("_", " ").split()) for level in column.levels]
+    joined = [" " not in text and bool(CAMEL.search(text)) for text in texts]
+    most = 2 * sum(joined) > len(texts)
+    labels = tuple(
+        _parted(text) if camel and (most or len(CAMEL.findall(text)) > 1) else text
+        for text, camel in zip(texts, joined, strict=True)
+    )
+    alike = len({label.casefold() for label in labels}) < len(labels) or not all(labels)
+    return column.levels if alike else labels
+
+
+def _parted(text: str) -> str:
+    """Return words that are run together as words, TV as TV."""
+    first, *rest = CAMEL.sub(" ", text).split()
+    return " ".join([first, *(word if word[1:2].isupper() else word.lower() for word in rest)])
+
+
+def switch_labels(column: Column) -> tuple[str, str]:
+    """Return what the two values of a yes-or-no column are called, in their own order.
+
+    A sensitive 0 or 1 may stand for anything, as in the sex of a person, and stays as it is.
+    """
+    first, second = column.levels or ("0", "1")
+    if column.sensitive and not column.levels:
+        return first, second
+    if min(len(first), len(second)) > 1:
+        return sentence_case(first), sentence_case(second)
+    return ("Yes", "No") if first.casefold() in YES else ("No", "Yes")
+
+
+def shown(value: float | None, column: Column) -> str:
+    """Return a customer's value in words and units, as the form has it."""
+    if value is None or isnan(value):
+        return quantity(value, column)
+    if column.binary and value in {0.0, 1.0}:
+        return switch_labels(column)[int(value)]
+    return level_labels(column)[round(value)] if column.categorical else quantity(value, column)
 
 
 def unbroken(text: str) -> str:
@@ -154,9 +202,9 @@ def _comparison(
     segment, typical = medians.get(column.name), book.get("median")
     return Comparison(
         label=column.label,
-        customer=quantity(value, column),
-        segment=quantity(segment, column),
-        book=quantity(typical, column),
+        customer=shown(value, column),
+        segment=shown(segment, column),
+        book=shown(typical, column),
         customer_at=_position(value, book),
         segment_at=_position(segment, book),
         book_at=_position(typical, book),
@@ -190,9 +238,9 @@ def _reason(column: Column, value: float, own: dict[str, Any], rival: dict[str, 
     return Reason(
         label=column.label,
         typical="commonest level" if column.kind == "category" else "median",
-        customer=quantity(value, column),
-        segment=quantity(own.get(column.name), column),
-        runner_up=quantity(rival.get(column.name), column),
+        customer=shown(value, column),
+        segment=shown(own.get(column.name), column),
+        runner_up=shown(rival.get(column.name), column),
     )
 
 

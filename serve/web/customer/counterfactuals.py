@@ -10,10 +10,10 @@ import numpy as np
 import pandas as pd
 
 from experiments.registry.client import ModelInfo
-from segmentation.interpretation.formatting import quantity
 from segmentation.schema import Column
 from segmentation.schema.levels import decode
 from serve.web.scoring_client import ScoringClient
+from serve.web.views import shown
 
 STEPS = 20
 MOST_SHOWN = 3
@@ -67,8 +67,8 @@ def smallest_moves(
     return [
         Move(
             t.column.label,
-            quantity(customer[t.column.name].iloc[0], t.column),
-            quantity(t.value, t.column),
+            shown(customer[t.column.name].iloc[0], t.column),
+            shown(t.value, t.column),
             names.get(number, f"segment {number}"),
             number,
             t.size,
