@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from difflib import get_close_matches
 from math import ceil, isfinite
@@ -31,13 +30,6 @@ from serve.web.views import level_labels, plain, switch_labels
 if TYPE_CHECKING:
     import pandas as pd
 
-# Digits with a decimal point; commas and blanks only where they separate thousands: a comma
-# before decimals would otherwise multiply the value by ten or more without a word.
-NUMBER = re.compile(
-    r"[+-]?(\d{1,3}([, ]\d{3})+|\d*)(\.\d*)?(e[+-]?\d{1,3})?", re.ASCII | re.IGNORECASE
-)
-
-
 UNKNOWN = "Unknown"
 # More levels are searched, not looked through; more columns below one heading are cut in parts.
 MOST_LISTED = 30
@@ -48,12 +40,16 @@ SHORTER = f"At most {MOST_REASON:,} characters; shorten it a little."
 
 
 class NumberField(StringField):  # type: ignore[misc]
-    """A number typed by a person; empty means unknown. What was typed is kept on error."""
+    """A number as a person writes it; empty means unknown. What was typed is kept on error."""
 
     number: float | None = None
 
+    def __init__(self, column: Column, **more: Any) -> None:
+        super().__init__(column.label, description=column.help, **more)
+        self.column = column
+
     def pre_validate(self, form: FlaskForm) -> None:  # noqa: ARG002 - WTForms passes it
-        """Read the number.
+        """Read the number, with the column's decimal mark.
 
         Raises
         ------
@@ -61,24 +57,24 @@ class NumberField(StringField):  # type: ignore[misc]
             Naming what was found and what was expected.
         """
         typed = (self.data or "").strip()
-        if not typed:
-            self.number = None
-            return
-        try:
-            self.number = _number(typed)
-        except ValueError:
+        self.number = _number(typed, self.column) if typed else None
+        if self.number is not None and not isfinite(self.number):
+            point = self.column.decimal == "."
+            mark, example = ("point", "1250.50") if point else ("comma", "1250,50")
             raise ValidationError(
-                f"“{typed}” is not a number. Type digits and a decimal point, for example "
-                "1250.50, or leave the field empty if it is unknown."
-            ) from None
+                f"“{typed}” is not a number. Type digits and a decimal {mark}, for example "
+                f"{example}, or leave the field empty if it is unknown."
+            )
 
 
-def _number(typed: str) -> float:
-    if NUMBER.fullmatch(typed):
-        number = float(typed.replace(",", "").replace(" ", ""))
-        if isfinite(number):
-            return number
-    raise ValueError(typed)
+def _number(typed: str, column: Column) -> float:
+    """Return what was typed as a number, NaN where it is none; 12% of a share is 0.12."""
+    import pandas as pd  # noqa: PLC0415 - a page starts without it
+
+    from segmentation.schema.numbers import read_numbers  # noqa: PLC0415 - it needs pandas
+
+    number = float(read_numbers(pd.Series([typed]), column.decimal)[0])
+    return number / 100 if column.kind == "frequency" and typed.endswith("%") else number
 
 
 class LevelField(SelectField):  # type: ignore[misc]
@@ -140,6 +136,7 @@ class SwitchField(RadioField):  # type: ignore[misc]
 class SearchField(StringField):  # type: ignore[misc]
     """A level out of many: typed, with those that fit offered; empty means unknown."""
 
+    data: str | None
     number: float | None = None
 
     def __init__(self, column: Column, **more: Any) -> None:
@@ -153,9 +150,9 @@ class SearchField(StringField):  # type: ignore[misc]
             Markup('<option value="{}">{}</option>').format(level, "" if level == label else label)
             for level, label in self.choices
         )
-        known = Markup('<datalist id="{}-levels">{}</datalist>').format(self.id, options)
+        levels = Markup('<datalist id="{}-levels">{}</datalist>').format(self.id, options)
         field: Markup = super().__call__(**attributes, list=f"{self.id}-levels")
-        return field + known
+        return field + levels
 
     def pre_validate(self, form: FlaskForm) -> None:  # noqa: ARG002 - WTForms passes it
         """Find the level, in any case and with or without underscores.
@@ -255,12 +252,12 @@ def customer_form(schema: TableSchema) -> CustomerForm:
 def _field(column: Column, key: str) -> Any:
     # The page's own token has this name.
     name = key if column.name == "csrf_token" else column.name
-    place = {"name": name, "id": key.replace("_", "-"), "default": plain(column.default)}
+    place = {"name": name, "id": key.replace("_", "-"), "default": plain(column.default, column)}
     if column.binary:
         return SwitchField(column, **place)
     if column.categorical:
         return (SearchField if len(column.levels) > MOST_LISTED else LevelField)(column, **place)
-    return NumberField(column.label, description=column.help, **place)
+    return NumberField(column, **place)
 
 
 def groups(schema: TableSchema) -> list[tuple[str, list[Column]]]:

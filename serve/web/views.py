@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 # Lower ends of calibrated confidence and what to call it.
 SURE = ((0.95, "Very sure"), (0.85, "Sure"), (0.70, "Fairly sure"), (0.0, "A close call"))
 FIGURES = 3
+SWAPPED = str.maketrans(",.", ".,")
 CAMEL = re.compile(r"(?<=[^\W\d_A-Z])(?=[A-ZÄÖÜÉ])")
 YES = frozenset({"1", "y", "t", "j", "o", "s"})
 MAP_WIDTH, MAP_HEIGHT, MAP_MARGIN = 640.0, 400.0, 24.0
@@ -37,14 +38,19 @@ def how_sure(confidence: float) -> str:
 def usual(column: Column) -> str:
     """Return a column's plausible range as one would type it: ``0 to 50,000``."""
     low, high = column.plausible or (float("-inf"), float("inf"))
-    return f"{low:,.10g} to {high:,.10g}"
+    return " to ".join(_as_typed(f"{value:,.10g}", column) for value in (low, high))
 
 
-def plain(value: float | str | None) -> str:
-    """Return a value as one would type it into a field, empty for unknown."""
+def plain(value: float | str | None, column: Column) -> str:
+    """Return a value as one would type it into the column's field, empty for unknown."""
     if value is None or isinstance(value, str):
         return value or ""
-    return f"{value:.10f}".rstrip("0").rstrip(".")
+    return _as_typed(f"{value:.10f}".rstrip("0").rstrip("."), column)
+
+
+def _as_typed(text: str, column: Column) -> str:
+    """Return a number with the column's decimal mark."""
+    return text.translate(SWAPPED) if column.decimal == "," else text
 
 
 def level_labels(column: Column) -> tuple[str, ...]:

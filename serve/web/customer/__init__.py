@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from flask import Blueprint, abort, render_template, request
 
 from experiments.registry.client import ModelInfo
-from segmentation.schema import Example
+from segmentation.schema import Example, TableSchema
 from serve.web.context import challenger, knowledge, scoring
 from serve.web.forms import CustomerForm, customer_form, doubts, groups, typed_customer
 from serve.web.scoring_client import AWAY, Answer, ScoringAwayError, ScoringError
@@ -51,11 +51,11 @@ def form() -> str | tuple[str, int]:
         chosen = next((e for e in model.schema.examples if slug(e) == name), None)
         if chosen is None:
             abort(404)
-        _fill(filled, chosen.values)
+        _fill(filled, chosen.values, model.schema)
     elif number := request.args.get("like", type=int):
         if number not in {profile["number"] for profile in model.profiles}:
             abort(404)
-        _fill(filled, typical_customer(number, model))
+        _fill(filled, typical_customer(number, model), model.schema)
     return _render(filled, model)
 
 
@@ -142,9 +142,11 @@ def _moves(
         return None
 
 
-def _fill(filled: CustomerForm, values: Mapping[str, float | str | None]) -> None:
+def _fill(
+    filled: CustomerForm, values: Mapping[str, float | str | None], schema: TableSchema
+) -> None:
     for name, value in values.items():
-        filled.column(name).data = plain(value)
+        filled.column(name).data = plain(value, schema.column(name))
 
 
 def slug(example: Example) -> str:

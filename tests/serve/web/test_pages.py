@@ -435,7 +435,7 @@ def test_every_segment_has_a_page(client: FlaskClient, model) -> None:
     assert client.get("/segments/9").status_code == 404
     typical = client.get("/customer?like=2").text
     median = next(c["median"] for c in model.profiles[1]["columns"] if c["column"] == "BALANCE")
-    assert f'value="{plain(round(median, 2))}"' in typical
+    assert f'value="{plain(round(median, 2), SCHEMA.column("BALANCE"))}"' in typical
 
 
 def test_a_note_is_kept_for_everybody(client: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
