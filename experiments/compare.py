@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,18 +12,17 @@ from typing import Any
 import click
 import mlflow
 from mlflow import MlflowClient
-from mlflow.exceptions import MlflowException
 from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
 
+from experiments.faults import ModelName, check_output, ending_in_a_sentence
 from experiments.registry import segment_lineage
-from experiments.registry.client import CHALLENGER, CHAMPION, MODEL_NAME, RegistryError, describe
+from experiments.registry.client import CHALLENGER, CHAMPION, MODEL_NAME, describe
 from experiments.search.options import read_options
 from experiments.study.databases import prepare_tracking, quiet
 from experiments.tracking import event_run
 from segmentation.clustering.segmenter import Segmenter
 from segmentation.clustering.spec import SegmenterSpec
 from segmentation.data.readers import AUTO, load_described
-from segmentation.errors import SegmentationError
 from segmentation.evaluation.result import Evaluation
 from segmentation.interpretation.formatting import percent
 from segmentation.interpretation.outcomes import OutcomeProfile, profile_outcomes
@@ -32,6 +30,7 @@ from segmentation.model.segment_matching import match_segments
 from segmentation.model.segmentation_model import SegmentationModel
 from segmentation.monitoring import Drift, compare_batches, reference_batch, summarise
 from segmentation.monitoring.comparison import Comparison, compare_models
+from segmentation.monitoring.drift import MIN_CUSTOMERS
 from segmentation.preprocessing.categorical import Formed, form
 from segmentation.reports.html import flow_picture, page
 
@@ -133,9 +132,9 @@ def _numbered_like(one: Side, other: Side, formed: Formed) -> Side:
 
 
 def drift_of(model: SegmentationModel, formed: Formed) -> Drift | None:
-    """Return the drift of these customers from a model's reference batch; None if it has none."""
+    """Return the drift from a model's reference batch; None without one or for too few."""
     reference = reference_batch(model)
-    if reference is None:
+    if reference is None or len(formed.people) < MIN_CUSTOMERS:
         return None
     return compare_batches(reference, summarise(model, formed.people, reference))
 
@@ -202,7 +201,7 @@ def _note(comparison: Comparison, title: str) -> str:
 
 
 @click.command()
-@click.option("--model-name", default=MODEL_NAME, show_default=True)
+@click.option("--model-name", type=ModelName(), default=MODEL_NAME, show_default=True)
 @click.option("--first", default=CHAMPION, show_default=True, help=SIDE_HELP)
 @click.option("--second", default=CHALLENGER, show_default=True, help=SIDE_HELP)
 @click.option("--data", default="", help="Customers; by default the first's training data.")
@@ -210,11 +209,9 @@ def _note(comparison: Comparison, title: str) -> str:
 def main(model_name: str, first: str, second: str, data: str, out: str) -> None:
     """Show which customers move between segments, and why; record it in MLflow."""
     quiet()
-    try:
+    with ending_in_a_sentence():
+        check_output("out", out, data)
         run(model_name, first, second, data, out)
-    except (SegmentationError, RegistryError, MlflowException) as error:
-        click.echo(f"error: {error}", err=True)
-        sys.exit(2)
 
 
 if __name__ == "__main__":

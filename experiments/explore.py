@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -20,12 +19,12 @@ from mlflow.entities import Metric
 from mlflow.utils.mlflow_tags import MLFLOW_RUN_NAME, MLFLOW_RUN_NOTE
 from tqdm import tqdm
 
+from experiments.faults import check_output, ending_in_a_sentence
 from experiments.search.options import MODEL_NAME
 from experiments.study.databases import prepare_tracking, quiet
 from experiments.tracking.parent_run import open_experiment
 from experiments.tracking.tracker import params_of, tags_of
 from segmentation.data.readers import AUTO, read_table, schema_for
-from segmentation.errors import SegmentationError
 from segmentation.reports.exploration import STEPS, Exploration, Table, explore
 from segmentation.reports.exploration.recommendations import search_parameters
 from segmentation.reports.figures.exploration_figures import Picture, pictures
@@ -65,7 +64,7 @@ def run(data: str, schema_name: str, experiment_name: str, out: str, seed: int) 
     schema = schema_for(frame, schema_name, data)
     table = Table.of(frame, schema, Path(data).name, seed)
     for warning in table.warnings:
-        click.echo(f"warning: {warning.without_values()}", err=True)
+        click.echo(f"warning: {warning.without_amounts()}", err=True)
     exploration = explore(table, progress)
     progress("pictures")
     drawn = pictures(exploration)
@@ -225,11 +224,9 @@ def _metrics(values: Mapping[str, float]) -> list[Metric]:
 def main(data: str, schema: str, experiment_name: str, out: str, seed: int) -> None:
     """Describe a table, test whether it has clusters, and say what to do before a search."""
     quiet()
-    try:
+    with ending_in_a_sentence():
+        check_output("out", out, data)
         explored = run(data, schema, experiment_name, out, seed)
-    except SegmentationError as error:
-        click.echo(f"error: {error}", err=True)
-        sys.exit(2)
     exploration = explored.exploration
     click.echo(f"{exploration.table.schema.title}: {len(exploration.table):,} rows")
     click.echo(exploration.tendency.sentence)

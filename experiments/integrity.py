@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-import sys
-
 import click
 from mlflow import MlflowClient
-from mlflow.exceptions import MlflowException
 
+from experiments.faults import ModelName, ending_in_a_sentence
 from experiments.registry.client import CHAMPION, MODEL_NAME, version_of
 from experiments.registry.verification import verified
 from experiments.study.databases import prepare_tracking, quiet
-from segmentation.errors import ModelFileError, SegmentationError
+from segmentation.errors import ModelFileError
 
 
 @click.command()
-@click.option("--model-name", default=MODEL_NAME, show_default=True)
+@click.option("--model-name", type=ModelName(), default=MODEL_NAME, show_default=True)
 @click.option("--alias", default=CHAMPION, show_default=True, help="Or a number.")
 def main(model_name: str, alias: str) -> None:
     """Check that every file of a version is as it was registered; do it before serving."""
     quiet()
-    try:
+    with ending_in_a_sentence():
         prepare_tracking()
         client = MlflowClient()
         version = alias if alias.isdecimal() else version_of(client, model_name, alias)
@@ -28,9 +26,6 @@ def main(model_name: str, alias: str) -> None:
             raise ModelFileError(f"{model_name} has no version with the alias {alias!r}")
         with verified(client, model_name, version):
             click.echo(f"{model_name} version {version}: every file is as it was registered.")
-    except (SegmentationError, MlflowException) as error:
-        click.echo(f"error: {error}", err=True)
-        sys.exit(2)
 
 
 if __name__ == "__main__":

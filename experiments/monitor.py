@@ -9,22 +9,31 @@ from pathlib import Path
 import click
 import pandas as pd
 from mlflow import MlflowClient
-from mlflow.exceptions import MlflowException
 
+from experiments.faults import ModelName, check_output, ending_in_a_sentence, skip_option
 from experiments.registry import segment_lineage
 from experiments.registry.client import CHAMPION, MODEL_NAME, RegistryError, describe
 from experiments.study.databases import prepare_tracking, quiet
 from experiments.tracking import event_run
 from segmentation.data.readers import read_table
+from segmentation.data.row_errors import CheckedPiece, bad_rows_error, check_piece
 from segmentation.data.validation import UNSEEN, validate
-from segmentation.errors import SegmentationError
+from segmentation.errors import DataError, Problem
 from segmentation.model.segmentation_model import SegmentationModel
 from segmentation.monitoring import Drift, compare_batches, reference_batch, summarise
-from segmentation.monitoring.drift import EXIT_CODES, drift_sentences, shares_by_bin
+from segmentation.monitoring.drift import (
+    EXIT_CODES,
+    MAX_BINS,
+    MIN_CUSTOMERS,
+    drift_sentences,
+    shares_by_bin,
+)
 from segmentation.monitoring.outcome_changes import outcome_changes
 from segmentation.reports.html import page
+from segmentation.schema import TableSchema
 
 REPORT = "monitor.html"
+PIECE_ROWS = 50_000
 # The verdicts' exit codes are 0, 1 and 2.
 FAILED = 3
 
@@ -61,7 +70,7 @@ def monitor(model: SegmentationModel, frame: pd.DataFrame, source: str, title: s
     Raises
     ------
     DataError
-        When the table does not fit the model's schema.
+        When the table does not fit the model's schema, or has too few customers for a verdict.
     RegistryError
         When the model has no reference batch.
     """
@@ -71,6 +80,12 @@ def monitor(model: SegmentationModel, frame: pd.DataFrame, source: str, title: s
             f"{title} was registered without a summary of its customers: register it again"
         )
     validated = validate(frame, model.schema, source)
+    if (count := len(validated.customers)) < MIN_CUSTOMERS:
+        expected = (
+            f"{MIN_CUSTOMERS} or more customers, five for each of the {MAX_BINS} bins of the "
+            f"stability index, found {count}"
+        )
+        raise DataError([Problem(None, "too_few", expected, "No verdict on so few.")], source)
     batch = summarise(model, validated.customers, reference)
     unseen = {w.column: w.count for w in validated.warnings if w.check == UNSEEN and w.column}
     drift = compare_batches(reference, batch, unseen)
@@ -123,7 +138,25 @@ def _columns(drift: Drift, labels: dict[str, str]) -> list[ColumnRow]:
     return rows
 
 
-def run(data: str, model_name: str, alias: str, out: str) -> str:
+def usable_rows(data: str, schema: TableSchema, *, skip_bad_rows: bool) -> CheckedPiece:
+    """Read a table; return it checked, bad rows only if they are to be left out.
+
+    Raises
+    ------
+    DataError
+        When it is no such table.
+    BadRowsError
+        When rows cannot be used and are not to be left out, or there are no others.
+    """
+    piece = check_piece(read_table(data), schema, 0, data)
+    if piece.problems and not Path(data).is_file():
+        raise DataError(piece.problems, data)  # not a file: its rows have no lines
+    if piece.problems and not (skip_bad_rows and len(piece.good)):
+        raise bad_rows_error(piece.problems, Path(data), PIECE_ROWS, len(piece.good))
+    return piece
+
+
+def run(data: str, model_name: str, alias: str, out: str, *, skip_bad_rows: bool = False) -> str:
     """Monitor a table, record and print the findings; return the verdict."""
     prepare_tracking()
     client = MlflowClient()
@@ -131,7 +164,10 @@ def run(data: str, model_name: str, alias: str, out: str) -> str:
     model = segment_lineage.load(client, model_name, version)
     source = Path(data).name
     title = f"{model_name} version {version}"
-    result = monitor(model, read_table(data), source, title)
+    piece = usable_rows(data, model.schema, skip_bad_rows=skip_bad_rows)
+    for warning in piece.warnings:
+        click.echo(f"warning: {warning.without_amounts()}", err=True)
+    result = monitor(model, piece.rows.iloc[piece.good], source, title)
     verdict, rows = result.drift.verdict, result.drift.batch.rows
     lines = "\n".join(f"- {sentence}" for sentence in result.sentences)
     note = f"**{verdict}** for {source}, {rows:,} customers.\n\n{lines}"
@@ -148,24 +184,42 @@ def run(data: str, model_name: str, alias: str, out: str) -> str:
     if out:
         Path(out).write_text(result.html, encoding="utf-8")
     click.echo(f"{title}, {source}, {rows:,} customers: {verdict}")
+    if piece.n_bad:
+        click.echo(f"  {piece.n_bad:,} bad row{'' if piece.n_bad == 1 else 's'} left out.")
     for sentence in result.sentences:
         click.echo(f"  {sentence}")
     return verdict
 
 
-@click.command()
-@click.option("--data", required=True, help="New customers: CSV, Parquet or openml:<id>.")
-@click.option("--model-name", default=MODEL_NAME, show_default=True)
+class WrongParameterError(click.UsageError):
+    """A parameter is missing or has a wrong value."""
+
+    exit_code = FAILED
+
+
+class VerdictCommand(click.Command):
+    """A command whose exit codes are verdicts: wrong parameters have the code of a failure."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Read the parameters."""
+        try:
+            return super().parse_args(ctx, args)
+        except click.UsageError as error:
+            raise WrongParameterError(error.format_message(), error.ctx) from error
+
+
+@click.command(cls=VerdictCommand)
+@click.option("--data", required=True, help="New customers: CSV, Excel, Parquet or openml:<id>.")
+@click.option("--model-name", type=ModelName(), default=MODEL_NAME, show_default=True)
 @click.option("--alias", default=CHAMPION, show_default=True, help="Or a number.")
 @click.option("--out", default="", help="Also write the HTML report here.")
-def main(data: str, model_name: str, alias: str, out: str) -> None:
+@skip_option("Compare the other rows.")
+def main(*, data: str, model_name: str, alias: str, out: str, skip_bad_rows: bool) -> None:
     """Exit with 0 when all is well, 1 to watch, 2 to train again, 3 on an error."""
     quiet()
-    try:
-        verdict = run(data, model_name, alias, out)
-    except (SegmentationError, RegistryError, MlflowException) as error:
-        click.echo(f"error: {error}", err=True)
-        sys.exit(FAILED)
+    with ending_in_a_sentence(FAILED):
+        check_output("out", out, data)
+        verdict = run(data, model_name, alias, out, skip_bad_rows=skip_bad_rows)
     sys.exit(EXIT_CODES[verdict])
 
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import sys
-
 import click
 from mlflow import MlflowClient
 
+from experiments.faults import ModelName, ending_in_a_sentence
 from experiments.registry import promotion
 from experiments.registry.client import (
     CHALLENGER,
@@ -19,11 +18,10 @@ from experiments.registry.client import (
 from experiments.search.options import read_options
 from experiments.search.workflow import run
 from experiments.study.databases import prepare_tracking, quiet
-from segmentation.errors import SegmentationError
 
 
 @click.command()
-@click.option("--model-name", default=MODEL_NAME, show_default=True)
+@click.option("--model-name", type=ModelName(), default=MODEL_NAME, show_default=True)
 @click.option("--version", default=CHALLENGER, show_default=True, help="A number or an alias.")
 @click.option(
     "--k",
@@ -38,13 +36,10 @@ from segmentation.errors import SegmentationError
 def main(model_name: str, version: str, k: int, force: bool, reason: str) -> None:
     """Check every gate, print each with its number, then move the champion alias."""
     quiet()
-    try:
+    with ending_in_a_sentence():
         prepare_tracking()
         chosen = register_alternative(model_name, k) if k else version
         move = promotion.promote(model_name, chosen, force=force, reason=reason, k=k)
-    except (RegistryError, SegmentationError) as error:
-        click.echo(f"error: {error}", err=True)
-        sys.exit(2)
     report(model_name, move)
 
 

@@ -2,85 +2,201 @@
 
 from __future__ import annotations
 
-import sys
+from contextlib import closing
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import cast
 
 import click
 import mlflow
+import pandas as pd
 from mlflow import MlflowClient
-from mlflow.exceptions import MlflowException
+from mlflow.pyfunc import PyFuncModel
 from tqdm import tqdm
 
-from experiments.registry.client import CHAMPION, MODEL_NAME, RegistryError, describe, put_names
+from experiments.faults import ModelName, check_output, ending_in_a_sentence, skip_option
+from experiments.registry.client import CHAMPION, MODEL_NAME, ModelInfo, describe, put_names
 from experiments.registry.verification import verified
 from experiments.spark.scoring import score_table
 from experiments.spark.session import SPARK, engine_options
 from experiments.study.databases import prepare_tracking, quiet
 from segmentation.data.atomic import appearing_whole
-from segmentation.data.readers import iter_chunks
-from segmentation.data.writers import ScoredWriter
-from segmentation.errors import SegmentationError
+from segmentation.data.readers import PARQUET, read_pieces
+from segmentation.data.row_errors import (
+    CheckedPiece,
+    bad_rows_error,
+    check_piece,
+    write_bad_rows,
+)
+from segmentation.data.writers import WORKBOOK, ScoredWriter, scored_rows
+from segmentation.errors import DataError, Problem, merged
 from segmentation.schema.levels import decode
 
 CHUNK_ROWS = 50_000
+ENDINGS = (".csv", *sorted({*PARQUET, *WORKBOOK}))
+BAD_ROWS = ".bad_rows.csv"
+CHECK_EXPORT = "Check the export."
+
+
+@dataclass
+class Scoring:
+    """One pass over a file: what scores it, and what it came to."""
+
+    source: Path
+    model: PyFuncModel
+    info: ModelInfo
+    chunk_rows: int
+    skip_bad_rows: bool
+    rows: int = 0  # read
+    customers: int = 0  # scored
+    n_bad: int = 0
+    problems: list[Problem] = field(default_factory=list)  # of bad rows
+    warnings: dict[tuple[str | None, str], Problem] = field(default_factory=dict)
+
+    @property
+    def identifiers(self) -> tuple[str, ...]:
+        """The columns to be read as text."""
+        return (self.info.schema.identifier,) if self.info.schema.identifier else ()
+
+    def write(self, draft: Path) -> None:
+        """Check the file to its end; write the scores, those before a bad row or of all others."""
+        with (
+            ScoredWriter(draft) as writer,
+            closing(read_pieces(self.source, self.chunk_rows, self.identifiers)) as pieces,
+            tqdm(unit=" customers", disable=None) as bar,
+        ):
+            for rows in pieces:
+                piece = check_piece(rows, self.info.schema, self.rows, str(self.source))
+                self._count(piece)
+                if self.skip_bad_rows or not self.problems:
+                    self._score(piece, writer)
+                bar.update(len(rows))
+
+    def _count(self, piece: CheckedPiece) -> None:
+        self.rows += len(piece.rows)
+        self.n_bad += piece.n_bad
+        self.problems += piece.problems
+        for warning in piece.warnings:
+            key = warning.column, warning.check
+            before = [self.warnings[key]] if key in self.warnings else []
+            self.warnings[key] = merged([*before, warning])
+
+    def _score(self, piece: CheckedPiece, writer: ScoredWriter) -> None:
+        if piece.validated is None:
+            return
+        schema = self.info.schema
+        customers = decode(piece.validated.customers, schema)
+        answer = cast(pd.DataFrame, self.model.predict(customers))
+        put_names(answer, self.info.given_names)
+        scored = scored_rows(piece.rows, schema, piece.start, answer.set_axis(piece.good))
+        writer.write(scored.iloc[piece.good])
+        self.customers += len(answer)
+
+    def check(self) -> None:
+        """Refuse a file of which nothing is to be written.
+
+        Raises
+        ------
+        DataError
+            When it has no rows, or bad ones that are not to be skipped, or no others.
+        """
+        if not self.rows:
+            problem = Problem(None, "no_rows", "at least one row below the header", CHECK_EXPORT)
+            raise DataError([problem], str(self.source))
+        if self.problems and not (self.skip_bad_rows and self.customers):
+            raise bad_rows_error(
+                self.problems, self.source, self.chunk_rows, self.rows - self.n_bad
+            )
+
+    def write_bad_rows(self, target: Path) -> None:
+        """Write the bad rows beside `target`, or remove those of another time."""
+        file = bad_rows_path(target)
+        if self.problems:
+            with appearing_whole(file) as draft:
+                write_bad_rows(draft, self.problems, self.source, self.chunk_rows, self.identifiers)
+        else:
+            file.unlink(missing_ok=True)
+
+
+def bad_rows_path(target: Path) -> Path:
+    """Return where the rows are that could not be scored into a file."""
+    return target.with_name(f"{target.name}{BAD_ROWS}")
 
 
 def score_file(
-    source: Path, target: Path, model_name: str, alias: str, chunk_rows: int = CHUNK_ROWS
-) -> int:
-    """Score a CSV or Parquet file into another one; return the number of customers.
+    source: Path,
+    target: Path,
+    model_name: str,
+    alias: str,
+    chunk_rows: int = CHUNK_ROWS,
+    *,
+    skip_bad_rows: bool = False,
+) -> Scoring:
+    """Score a CSV, Excel or Parquet file into another one; return what it came to.
 
     `target` appears only when all of it is written; at most `chunk_rows` customers are in memory.
+    With `skip_bad_rows` the rows that cannot be scored are in a file beside it, its name followed
+    by ``.bad_rows.csv``.
 
     Raises
     ------
     DataError
-        When the file does not fit the model's schema.
+        When the file does not fit the model's schema, or a row cannot be scored and is not skipped.
     RegistryError
         When there is no such version.
     """
     info = describe(model_name, alias)
     with verified(MlflowClient(), model_name, info.version) as folder:
         model = mlflow.pyfunc.load_model(str(folder))
-    done = 0
-    with appearing_whole(target) as draft, tqdm(unit=" customers", disable=None) as bar:
-        warned: set[tuple[str, str | None]] = set()
-        with ScoredWriter(draft, target.suffix) as writer:
-            for piece in iter_chunks(str(source), info.schema, chunk_rows):
-                for warning in piece.warnings:
-                    if (key := (warning.check, warning.column)) not in warned:
-                        warned.add(key)
-                        bar.write(f"warning: {warning.without_values()}", file=sys.stderr)
-                answer = model.predict(decode(piece.customers, info.schema))
-                put_names(answer, info.given_names)
-                answer.index.name = piece.customers.index.name or "row"
-                writer.write(answer.reset_index())
-                done += len(answer)
-                bar.update(len(answer))
-    return done
+    scoring = Scoring(source, model, info, chunk_rows, skip_bad_rows)
+    with appearing_whole(target) as draft:
+        scoring.write(draft)
+        scoring.check()
+        if skip_bad_rows:
+            scoring.write_bad_rows(target)
+    return scoring
 
 
 @click.command()
-@click.option("--data", required=True, help="CSV or Parquet; on Spark also a folder of it.")
-@click.option("--out", required=True, help="CSV or Parquet; on Spark a new folder of Parquet.")
-@click.option("--model-name", default=MODEL_NAME, show_default=True)
+@click.option("--data", required=True, help="CSV, Excel or Parquet; on Spark also a folder of it.")
+@click.option("--out", required=True, help="CSV, Excel or Parquet; on Spark a new folder of it.")
+@click.option("--model-name", type=ModelName(), default=MODEL_NAME, show_default=True)
 @click.option("--alias", default=CHAMPION, show_default=True)
+@skip_option("Score the other rows; write these into OUT.bad_rows.csv.")
 @engine_options
-def main(*, data: str, out: str, model_name: str, alias: str, engine: str, master: str) -> None:
+def main(
+    *,
+    data: str,
+    out: str,
+    model_name: str,
+    alias: str,
+    skip_bad_rows: bool,
+    engine: str,
+    master: str,
+) -> None:
     """Score a file with a registered model."""
     quiet()
-    if Path(data).resolve() == Path(out).resolve():
-        raise click.UsageError(f"out={out!r} is the input; name another file.")
-    try:
-        prepare_tracking()
-        if engine == SPARK:
+    if engine == SPARK:
+        if skip_bad_rows:
+            raise click.UsageError(
+                "skip_bad_rows: engine=spark scores whole tables only. Correct the rows, or use "
+                "engine=process."
+            )
+        with ending_in_a_sentence():
+            prepare_tracking()
             done = score_table(data, out, model_name, alias, master)
-        else:
-            done = score_file(Path(data), Path(out), model_name, alias)
-    except (SegmentationError, RegistryError, MlflowException) as error:
-        click.echo(f"error: {error}", err=True)
-        sys.exit(2)
-    click.echo(f"{done:,} customers scored into {out}")
+        click.echo(f"{done:,} customers scored into {out}")
+        return
+    with ending_in_a_sentence():
+        check_output("out", out, data, ENDINGS)
+        prepare_tracking()
+        scoring = score_file(Path(data), Path(out), model_name, alias, skip_bad_rows=skip_bad_rows)
+    for warning in scoring.warnings.values():
+        click.echo(f"warning: {warning.without_amounts()}", err=True)
+    click.echo(f"{scoring.customers:,} customers scored into {out}")
+    if scoring.n_bad:
+        rows = "row was" if scoring.n_bad == 1 else "rows were"
+        click.echo(f"{scoring.n_bad:,} {rows} not scored: see {bad_rows_path(Path(out))}")
 
 
 if __name__ == "__main__":

@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import islice
+
+MOST_EXAMPLES = 3
+# Levels are collected for their count, up to here.
+MOST_LEVELS = 1_000
 
 
 class SegmentationError(Exception):
@@ -20,19 +25,42 @@ class Problem:
     remedy: str
     count: int = 0  # offending rows, 0 for the whole table
     examples: tuple[str, ...] = ()  # at most three values, never identifiers
+    # Of unseen levels all of them, in one case, as far as they are counted; of other checks none.
+    levels: frozenset[str] = field(default=frozenset(), repr=False)
     rows: tuple[int, ...] = field(default=(), repr=False)  # all of them, counted from 0
 
     def __str__(self) -> str:
         """Return the problem as one sentence, examples included."""
-        where = f"column {self.column}" if self.column else "the table"
-        examples = f", found {', '.join(repr(e) for e in self.examples)}" if self.examples else ""
-        rows = f" in {self.count:,} row{'s' if self.count != 1 else ''}" if self.count else ""
-        return f"{where}: expected {self.expected}{examples}{rows}. {self.remedy}"
+        return self._sentence(self.examples)
 
     def without_values(self) -> str:
         """Return the problem as one sentence that is safe to log: no value of a customer."""
+        return self._sentence(())
+
+    def without_amounts(self) -> str:
+        """Return the problem as one sentence with unseen levels, but no number of a customer."""
+        return self._sentence(self.examples if self.levels else ())
+
+    def _sentence(self, examples: tuple[str, ...]) -> str:
         where = f"column {self.column}" if self.column else "the table"
-        return f"{where}: {self.check} in {self.count:,} rows"
+        values = ", ".join(map(repr, examples))
+        content = f", found {values}" if values else ""
+        if self.levels:
+            more = ", …" if values and len(self.levels) > len(examples) else ""
+            count = len(self.levels)
+            number = f"{count:,}" if count < MOST_LEVELS else f"{MOST_LEVELS:,} or more"
+            levels = f"{number} unseen level{'' if count == 1 else 's'}"
+            content = f", found {levels}" + (f" ({values}{more})" if values else "")
+        rows = f" in {self.count:,} row{'s' if self.count != 1 else ''}" if self.count else ""
+        return f"{where}: expected {self.expected}{content}{rows}. {self.remedy}"
+
+
+def merged(problems: Sequence[Problem]) -> Problem:
+    """Return problems of one kind, found in pieces of a table, as one, without its rows."""
+    examples = tuple(dict.fromkeys(e for p in problems for e in p.examples))[:MOST_EXAMPLES]
+    levels = frozenset(islice({level for p in problems for level in p.levels}, MOST_LEVELS))
+    count = sum(p.count for p in problems)
+    return replace(problems[0], count=count, examples=examples, levels=levels, rows=())
 
 
 class DataError(SegmentationError):

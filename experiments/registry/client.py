@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion
 
 MODEL_NAME = "customer-segmentation"
+# What has a meaning in MLflow's addresses and queries.
+NOT_IN_NAMES = frozenset("/:@?#%'\"`\\")
+LONGEST_NAME = 200
 CHAMPION, CHALLENGER = "champion", "challenger"
 # The folder with the model below `data` among a version's files.
 DATA = "segmentation_model"
@@ -138,6 +141,25 @@ def warm_up() -> None:
     """Import what the functions here need, so that the first of them does not wait for it."""
     import mlflow  # noqa: F401, PLC0415
     import pandas as pd  # noqa: F401, PLC0415
+
+
+def check_model_name(name: str) -> str:
+    """Return the name of a registered model, if it can be one.
+
+    Raises
+    ------
+    RegistryError
+        When MLflow would refuse it, or read something else in it.
+    """
+    wrong = sorted({c for c in name if c in NOT_IN_NAMES or not c.isprintable()})
+    if wrong or name != name.strip() or not 0 < len(name) <= LONGEST_NAME:
+        found = f", found {' '.join(map(repr, wrong))}" if wrong else ""
+        raise RegistryError(
+            f"model_name={name[:LONGEST_NAME]!r}: expected 1 to {LONGEST_NAME} characters, no "
+            f"blank at either end and none of {' '.join(sorted(NOT_IN_NAMES))}{found}. Choose "
+            "another name."
+        )
+    return name
 
 
 def describe(name: str = MODEL_NAME, alias: str = CHAMPION) -> ModelInfo:

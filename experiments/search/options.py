@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from experiments.faults import ModelName
 from experiments.search.search_space import ALGORITHMS, Fixed
 from segmentation.clustering.clusterers import CLUSTERERS
 from segmentation.errors import SpecError
@@ -89,7 +90,7 @@ OPTIONS: tuple[tuple[str, Any, Any, str], ...] = (
         "A trial that takes more memory fails; 0: no limit.",
     ),
     ("experiment_name", str, MODEL_NAME, "MLflow experiment."),
-    ("model_name", str, MODEL_NAME, "Registered model."),
+    ("model_name", ModelName(), MODEL_NAME, "Registered model."),
     ("sensitive", bool, False, "Let sensitive columns form segments."),
     ("as_features", str, "", "Outcomes that form segments on purpose, comma-separated."),
     ("new_study", bool, False, "Begin a new study although one exists."),

@@ -18,6 +18,7 @@ from mlflow.data.pandas_dataset import from_pandas
 from mlflow.entities import DatasetInput
 from threadpoolctl import threadpool_limits
 
+from experiments.faults import ending_in_a_sentence
 from experiments.registry import packaging, registration, segment_lineage
 from experiments.registry.promotion_log import check_name
 from experiments.search.fidelity import Samples
@@ -38,7 +39,6 @@ from experiments.tracking.summary import Summary, console, record_study
 from experiments.tracking.tracker import Tracker
 from segmentation.data.readers import load_described
 from segmentation.data.validation import Validated
-from segmentation.errors import SegmentationError
 from segmentation.evaluation.clusterability import structure_of
 from segmentation.evaluation.constraints import Constraints
 from segmentation.interpretation.sensitive_audit import Audit, audit
@@ -61,7 +61,7 @@ def run(options: SearchOptions) -> int:
 def _run(options: SearchOptions, workers: Workers) -> int:
     validated, table = load_described(options.data, options.schema, options.outcomes_as_features)
     for warning in validated.warnings:
-        click.echo(f"warning: {warning.without_values()}", err=True)
+        click.echo(f"warning: {warning.without_amounts()}", err=True)
     summary = record(options, validated, table, workers)
     click.echo(console(summary))
     return 0 if summary.model else 1
@@ -235,9 +235,6 @@ def main(engine: str, **values: Any) -> None:
             "work on one study."
         )
     quiet()
-    try:
+    with ending_in_a_sentence():
         status = run(checked(values))
-    except SegmentationError as error:
-        click.echo(f"error: {error}", err=True)
-        sys.exit(2)
     sys.exit(status)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from io import StringIO
 from typing import NamedTuple, cast
 
@@ -94,12 +94,22 @@ def customers(
 
 def problems_from(text: str) -> list[Problem]:
     """Return the problems in JSON that :func:`check` wrote."""
-    return [Problem(**{**p, "examples": tuple(p["examples"])}) for p in json.loads(text)]
+    return [
+        Problem(
+            **{
+                **p,
+                "examples": tuple(p["examples"]),
+                "levels": frozenset(p.get("levels", ())),  # none from a model of an earlier release
+                "rows": (),
+            }
+        )
+        for p in json.loads(text)
+    ]
 
 
 def _as_json(problems: tuple[Problem, ...]) -> str:
     # Positions within a piece mean nothing to a reader, and there can be one for every row.
-    return json.dumps([{k: v for k, v in asdict(p).items() if k != "rows"} for p in problems])
+    return json.dumps([asdict(replace(p, rows=())) for p in problems], default=sorted)
 
 
 def _pieces(batches: Batches, contract: Contract) -> Iterator[_Piece]:

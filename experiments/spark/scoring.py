@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import accumulate
 from pathlib import Path
 from typing import Any
@@ -20,10 +20,10 @@ from experiments.spark.partitions import LINE, PATH, START, Contract
 from experiments.spark.session import send_code, session
 from segmentation.data.atomic import appearing_whole
 from segmentation.data.readers import delimiter_of
-from segmentation.data.validation import MOST_EXAMPLES, unknown_columns
-from segmentation.data.writers import WORKBOOK
-from segmentation.errors import DataError, Problem
-from segmentation.schema import TableSchema
+from segmentation.data.validation import unknown_columns
+from segmentation.data.writers import ANSWER, TYPES, WORKBOOK
+from segmentation.errors import DataError, Problem, merged
+from segmentation.schema import TableSchema, free_name
 
 CSV = (".csv", ".csv.gz")
 CHECKED = f"{PATH} string, {START} long, rows long, failures string, warnings string"
@@ -166,25 +166,22 @@ def _checked(table: Table, source: str) -> tuple[int, dict[tuple[str, int], int]
     unknown = unknown_columns(table.columns, table.contract.schema)
     warnings = {(p.column, p.check): p for p in (*unknown, *_merged(p.warnings for p in pieces))}
     for warning in warnings.values():
-        click.echo(f"warning: {warning.without_values()}", err=True)
+        click.echo(f"warning: {warning.without_amounts()}", err=True)
     counts = [piece["rows"] for piece in pieces]
     if table.contract.schema.identifier in table.columns:
         return sum(counts), {}
     numbers: dict[tuple[str, int], int] = {}
     for piece, end in zip(pieces, accumulate(counts), strict=True):
-        numbers.setdefault((piece[PATH], piece[START]), end - piece["rows"])
+        numbers.setdefault((piece[PATH], piece[START]), 1 + end - piece["rows"])
     return sum(counts), numbers
 
 
 def _merged(texts: Iterable[str]) -> list[Problem]:
     """Return the problems of all pieces, one for each column and check."""
-    merged: dict[tuple[str | None, str], Problem] = {}
+    kinds: dict[tuple[str | None, str], list[Problem]] = {}
     for problem in (p for text in texts for p in partitions.problems_from(text)):
-        key = (problem.column, problem.check)
-        before = merged.setdefault(key, replace(problem, count=0, examples=()))
-        examples = tuple(dict.fromkeys((*before.examples, *problem.examples)))[:MOST_EXAMPLES]
-        merged[key] = replace(before, count=before.count + problem.count, examples=examples)
-    return list(merged.values())
+        kinds.setdefault((problem.column, problem.check), []).append(problem)
+    return [merged(problems) for problems in kinds.values()]
 
 
 def _scored(
@@ -206,7 +203,8 @@ def _scored(
 
     schema = info.schema
     key = schema.identifier if schema.identifier in table.columns else None
-    fields = [StructField(key or "row", StringType() if key else LongType())]
+    name = free_name(key, TYPES) if key else "row"
+    fields = [StructField(name, StringType() if key else LongType())]
     for column in schema.columns:
         kind = StringType() if column.categorical else DoubleType()
         fields.append(StructField(column.name, kind))
@@ -216,7 +214,7 @@ def _scored(
     cells = F.struct(*[_column(name) for name in schema.column_names])
     answers = customers.select(_column(fields[0].name), answer(cells).alias("answer"))
     scored = answers.select(_column(fields[0].name), "answer.*")
-    return _with_names(scored, info.given_names)
+    return _with_names(scored.select(_column(name), *ANSWER), info.given_names)
 
 
 def _with_names(scored: Any, names: Mapping[int, str]) -> Any:

@@ -13,14 +13,13 @@ import pandera.pandas as pa
 from numpy.typing import NDArray
 from pandas.api.types import is_bool_dtype, is_numeric_dtype
 
-from segmentation.errors import DataError, Problem
+from segmentation.errors import MOST_EXAMPLES, MOST_LEVELS, DataError, Problem
 from segmentation.schema import Column, TableSchema
 from segmentation.schema.levels import codes_of, is_missing
 from segmentation.schema.numbers import is_temporal, read_numbers
 from segmentation.schema.table_schema import ANSWERS
 from segmentation.types import FloatArray
 
-MOST_EXAMPLES = 3
 NOT_A_NUMBER = (
     "not_a_number",
     "numbers with a decimal {mark}, or nothing for unknown",
@@ -283,14 +282,17 @@ def _problem(
     wrong: NDArray[np.bool_],
 ) -> Problem:
     rows = np.flatnonzero(wrong)
-    distinct = dict.fromkeys(str(value) for value in values.iloc[rows[:100]])
+    unseen = check == UNSEEN
+    distinct = values.iloc[rows].unique() if unseen else values.iloc[rows[:100]]
+    texts = dict.fromkeys(str(value) for value in distinct[:MOST_LEVELS])
     return Problem(
         column=column,
         check=check,
         expected=expected,
         remedy=remedy,
         count=len(rows),
-        examples=tuple(distinct)[:MOST_EXAMPLES],
+        examples=tuple(texts)[:MOST_EXAMPLES],
+        levels=frozenset(text.strip().casefold() for text in texts) if unseen else frozenset(),
         rows=tuple(rows.tolist()),
     )
 

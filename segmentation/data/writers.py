@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import Any, Self
 
 import pandas as pd
@@ -14,8 +14,27 @@ from openpyxl import Workbook
 
 from segmentation.data.readers import PARQUET
 from segmentation.errors import DataError, Problem
+from segmentation.schema import TableSchema, free_name
 
 WORKBOOK = frozenset({".xlsx"})
+# The columns of a scored file after the customer, in their order. The challenger's are there where
+# it was asked too, the problem where rows stay in the file that could not be scored.
+ANSWER = MappingProxyType(
+    {
+        "segment": pa.int64(),
+        "segment_name": pa.string(),
+        "confidence": pa.float64(),
+        "runner_up": pa.int64(),
+        "runner_up_name": pa.string(),
+        "unlike_training": pa.bool_(),
+        "reasons": pa.list_(pa.string()),
+        "model_version": pa.string(),
+    }
+)
+CHALLENGER = MappingProxyType({"challenger_segment": pa.int64(), "challenger_name": pa.string()})
+PROBLEM = "problem"
+TYPES = {**ANSWER, **CHALLENGER, PROBLEM: pa.string()}
+NUMBERS = ["segment", "runner_up", "challenger_segment"]
 MOST_SHEET_ROWS = 1_048_576
 # A formula starts with one of these, also in their full-width form, or with what a spreadsheet
 # drops before them: blanks, control characters, marks without width.
@@ -26,6 +45,35 @@ FORMULA = re.compile(rf"^[{DROPPED}]*[=+\-@|＝＋－＠｜]|^[\t\r\n]")
 def harmless(value: object) -> object:
     """Return a cell with an apostrophe before what a spreadsheet would run; numbers stay."""
     return f"'{value}" if isinstance(value, str) and FORMULA.match(value) else value
+
+
+def scored_rows(
+    rows: pd.DataFrame, schema: TableSchema, start: int, answers: pd.DataFrame
+) -> pd.DataFrame:
+    """Return what a scored file says of rows: who they are, then the model's answers.
+
+    Parameters
+    ----------
+    rows
+        As read, with the identifier where the table has it, counted from 0.
+    schema
+        The model's.
+    start
+        Rows before these: without an identifier a row is called by its number, from 1.
+    answers
+        By position in `rows`; a row without an answer gets empty cells.
+    """
+    name = schema.identifier
+    if name and name in rows:
+        # An answer's column keeps its name; an identifier of that name gives way.
+        who = pd.DataFrame({free_name(name, TYPES): rows[name].astype(str)})
+    else:
+        who = pd.DataFrame({"row": range(start + 1, start + len(rows) + 1)})
+    columns = answers[[column for column in TYPES if column in answers]]
+    if len(columns) == len(who):
+        return pd.concat([who, columns.set_axis(who.index)], axis=1)
+    joined = who.join(columns)
+    return joined.astype({number: "Int64" for number in NUMBERS if number in joined})
 
 
 class ScoredWriter:
@@ -53,7 +101,7 @@ class ScoredWriter:
             When a sheet cannot hold that many rows.
         """
         if self.kind in PARQUET:
-            table = pa.Table.from_pandas(scored, preserve_index=False)
+            table = _typed(pa.Table.from_pandas(scored, preserve_index=False))
             self._parquet = self._parquet or pq.ParquetWriter(self.path, table.schema)
             self._parquet.write_table(table)
         else:
@@ -94,6 +142,12 @@ class ScoredWriter:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+
+def _typed(table: pa.Table) -> pa.Table:
+    """Return a table whose columns have the type of an answer, also where a piece has none."""
+    fields = [pa.field(f.name, TYPES.get(f.name, f.type)) for f in table.schema]
+    return table.cast(pa.schema(fields))
 
 
 def _harmless(texts: pd.Series[str]) -> pd.Series[str]:

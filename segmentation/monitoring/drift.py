@@ -21,6 +21,9 @@ SEVERE_INDEX = 0.25
 SEVERE_SHARE = 0.10
 MAX_BINS = 10
 EMPTY_BIN_SHARE = 1e-4
+# Five customers expected in every bin, as for a chi-squared test. The index of n customers who do
+# not differ at all is about (MAX_BINS - 1) / n: 0.18 here, and beyond SEVERE_INDEX below 36.
+MIN_CUSTOMERS = 5 * MAX_BINS
 OK, WATCH, RETRAIN = "ok", "watch", "retrain"
 EXIT_CODES = {OK: 0, WATCH: 1, RETRAIN: 2}
 COLUMN_KINDS = ("distribution", "missing", "range")

@@ -9,6 +9,7 @@ from segmentation.schema.table_schema import (
     Kind,
     Ratio,
     TableSchema,
+    free_name,
 )
 from segmentation.schema.yaml_files import load_schema, to_yaml
 
@@ -21,6 +22,7 @@ __all__ = [
     "Kind",
     "Ratio",
     "TableSchema",
+    "free_name",
     "load_schema",
     "to_yaml",
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from typing import Any, Literal, get_args
@@ -124,6 +124,12 @@ class TableSchema:
         raise KeyError(name)
 
     @cached_property
+    def every_name(self) -> frozenset[str]:
+        """Names of all columns of the table that the schema speaks of."""
+        identifier = (self.identifier,) if self.identifier else ()
+        return frozenset({*self.column_names, *self.outcome_names, *self.excluded, *identifier})
+
+    @cached_property
     def sensitive_names(self) -> tuple[str, ...]:
         """Names of the sensitive columns, in order."""
         return tuple(column.name for column in self.columns if column.sensitive)
@@ -225,6 +231,13 @@ class TableSchema:
             raise SpecError(f"schema {raw.get('name', '?')!r} is malformed: {error}") from error
         _check_references(schema)
         return schema
+
+
+def free_name(name: str, taken: Collection[str]) -> str:
+    """Return a name for a column beside those of a table: with ``_`` behind it until it is free."""
+    while name in taken:
+        name += "_"
+    return name
 
 
 def _column(item: Mapping[str, Any]) -> Column:

@@ -11,14 +11,14 @@ import numpy as np
 import pandas as pd
 from pyarrow.lib import ArrowException
 
+from experiments.registry.client import put_names
 from segmentation.data.readers import read_pieces
-from segmentation.data.validation import Validated, validate
-from segmentation.data.writers import ScoredWriter
-from segmentation.errors import DataError, Problem
+from segmentation.data.row_errors import CheckedPiece, cells_to_correct, check_piece
+from segmentation.data.writers import ANSWER, CHALLENGER, PROBLEM, ScoredWriter, scored_rows
+from segmentation.errors import DataError, Problem, merged
 from segmentation.schema import TableSchema
 from segmentation.schema.levels import decode
 from serve.jobs.inspection import about_rows, check_rows, piece_rows
-from serve.jobs.row_errors import cells_to_correct
 from serve.jobs.store import DONE, FAILED, INVALID, READING, SCORING, Job, Jobs
 from serve.jobs.workbook import sheet_to_csv
 from serve.web.scoring_client import ScoringClient, ScoringError
@@ -173,37 +173,41 @@ def _score(run: _Run, table: Path) -> None:
 def _piece(run: _Run, piece: pd.DataFrame, start: int, writer: ScoredWriter) -> None:
     """Check a piece and score its good rows, unless others keep the file from being scored."""
     job, schema = run.job, run.schema
-    piece = piece.reset_index(drop=True)
-    good, validated = _good_rows(piece, schema, start, run.bad)
-    for warning in validated.warnings if validated else ():
+    checked = check_piece(piece, schema, start, "the file")
+    run.bad += checked.problems
+    for warning in checked.warnings:
         # Without its rows: of millions they would fill the memory, and they are not listed.
         note = replace(warning, rows=())
         run.notes.setdefault((warning.column, warning.check), []).append(note)
     if run.bad and not job.anyway:
         return
     job.state = SCORING
-    scored = _empty(piece, schema, start)
-    if validated is not None:
-        customers = validated.customers.set_axis(pd.RangeIndex(len(validated.customers)))
-        answer = run.scoring.many(decode(customers, schema))
-        for number, name in (("segment", "segment_name"), ("runner_up", "runner_up_name")):
-            pairs = zip(answer[number].tolist(), answer[name].tolist(), strict=True)
-            answer[name] = [run.given_names.get(own, text) for own, text in pairs]
-        for own, text in zip(answer["segment"], answer["segment_name"], strict=True):
-            run.counts[own] = run.counts.get(own, 0) + 1
-            run.names[own] = text
-        if run.challenger is not None:
-            _ask_challenger(run, run.challenger, decode(customers, schema), answer)
-        job.unlike += int(answer["unlike_training"].sum())
-        scored = _merged(scored, good, answer, whole=len(good) == len(piece))
-    job.skipped += len(piece) - len(good)
+    answer = pd.DataFrame(columns=[*ANSWER, *(CHALLENGER if run.challenger else ())])
+    if checked.validated is not None:
+        answer = _answers(run, decode(checked.validated.customers, schema)).set_axis(checked.good)
+    scored = scored_rows(checked.rows, schema, start, answer)
+    job.skipped += checked.n_bad
     if job.anyway:
-        scored["problem"] = _problems_of(piece, good)
+        scored[PROBLEM] = _problems_of(checked)
     writer.write(scored)
     if len(job.preview) < PREVIEW_ROWS:
         rows = scored.head(PREVIEW_ROWS - len(job.preview))
         rows = rows.astype(object).where(rows.notna(), None)
         job.preview += [{str(k): _plain(v) for k, v in r.items()} for r in rows.to_dict("records")]
+
+
+def _answers(run: _Run, customers: pd.DataFrame) -> pd.DataFrame:
+    """Return the answers for customers, and count them."""
+    customers = customers.set_axis(pd.RangeIndex(len(customers)))
+    answer = run.scoring.many(customers)
+    put_names(answer, run.given_names)
+    for own, text in zip(answer["segment"], answer["segment_name"], strict=True):
+        run.counts[own] = run.counts.get(own, 0) + 1
+        run.names[own] = text
+    if run.challenger is not None:
+        _ask_challenger(run, run.challenger, customers, answer)
+    run.job.unlike += int(answer["unlike_training"].sum())
+    return answer
 
 
 def _ask_challenger(
@@ -222,57 +226,9 @@ def _ask_challenger(
         run.others[theirs] = name
 
 
-def _good_rows(
-    piece: pd.DataFrame, schema: TableSchema, start: int, bad: list[Problem]
-) -> tuple[np.ndarray[tuple[int], np.dtype[np.int64]], Validated | None]:
-    """Return the positions of good rows and their customers; add what is wrong to `bad`.
-
-    Raises
-    ------
-    DataError
-        When the file as a whole is no such table.
-    """
-    every = np.arange(len(piece))
-    try:
-        return every, validate(piece, schema, "the file")
-    except DataError as error:
-        if whole := [problem for problem in error.problems if not problem.rows]:
-            raise DataError(whole, "the file") from None
-        wrong = sorted({row for problem in error.problems for row in problem.rows})
-        for problem in error.problems:
-            rows = tuple(row + start for row in problem.rows)
-            bad.append(Problem(problem.column, problem.check, problem.expected, "", rows=rows))
-    good = np.setdiff1d(every, wrong)
-    validated = validate(piece.iloc[good].reset_index(drop=True), schema) if len(good) else None
-    return good, validated
-
-
-def _empty(piece: pd.DataFrame, schema: TableSchema, start: int) -> pd.DataFrame:
-    """Return the first column of the result: who the customers are."""
-    if schema.identifier and schema.identifier in piece:
-        return pd.DataFrame({schema.identifier: piece[schema.identifier].astype(str)})
-    return pd.DataFrame({"row": range(start + 1, start + len(piece) + 1)})
-
-
-def _merged(
-    scored: pd.DataFrame,
-    good: np.ndarray[tuple[int], np.dtype[np.int64]],
-    answer: pd.DataFrame,
-    *,
-    whole: bool,
-) -> pd.DataFrame:
-    columns = answer.drop(columns=["map_x", "map_y"])
-    if whole:
-        return pd.concat([scored, columns.set_axis(scored.index)], axis=1)
-    merged = scored.join(columns.set_axis(good))
-    return merged.astype({"segment": "Int64", "runner_up": "Int64"})
-
-
-def _problems_of(
-    piece: pd.DataFrame, good: np.ndarray[tuple[int], np.dtype[np.int64]]
-) -> list[str]:
-    texts = np.full(len(piece), "not scored: a value cannot be read", dtype=object)
-    texts[good] = ""
+def _problems_of(checked: CheckedPiece) -> list[str]:
+    texts = np.full(len(checked.rows), "not scored: a value cannot be read", dtype=object)
+    texts[checked.good] = ""
     return [str(text) for text in texts]
 
 
@@ -283,7 +239,5 @@ def _plain(value: object) -> object:
 
 
 def _note(problems: list[Problem]) -> str:
-    """Return warnings of one kind as a sentence for people, without a value of a customer."""
-    first, count = problems[0], sum(problem.count for problem in problems)
-    rows = f" in {count:,} row{'' if count == 1 else 's'}" if count else ""
-    return f"{first.column}: expected {first.expected}{rows}. {first.remedy}"
+    """Return warnings of one kind as a sentence for people, without a number of a customer."""
+    return merged(problems).without_amounts().removeprefix("column ")

@@ -159,7 +159,7 @@ def test_a_file_is_scored_in_pieces(
     customers = generate(100, seed=6)
     customers.to_csv(tmp_path / "in.csv", index=False)
     target = tmp_path / f"out.{ending}"
-    assert score.score_file(tmp_path / "in.csv", target, NAME, "champion", 30) == 100
+    assert score.score_file(tmp_path / "in.csv", target, NAME, "champion", 30).customers == 100
     read = pd.read_csv(target) if ending == "csv" else pd.read_parquet(target)
     expected = model.score(customers)
     assert list(read["CUST_ID"]) == list(customers["CUST_ID"])
@@ -187,7 +187,10 @@ def test_odd_columns_are_named_once(
 ) -> None:
     """A column nobody knows is named, in one line for all pieces, and scoring goes on."""
     generate(90, seed=6).assign(AGE=40).to_csv(tmp_path / "in.csv", index=False)
-    assert score.score_file(tmp_path / "in.csv", tmp_path / "out.csv", NAME, "champion", 30) == 90
+    assert (
+        score.score_file(tmp_path / "in.csv", tmp_path / "out.csv", NAME, "champion", 30).customers
+        == 90
+    )
     assert capsys.readouterr().err.count("warning: column AGE: unknown_column") == 1
 
 

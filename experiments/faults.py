@@ -1,0 +1,118 @@
+"""What every entry point checks before it starts, and how it ends on what went wrong."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import click
+from mlflow.exceptions import MlflowException
+
+from experiments.registry.client import RegistryError, check_model_name
+from segmentation.data.row_errors import BadRowsError
+from segmentation.errors import SegmentationError
+
+FAILED = 2
+SKIP = "--skip-bad-rows"
+
+
+class OutputError(SegmentationError):
+    """A file cannot be written where it was asked for."""
+
+
+class ModelName(click.ParamType[str]):
+    """The name of a registered model, one that MLflow takes."""
+
+    name = "text"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return the name; UsageError for one that MLflow refuses."""
+        try:
+            return check_model_name(str(value))
+        except RegistryError as error:
+            self.fail(str(error), param, ctx)
+
+
+@contextmanager
+def ending_in_a_sentence(code: int = FAILED) -> Iterator[None]:
+    """End the process with an exit code and one message, where something is wrong on the outside.
+
+    What is wrong in the code itself keeps its stack trace.
+    """
+    try:
+        yield
+    except BadRowsError as error:
+        # A person may see their own values; a file that the message goes into may not.
+        message = error.lines(values=sys.stderr.isatty())
+        others = f", or use the other {error.n_good:,} with {SKIP}" if error.n_good else ""
+        _end(f"{message}\nNothing was written. Correct them{others}.", code)
+    except (SegmentationError, RegistryError) as error:
+        _end(str(error), code)
+    except MlflowException as error:
+        _end(str(error).strip().partition("\n")[0], code)
+    except BrokenPipeError:
+        raise  # whoever read the output has read enough
+    except OSError as error:
+        place = f"{os.fsdecode(error.filename)}: " if error.filename else ""
+        remedy = "Check the path, its permissions and the disk."
+        _end(f"{place}{error.strerror or error}. {remedy}", code)
+
+
+def _end(message: str, code: int) -> None:
+    click.echo(f"error: {message}", err=True)
+    sys.exit(code)
+
+
+def skip_option(text: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Return the option to leave out rows that cannot be used."""
+    return click.option(
+        SKIP, type=bool, default=False, is_flag=False, flag_value=True, show_default=True, help=text
+    )
+
+
+def check_output(option: str, path: str, data: str = "", endings: tuple[str, ...] = ()) -> None:
+    """Refuse a file that cannot be written, before there is something to write.
+
+    Parameters
+    ----------
+    option
+        The parameter that names it.
+    path
+        The file; empty for none.
+    data
+        The input, which must not be overwritten.
+    endings
+        Endings that decide its format; none for any.
+
+    Raises
+    ------
+    OutputError
+        When its folder does not exist or cannot be written to, it is a folder or the input, or it
+        has another ending.
+    """
+    if not path:
+        return
+    file = Path(path)
+    if data and file.resolve() == Path(data).resolve():
+        raise OutputError(f"{option}={path!r} is the input; name another file.")
+    expected = _shortcoming(file, endings)
+    if expected:
+        raise OutputError(f"{option}={path!r}: expected {expected}")
+
+
+def _shortcoming(file: Path, endings: tuple[str, ...]) -> str:
+    """Return what was expected of a file, and what to do; empty where it can be written."""
+    folder = file.absolute().parent
+    if file.is_dir():
+        return "a file, found a folder. Name a file in it."
+    if endings and file.suffix.lower() not in endings:
+        return f"a name that ends in {', '.join(endings[:-1])} or {endings[-1]}. Add the ending."
+    if not folder.is_dir():
+        return f"a folder that exists, {folder} does not. Make it first."
+    if not os.access(folder, os.W_OK | os.X_OK):
+        return f"a folder in which files may be written. Change the permissions of {folder}."
+    return ""
