@@ -77,7 +77,7 @@ def validate(
     warnings = [
         *unknown_columns(frame.columns, schema),
         *noticed,
-        *_unexpected_missing(numbers, schema),
+        *_unexpected_missing(numbers, schema, [p for p in noticed if p.check == UNSEEN]),
         *_failures(numbers, _soft_checks(schema), schema),
     ]
     index, doubled = _identifiers(frame, schema)
@@ -310,14 +310,12 @@ def unknown_columns(names: Iterable[object], schema: TableSchema) -> Iterator[Pr
             )
 
 
-def _described(schema: TableSchema) -> set[str | None]:
-    roles = (schema.column_names, schema.outcome_names, schema.excluded)
-    return {schema.identifier, *(name for names in roles for name in names)}
-
-
-def _unexpected_missing(numbers: pd.DataFrame, schema: TableSchema) -> Iterator[Problem]:
+        *noticed,
+        *_unexpected_missing(numbers, schema, [p for p in noticed if p.check == UNSEEN]),
     for column in schema.columns:
-        rows = np.flatnonzero(numbers[column.name].isna())
+        empty = numbers[column.name].isna().to_numpy(copy=True)
+        empty[levels.get(column.name, [])] = False  # there is a value, if one never seen
+        rows = np.flatnonzero(empty)
         if len(rows) and not column.nullable:
             yield Problem(
                 column=column.name,

@@ -183,15 +183,16 @@ def test_a_bad_piece_leaves_no_half_file(versions: tuple[str, str], tmp_path: Pa
 
 
 def test_odd_columns_are_named_once(
-    versions: tuple[str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    versions: tuple[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A column nobody knows is named, in one line for all pieces, and scoring goes on."""
     generate(90, seed=6).assign(AGE=40).to_csv(tmp_path / "in.csv", index=False)
-    assert (
-        score.score_file(tmp_path / "in.csv", tmp_path / "out.csv", NAME, "champion", 30).customers
-        == 90
-    )
-    assert capsys.readouterr().err.count("warning: column AGE: unknown_column") == 1
+    monkeypatch.setattr(score.score_file, "__defaults__", (30,))
+    arguments = ["--data", str(tmp_path / "in.csv"), "--out", str(tmp_path / "out.csv")]
+    result = CliRunner().invoke(score.main, [*arguments, "--model-name", NAME])
+    assert result.exit_code == 0
+    assert result.output.count("column AGE: expected only the columns of the schema") == 1
+    assert "unknown_column" not in result.output
 
 
 def test_the_input_is_never_overwritten(workplace: Path, tmp_path: Path) -> None:

@@ -255,6 +255,16 @@ def test_a_problem_can_be_logged_without_values() -> None:
     assert "BALANCE" in caught.value.problems[0].without_values()
 
 
+def test_a_problem_speaks_to_people() -> None:
+    """Neither sentence has the code of the check, and that for logs says what was expected."""
+    frame = TABLE.assign(AGE=40)
+    frame.loc[1, "PAYMENTS"] = -3.0
+    for warning in validate(frame, SCHEMA).warnings:
+        for sentence in (str(warning), warning.without_values()):
+            assert warning.check not in sentence
+            assert f"column {warning.column}: expected {warning.expected}" in sentence
+
+
 @pytest.mark.data
 def test_the_public_table_is_valid(data_folder: object) -> None:
     """8,950 customers; only the frequencies above 1 are odd."""
