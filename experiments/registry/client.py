@@ -153,10 +153,10 @@ def check_model_name(name: str) -> str:
     """
     wrong = sorted({c for c in name if c in NOT_IN_NAMES or not c.isprintable()})
     if wrong or name != name.strip() or not 0 < len(name) <= LONGEST_NAME:
-        found = f", found {' '.join(map(repr, wrong))}" if wrong else ""
+        illegal = f", found {' '.join(map(repr, wrong))}" if wrong else ""
         raise RegistryError(
             f"model_name={name[:LONGEST_NAME]!r}: expected 1 to {LONGEST_NAME} characters, no "
-            f"blank at either end and none of {' '.join(sorted(NOT_IN_NAMES))}{found}. Choose "
+            f"blank at either end and none of {' '.join(sorted(NOT_IN_NAMES))}{illegal}. Choose "
             "another name."
         )
     return name

@@ -228,10 +228,10 @@ def _rows_at(
 ) -> Iterator[pd.DataFrame]:
     """Yield rows of a file by their positions, which ascend, a piece at a time."""
     start = 0
-    wanted = np.asarray(positions, dtype=np.int64)
+    ascending = np.asarray(positions, dtype=np.int64)
     with closing(read_pieces(table, piece_rows, texts)) as pieces:
         for piece in pieces:
-            here = wanted[(wanted >= start) & (wanted < start + len(piece))]
+            here = ascending[(ascending >= start) & (ascending < start + len(piece))]
             if len(here):
                 yield piece.iloc[here - start].set_axis(here).astype(object)
             start += len(piece)

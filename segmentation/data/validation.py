@@ -310,8 +310,15 @@ def unknown_columns(names: Iterable[object], schema: TableSchema) -> Iterator[Pr
             )
 
 
-        *noticed,
-        *_unexpected_missing(numbers, schema, [p for p in noticed if p.check == UNSEEN]),
+def _described(schema: TableSchema) -> set[str | None]:
+    roles = (schema.column_names, schema.outcome_names, schema.excluded)
+    return {schema.identifier, *(name for names in roles for name in names)}
+
+
+def _unexpected_missing(
+    numbers: pd.DataFrame, schema: TableSchema, unseen: Sequence[Problem]
+) -> Iterator[Problem]:
+    levels = {problem.column: list(problem.rows) for problem in unseen}
     for column in schema.columns:
         empty = numbers[column.name].isna().to_numpy(copy=True)
         empty[levels.get(column.name, [])] = False  # there is a value, if one never seen

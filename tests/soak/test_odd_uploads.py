@@ -13,8 +13,8 @@ import openpyxl
 import pytest
 import requests
 
+from segmentation.data.row_errors import LONGEST_CELL
 from segmentation.data.writers import FORMULA
-from serve.jobs.row_errors import LONGEST_CELL
 from serve.processes import free_port
 from tests.soak.odd_files import TEXT, Write, odd_files, text
 from tests.soak.searching import wait_until
