@@ -36,7 +36,7 @@ REPORT = "report.html"
 DPI = 110
 PARTS = (
     *("descriptive", "associations", "components", "tendency"),
-    *("missingness", "outliers", "recommendations"),
+    *("missingness", "outliers", "outcomes", "recommendations"),
 )
 # Parts of which a row is one line of a CSV file.
 TABLES: Mapping[str, Callable[[Exploration], Sequence[Any]]] = {
@@ -170,6 +170,7 @@ def note(exploration: Exploration) -> str:
     head = "  \n".join(f"**{what}** {value} ({more})" for what, value, more in glance(exploration))
     todo = [f"1. {r.text} *{r.number}* `{r.switches}`" for r in exploration.recommendations]
     sampled = f"Sampled: {'; '.join(exploration.sampled)}." if exploration.sampled else ""
+    happened = [f"- {outcome.sentence}" for outcome in exploration.outcomes]
     parts = (
         f"# {exploration.table.schema.title}",
         head,
@@ -177,6 +178,7 @@ def note(exploration: Exploration) -> str:
         "## What to do",
         "\n".join(todo),
         f"As parameters of the search: `{search_parameters(exploration.recommendations)}`",
+        *(["## Outcomes", "\n".join(happened)] if happened else []),
         f"Everything is in `{REPORT}` under Artifacts.",
         sampled,
     )
@@ -230,6 +232,8 @@ def main(data: str, schema: str, experiment_name: str, out: str, seed: int) -> N
     exploration = explored.exploration
     click.echo(f"{exploration.table.schema.title}: {len(exploration.table):,} rows")
     click.echo(exploration.tendency.sentence)
+    for outcome in exploration.outcomes:
+        click.echo(f"Outcome {outcome.sentence}")
     for place, item in enumerate(exploration.recommendations, 1):
         click.echo(f"  {place:2d}. {item.text} [{item.switches}]")
     if parameters := search_parameters(exploration.recommendations):

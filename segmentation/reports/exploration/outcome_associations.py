@@ -8,7 +8,7 @@ from itertools import pairwise
 import numpy as np
 import pandas as pd
 
-from segmentation.interpretation.formatting import number, quantity
+from segmentation.interpretation.formatting import inside_sentence, number, quantity
 from segmentation.interpretation.outcomes import OutcomeProfile, profile_outcomes
 from segmentation.reports.exploration.bivariate import Pair, association
 from segmentation.reports.exploration.descriptive import (
@@ -21,7 +21,7 @@ from segmentation.reports.exploration.explored_table import PAIR_ROWS, Table
 from segmentation.schema import Column
 from segmentation.types import FloatArray, IntArray
 
-STRONGEST = 5
+STRONGEST, REVEALING = 5, 0.9
 # A number is cut into this many ranges of about equally many customers.
 RANGES = 5
 MOST_LEVELS = 12
@@ -45,6 +45,29 @@ class DescribedOutcome:
     levels: LevelCounts | None  # of a category
     pairs: tuple[Pair, ...]  # with the columns it goes together with most, the strongest first
     by_strongest: Ranged | None
+
+    @property
+    def sentence(self) -> str:
+        """The outcome of the whole table, and what it goes together with, in words."""
+        whole, n = self.whole, f"{self.whole.whole.n:,}"
+        value = whole.whole.value
+        if value is None:
+            return f"{whole.title}: too few to tell, {n} values."
+        average = "" if whole.level else " on average"
+        interval = f" ({whole.interval})" if whole.interval else ""
+        text = f"{whole.title}: {whole.text(value)}{average}{interval} of {n} values"
+        if not self.pairs:
+            return f"{text}; it goes together with no column."
+        strongest = self.pairs[0]
+        return (
+            f"{text}; it goes together most with {inside_sentence(strongest.first.label)} "
+            f"({strongest.measure} {number(strongest.value)})."
+        )
+
+    @property
+    def revealing(self) -> tuple[Pair, ...]:
+        """Columns that nearly say the outcome: perhaps they were not known before it."""
+        return tuple(pair for pair in self.pairs if abs(pair.value) >= REVEALING)
 
 
 def describe_outcomes(table: Table) -> tuple[DescribedOutcome, ...]:
@@ -138,22 +161,3 @@ def _cut(values: FloatArray, column: Column) -> tuple[IntArray, tuple[str, ...]]
     first = [f"to {text}" for text in uppers[:1]]
     middle = [f"above {a} to {b}" for a, b in pairwise(uppers)]
     return group, (*first, *middle, *(f"above {text}" for text in uppers[-1:]))
-
-
-def outcome_sentence(outcome: DescribedOutcome) -> str:
-    """Return the outcome of the whole table, and what it goes together with, in words."""
-    whole = outcome.whole
-    average = "" if whole.level else " on average"
-    value = whole.whole.value
-    if value is None:
-        text = f"{whole.title}: too few values to tell ({whole.whole.n:,})"
-    else:
-        interval = f" ({whole.interval})" if whole.interval else ""
-        text = f"{whole.title}: {whole.text(value)}{average}{interval} of {whole.whole.n:,} values"
-    if not outcome.pairs:
-        return f"{text}; it goes together with no column."
-    strongest = outcome.pairs[0]
-    return (
-        f"{text}; it goes together most with {strongest.first.label} "
-        f"({strongest.measure} {number(strongest.value)})."
-    )

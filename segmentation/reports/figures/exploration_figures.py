@@ -31,6 +31,7 @@ from segmentation.reports.exploration.descriptive import (
 )
 from segmentation.reports.exploration.missingness import MissingColumn
 from segmentation.reports.exploration.multivariate import Components, NeighbourMap
+from segmentation.reports.exploration.outcome_associations import Ranged
 from segmentation.reports.exploration.outliers import ISOLATED, Outliers
 from segmentation.reports.figures.style import (
     ACCENT,
@@ -90,11 +91,14 @@ def _univariate(exploration: Exploration) -> Iterator[Picture]:
         name = f"distribution-{number:02d}-{_file(shape.column.name)}"
         yield Picture(name, _about_distribution(shape), draw_distribution(shape))
     for number, levels in enumerate(exploration.levels[:MOST_PICTURES], 1):
-        top = int(np.argmax(levels.counts))
-        share = percent(levels.counts[top] / max(sum(levels.counts), 1))
-        caption = f"{levels.column.label}: {levels.levels[top]} is most frequent, {share} of values"
         name = f"levels-{number:02d}-{_file(levels.column.name)}"
-        yield Picture(name, caption, draw_levels(levels))
+        yield Picture(name, _about_levels(levels), draw_levels(levels))
+
+
+def _about_levels(levels: LevelCounts) -> str:
+    top = int(np.argmax(levels.counts))
+    share = percent(levels.counts[top] / max(sum(levels.counts), 1))
+    return f"{levels.column.label}: {levels.levels[top]} is most frequent, {share} of values"
 
 
 def _about_distribution(shape: Distribution) -> str:
@@ -179,6 +183,25 @@ def _outliers(exploration: Exploration) -> Iterator[Picture]:
         yield Picture("outliers", caption, draw_outliers(far))
 
 
+def _outcomes(exploration: Exploration) -> Iterator[Picture]:
+    for number, outcome in enumerate(exploration.outcomes[:MOST_PICTURES], 1):
+        title, name = outcome.whole.title, f"outcome-{number:02d}-{_file(outcome.whole.column)}"
+        if outcome.levels:
+            yield Picture(name, _about_levels(outcome.levels), draw_levels(outcome.levels))
+        elif outcome.shape:
+            yield Picture(
+                name, _about_distribution(outcome.shape), draw_distribution(outcome.shape)
+            )
+        if outcome.by_strongest:
+            column = inside_sentence(outcome.by_strongest.column.label)
+            average = "" if outcome.whole.level else "Average "
+            caption = (
+                f"{average}{inside_sentence(title) if average else title} by {column}, with 95% "
+                "intervals; dashed: the whole table"
+            )
+            yield Picture(f"{name}-by", caption, draw_ranged(outcome.by_strongest))
+
+
 def _file(name: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:40] or "column"
 
@@ -190,6 +213,7 @@ SECTIONS: Mapping[str, Callable[[Exploration], Iterator[Picture]]] = MappingProx
         "multivariate": _multivariate,
         "missingness": _missing,
         "outliers": _outliers,
+        "outcomes": _outcomes,
     }
 )
 
@@ -274,6 +298,31 @@ def _bars(names: list[str], shares: FloatArray, colours: list[str], name_inches:
     named_bars(axes, shares, names, [*map(percent, shares)], size=8, **bars)
     axes.set(ylim=(len(names) - 0.4, -0.6), xlim=(0, shares.max() or 1.0))
     axes.tick_params(labelcolor=INK)
+    return figure
+
+
+def draw_ranged(ranged: Ranged) -> Figure:
+    """Draw the rate or mean of an outcome in each range or level of a column."""
+    texts, outcomes = [short(text, 26) for text in ranged.texts], ranged.outcomes
+    figure, axes = _canvas(4.2, max(0.7 + 0.27 * len(texts), 1.4), (1.75, 0.2, 0.35, 0.1))
+    for place, outcome in enumerate(outcomes):
+        group = outcome.segment
+        if group.value is None:
+            continue
+        if group.low is not None and group.high is not None:
+            axes.hlines(place, group.low, group.high, color=ACCENT, alpha=0.45, linewidth=5)
+        axes.plot([group.value], [place], "o", color=ACCENT, markersize=5)
+    whole = outcomes[0].whole.value
+    if whole is not None:
+        axes.axvline(whole, color=QUIET, linewidth=0.9, linestyle=DASHED)
+    axes.set_yticks(range(len(texts)), texts)
+    axes.set_ylim(len(texts) - 0.4, -0.6)
+    axes.tick_params(axis="y", labelcolor=INK)
+    if axes.get_xlim()[0] > 0:
+        axes.set_xlim(left=0)
+    axes.xaxis.set_major_locator(MaxNLocator(5))
+    rate = bool(outcomes[0].level)
+    axes.xaxis.set_major_formatter((lambda value, _: percent(value)) if rate else compact)
     return figure
 
 
