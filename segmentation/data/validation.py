@@ -203,8 +203,11 @@ def _outcomes(frame: pd.DataFrame, schema: TableSchema) -> tuple[pd.DataFrame, l
             problems.append(Problem(column.name, "missing_outcome", expected, remedy))
             continue
         raw = frame.iloc[:, names.index(column.name)]
-        values, wrong = _values(raw, column, schema)
-        wrong = wrong | (np.abs(values) > LARGEST_OUTCOME)
+        if _another_type(raw, column):
+            values, wrong = np.full(len(raw), np.nan), raw.notna().to_numpy()
+        else:
+            values, wrong = _values(raw, column, schema)
+            wrong = wrong | (np.abs(values) > LARGEST_OUTCOME)
         outcomes[column.name] = np.where(wrong, np.nan, values)
         if wrong.any():
             levels = f"one of {', '.join(column.levels)}" if column.categorical else "a number"

@@ -42,7 +42,7 @@ def number(value: float | None) -> str:
 
 def times(ratio: float) -> str:
     """Return a ratio as text: ``"12"``, ``"1.9"``, ``"1.04"``, ``"0.43"``."""
-    return number(round(ratio, 0 if ratio >= 10 else 1 if ratio >= 1.095 else 2))
+    return number(round(ratio, 0 if ratio >= 10 else 1 if ratio >= 1.095 else 2) or ratio)
 
 
 def quantity(value: float | None, column: Column) -> str:

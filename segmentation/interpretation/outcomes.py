@@ -85,11 +85,9 @@ class OutcomeProfile:
             return f"{how} {average}"
         if self.lift is None:
             return f"{self.text(abs(own - whole))} {self._side} {average}"
-        multiple = times(self.lift)
-        if multiple == "0":
-            return f"against {average}"
-        how = f"slightly {self._side}" if multiple == "1" else f"{multiple} times"
-        return f"{how} {average}"
+        if self.multiple:
+            return f"{self.multiple} {average}"
+        return f"slightly {self._side} {average}" if own else f"against {average}"
 
     @property
     def sentence(self) -> str:
@@ -109,8 +107,13 @@ class OutcomeProfile:
     @property
     def brief(self) -> str:
         """The figure for a table: ``27% (24% to 29%), 1.9 times`` where it differs."""
-        multiple = times(self.lift) if self.difference and self.lift else "1"
-        return self.figure if multiple in {"0", "1"} else f"{self.figure}, {multiple} times"
+        return ", ".join(filter(None, (self.figure, self.multiple)))
+
+    @property
+    def multiple(self) -> str:
+        """How many times the whole table's it is, ``1.9 times``, where that says something."""
+        ratio = times(self.lift) if self.difference and self.lift else "1"
+        return "" if ratio in {"0", "1"} else f"{ratio} times"
 
     @property
     def interval(self) -> str:
@@ -126,8 +129,17 @@ class OutcomeProfile:
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data that is valid JSON, with the words for pages."""
-        words = {"title": self.title, "lift": self.lift, "difference": self.difference}
-        return {**asdict(self), **words, "sentence": self.sentence}
+        return {
+            **asdict(self),
+            "lift": self.lift,
+            "difference": self.difference,
+            "title": self.title,
+            "text": self.text(self.segment.value),
+            "average": self.text(self.whole.value),
+            "interval": self.interval,
+            "multiple": self.multiple,
+            "sentence": self.sentence,
+        }
 
     @classmethod
     def from_dict(cls, raw: Mapping[str, Any]) -> OutcomeProfile:

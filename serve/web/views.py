@@ -287,6 +287,26 @@ class Row:
 
 
 @dataclass(frozen=True)
+class OutcomeRow:
+    """What happened to the customers of a segment, in words and on a bar from 0 to 100.
+
+    The bar has one scale for all segments; its places are None where a segment has no interval.
+    """
+
+    title: str
+    text: str  # empty where there are too few values
+    interval: str
+    average: str  # of the whole table
+    comparison: str  # "1.9 times"
+    difference: str  # "higher", "lower" or empty
+    note: str
+    low: float | None
+    at: float | None
+    high: float | None
+    average_at: float | None
+
+
+@dataclass(frozen=True)
 class Spot:
     """A point of the map in the picture's units."""
 
@@ -320,6 +340,45 @@ def figures(profile: Mapping[str, Any], model: ModelInfo) -> list[Figure]:
 def portrait(profile: Mapping[str, Any], model: ModelInfo) -> list[Row]:
     """Return every column of a segment, the one that sets it most apart first."""
     return [_row(column, entry, model) for column, entry in _feature_entries(profile, model)]
+
+
+def outcome_rows(profile: Mapping[str, Any], model: ModelInfo) -> list[OutcomeRow]:
+    """Return what happened to the customers of a segment; models saved before have none."""
+    return [_outcome_row(outcome, model) for outcome in profile.get("outcomes", ())]
+
+
+def _outcome_row(outcome: Mapping[str, Any], model: ModelInfo) -> OutcomeRow:
+    own, whole = outcome["segment"], outcome["whole"]["value"]
+    others = [
+        other["segment"]
+        for profile in model.profiles
+        for other in profile.get("outcomes", ())
+        if other["column"] == outcome["column"]
+    ]
+    ends = [v for group in others for v in (group["low"], group["high"]) if v is not None]
+    low, high = min([0.0, *ends]), max([0.0, *ends])
+
+    def place(value: float | None) -> float | None:
+        drawn = value is not None and own["low"] is not None and high > low
+        return round(100 * (value - low) / (high - low), 1) if drawn and value is not None else None
+
+    missing = own["missing_share"]
+    few = "" if own["value"] is not None else outcome["sentence"].split(": ", 1)[1].split(";")[0]
+    notes = (few.rstrip("."), f"missing for {percent(missing)}" if missing else "")
+    comparison = outcome["multiple"] or outcome["difference"] or "no clear difference"
+    return OutcomeRow(
+        title=outcome["title"],
+        text="" if own["value"] is None else outcome["text"],
+        interval=outcome["interval"],
+        average="" if whole is None else outcome["average"],
+        comparison=comparison if own["low"] is not None else "",
+        difference=outcome["difference"],
+        note="; ".join(filter(None, notes)),
+        low=place(own["low"]),
+        at=place(own["value"]),
+        high=place(own["high"]),
+        average_at=place(whole),
+    )
 
 
 def customer_map(model: ModelInfo, here: tuple[float, float, int] | None = None) -> CustomerMap:

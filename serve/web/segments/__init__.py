@@ -10,7 +10,7 @@ from werkzeug.wrappers import Response as BaseResponse
 from experiments.registry.client import ModelInfo, RegistryError, write_note
 from serve.web.context import knowledge
 from serve.web.forms import NoteForm
-from serve.web.views import customer_map, figures, portrait
+from serve.web.views import customer_map, figures, outcome_rows, portrait
 
 pages = Blueprint("segments", __name__)
 
@@ -54,6 +54,7 @@ def _render(model: ModelInfo, profile: dict[str, Any], form: NoteForm, **more: o
         profile=profile,
         figures=figures(profile, model),
         rows=portrait(profile, model),
+        outcomes=outcome_rows(profile, model),
         map=customer_map(model),
         form=form,
         **more,

@@ -314,6 +314,15 @@ def test_a_bad_outcome_is_missing_and_a_warning_in_training_only(bad: dict[str, 
     assert scored.outcomes[name].iloc[[5, 9]].isna().all()
 
 
+def test_dates_in_a_number_s_place_are_no_outcome() -> None:
+    """They count as missing, all of them, and scoring goes on."""
+    dates = pd.date_range("2026-01-01", periods=len(TABLE))
+    batch = validate(with_outcomes().assign(**{"Next year": dates}), WITH_OUTCOMES, to_train=True)
+    assert [(w.column, w.check) for w in batch.warnings] == [("Next year", "unread_outcome")]
+    assert batch.outcomes is not None
+    assert batch.outcomes["Next year"].isna().all()
+
+
 def test_a_missing_outcome_is_a_warning_in_training_only() -> None:
     """New customers have none yet; a table to learn from that lacks one is described without it."""
     assert validate(TABLE, WITH_OUTCOMES).warnings == ()

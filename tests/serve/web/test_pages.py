@@ -19,6 +19,7 @@ from flask.testing import FlaskClient
 
 from experiments.registry.client import ModelInfo, RegistryError
 from segmentation.interpretation.formatting import percent
+from segmentation.interpretation.outcomes import Estimate, OutcomeProfile
 from segmentation.schema import Column, Example, TableSchema
 from serve.app import create_app
 from serve.web.model_cache import Knowledge
@@ -518,3 +519,56 @@ def test_the_calls_for_engineers_are_quoted(
     assert body["dataframe_records"] == [expected]
     literal = python.split("customers = ")[1].split("\nreply")[0]
     assert ast.literal_eval(literal) == [expected]
+
+
+def outcome(**changes: object) -> dict[str, object]:
+    """Return an outcome as a model saves it."""
+    group = Estimate(400, 0.083, 0.265, 0.222, 0.31)
+    whole = Estimate(8_000, 0.0, 0.14, 0.132, 0.148)
+    profile = OutcomeProfile("churn", "Churn", "category", "", "yes", group, whole)
+    return replace(profile, **changes).to_dict()  # type: ignore[arg-type]
+
+
+def with_outcomes(model: ModelInfo) -> ModelInfo:
+    """Return a model whose first segment has a figure, and the second too few values for one."""
+    few = outcome(segment=Estimate(12, 0.5))
+    first, second = model.profiles
+    own = [{**first, "outcomes": [outcome()]}, {**second, "outcomes": [few]}]
+    return replace(model, profiles=own)
+
+
+def test_pages_show_what_happened_to_a_segment(
+    client: FlaskClient, model: ModelInfo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Figure, interval, whole table and multiple; where there are too few values, that."""
+    described = with_outcomes(model)
+    monkeypatch.setattr("serve.web.model_cache.describe", lambda *_: described)
+    home = shown_text(client.get("/").get_data(as_text=True))
+    assert "What happened to them Churn 26% against 14%" in home
+    assert "Churn too few to tell" in home
+    page = client.get("/segments/1").get_data(as_text=True)
+    assert "Churn missing for 8.3% 26% 22% to 31% 14% 1.9 times" in shown_text(page)
+    interval = page[page.index('<svg class="interval"') :]
+    bar = re.search(r'half" x="([\d.]+)%" y="7" width="([\d.]+)%"', interval)
+    assert bar is not None
+    expected = [100 * 0.222 / 0.31, 100 * (0.31 - 0.222) / 0.31]
+    assert [float(place) for place in bar.groups()] == pytest.approx(expected, abs=0.2)
+    few = client.get("/segments/2").get_data(as_text=True)
+    assert "too few to tell, 12 customers have a value; missing for 50%" in shown_text(few)
+
+
+def test_outcomes_are_asked_of_nobody(
+    client: FlaskClient, model: ModelInfo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither the form nor the page for engineers names one; pages of older models have none."""
+    churn = Column("churn", "Churn", "category", levels=("no", "yes"))
+    described = replace(with_outcomes(model), schema=replace(SCHEMA, outcomes=(churn,)))
+    assert "What happened to them" not in client.get("/segments/1").get_data(as_text=True)
+    monkeypatch.setattr("serve.web.model_cache.describe", lambda *_: described)
+    for path in ("/customer", "/engineers"):
+        assert "churn" not in client.get(path).get_data(as_text=True).casefold()
+
+
+def shown_text(page: str) -> str:
+    """Return the text of a page between its tags."""
+    return " ".join(re.sub(r"<[^>]+>", " ", page).split())

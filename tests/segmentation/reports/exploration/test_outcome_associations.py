@@ -1,12 +1,14 @@
 """Outcomes of an explored table: overall figures, associations, and rates by range."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from segmentation.reports.exploration import Exploration, Table, explore
+from segmentation.reports.exploration.outcome_associations import describe_outcomes
 from segmentation.reports.figures.exploration_figures import pictures
 from segmentation.reports.html.exploration_page import exploration_page
 from segmentation.reports.json_data import plain
@@ -60,7 +62,7 @@ def test_overall_figures_are_those_of_the_file(raw: pd.DataFrame, exploration: E
     assert churn.whole.whole.value == (raw["Churn"].dropna() == "Yes").mean()
     assert churn.whole.whole.missing_share == pytest.approx(raw["Churn"].isna().mean())
     assert revenue.whole.whole.value == pytest.approx(raw["revenue"].mean())
-    assert revenue.sentence.startswith(f"Revenue next year: ${raw['revenue'].mean():,.0f} on ave")
+    assert revenue.sentence.startswith(f"Revenue next year: ${raw['revenue'].mean():,.2f} on ave")
 
 
 def test_associations_are_described_and_a_disguise_is_named(
@@ -100,9 +102,9 @@ def test_the_report_has_outcomes_and_no_feature_is_one(exploration: Exploration)
     assert set(exploration.associations.all_names) == set(SCHEMA.column_names)
 
 
-def test_a_table_without_outcomes_has_no_such_section(raw: pd.DataFrame) -> None:
+def test_a_table_without_outcomes_has_no_such_section(exploration: Exploration) -> None:
     """Neither the section nor the link to it."""
-    features = raw[list(SCHEMA.column_names)].head(120)
-    plainly = TableSchema("x", "X", SCHEMA.columns)
-    html = exploration_page(explore(Table.of(features, plainly)), {}, seconds=0.0)
+    html = exploration_page(replace(exploration, outcomes=()), {}, seconds=0.0)
     assert "#outcomes" not in html
+    bare = replace(exploration.table, outcomes=None)
+    assert describe_outcomes(bare) == ()
