@@ -169,6 +169,15 @@ class Facts:
         right = same(match["gap"], own) and same(match["all"], whole)
         return "" if right else f"{match[0]}: missing for {own} and {whole}"
 
+    def wrong_figure(self, label: str, own: str, whole: str, number: int) -> str:
+        """Return what is wrong with a labelled figure beside the whole table, or nothing."""
+        measure = self.measures.get(label.casefold().removeprefix("share with "))
+        if measure is None:
+            return f"{label}: speaks of nothing in the table"
+        values = measure(self.members(number)), measure(self.everyone)
+        right = same(own, values[0]) and same(whole, values[1])
+        return "" if right else f"{label} {own} against {whole}: in the table {values}"
+
     def wrong_sentence(self, sentence: str, number: int) -> list[str]:
         """Return what is wrong with the sentence of a card."""
         if sentence == ALIKE:
@@ -256,7 +265,8 @@ class Facts:
             for phrase, holds in ((f"no {label}", values == 0), (label, values == 1)):
                 if match := re.match(phrase, text, re.IGNORECASE):
                     yield match.end(), holds
-        amount = r"(\S*\d(?:[\d,.]*\d)?%?)(?: months?)?(?: " + re.escape(column.unit) + ")?"
+        unit = rf"(?: {re.escape(column.unit or 'months')})?"
+        amount = r"(\S*\d(?:[\d,.]*\d)?%?)" + unit
         forms: Mapping[str, Callable[..., Mask]] = {
             f"no {label}": lambda: values <= 0,
             f"some {label}": lambda: values > 0,

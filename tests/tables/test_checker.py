@@ -98,6 +98,11 @@ def test_false_sentences_do_not(sentence: str) -> None:
             "Savings little or moderate and town known (covers 25% of the segment, right for 100%)",
             True,
         ),
+        (
+            "Annual income (k$) above $10 up to $40 and no online security "
+            "(covers 75% of the segment, right for 100%)",
+            True,
+        ),
         ("No online security and town missing (covers 75% of the segment, right for 100%)", True),
         ("Town Bonn (covers 100% of the segment, right for 100%)", False),
         ("Age above 3 (covers 100% of the segment, right for 100%)", False),
