@@ -21,7 +21,7 @@ from segmentation.reports.exploration.explored_table import PAIR_ROWS, Table
 from segmentation.schema import Column
 from segmentation.types import FloatArray, IntArray
 
-STRONGEST, REVEALING = 5, 0.9
+STRONGEST, NOTICEABLE, REVEALING = 5, 0.1, 0.9
 # A number is cut into this many ranges of about equally many customers.
 RANGES = 5
 MOST_LEVELS = 12
@@ -43,7 +43,7 @@ class DescribedOutcome:
     whole: OutcomeProfile
     shape: Distribution | None  # of a number
     levels: LevelCounts | None  # of a category
-    pairs: tuple[Pair, ...]  # with the columns it goes together with most, the strongest first
+    pairs: tuple[Pair, ...]  # with the columns it goes noticeably together with, strongest first
     by_strongest: Ranged | None
 
     @property
@@ -57,7 +57,7 @@ class DescribedOutcome:
         interval = f" ({whole.interval})" if whole.interval else ""
         text = f"{whole.title}: {whole.text(value)}{average}{interval} of {n} values"
         if not self.pairs:
-            return f"{text}; it goes together with no column."
+            return f"{text}; no column goes noticeably together with it."
         strongest = self.pairs[0]
         return (
             f"{text}; it goes together most with {inside_sentence(strongest.first.label)} "
@@ -104,7 +104,7 @@ def _pairs(table: Table, outcome: OutcomeProfile, values: pd.Series[float]) -> t
         value, measure = association(feature, sample[feature.name].to_numpy(), column, own)
         pairs.append(Pair(feature, column, measure, float(np.nan_to_num(value))))
     strongest = sorted(pairs, key=lambda pair: -abs(pair.value))[:STRONGEST]
-    return tuple(pair for pair in strongest if pair.value)
+    return tuple(pair for pair in strongest if abs(pair.value) >= NOTICEABLE)
 
 
 def _as_number(

@@ -186,9 +186,9 @@ def _outliers(exploration: Exploration) -> Iterator[Picture]:
 def _outcomes(exploration: Exploration) -> Iterator[Picture]:
     for number, outcome in enumerate(exploration.outcomes[:MOST_PICTURES], 1):
         title, name = outcome.whole.title, f"outcome-{number:02d}-{_file(outcome.whole.column)}"
-        if outcome.levels:
+        if outcome.levels and len(outcome.levels.column.levels) > 2:
             yield Picture(name, _about_levels(outcome.levels), draw_levels(outcome.levels))
-        elif outcome.shape:
+        elif outcome.shape and not outcome.whole.level:
             yield Picture(
                 name, _about_distribution(outcome.shape), draw_distribution(outcome.shape)
             )
