@@ -88,7 +88,9 @@ def numbered_like_champion(
         return model.with_numbering(new_numbering(names, next_number))
     previous = replace(champion.numbering, next_number=next_number)
     after = model.assign(customers).segment
-    return model.with_numbering(match_segments(previous, before, after, names))
+    profiles = model.description["profiles"]
+    other_names = {p["name"]: p["other_names"] for p in profiles if "other_names" in p}
+    return model.with_numbering(match_segments(previous, before, after, names, other_names))
 
 
 def reserve_numbers(client: MlflowClient, name: str, numbering: Numbering) -> None:

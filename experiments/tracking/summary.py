@@ -176,7 +176,7 @@ def console(summary: Summary) -> str:
 
 def _segment_lines(model: SegmentationModel) -> Iterator[str]:
     for profile, outcomes in zip(model.description["profiles"], model.outcomes, strict=True):
-        yield f"  {profile['number']}. {profile['name']:<44} {profile['share']:6.1%}"
+        yield f"  {profile['number']}. {profile['name']:<44} {percent(profile['share']):>6}"
         yield from (f"     {outcome.sentence}" for outcome in outcomes)
 
 

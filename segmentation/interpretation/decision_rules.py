@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from math import ceil, floor, inf, log10
 
 import numpy as np
 from numpy.typing import NDArray
 
 from segmentation.evaluation.triviality import column_ranks, fit_tree
-from segmentation.interpretation.formatting import inside_sentence, percent, quantity, sentence_case
+from segmentation.interpretation.formatting import (
+    displayed,
+    inside_sentence,
+    percent,
+    quantity,
+    sentence_case,
+)
 from segmentation.schema import Column, TableSchema
 from segmentation.types import FloatArray, IntArray
 
@@ -27,11 +33,16 @@ Box = Mapping[int, tuple[float, float]]
 
 @dataclass(frozen=True)
 class SegmentRule:
-    """Bounds on a few columns that describe most of a segment; shares in [0, 1]."""
+    """Bounds on a few columns that describe most of a segment; shares in [0, 1].
+
+    No bound holds for a missing value. A position from d on asks whether the column d places
+    before it is missing.
+    """
 
     bounds: Box
     coverage: float  # of the segment's customers, share the rule holds for
     precision: float  # of the customers it holds for, share who are in the segment
+    negative: frozenset[int] = frozenset()  # positions of columns with values below 0
 
     @property
     def f1(self) -> float:
@@ -41,27 +52,38 @@ class SegmentRule:
 
     def in_words(self, schema: TableSchema) -> str:
         """Return the rule as one sentence without a full stop."""
-        parts = [_condition(schema.columns[j], *bound) for j, bound in self.bounds.items()]
+        parts = [self._condition(schema, j, *bound) for j, bound in self.bounds.items()]
         listed = parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
         return (
             f"{sentence_case(listed)} (covers {percent(self.coverage)} of the segment, "
             f"right for {percent(self.precision)})"
         )
 
+    def _condition(self, schema: TableSchema, position: int, low: float, high: float) -> str:
+        if position >= len(schema.columns):
+            column = schema.columns[position - len(schema.columns)]
+            return f"{_base_label(column)} {'missing' if high == inf else 'known'}"
+        return _condition(schema.columns[position], low, high, position in self.negative)
 
-def segment_rules(matrix: FloatArray, segment: IntArray) -> tuple[tuple[SegmentRule, ...], ...]:
+
+def segment_rules(
+    matrix: FloatArray, segment: IntArray, columns: Sequence[Column] | None = None
+) -> tuple[tuple[SegmentRule, ...], ...]:
     """Return one or two rules for each segment, the better first.
 
     A tree of depth 3 is grown for each segment against all others; the branch with the best
     balance of coverage and precision (F1) becomes the rule, without the questions it can do
-    without. Bounds are rounded as far as they separate the same customers.
+    without. Bounds are rounded as far as they separate the same customers. Coverage and precision
+    are those of the rule as printed, on all customers.
 
     Parameters
     ----------
     matrix
-        Shape (n, d), the raw columns, NaN for a missing value (taken as the median).
+        Shape (n, d), the raw columns, NaN for a missing value.
     segment
         Shape (n,), integers in [0, k).
+    columns
+        The d columns, by which bounds are rounded as they are printed; by default they are not.
 
     Returns
     -------
@@ -69,18 +91,43 @@ def segment_rules(matrix: FloatArray, segment: IntArray) -> tuple[tuple[SegmentR
         k tuples; empty for a segment of all customers, or when no column separates customers.
     """
     rows = np.linspace(0, len(matrix) - 1, min(len(matrix), TREE_ROWS)).astype(np.int64)
-    sample, filled = matrix[rows], _filled(matrix)
-    ranks = column_ranks(sample)
+    extended = _with_gaps(matrix, columns)
+    sample = extended[rows]
+    filled = column_ranks(sample)
+    ranks = np.where(np.isnan(sample), np.nan, filled)
     values = [np.sort(column[~np.isnan(column)]) for column in sample.T]
+    present = np.where(np.isnan(matrix), 0.0, matrix)
+    negative = frozenset(np.flatnonzero((present < 0).any(axis=0)).tolist())
     rules = []
     for number in range(int(segment.max()) + 1):
         inside = segment[rows] == number
-        boxes = list(_branches(ranks, inside)) if not inside.all() and inside.any() else []
+        boxes = list(_branches(filled, inside)) if not inside.all() and inside.any() else []
         simplest = [_simplest(box, ranks, inside) for box in boxes]
-        in_units = {_in_units(box, values): None for box in simplest if box}
-        measured = [_measured(dict(box), filled, segment == number) for box in in_units]
-        rules.append(_best(measured, filled))
+        in_units = {_in_units(box, values, columns): None for box in simplest if box}
+        measured = [_measured(dict(box), extended, segment == number) for box in in_units]
+        own = _best([rule for rule in measured if rule.coverage > 0], extended)
+        rules.append(tuple(replace(rule, negative=negative) for rule in own))
     return tuple(rules)
+
+
+def _with_gaps(matrix: FloatArray, columns: Sequence[Column] | None) -> FloatArray:
+    """Return the columns as rules ask for them, then for each whether it is missing.
+
+    A missing category is none of its levels, where each level has an indicator. Indicators of one
+    category are missing together: only the first asks.
+    """
+    gaps = np.isnan(matrix)
+    if not gaps.any():
+        return matrix
+    values, flags, seen = matrix.copy(), gaps.astype(np.float64), set()
+    for j, column in enumerate(columns or ()):
+        if column.of and not column.against:
+            values[gaps[:, j], j] = 0.0
+        if column.of in seen:
+            flags[:, j] = 0.0
+        if column.of:
+            seen.add(column.of)
+    return np.hstack([values, flags])
 
 
 def _best(rules: list[SegmentRule], matrix: FloatArray) -> tuple[SegmentRule, ...]:
@@ -112,7 +159,7 @@ def _branches(ranks: IntArray, inside: Mask) -> Iterator[dict[int, tuple[float, 
         waiting.append((int(tree.children_right[node]), {**box, column: (max(low, cut), high)}))
 
 
-def _simplest(box: Box, ranks: IntArray, inside: Mask) -> Box:
+def _simplest(box: Box, ranks: FloatArray, inside: Mask) -> Box:
     """Drop the bounds of a box whose absence does not lower its F1."""
     best = _measured(box, ranks, inside)
     for column in list(box):
@@ -122,24 +169,30 @@ def _simplest(box: Box, ranks: IntArray, inside: Mask) -> Box:
     return best.bounds
 
 
-def _measured(box: Box, matrix: FloatArray | IntArray, inside: Mask) -> SegmentRule:
+def _measured(box: Box, matrix: FloatArray, inside: Mask) -> SegmentRule:
     holds = _holds(box, matrix)
     right, members, covered = (int(mask.sum()) for mask in (holds & inside, inside, holds))
     return SegmentRule(box, right / max(1, members), right / max(1, covered))
 
 
-def _holds(box: Box, matrix: FloatArray | IntArray) -> Mask:
+def _holds(box: Box, matrix: FloatArray) -> Mask:
     holds = np.ones(len(matrix), dtype=bool)
     for column, (low, high) in box.items():
         holds &= (matrix[:, column] > low) & (matrix[:, column] <= high)
     return holds
 
 
-def _in_units(box: Box, values: list[FloatArray]) -> tuple[tuple[int, tuple[float, float]], ...]:
+def _in_units(
+    box: Box, values: list[FloatArray], columns: Sequence[Column] | None
+) -> tuple[tuple[int, tuple[float, float]], ...]:
     """Return a box over ranks as one over values, in the order of its questions."""
-    return tuple(
-        (j, (_cut(values[j], low), _cut(values[j], high))) for j, (low, high) in box.items()
-    )
+    bounds = []
+    for j, (low, high) in box.items():
+        ends = _cut(values[j], low), _cut(values[j], high)
+        if columns is not None and j < len(columns):
+            ends = displayed(ends[0], columns[j]), displayed(ends[1], columns[j])
+        bounds.append((j, ends))
+    return tuple(bounds)
 
 
 def _cut(ordered: FloatArray, rank: float) -> float:
@@ -167,27 +220,35 @@ def round_between(low: float, high: float) -> float:
     return low
 
 
-def _filled(matrix: FloatArray) -> FloatArray:
-    filled = matrix.copy()
-    for column in filled.T:
-        missing = np.isnan(column)
-        if missing.any():
-            column[missing] = np.median(column[~missing]) if not missing.all() else 0.0
-    return filled
-
-
-def _condition(column: Column, low: float, high: float) -> str:
+def _condition(column: Column, low: float, high: float, negative: bool) -> str:
     label = inside_sentence(column.label)
     if column.kind == "indicator":
         return column.high if high == inf else column.low
-    if column.kind == "money" and column.plausible is not None and column.plausible[0] == 0:
+    if column.categorical:
+        return f"{label} {_levels_between(column, low, high)}"
+    if column.kind == "money" and not negative:
         if (low, high) == (-inf, 0):
             return f"no {label}"
         if (low, high) == (0, inf):
             return f"some {label}"
     if low == -inf:
-        most = "of" if high == 0 else "up to"
+        most = "of" if high == 0 and not negative else "up to"
         return f"{label} {most} {quantity(high, column)}"
-    if high == inf:
-        return f"{label} above {quantity(low, column)}"
-    return f"{label} between {quantity(low, column)} and {quantity(high, column)}"
+    above = f"{label} above {quantity(low, column)}"
+    return above if high == inf else f"{above} up to {quantity(high, column)}"
+
+
+def _levels_between(column: Column, low: float, high: float) -> str:
+    """Return the levels of a column above the lower and up to the upper bound."""
+    first = 0 if low == -inf else int(low) + 1
+    last = len(column.levels) - 1 if high == inf else int(high)
+    levels = column.levels[first : last + 1]
+    if column.kind == "ordered" and len(levels) > 2:
+        return f"{levels[0]} to {levels[-1]}"
+    return " or ".join([", ".join(levels[:-1]), levels[-1]] if len(levels) > 1 else levels)
+
+
+def _base_label(column: Column) -> str:
+    """Return the label of a column, of an indicator that of its category."""
+    level = column.name.removeprefix(f"{column.of}=") if column.of else ""
+    return inside_sentence(column.label.removesuffix(f" {level}") if level else column.label)

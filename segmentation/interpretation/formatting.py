@@ -7,21 +7,32 @@ the schema only, so that pages can use it without loading the analysis.
 
 from __future__ import annotations
 
-from math import isfinite
+from math import copysign, isfinite
+from typing import Literal
 
 from segmentation.schema import Column
+from segmentation.schema.table_schema import ANSWERS
 
 UNDEFINED = "–"
 UNKNOWN = "unknown"
+RARE = "rare levels"  # those that less than 2% have, taken together
+Statistic = Literal["median", "mean", "mode", "share", "above zero", "missing"]
 
 
 def percent(share: float) -> str:
-    """Return a share as text: ``"42%"``, below 10% with one decimal: ``"8.3%"``, ``"0.01%"``."""
+    """Return a share as text: ``"42%"``, below 10% with one decimal: ``"8.3%"``, ``"0.01%"``.
+
+    Only nothing reads 0%, and only all 100%: ``"99.6%"``, ``"99.98%"``.
+    """
     if not isfinite(share):
         return UNDEFINED
     size = abs(share)
     if 0 < size < 0.0005:
         text = f"{100 * share:.1g}"
+    elif 0.9995 <= size < 1:
+        text = f"{copysign(100 - float(f'{100 * (1 - size):.1g}'), share):.12g}"
+    elif 0.995 <= size < 1:
+        text = f"{100 * share:.1f}"
     else:
         digits = 0 if size >= 0.0995 or round(100 * float(share), 1).is_integer() else 1
         text = f"{100 * share:.{digits}f}"
@@ -68,6 +79,72 @@ def quantity(value: float | None, column: Column) -> str:
         return f"{minus}{column.unit}{_decimals(abs(value), 2)}"
     unit = column.unit or ("months" if column.kind == "months" else "")
     return f"{number(value)} {'' if column.kind == 'count' else unit}".rstrip()
+
+
+def displayed(value: float, column: Column) -> float:
+    """Return the number that :func:`quantity` prints for a value, a level as its code."""
+    if not isfinite(value):
+        return value
+    if column.categorical:
+        return float(min(max(round(value), 0), len(column.levels) - 1))
+    text = quantity(value, column).replace("−", "-").replace(",", "")
+    text = text.replace(column.unit, "") if column.kind == "money" and column.unit else text
+    if text.endswith("%"):
+        return float(text[:-1]) / 100
+    return float(text.split(" ")[0])
+
+
+def answer(column: Column, level: str) -> bool | None:
+    """Return what a level of a yes/no column says; None in a column of another kind.
+
+    An empty level stands for the ones of a column of zeros and ones.
+    """
+    if not level:
+        return True
+    pair = tuple(level.casefold() for level in column.levels)
+    if pair in ANSWERS or pair[::-1] in ANSWERS:
+        yes = pair[1] if pair in ANSWERS else pair[0]
+        return level.casefold() == yes
+    return None
+
+
+def counted(column: Column, statistic: Statistic, level: str = "") -> str:
+    """Return what a share is the share of: ``"contract Two year"``, ``"no online security"``.
+
+    Parameters
+    ----------
+    column
+        Of the table.
+    statistic
+        ``"share"`` of a level, ``"above zero"`` or ``"missing"``.
+    level
+        Of a share; empty for the ones of a column of zeros and ones.
+    """
+    label = inside_sentence(column.label)
+    if statistic == "missing":
+        return f"{label} missing"
+    if statistic == "above zero":
+        return f"{label} above 0"
+    if level == RARE:
+        return f"rare {label}"
+    says = answer(column, level)
+    return f"{label} {level}" if says is None else label if says else f"no {label}"
+
+
+def figure_label(column: Column, statistic: Statistic, level: str = "") -> str:
+    """Return what a figure is: ``"Median income"``, ``"Share with contract Two year"``."""
+    if statistic in {"median", "mean"}:
+        return f"{sentence_case(statistic)} {inside_sentence(column.label)}"
+    if statistic == "mode":
+        return f"Commonest {inside_sentence(column.label)}"
+    return f"Share with {counted(column, statistic, level)}"
+
+
+def figure(value: float | None, column: Column, statistic: Statistic) -> str:
+    """Return a figure with its unit, a share in per cent."""
+    if statistic in {"median", "mean", "mode"}:
+        return quantity(value, column)
+    return UNKNOWN if value is None else percent(value)
 
 
 def inside_sentence(text: str) -> str:

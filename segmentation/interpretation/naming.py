@@ -2,113 +2,323 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import count
+from itertools import combinations
+from math import isfinite
+from string import ascii_uppercase
+from typing import Any
 
-import numpy as np
+from segmentation.interpretation.formatting import (
+    RARE,
+    Statistic,
+    answer,
+    counted,
+    figure,
+    figure_label,
+    inside_sentence,
+    percent,
+    sentence_case,
+)
+from segmentation.schema import Column
 
-from segmentation.interpretation.formatting import inside_sentence, quantity, sentence_case
-from segmentation.schema import Column, TableSchema
-from segmentation.types import FloatArray
+# What a size of Cliff's delta is called: from 0.147 small, from 0.33 medium (Romano, Kromrey,
+# Coraggio and Skowronek 2006, Florida Association of Institutional Research).
+NOTICEABLE = 0.147
+NAMED = 0.33
+# A median is low below this share of the table's values, and high above the mirrored one.
+LOW = 0.35
+# A share from which a word needs no "mostly".
+NEARLY_ALL = 0.9
+MENTION_MISSING = 0.1
+LONGEST = 60
+LONGEST_LABEL = 30
+SENTENCE_TRAITS = 2
+MOST_PHRASES = 12
+MOST_NAMES = 6
+LETTERS = ascii_uppercase
+ORDINARY = "Typical customers"
+ALIKE = "Nothing sets it apart: no column differs noticeably from the other customers."
 
-NOTICEABLE = 0.15
-MOST_WORDS = 5
-ORDINARY = "Average customers"
+
+@dataclass(frozen=True)
+class Trait:
+    """One column of a segment in one figure, beside that of the whole table.
+
+    Shares are of all customers, those without a value included; medians and means are of the
+    values present.
+    """
+
+    column: Column  # of the table, never an indicator
+    statistic: Statistic
+    value: float  # of the segment
+    book: float  # of the whole table
+    effect: float  # Cliff's delta, in [-1, 1]; of a share the difference from other customers
+    level: str = ""  # of a share; empty for the ones of a column of zeros and ones
+    position: float = 0.5  # of a median: share of the table's values below it, in [0, 1]
+    missing: float = 0.0  # share of the segment without a value
+    book_missing: float = 0.0
+
+    @property
+    def differs(self) -> bool:
+        """Whether the effect is noticeable and the figures, as printed, differ in its direction."""
+        rises = self.value > self.book
+        return (
+            abs(self.effect) >= NOTICEABLE
+            and self.texts[0] != self.texts[1]
+            and rises == (self.effect > 0)
+        )
+
+    @property
+    def texts(self) -> tuple[str, str]:
+        """The figures of segment and table as printed."""
+        own, whole = (figure(v, self.column, self.statistic) for v in (self.value, self.book))
+        return own, whole
+
+    @property
+    def clause(self) -> str:
+        """The figures in words: ``"median income $40 against $62"``."""
+        own, whole = self.texts
+        if self.statistic not in {"median", "mean"}:
+            return f"{counted(self.column, self.statistic, self.level)} for {own} against {whole}"
+        text = f"{self.statistic} {inside_sentence(self.column.label)} {own} against {whole}"
+        if max(self.missing, self.book_missing) < MENTION_MISSING:
+            return text
+        return f"{text} (missing for {percent(self.missing)} and {percent(self.book_missing)})"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain data that is valid JSON."""
+        return {
+            "column": self.column.name,
+            "label": figure_label(self.column, self.statistic, self.level),
+            "statistic": self.statistic,
+            "level": self.level,
+            "value": self.value if isfinite(self.value) else None,
+            "book": self.book if isfinite(self.book) else None,
+            "effect": self.effect,
+            "differs": self.differs,
+            "missing": self.missing,
+            "book_missing": self.book_missing,
+        }
 
 
 @dataclass(frozen=True)
 class Phrase:
-    """A few words about a segment that are true of it, ``"large balances"`` for example."""
+    """A few words that are true of a segment, ``"large balances"`` for example."""
 
     text: str
+    column: str
     group: str  # of the column in the schema: two phrases of a name should not come from one
-    strength: float  # in [0, 1], the size of the effect behind it
-    distinct: float  # the strength, less half of that of the segment most alike in this respect
 
 
-def segment_names(effects: FloatArray, schema: TableSchema) -> tuple[str, ...]:
-    """Return a short name for each segment, no name twice.
+Name = tuple[Phrase, ...]
+ORDINARY_PHRASE = Phrase(ORDINARY, "", "")
 
-    The first half of a name is what sets the segment most apart from the whole book, the
-    second what sets it apart from the other segments too, from another group of columns.
+
+def strongest_first(traits: Sequence[Trait]) -> tuple[Trait, ...]:
+    """Return traits by falling size of their effect, those that do not differ last."""
+    return tuple(sorted(traits, key=lambda trait: (not trait.differs, -abs(trait.effect))))
+
+
+def segment_names(traits: Sequence[Sequence[Trait]]) -> tuple[tuple[str, ...], ...]:
+    """Return short names for each segment, the best first; the first ones are all different.
+
+    A name begins with what sets the segment most apart. Its phrases together are true of no other
+    segment where that is possible: the next columns are added until then.
 
     Parameters
     ----------
-    effects
-        Shape (k, d), each in [-1, 1]: how much higher a segment is than the other customers.
-    schema
-        Names the d columns; a column's ``high`` and ``low`` are its phrases.
+    traits
+        Of each segment, the one that sets it most apart first.
     """
-    names: list[str] = []
-    for number in range(len(effects)):
-        candidates = _candidates(_phrases(effects, number, schema))
-        names.append(next(name for name in candidates if name not in names))
+    strong = [_phrases(own, NAMED) for own in traits]
+    true_of = [_true_texts(own, phrases) for own, phrases in zip(traits, strong, strict=True)]
+    extremes = _extremes(traits)
+    names: list[tuple[str, ...]] = []
+    for number, own in enumerate(strong):
+        others = [texts for place, texts in enumerate(true_of) if place != number]
+        named = {phrase.column for phrase in own}
+        weak = [p for p in _phrases(traits[number], NOTICEABLE) if p.column not in named]
+        extreme = extremes.get(number, [])
+        choices = [*_choices(own, weak), *(c for lead in extreme for c in _choices([lead], weak))]
+        choices.sort(key=lambda choice: _describes_another(choice, others))
+        texts = list(dict.fromkeys(map(_text, choices)))
+        taken = [first for first, *_ in names]
+        free = [text for text in texts if text not in taken]
+        names.append(tuple(free[:MOST_NAMES]) or (_another(texts[0], taken),))
     return tuple(names)
 
 
-def _phrases(effects: FloatArray, number: int, schema: TableSchema) -> list[Phrase]:
-    """Return a segment's phrases, strongest first, none twice, none contradicting another."""
-    phrases: dict[str, Phrase] = {}
-    others = np.delete(effects, number, axis=0)
-    own = effects[number]
-    for j in np.argsort(-np.abs(own), kind="stable"):
-        if abs(own[j]) < NOTICEABLE:
-            break
-        column, direction = schema.columns[j], np.sign(own[j])
-        rival = max(0.0, float((others[:, j] * direction).max(initial=0.0)))
-        text = phrase(column, direction > 0)
-        strength = float(abs(own[j]))
-        phrases.setdefault(text, Phrase(text, column.group, strength, strength - 0.5 * rival))
-    return list(phrases.values())
-
-
-def phrase(column: Column, high: bool) -> str:
-    """Return the words for customers whose values in a column are high, or low."""
-    own = column.high if high else column.low
-    return own or f"{'high' if high else 'low'} {inside_sentence(column.label)}"
-
-
-def _candidates(phrases: Sequence[Phrase]) -> Iterator[str]:
-    """Yield possible names, the best first, without end."""
-    many_groups = len({p.group for p in phrases}) > 1
-    for lead in phrases:
-        for second in sorted(phrases, key=lambda p: -p.distinct):
-            text = f"{lead.text}, {second.text}"
-            other_group = second.group != lead.group or not many_groups
-            if second is not lead and other_group and len(text.split()) <= MOST_WORDS:
-                yield sentence_case(text)
-        yield sentence_case(lead.text)
-    first = sentence_case(phrases[0].text) if phrases else ORDINARY
-    yield first
-    yield from (f"{first} {number}" for number in count(2))
-
-
-def typical_sentence(
-    columns: Sequence[Column], medians: Sequence[float], book: Sequence[float]
-) -> str:
-    """Return one sentence that compares a segment's medians with the whole book's.
+def sentence(traits: Sequence[Trait]) -> str:
+    """Return one sentence with the figures that set a segment most apart from the whole table.
 
     Parameters
     ----------
-    columns
-        The columns, the one that sets the segment most apart first.
-    medians, book
-        The segment's and the whole book's median of each.
+    traits
+        The one that sets the segment most apart first.
     """
-    comparisons: list[str] = []
-    groups: set[str] = set()
-    many_groups = len({c.group for c in columns}) > 1
-    for column, own, whole in zip(columns, medians, book, strict=True):
-        here, there = quantity(own, column), quantity(whole, column)
-        if here == there or column.group in groups:
+    apart = [trait for trait in traits if trait.differs]
+    if len({trait.column.group for trait in apart}) > 1:
+        groups = dict.fromkeys(trait.column.group for trait in apart)
+        apart = [next(t for t in apart if t.column.group == group) for group in groups]
+    if not apart:
+        return ALIKE
+    first, *more = [trait.clause for trait in apart[:SENTENCE_TRAITS]]
+    head, missing, tail = first.partition(" (missing")
+    return f"{sentence_case('; '.join([f'{head} in the whole table{missing}{tail}', *more]))}."
+
+
+def phrases_of(trait: Trait) -> list[str]:
+    """Return what is true of a segment by a trait that differs, the strongest words first."""
+    label = _short_label(trait.column)
+    up, column = trait.effect > 0, trait.column
+    if trait.statistic in {"median", "mean"}:
+        texts = [f"{'higher' if up else 'lower'} {label}"]
+        if trait.statistic == "median" and not LOW <= trait.position <= 1 - LOW:
+            high = trait.position > LOW
+            texts.insert(0, (column.high if high else column.low) or f"{_end(high)} {label}")
+        return texts
+    if trait.statistic == "missing":
+        return _by_share(trait, f"{label} missing", f"{label} known")
+    if trait.statistic == "above zero":
+        return _by_share(trait, f"with {label}", f"no {label}")
+    if (yes := answer(column, trait.level)) is not None:
+        ends = (f"with {label}", f"no {label}")
+        return _by_share(trait, *(ends if yes else ends[::-1]))
+    words = _level_words(trait.level, label)
+    return _by_share(trait, words, f"no {words}")
+
+
+def _by_share(trait: Trait, some: str, none: str) -> list[str]:
+    """Return words for what a share of a segment's customers have, or are known not to have."""
+    unknown = 0.0 if trait.statistic == "missing" else trait.missing
+    share = trait.value if trait.effect > 0 else 1 - trait.value - unknown
+    words = some if trait.effect > 0 else none
+    texts = [f"{'more' if trait.effect > 0 else 'less'} often {some}"]
+    if share > 0.5:
+        texts.insert(0, f"mostly {words}")
+    if share >= NEARLY_ALL:
+        texts.insert(0, words)
+    return texts
+
+
+def _end(high: bool) -> str:
+    return "high" if high else "low"
+
+
+def _level_words(level: str, label: str) -> str:
+    """Return a level with its column as one would say it: ``"two year contract"``."""
+    if level == RARE:
+        return f"rare {label}"
+    if not re.search(r"[^\W\d_]{2}", level):
+        return f"{label} {level}"
+    if label.casefold() in level.casefold():
+        return _spoken(level)
+    return f"{_spoken(level)} {label}"
+
+
+def _spoken(level: str) -> str:
+    """Return a level for the middle of a name: ``Two year`` small, ``Bonn`` and ``DSL`` as is."""
+    return inside_sentence(level) if re.search(r"[ /-][a-zß-ÿ]", level) else level
+
+
+def _short_label(column: Column) -> str:
+    """Return a label without a unit in brackets, cut between words where it is long."""
+    bare = re.sub(r"\s*[(\[][^()\[\]]*[)\]]\s*$", "", column.label)
+    return _cut(inside_sentence(bare or column.label), LONGEST_LABEL)
+
+
+def _cut(text: str, longest: int) -> str:
+    if len(text) <= longest:
+        return text
+    whole_words = text[:longest].rpartition(" ")[0]
+    return f"{(whole_words or text[: longest - 1]).rstrip(' ,;:')}…"
+
+
+def _phrases(traits: Sequence[Trait], least: float) -> list[Phrase]:
+    """Return words for each trait of at least this effect, no text twice, in their order.
+
+    From :data:`NAMED` on they say what a segment is, and a median near the middle gives none;
+    below it they compare the segment with the other customers.
+    """
+    phrases: dict[str, Phrase] = {}
+    for trait in traits:
+        if trait.differs and abs(trait.effect) >= least:
+            texts = phrases_of(trait)
+            if least < NAMED or len(texts) > 1 or trait.statistic not in {"median", "mean"}:
+                phrase = Phrase(texts[0 if least >= NAMED else -1], *_origin(trait))
+                phrases.setdefault(phrase.text, phrase)
+    return list(phrases.values())
+
+
+def _origin(trait: Trait) -> tuple[str, str]:
+    return trait.column.name, trait.column.group
+
+
+def _true_texts(traits: Sequence[Trait], strong: Sequence[Phrase]) -> set[str]:
+    texts = {text for trait in traits if trait.differs for text in phrases_of(trait)}
+    return texts if strong else {*texts, ORDINARY}
+
+
+def _describes_another(choice: Name, others: Sequence[set[str]]) -> bool:
+    texts = {phrase.text for phrase in choice}
+    return any(texts <= other for other in others)
+
+
+def _extremes(traits: Sequence[Sequence[Trait]]) -> dict[int, list[Phrase]]:
+    """Return, by segment, words for the lowest and the highest median of all segments."""
+    by_column: dict[str, list[tuple[float, int, Trait]]] = {}
+    for number, own in enumerate(traits):
+        for trait in own:
+            if trait.statistic == "median":
+                rows = by_column.setdefault(trait.column.name, [])
+                rows.append((trait.value, number, trait))
+    extremes: dict[int, list[Phrase]] = {}
+    for rows in by_column.values():
+        if not 1 < len(rows) == len(traits):
             continue
-        if many_groups:
-            groups.add(column.group)
-        comparisons.append(f"{inside_sentence(column.label)} {here} against {there}")
-        if len(comparisons) == 2:
-            break
-    if not comparisons:
-        return "Its medians are those of the whole book."
-    comparisons[0] += " in the whole book"
-    return f"Median {', '.join(comparisons)}."
+        rows.sort(key=lambda row: row[:2])
+        for end, beside, word in ((0, 1, "lowest"), (-1, -2, "highest")):
+            _, number, trait = rows[end]
+            if trait.differs and trait.texts[0] != rows[beside][2].texts[0]:
+                phrase = Phrase(f"{word} {_short_label(trait.column)}", *_origin(trait))
+                extremes.setdefault(number, []).append(phrase)
+    return extremes
+
+
+def _choices(phrases: Sequence[Phrase], weak: Sequence[Phrase]) -> list[Name]:
+    """Return the phrases of possible names, the best first; at least one."""
+    if not phrases:
+        lead, rest, more = ORDINARY_PHRASE, [], list(weak)
+    else:
+        lead, rest, more = phrases[0], list(phrases[1:MOST_PHRASES]), list(weak)
+    if len({phrase.group for phrase in phrases}) > 1:
+        rest.sort(key=lambda phrase: phrase.group == lead.group)
+    more = [phrase for phrase in more[:MOST_PHRASES] if phrase.column != lead.column]
+    base = (lead, *rest[:1])
+    every = [*rest, *more]
+    names = [
+        base,
+        *((*base, phrase) for phrase in every if phrase not in base),
+        *((lead, phrase) for phrase in every),
+        *((lead, *pair) for pair in combinations(every, 2)),
+    ]
+    return [name for name in names if len(_joined(name)) <= LONGEST] or [(lead,)]
+
+
+def _joined(phrases: Name) -> str:
+    return ", ".join(phrase.text for phrase in phrases)
+
+
+def _text(phrases: Name) -> str:
+    return sentence_case(_cut(_joined(phrases), LONGEST))
+
+
+def _another(name: str, taken: Sequence[str]) -> str:
+    """Return a name for a segment that no figure tells from another one."""
+    marks = (f" (alike, {first}{letter})" for first in ("", *LETTERS) for letter in LETTERS)
+    next(marks)  # the first of them has the name without a mark
+    return next(
+        text for mark in marks if (text := _cut(name, LONGEST - len(mark)) + mark) not in taken
+    )

@@ -11,6 +11,7 @@ from sklearn.metrics import adjusted_mutual_info_score
 
 from segmentation.evaluation.triviality import explained_share
 from segmentation.interpretation.formatting import percent, quantity
+from segmentation.interpretation.naming import MENTION_MISSING
 from segmentation.schema import Column, TableSchema
 from segmentation.types import FloatArray, IntArray
 
@@ -184,14 +185,21 @@ def _trace(
 
 
 def _typical(values: FloatArray, column: Column) -> str:
-    present = values[~np.isnan(values)]
+    """Return the median of the values present, or the three commonest levels, and what is missing.
+
+    Shares are of all customers of the segment.
+    """
+    absent = np.isnan(values)
+    present, missing = values[~absent], float(absent.mean())
+    gap = [f"missing {percent(missing)}"] if missing >= MENTION_MISSING else []
     if not len(present):
-        return "unpresent"
+        return "missing for all"
     if not column.categorical:
-        return f"median {quantity(float(np.median(present)), column)}"
-    counts = np.bincount(present.astype(np.int64), minlength=len(column.levels)) / len(present)
-    order = np.argsort(-counts, kind="stable")[:3]
-    return ", ".join(f"{column.levels[i]} {percent(counts[i])}" for i in order if counts[i] > 0)
+        return ", ".join([f"median {quantity(float(np.median(present)), column)}", *gap])
+    shares = np.bincount(present.astype(np.int64), minlength=len(column.levels)) / len(values)
+    order = np.argsort(-shares, kind="stable")[:3]
+    levels = [f"{column.levels[i]} {percent(shares[i])}" for i in order if shares[i] > 0]
+    return ", ".join([*levels, *gap])
 
 
 def _metric(name: str) -> str:

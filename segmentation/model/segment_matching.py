@@ -78,7 +78,11 @@ def new_numbering(names: Sequence[str], start: int = 1) -> Numbering:
 
 
 def match_segments(
-    previous: Numbering, before: IntArray, after: IntArray, names: Sequence[str]
+    previous: Numbering,
+    before: IntArray,
+    after: IntArray,
+    names: Sequence[str],
+    other_names: Mapping[str, Sequence[str]] | None = None,
 ) -> Numbering:
     """Give a new model's segments the numbers and names they had in the previous model.
 
@@ -93,6 +97,8 @@ def match_segments(
         Cluster of every customer in the previous and in the new model, shape (n,), from 0.
     names
         What the new model's segments are called where they are new.
+    other_names
+        By name, others that are true of the segment, for a name that an earlier segment keeps.
     """
     counts = contingency(before, after, (len(previous.numbers), len(names)))
     overlap = jaccard(counts)
@@ -110,7 +116,9 @@ def match_segments(
             lasting_names.append(previous.names[same[new]])
             continue
         numbers.append(next_number)
-        lasting_names.append(name if name not in used_names else f"{name} ({next_number})")
+        choices = [name, *(other_names or {}).get(name, ()), f"{name} (another)"]
+        free = (choice for choice in choices if choice not in used_names)
+        lasting_names.append(next(free, f"{name} ({next_number})"))
         used_names.add(lasting_names[-1])
         next_number += 1
     return Numbering(

@@ -21,7 +21,7 @@ from segmentation.schema.levels import encode
 from segmentation.types import FloatArray
 
 RARE = 0.02
-OTHER = "other"
+OTHER, RARE_LEVELS = "other", "any rare one"
 
 
 @dataclass(frozen=True)
@@ -121,18 +121,21 @@ def _indicators(column: Column, codes: FloatArray) -> Iterator[Column]:
     rare = tuple(level for level in column.levels if (level,) not in common)
     groups = [*common, rare] if rare and shares.sum() else common
     if len(groups) == 2:
-        yield _indicator(column, groups[1], against=_group_name(groups[0]))
+        yield _indicator(column, groups[1], against=groups[0])
         return
     for group in groups:
         yield _indicator(column, group)
 
 
-def _group_name(levels: tuple[str, ...]) -> str:
-    return levels[0] if len(levels) == 1 else OTHER
+def _group_name(column: Column, levels: tuple[str, ...]) -> str:
+    """Return a level, or a word for several rare ones that is no level itself."""
+    if len(levels) == 1:
+        return levels[0]
+    return OTHER if OTHER not in map(str.casefold, column.levels) else RARE_LEVELS
 
 
-def _indicator(column: Column, levels: tuple[str, ...], against: str = "") -> Column:
-    name, label = _group_name(levels), inside_sentence(column.label)
+def _indicator(column: Column, levels: tuple[str, ...], against: tuple[str, ...] = ()) -> Column:
+    name, label = _group_name(column, levels), inside_sentence(column.label)
     return replace(
         column,
         name=f"{column.name}={name}",
@@ -140,9 +143,10 @@ def _indicator(column: Column, levels: tuple[str, ...], against: str = "") -> Co
         kind="indicator",
         levels=levels,
         of=column.name,
+        against=against,
         default=None,
         high=f"{label} {name}",
-        low=f"{label} {against}" if against else f"{label} not {name}",
+        low=f"{label} {_group_name(column, against)}" if against else f"{label} not {name}",
     )
 
 

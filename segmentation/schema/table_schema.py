@@ -48,6 +48,7 @@ class Column:
     sensitive: bool = False  # describes segments; forms them only if that is switched on
     of: str = ""  # the category of an indicator, which is 1 for the indicator's levels
     decimal: str = "."  # how the column writes decimals in texts: "." or ","
+    against: tuple[str, ...] = ()  # of a category's only indicator: the levels for which it is 0
 
     @property
     def categorical(self) -> bool:
@@ -250,7 +251,8 @@ def _column(item: Mapping[str, Any]) -> Column:
         low, high = fields["plausible"]
         fields["plausible"] = (float(low), float(high))
     fields["name"] = str(fields["name"])  # YAML reads 2020 as a number
-    fields["levels"] = tuple(map(str, fields.get("levels") or ()))
+    for key in ("levels", "against"):
+        fields[key] = tuple(map(str, fields.get(key) or ()))
     if fields.get("decimal", ".") not in {".", ","}:
         raise SpecError(
             f"column {fields['name']!r}: decimal is '.' or ',', not {fields['decimal']!r}"

@@ -9,7 +9,14 @@ from math import isnan
 from typing import TYPE_CHECKING, Any
 
 from experiments.registry.client import ModelInfo
-from segmentation.interpretation.formatting import percent, quantity, sentence_case
+from segmentation.interpretation.formatting import (
+    Statistic,
+    figure,
+    figure_label,
+    percent,
+    quantity,
+    sentence_case,
+)
 from segmentation.schema import Column
 from serve.web.scoring_client import Answer
 
@@ -22,6 +29,8 @@ FIGURES = 3
 SWAPPED = str.maketrans(",.", ".,")
 CAMEL = re.compile(r"(?<=[^\W\d_A-Z])(?=[A-ZÄÖÜÉ])")
 YES = frozenset({"1", "y", "t", "j", "o", "s"})
+# A column with more than this share missing in a segment is described as missing there.
+MOSTLY = 0.5
 MAP_WIDTH, MAP_HEIGHT, MAP_MARGIN = 640.0, 400.0, 24.0
 
 
@@ -122,9 +131,10 @@ class Comparison:
 
 @dataclass(frozen=True)
 class Reason:
-    """A column that decided: the customer's value, the segment's and the runner-up's typical one.
+    """A column that decided: the customer's value beside figures of the segment and the runner-up.
 
-    `typical` says what that is: the median, or the commonest level.
+    `typical` says which figure that is: the median, the commonest level, or the share with the
+    customer's level.
     """
 
     label: str
@@ -159,7 +169,6 @@ def answer_view(answer: Answer, customer: pd.DataFrame, model: ModelInfo) -> Ans
         _comparison(column, customer[column.name].iloc[0], medians, model, answer)
         for column in model.schema.columns
     )
-    rival = _medians(answer.runner_up, model)
     return AnswerView(
         name=_name(answer.segment, answer.segment_name, model),
         sentence=str(profile.get("sentence", "")),
@@ -170,9 +179,12 @@ def answer_view(answer: Answer, customer: pd.DataFrame, model: ModelInfo) -> Ans
         runner_up=_name(answer.runner_up, answer.runner_up_name, model),
         unlike_training=answer.unlike_training,
         reasons=tuple(
-            _reason(model.schema.column(name), customer[name].iloc[0], medians, rival)
+            reason
             for name in answer.reasons
             if name in model.schema.column_names
+            and (
+                reason := _reason(model.schema.column(name), customer[name].iloc[0], answer, model)
+            )
         ),
         comparisons=rows,
         version=answer.model_version,
@@ -236,23 +248,39 @@ def _on_bar(value: float, low: float, high: float) -> float:
     return float(round(100 * share**0.5, 1))
 
 
+def _entries(number: int, model: ModelInfo) -> dict[str, dict[str, Any]]:
+    return {c["column"]: c for c in _profile(number, model).get("columns", ())}
+
+
 def _medians(number: int, model: ModelInfo) -> dict[str, Any]:
-    return {c["column"]: c["median"] for c in _profile(number, model).get("columns", ())}
+    """Return medians and commonest levels; None where most customers have no value."""
+    return {
+        name: None if entry.get("missing", 0.0) > MOSTLY else entry["median"]
+        for name, entry in _entries(number, model).items()
+    }
 
 
-def _reason(column: Column, value: float, own: dict[str, Any], rival: dict[str, Any]) -> Reason:
-    return Reason(
-        label=column.label,
-        typical="commonest level" if column.kind == "category" else "median",
-        customer=shown(value, column),
-        segment=shown(own.get(column.name), column),
-        runner_up=shown(rival.get(column.name), column),
-    )
+def _reason(column: Column, value: float, answer: Answer, model: ModelInfo) -> Reason | None:
+    """Return a reason in figures; None where they read alike and so say nothing."""
+    both = [_entries(n, model).get(column.name, {}) for n in (answer.segment, answer.runner_up)]
+    level = quantity(value, column)
+    if any(entry.get("missing", 0.0) > MOSTLY for entry in both):
+        typical = "share without a value"
+        texts = [percent(entry.get("missing", 0.0)) for entry in both]
+    elif column.kind == "category" and all(level in entry.get("shares", {}) for entry in both):
+        typical = f"share with {shown(value, column)}"
+        texts = [percent(entry["shares"][level]) for entry in both]
+    else:
+        typical = "commonest level" if column.kind == "category" else "median"
+        texts = [shown(entry.get("median"), column) for entry in both]
+    if texts[0] == texts[1]:
+        return None
+    return Reason(column.label, typical, shown(value, column), *texts)
 
 
 @dataclass(frozen=True)
 class Figure:
-    """A column that sets a segment apart: its median there and in the whole table."""
+    """A figure that sets a segment apart, there and in the whole table; its label says which."""
 
     label: str
     segment: str
@@ -325,21 +353,18 @@ class CustomerMap:
 
 
 def figures(profile: Mapping[str, Any], model: ModelInfo) -> list[Figure]:
-    """Return the three figures that set a segment most apart."""
-    entries = _feature_entries(profile, model)[:FIGURES]
-    return [
-        Figure(
-            column.label,
-            quantity(entry["median"], column),
-            quantity(entry["book_median"], column),
-        )
-        for column, entry in entries
+    """Return at most three figures that set a segment most apart, none that reads alike."""
+    rows = [
+        Figure(trait["label"], *_texts(column, trait))
+        for column, trait in _traits(profile, model)
+        if trait["differs"]
     ]
+    return rows[:FIGURES]
 
 
 def portrait(profile: Mapping[str, Any], model: ModelInfo) -> list[Row]:
     """Return every column of a segment, the one that sets it most apart first."""
-    return [_row(column, entry, model) for column, entry in _feature_entries(profile, model)]
+    return [_row(column, trait, profile, model) for column, trait in _traits(profile, model)]
 
 
 def outcome_rows(profile: Mapping[str, Any], model: ModelInfo) -> list[OutcomeRow]:
@@ -407,28 +432,56 @@ def customer_map(model: ModelInfo, here: tuple[float, float, int] | None = None)
     )
 
 
-def _feature_entries(
-    profile: Mapping[str, Any], model: ModelInfo
-) -> list[tuple[Column, Mapping[str, Any]]]:
-    """Return the entries of columns a person knows, the strongest effect first."""
+def _traits(profile: Mapping[str, Any], model: ModelInfo) -> list[tuple[Column, Mapping[str, Any]]]:
+    """Return the traits of the columns of the table, the strongest first."""
     names = set(model.schema.column_names)
-    entries = [entry for entry in profile.get("columns", ()) if entry["column"] in names]
-    entries.sort(key=lambda entry: -abs(entry["effect"]))
-    return [(model.schema.column(entry["column"]), entry) for entry in entries]
+    traits = profile.get("traits") or [
+        _trait_of(model.schema.column(entry["column"]), entry)
+        for entry in sorted(profile.get("columns", ()), key=lambda entry: -abs(entry["effect"]))
+        if entry["column"] in names
+    ]
+    return [(model.schema.column(t["column"]), t) for t in traits if t["column"] in names]
 
 
-def _row(column: Column, entry: Mapping[str, Any], model: ModelInfo) -> Row:
+def _trait_of(column: Column, entry: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a trait of a model that was saved before there were traits."""
+    statistic: Statistic = "mode" if column.kind == "category" else "median"
+    trait = {
+        "column": column.name,
+        "label": figure_label(column, statistic),
+        "statistic": statistic,
+        "value": entry["median"],
+        "book": entry["book_median"],
+        "effect": entry["effect"],
+    }
+    own, whole = _texts(column, trait)
+    return {**trait, "differs": own != whole}
+
+
+def _texts(column: Column, trait: Mapping[str, Any]) -> tuple[str, str]:
+    own, whole = (figure(trait[key], column, trait["statistic"]) for key in ("value", "book"))
+    return own, whole
+
+
+def _row(
+    column: Column, trait: Mapping[str, Any], profile: Mapping[str, Any], model: ModelInfo
+) -> Row:
     book = model.book.get(column.name, {})
-    own = entry.get("quantiles", {})
-    effect = 100 * entry["effect"]
+    entries = profile.get("columns", ())
+    entry: Mapping[str, Any] = next((e for e in entries if e["column"] == column.name), {})
+    own, whole = _texts(column, trait)
+    effect = 100 * trait["effect"]
+    is_median = trait["statistic"] == "median"
     return Row(
-        label=column.label,
-        segment=quantity(entry["median"], column),
-        book=quantity(entry["book_median"], column),
+        label=trait["label"],
+        segment=own,
+        book=whole,
         effect=round(effect, 1),
-        difference=_difference(effect),
-        own=_strip({**own, "median": entry["median"]}, book),
-        whole=_strip(book, book),
+        difference=_difference(effect) if trait["differs"] else "about the same",
+        own=_strip({**entry.get("quantiles", {}), "median": entry.get("median")}, book)
+        if is_median
+        else None,
+        whole=_strip(book, book) if is_median else None,
     )
 
 

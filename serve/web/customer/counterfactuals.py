@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from experiments.registry.client import ModelInfo
+from segmentation.interpretation.formatting import displayed
 from segmentation.schema import Column
 from segmentation.schema.levels import decode
 from serve.web.scoring_client import ScoringClient
@@ -109,7 +110,8 @@ def _between(customer: pd.DataFrame, attempt: _Try, model: ModelInfo) -> Iterato
 
 
 def _rounded(value: float, column: Column) -> float:
-    return float(round(value, 0 if column.kind == "count" else 2))
+    """Return a value as it will be printed, so that what is printed is what was tried."""
+    return displayed(float(round(value)) if column.kind == "count" else value, column)
 
 
 def _segments(

@@ -99,7 +99,7 @@ def test_no_column_no_rule() -> None:
         ({0: (0.0, INF)}, "Some cash advances"),
         (
             {0: (-INF, 0.0), 1: (100.0, 2500.0)},
-            "No cash advances and purchases between $100 and $2,500",
+            "No cash advances and purchases above $100 up to $2,500",
         ),
         ({2: (-INF, 0.0)}, "Purchase frequency of 0%"),
         (

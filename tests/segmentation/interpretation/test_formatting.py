@@ -10,8 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from segmentation.interpretation.formatting import inside_sentence, number, percent, quantity
-from segmentation.interpretation.naming import typical_sentence
+from segmentation.interpretation.formatting import (
+    displayed,
+    inside_sentence,
+    number,
+    percent,
+    quantity,
+)
+from segmentation.interpretation.naming import Trait
 from segmentation.schema import Column, load_schema
 
 BALANCE = load_schema("cc_general").column("BALANCE")
@@ -72,6 +78,10 @@ def test_values_read_as_people_write_them(
         (0.083, "8.3%"),
         (0.0996, "10%"),
         (0.95, "95%"),
+        (0.994, "99%"),
+        (0.996, "99.6%"),
+        (6645 / 6646, "99.98%"),
+        (0.9999999, "99.99999%"),
         (0.0001, "0.01%"),
         (-0.25, "−25%"),
         (0, "0%"),
@@ -110,8 +120,9 @@ def test_the_same_value_never_reads_two_ways(value: float, kind: str) -> None:
     """A sentence, a table cell and a bare number show the same digits of the same value."""
     text = quantity(value, column(kind))
     other = quantity(value + 1.0, column(kind))
-    sentence = typical_sentence([column(kind)], [value], [value + 1.0])
-    assert text == other or f"{text} against {other} " in sentence
+    clause = Trait(column(kind), "median", value, value + 1.0, -0.5).clause
+    assert clause.endswith(f"{text} against {other}")
+    assert quantity(displayed(value, column(kind)), column(kind)) == text
     if kind in {"count", "months", "number"}:
         assert text.split(" ")[0] == number(value)
     if kind == "money" and (abs(value) >= 1 or value == 0) and "e" not in text:

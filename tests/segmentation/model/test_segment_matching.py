@@ -62,8 +62,19 @@ def test_a_new_and_a_lost_segment_are_said() -> None:
     after[45:60] = 1
     numbering = match_segments(PREVIOUS, before, after, ("Spenders", "b", "c"))
     assert numbering.numbers == (6, 2, 5)
-    assert numbering.names == ("Spenders (6)", "Spenders", "Revolvers")
+    assert numbering.names == ("Spenders (another)", "Spenders", "Revolvers")
     assert numbering.changes == ("Segment 1 is gone.", "Segment 6 is new.")
+
+
+def test_a_new_segment_whose_name_is_taken_gets_its_next_best() -> None:
+    """No digit behind a name: another one that is true of the segment, as far as there is one."""
+    before = book(60, 100, 100)
+    after = before.copy()
+    after[60:95] = after[160:195] = 0
+    after[45:60] = 1
+    others = {"Spenders": ["Revolvers", "Spenders, large payments"]}
+    numbering = match_segments(PREVIOUS, before, after, ("Spenders", "b", "c"), others)
+    assert numbering.names == ("Spenders, large payments", "Spenders", "Revolvers")
 
 
 @pytest.mark.parametrize(
