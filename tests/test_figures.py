@@ -320,7 +320,7 @@ def check(seed: int) -> None:
     check_audit(raw)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.integers(0, 2**32 - 1))
 def test_every_figure_is_true_of_the_raw_table(seed: int) -> None:
     """Names, sentences, cards, pages, rules, reasons and the audit agree with pandas."""
