@@ -238,6 +238,7 @@ class Facts:
         phrases: dict[str, Mask] = {
             f"{column.label} other": levels.isin(rare),
             f"{column.label} not other": ~levels.isin(rare) & levels.notna(),
+            f"{column.label} not other ": ~levels.isin(rare),
         }
         for level in column.levels:
             phrases[f"{column.label} {level}"] = levels == level
