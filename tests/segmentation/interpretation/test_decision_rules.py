@@ -1,6 +1,7 @@
 """Rules in words: true as stated, round, short, the same in any unit."""
 
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -82,6 +83,41 @@ def test_two_separate_halves_get_two_rules() -> None:
     assert len(middle) == 1
     assert middle[0].bounds == {0: (30.0, 60.0)}
     assert {rule.bounds[0] for rule in ends} == {(-INF, 30.0), (60.0, INF)}
+
+
+def test_a_missing_value_meets_no_bound() -> None:
+    """Customers without a value are asked for as such, and counted nowhere else."""
+    values = np.concatenate([np.linspace(0, 10, 100), np.linspace(20, 30, 100)])
+    values[:40] = values[100:104] = np.nan
+    segment = np.repeat([0, 1], 100)
+    schema = TableSchema("t", "T", (Column("income", "Income"),))
+    first, second = segment_rules(values[:, None], segment, schema.columns)
+    words = [rule.in_words(schema) for rule in first]
+    assert words == [
+        "Income up to 20 (covers 60% of the segment, right for 100%)",
+        "Income missing (covers 40% of the segment, right for 91%)",
+    ]
+    assert second[0].in_words(schema).startswith("Income above 20 (covers 96% of the segment")
+
+
+def test_ordered_levels_are_listed() -> None:
+    """A range of levels names its first level, not the one below it."""
+    column = Column("e", "Education", "ordered", levels=("none", "basic", "master", "doctor"))
+    schema = TableSchema("t", "T", (column,))
+    for bound, text in (
+        ((0.0, 2.0), "Education basic or master"),
+        ((0.0, INF), "Education basic to doctor"),
+        ((-INF, 0.0), "Education none"),
+    ):
+        assert SegmentRule({0: bound}, 1, 1).in_words(schema).startswith(f"{text} (")
+
+
+def test_up_to_zero_is_not_zero_where_values_are_negative() -> None:
+    """A bound at 0 reads "of 0" only for columns without values below."""
+    schema = TableSchema("t", "T", (Column("change", "Change", plausible=(0, 9)),))
+    rule = SegmentRule({0: (-INF, 0.0)}, 1, 1)
+    assert rule.in_words(schema).startswith("Change of 0 (")
+    assert replace(rule, negative=frozenset({0})).in_words(schema).startswith("Change up to 0 (")
 
 
 def test_no_column_no_rule() -> None:

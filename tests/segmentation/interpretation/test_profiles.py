@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from segmentation.interpretation.profiles import book_summary, profile_segments, rank_effects
+from segmentation.preprocessing.categorical import form
+from segmentation.schema import Column, TableSchema
 from segmentation.types import FloatArray, IntArray
 from tests.segmentation.planted import SCHEMA, planted
 
@@ -98,6 +100,66 @@ def test_profiles_are_plain_json(book: tuple[pd.DataFrame, IntArray]) -> None:
     assert by_column["PAYMENTS"]["median"] is None
     assert by_column["PAYMENTS"]["effect"] == 0.0
     assert raw[0]["rules"] == list(profiles[0].rules)
+
+
+OUTCOME = TableSchema(
+    "outcome",
+    "Outcome",
+    (
+        Column("age", "Age"),
+        Column("outcome", "Outcome", "category", levels=("failure", "other", "success")),
+    ),
+)
+
+
+def mostly_missing() -> tuple[pd.DataFrame, IntArray]:
+    """Return two segments: of the first only one customer in 240 has an outcome, ``other``."""
+    outcome = np.full(400, np.nan)
+    outcome[0], outcome[240:320], outcome[320:400] = 1, 0, 2
+    segment = np.repeat([0, 1], [240, 160])
+    return pd.DataFrame({"age": np.arange(400.0) % 40, "outcome": outcome}), segment
+
+
+@pytest.mark.parametrize("expanded", [False, True])
+def test_a_column_mostly_missing_is_described_as_missing_only(expanded: bool) -> None:
+    """One known value in 240 names nothing and is no share: shares are of all customers."""
+    customers, segment = mostly_missing()
+    formed = form(customers, OUTCOME)
+    table = (
+        (formed.customers, segment, formed.schema) if expanded else (customers, segment, OUTCOME)
+    )
+    first, second = profile_segments(*table)
+    assert first.name == "Outcome missing"
+    assert first.sentence == "Outcome missing for 99.6% against 60% in the whole table."
+    assert "other" not in " ".join([first.name, first.sentence, *first.rules])
+    assert second.sentence.startswith("Outcome failure for 50% against 20% in the whole table")
+    assert first.rules == ("Outcome missing (covers 99.6% of the segment, right for 100%)",)
+    assert second.rules[0].startswith("Outcome known")
+
+
+def test_a_median_over_few_values_is_no_headline() -> None:
+    """Where nine of ten customers have no value, their median is neither figure nor name."""
+    amount = np.arange(200.0)
+    amount[:90], amount[90:100] = np.nan, 1e6
+    segment = np.repeat([0, 1], 100)
+    schema = TableSchema("t", "T", (Column("amount", "Amount", "money", "$"),))
+    first, _ = profile_segments(pd.DataFrame({"amount": amount}), segment, schema)
+    assert first.name == "Amount missing"
+    assert first.sentence == "Amount missing for 90% against 45% in the whole table."
+    assert [trait.statistic for trait in first.traits] == ["missing"]
+
+
+def test_zeros_are_counted_where_medians_read_alike() -> None:
+    """$0 against $0 says nothing: the share above zero does."""
+    rng = np.random.default_rng(0)
+    segment = np.repeat([0, 1, 2], 200)
+    spent = np.where(rng.random(600) < np.array([0.02, 0.4, 0.45])[segment], 50.0, 0.0)
+    schema = TableSchema("t", "T", (Column("cash", "Cash advances", "money", "$"),))
+    profile, *_ = profile_segments(pd.DataFrame({"cash": spent}), segment, schema)
+    (trait,) = profile.traits
+    assert trait.statistic == "above zero"
+    assert profile.name == "No cash advances"
+    assert profile.sentence.startswith("Cash advances above 0 for ")
 
 
 def test_book_summary_agrees_with_pandas(book: tuple[pd.DataFrame, IntArray]) -> None:

@@ -83,6 +83,16 @@ def test_a_table_of_numbers_is_left_alone() -> None:
     pd.testing.assert_frame_equal(formed.customers, customers)
 
 
+def test_rare_levels_beside_a_level_called_other() -> None:
+    """The rare levels together get a name that no level has, so no two columns are one."""
+    levels = ("a", "other", "rare", "rarer")
+    schema = TableSchema("t", "T", (Column("job", "Job", "category", levels=levels),))
+    codes = pd.DataFrame({"job": np.repeat([0.0, 1.0, 2.0, 3.0], [500, 480, 10, 10])})
+    formed = form(codes, schema)
+    assert formed.schema.column_names == ("job=a", "job=other", "job=any rare one")
+    assert formed.customers.mean().tolist() == [0.5, 0.48, 0.02]
+
+
 def test_missing_and_unseen_levels_are_missing_everywhere(small: pd.DataFrame) -> None:
     """They are in no level's indicator; the pipeline and the reference space fill them."""
     formed = form(small, SMALL, sensitive=True)
