@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -113,6 +114,8 @@ def _shortcoming(file: Path, endings: tuple[str, ...]) -> str:
         return f"a name that ends in {', '.join(endings[:-1])} or {endings[-1]}. Add the ending."
     if not folder.is_dir():
         return f"a folder that exists, {folder} does not. Make it first."
-    if not os.access(folder, os.W_OK | os.X_OK):
-        return f"a folder in which files may be written. Change the permissions of {folder}."
-    return ""
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            return ""
+    except OSError as error:
+        return f"a folder in which files can be written ({folder}: {error.strerror}). Name another."

@@ -39,7 +39,8 @@ class ScoringModel:
         ----------
         model_input
             Shape (n, d), the schema's columns. CSV and Parquet carry no parameters: there a
-            column ``detail`` does it, with the same text in every row.
+            column ``detail`` does it, with the same text in every row; where the table has a
+            column of that name, ``detail_``.
         params
             ``detail``: ``full``, the default, or ``basic``.
 
@@ -69,8 +70,9 @@ class ScoringModel:
 
     def _detail(self, customers: pd.DataFrame, params: Mapping[str, Any]) -> str:
         detail = str(params.get(DETAIL, FULL))
-        if DETAIL in customers and DETAIL not in self.model.schema.column_names:
-            values = customers[DETAIL].dropna().unique()
+        column = self.model.schema.detail_column
+        if column in customers:
+            values = customers[column].dropna().unique()
             detail = str(values[0]) if len(values) == 1 else "several" if len(values) else detail
         if detail not in {FULL, BASIC}:
             # The text may be a customer's value in the wrong column: it is not repeated.

@@ -53,8 +53,7 @@ def log_model(client: MlflowClient, run_id: str, model: SegmentationModel) -> st
     inputs: list[ColSpec | TensorSpec] = [
         ColSpec(_kind(column), column.name) for column in model.schema.columns
     ]
-    if DETAIL not in model.schema.column_names:
-        inputs.append(ColSpec(DataType.string, DETAIL, required=False))
+    inputs.append(ColSpec(DataType.string, model.schema.detail_column, required=False))
     detail = ParamSchema([ParamSpec(DETAIL, DataType.string, FULL)])
     signature = ModelSignature(Schema(inputs), OUTPUTS, detail)
     with tempfile.TemporaryDirectory() as name:

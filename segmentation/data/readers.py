@@ -38,6 +38,9 @@ NOT_TABLES = {
     b"<!": ("a web page", "Download the file itself, not the page around it."),
     b"<h": ("a web page", "Download the file itself, not the page around it."),
     b"{": ("JSON", "Convert it to CSV or Parquet."),
+    b"[{": ("JSON", "Convert it to CSV or Parquet."),
+    b"[]": ("JSON", "Convert it to CSV or Parquet."),
+    b"[\n": ("JSON", "Convert it to CSV or Parquet."),
 }
 
 
@@ -314,6 +317,12 @@ def _must_be_file(path: Path) -> None:
         raise _not_a_table(path, "an existing file", "Check the path.")
     if not path.is_file():
         raise _not_a_table(path, "a file, found a folder", "Name the file in it.")
+    try:
+        with path.open("rb") as stream:
+            stream.read(1)
+    except OSError as error:
+        expected = f"a file that can be read ({error.strerror})"
+        raise _not_a_table(path, expected, "Check its permissions and the disk.") from error
 
 
 def _not_a_table(source: Path | str, expected: str, remedy: str) -> DataError:

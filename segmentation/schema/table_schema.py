@@ -131,6 +131,11 @@ class TableSchema:
         return frozenset({*self.column_names, *self.outcome_names, *self.excluded, *identifier})
 
     @cached_property
+    def detail_column(self) -> str:
+        """Name of the column that asks a scoring server for more or less, beside the table's."""
+        return free_name("detail", self.every_name)
+
+    @cached_property
     def sensitive_names(self) -> tuple[str, ...]:
         """Names of the sensitive columns, in order."""
         return tuple(column.name for column in self.columns if column.sensitive)

@@ -9,12 +9,12 @@ from pathlib import Path
 
 from aiohttp import web
 
-from experiments.registry.client import CHALLENGER
+from experiments.registry.client import CHALLENGER, RegistryError, check_model_name
 from serve.gateway.backend import Backend
 from serve.gateway.proxy import create_front
 from serve.gateway.supervisor import Supervisor
 from serve.logs import begin_log
-from serve.web.settings import Settings
+from serve.web.settings import SettingError, Settings
 
 CHALLENGER_IDLE_SECONDS = 600.0
 BIN = Path(sys.executable).parent
@@ -25,9 +25,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=5001)
-    parser.add_argument("--model-name", default=Settings.from_environment().model_name)
+    parser.add_argument("--model-name", default="", help="SEGMENTATION_MODEL_NAME by default")
     parser.add_argument("--logs", type=Path, default=Path("var/log"))
     options = parser.parse_args()
+    try:
+        name = check_model_name(options.model_name or Settings.from_environment().model_name)
+    except (RegistryError, SettingError) as error:
+        parser.error(str(error))
     environment = {
         # MLflow starts its server through the PATH.
         "PATH": f"{BIN}{os.pathsep}{os.environ.get('PATH', '')}",
@@ -36,11 +40,11 @@ def main() -> None:
     }
 
     def make(version: str) -> Backend:
-        return Backend(str(BIN / "mlflow"), options.model_name, version, options.logs, environment)
+        return Backend(str(BIN / "mlflow"), name, version, options.logs, environment)
 
     begin_log()
-    challenger = Supervisor(options.model_name, make, CHALLENGER, CHALLENGER_IDLE_SECONDS)
-    front = create_front(Supervisor(options.model_name, make), challenger)
+    challenger = Supervisor(name, make, CHALLENGER, CHALLENGER_IDLE_SECONDS)
+    front = create_front(Supervisor(name, make), challenger)
     web.run_app(front, host=options.host, port=options.port, print=None, access_log=None)
 
 

@@ -18,6 +18,8 @@ from aiohttp import ClientError, ClientSession, ClientTimeout
 if TYPE_CHECKING:
     import pandas as pd
 
+    from segmentation.schema import TableSchema
+
 CONNECT_SECONDS = 1.0
 NOTICE_SECONDS = 1.0
 AWAY = "The scoring server does not answer right now."
@@ -123,9 +125,10 @@ class ScoringClient:
         rows = self._predictions(customers, self.file_timeout)
         return pd.DataFrame(rows, columns=list(COLUMNS)).set_axis(customers.index)
 
-    def segments(self, customers: pd.DataFrame) -> list[int]:
+    def segments(self, customers: pd.DataFrame, schema: TableSchema) -> list[int]:
         """Return the segment of each customer and nothing else, for many tries at once."""
-        reply = self._invoke(customers.assign(detail="basic"), self.timeout)
+        body = customers.assign(**{schema.detail_column: "basic"})
+        reply = self._invoke(body, self.timeout)
         try:
             numbers = json.loads(reply)["predictions"]["segment"]
         except (json.JSONDecodeError, KeyError, TypeError) as error:

@@ -9,6 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from experiments.registry.client import RegistryError, check_model_name
 from segmentation.data.atomic import write_whole
 
 
@@ -63,14 +64,14 @@ class Settings:
         Raises
         ------
         SettingError
-            When a number is not one above 0.
+            When a number is not one above 0, or a model cannot have such a name.
         """
         auth = environment.get("SEGMENTATION_AUTH", cls.auth)
         # A password must not cross a network in the clear because a setting was forgotten.
         https = environment.get("SEGMENTATION_HTTPS") or ("1" if auth else "0")
         return cls(
             scoring_url=environment.get("SEGMENTATION_SCORING_URL", cls.scoring_url).rstrip("/"),
-            model_name=environment.get("SEGMENTATION_MODEL_NAME", cls.model_name),
+            model_name=_model_name(environment, cls.model_name),
             mlflow_url=environment.get("SEGMENTATION_MLFLOW_URL", "").rstrip("/"),
             timeout=_positive(environment, "SEGMENTATION_TIMEOUT", cls.timeout),
             upload_megabytes=_positive(environment, "SEGMENTATION_UPLOAD_MB", cls.upload_megabytes),
@@ -93,6 +94,13 @@ def secret_key(instance: Path) -> str:
     if not file.exists():
         write_whole(file, secrets.token_hex(32), private=True, overwrite=False)
     return file.read_text(encoding="ascii")
+
+
+def _model_name(environment: Mapping[str, str], default: str) -> str:
+    try:
+        return check_model_name(environment.get("SEGMENTATION_MODEL_NAME", default))
+    except RegistryError as error:
+        raise SettingError(f"SEGMENTATION_MODEL_NAME: {error}") from error
 
 
 def _positive(environment: Mapping[str, str], name: str, default: float) -> float:

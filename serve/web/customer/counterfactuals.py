@@ -128,7 +128,7 @@ def _segments(
             if one.column.name in identity.parts:
                 row[place[identity.total]] += one.value - before
     changed = pd.DataFrame(tried, columns=customer.columns)
-    return scoring.segments(decode(changed, model.schema))
+    return scoring.segments(decode(changed, model.schema), model.schema)
 
 
 def _nearest(tries: list[_Try], segments: list[int], own: int) -> list[_Try]:

@@ -30,7 +30,7 @@ FILE = """import io
 import pandas as pd
 import requests
 
-customers = pd.read_parquet("customers.parquet").assign(detail="basic")
+customers = pd.read_parquet("customers.parquet").assign({detail}="basic")
 body = io.BytesIO()
 customers.to_parquet(body, index=False)
 reply = requests.post(
@@ -58,7 +58,7 @@ def page() -> str:
         curl=f"curl {url}/invocations \\\n  -H 'Content-Type: application/json' \\\n"
         f"  -d {shlex.quote(body)}",
         python=PYTHON.format(url=url, customers=_literal(customer)),
-        file=FILE.format(url=url),
+        file=FILE.format(url=url, detail=model.schema.detail_column),
     )
 
 
