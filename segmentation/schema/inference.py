@@ -86,6 +86,9 @@ def infer_schema(frame: pd.DataFrame, name: str = "inferred") -> TableSchema:
     if doubled := sorted({n for n in names if names.count(n) > 1}):
         remedy = "Remove the others."
         raise DataError([Problem(n, "doubled_column", "one such column", remedy) for n in doubled])
+    if not len(frame):
+        expected = "at least one row below the header"
+        raise DataError([Problem(None, "no_rows", expected, "Check the export.")], name)
     identifiers = list(_identifiers(frame))
     drafts = {n: _draft(n, frame[n]) for n in names if n not in identifiers}
     drafts |= {n: Draft(None, "identifies customers") for n in identifiers[1:]}

@@ -95,6 +95,10 @@ class Jobs:
         """Return where the scored file lies."""
         return self.place(job.token) / f"scored{job.ending}"
 
+    def bad_rows(self, job: Job) -> Path:
+        """Return where the rows lie that cannot be scored."""
+        return self.place(job.token) / "bad_rows.csv"
+
     def save(self, job: Job) -> None:
         """Write a job down, whole or not at all."""
         file = self.place(job.token) / "job.json"

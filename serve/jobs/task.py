@@ -13,7 +13,7 @@ from pyarrow.lib import ArrowException
 
 from experiments.registry.client import put_names
 from segmentation.data.readers import read_pieces
-from segmentation.data.row_errors import CheckedPiece, cells_to_correct, check_piece
+from segmentation.data.row_errors import CheckedPiece, cells_to_correct, check_piece, write_bad_rows
 from segmentation.data.writers import ANSWER, CHALLENGER, PROBLEM, ScoredWriter, scored_rows
 from segmentation.errors import DataError, Problem, merged
 from segmentation.schema import TableSchema
@@ -151,6 +151,9 @@ def _score(run: _Run, table: Path) -> None:
                 run.jobs.save(job)
         if not start:
             raise DataError([Problem(None, "no_rows", "at least one row", "Check the export.")])
+        if run.bad:
+            file = run.jobs.bad_rows(job)
+            write_bad_rows(file, run.bad, table, rows, run.identifiers)
         if run.bad and not job.anyway:
             job.cells = [asdict(cell) for cell in cells_to_correct(run.bad, table, rows)]
             job.more = sum(len(p.rows) for p in run.bad) - len(job.cells)

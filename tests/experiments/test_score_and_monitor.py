@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import mlflow
 import numpy as np
 import pandas as pd
 import pytest
@@ -258,6 +259,15 @@ def test_bad_rows_are_left_out_of_monitoring(champion: str, tmp_path: Path) -> N
     result = run(monitor.main, "--data", data, "--skip-bad-rows")
     assert "119 customers: " in result.output
     assert "1 bad row left out" in result.output
+
+
+def test_a_column_called_detail_stays_what_it_is(champion: str) -> None:
+    """A table that has it asks for less with another column, and gets the same segments."""
+    served = mlflow.pyfunc.load_model(f"models:/{NAME}/{champion}")
+    few = table(20, seed=1)
+    full, short = served.predict(few), served.predict(few.assign(detail_="basic"))
+    assert isinstance(short, dict)
+    assert short["segment"] == full["segment"].tolist()
 
 
 def test_a_wrong_parameter_is_no_verdict() -> None:

@@ -107,7 +107,7 @@ def answers(body: str, version: str) -> str:
                 "model_version": version,
             }
         )
-    if rows and row.get("detail") == "basic":
+    if rows and "basic" in {row.get("detail"), row.get("detail_")}:
         return json.dumps({"predictions": {"segment": [one["segment"] for one in rows]}})
     return json.dumps({"predictions": rows})
 

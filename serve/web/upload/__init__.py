@@ -141,6 +141,15 @@ def download(token: str) -> Response:
     )
 
 
+@pages.get("/file/<token>/bad_rows")
+def bad_rows(token: str) -> Response:
+    """Send the rows that cannot be scored, each with its line and what to correct."""
+    file = _jobs().bad_rows(_job(token))
+    if not file.is_file():
+        abort(404)
+    return send_file(file, mimetype=TYPES[".csv"], as_attachment=True, download_name="bad_rows.csv")
+
+
 def _form(upload: UploadForm) -> str:
     jobs = [_jobs().find(token) for token in reversed(session.get(SESSION_KEY, []))]
     return render_template(

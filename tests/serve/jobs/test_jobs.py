@@ -13,7 +13,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from segmentation.data.synthetic import generate
-from segmentation.data.writers import ScoredWriter
+from segmentation.data.writers import ANSWER, ScoredWriter
 from serve.jobs.queue import FOLDER, file_queue
 from serve.jobs.sandbox import score_in_sandbox
 from serve.jobs.store import Jobs
@@ -103,6 +103,51 @@ def test_good_rows_are_scored_anyway_when_a_person_says_so(
     assert list(frame["CUST_ID"]) == list(scored(customers_csv)["CUST_ID"])
     assert frame["segment"].isna().tolist() == [row == 4 for row in range(30)]
     assert frame["problem"].notna().tolist() == [row == 4 for row in range(30)]
+
+
+def test_bad_rows_can_be_fetched_to_correct_them(client: FlaskClient, customers_csv: bytes) -> None:
+    """Line, what to correct, and the row as it is; before and after the others are scored."""
+    page = send(client, spoilt(customers_csv, 5))
+    assert "Download this row as CSV" in page.text
+    for _ in range(2):
+        with client.get(f"{page.address}/bad_rows") as download:
+            bad = scored(download.data)
+        assert list(bad) == ["line", "problem", *scored(customers_csv)]
+        assert bad.loc[0, ["line", "CUST_ID", "BALANCE"]].tolist() == [
+            6,
+            scored(customers_csv)["CUST_ID"][4],
+            "lots",
+        ]
+        assert "BALANCE: expected numbers" in bad["problem"][0]
+        client.post(f"{page.address}/anyway")
+    other = send(client, customers_csv).address
+    assert client.get(f"{other}/bad_rows").status_code == 404
+
+
+def test_a_download_has_the_columns_of_the_command(
+    client: FlaskClient, customers_csv: bytes
+) -> None:
+    """The customer and the answer, as `score` writes them."""
+    frame = scored(fetched(client, send(client, customers_csv).address))
+    assert list(frame) == ["CUST_ID", *ANSWER]
+
+
+def test_a_piece_without_a_good_row_keeps_its_place(
+    client: FlaskClient, customers_csv: bytes, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The first rows of a file may all be bad: those after them are scored, types unchanged."""
+    monkeypatch.setattr("serve.jobs.inspection.PIECE_ROWS", 10)
+    table = scored(customers_csv).astype({"BALANCE": object})
+    table.loc[:9, "BALANCE"] = "lots"
+    table.astype({"BALANCE": str}).to_parquet(tmp_path / "in.parquet", index=False)
+    for content in (table.to_csv(index=False).encode(), (tmp_path / "in.parquet").read_bytes()):
+        page = send(client, content)
+        client.post(f"{page.address}/anyway")
+        download = fetched(client, page.address)
+        parquet = content.startswith(b"PAR1")
+        frame = pd.read_parquet(io.BytesIO(download)) if parquet else scored(download)
+        assert frame["segment"].isna().tolist() == [True] * 10 + [False] * 20
+        assert list(frame) == ["CUST_ID", *ANSWER, "problem"]
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
