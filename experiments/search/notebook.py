@@ -97,7 +97,8 @@ class Segments:
             for profile, own in profiles
             for outcome in own
         ]
-        return pd.DataFrame(rows, columns=list(OUTCOME_COLUMNS)).set_index(["number", "outcome"])
+        outcomes = pd.DataFrame(rows, columns=list(OUTCOME_COLUMNS))
+        return outcomes.astype(FIGURES).set_index(["number", "outcome"])
 
     @property
     def alternatives(self) -> pd.DataFrame:
@@ -171,6 +172,9 @@ OUTCOME_COLUMNS = (
     *("number", "outcome", "level", "value", "low", "high", "n", "missing_share"),
     *("whole_table", "lift"),
 )
+
+
+FIGURES = dict.fromkeys(("value", "low", "high", "missing_share", "whole_table", "lift"), float)
 
 
 def _second_line(profile: pd.Series[Any]) -> str:
