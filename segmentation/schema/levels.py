@@ -11,13 +11,12 @@ from numpy.typing import NDArray
 from pandas.api.types import is_bool_dtype, is_float_dtype, is_numeric_dtype
 
 from segmentation.schema import Column, TableSchema
+from segmentation.schema.table_schema import ANSWERS
 from segmentation.types import FloatArray
 
 # Levels that mean that something happened, by what they are and by how one of their words begins,
 # unless another word denies it.
-YES = frozenset(
-    {"yes", "y", "true", "t", "1", "on", "ja", "j", "si", "sí", "sì", "s", "oui", "o", "sim", "tak"}
-)
+YES = frozenset(yes for _, yes in ANSWERS)
 NO = frozenset(
     {"no", "not", "non", "never", "none", "nein", "nicht", "kein", "keine", "não", "nao", "sin"}
 )
