@@ -65,6 +65,8 @@ def run(data: str, schema_name: str, experiment_name: str, out: str, seed: int) 
     table = Table.of(frame, schema, Path(data).name, seed)
     for warning in table.warnings:
         click.echo(f"warning: {warning.without_amounts()}", err=True)
+    for name, note in schema.notes.items():
+        click.echo(f"note: {name}: {note}", err=True)
     exploration = explore(table, progress)
     progress("pictures")
     drawn = pictures(exploration)

@@ -346,6 +346,8 @@ class Segmenter(ClusterMixin, BaseEstimator):  # type: ignore[misc]
         if self.schema is None:
             for name, reason in self.table_.excluded.items():
                 yield f"Column {name} was left out: {reason}."
+            for name in self.table_.outcome_names:
+                yield f"Column {name} was left out: an outcome describes segments."
 
 
 def _text_names(frame: pd.DataFrame) -> pd.DataFrame:

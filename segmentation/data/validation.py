@@ -15,9 +15,10 @@ from pandas.api.types import is_bool_dtype, is_numeric_dtype
 
 from segmentation.errors import MOST_EXAMPLES, MOST_LEVELS, DataError, Problem
 from segmentation.schema import Column, TableSchema
+from segmentation.schema.dates import time_since
 from segmentation.schema.levels import codes_of, is_missing
 from segmentation.schema.numbers import is_temporal, read_numbers
-from segmentation.schema.table_schema import ANSWERS
+from segmentation.schema.table_schema import ANSWERS, DATE_ORDERS
 from segmentation.types import FloatArray
 
 NOT_A_NUMBER = (
@@ -141,13 +142,15 @@ def _numeric(
 
 def _not_a_number(column: Column) -> tuple[str, str, str]:
     check, expected, remedy = NOT_A_NUMBER
+    if column.dates:
+        return check, f"dates, written {DATE_ORDERS[column.dates]}, or the time as a number", remedy
     mark = "comma" if column.decimal == "," else "point"
     return check, expected.format(mark=mark), remedy
 
 
 def _another_type(raw: pd.Series[Any], column: Column) -> Problem | None:
     """Return what is wrong with a column whose type measures nothing."""
-    if column.categorical:
+    if column.categorical or column.dates:
         return None
     if is_temporal(raw) and raw.notna().any():
         kind = "durations" if raw.dtype.kind == "m" else "dates"
@@ -184,11 +187,17 @@ def _values(
     """Return a column as numbers or codes, and a mask of what is neither, both of shape (n,)."""
     if column.categorical:
         return codes_of(_answers(raw, column), column, schema.missing)
-    truths = _truths(raw, column)
-    numeric = np.where(np.isnan(truths), read_numbers(raw, column.decimal), truths)
+    if column.dates:
+        unit = "months" if column.kind == "months" else "years"
+        numeric = time_since(raw, column.dates, column.since, unit)
+    else:
+        truths = _truths(raw, column)
+        numeric = np.where(np.isnan(truths), read_numbers(raw, column.decimal), truths)
+    if column.missing:
+        numeric = np.where(is_missing(raw, column.missing), np.nan, numeric)
     wrong = np.isnan(numeric)
     if wrong.any():
-        wrong &= ~is_missing(raw, schema.missing)
+        wrong &= ~is_missing(raw, (*schema.missing, *column.missing))
     return numeric, wrong
 
 

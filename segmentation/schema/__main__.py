@@ -53,10 +53,14 @@ def _summary(schema: TableSchema) -> str:
         f"identifier: {schema.identifier or 'none'}",
         *(f"excluded {name}: {reason}" for name, reason in schema.excluded.items()),
     ]
+    if schema.outcomes:
+        names = ", ".join(schema.outcome_names)
+        lines.append(f"outcomes, which describe segments and never form them: {names}")
     if schema.sensitive_names:
         lines.append(f"sensitive: {', '.join(schema.sensitive_names)}")
     if schema.missing:
         lines.append(f"mean a missing value: {', '.join(map(repr, schema.missing))}")
+    lines += (f"{name}: {note}" for name, note in schema.notes.items())
     return "\n".join(lines)
 
 

@@ -14,18 +14,9 @@ from pandas.api.types import is_bool_dtype, is_datetime64_any_dtype, is_numeric_
 
 from segmentation.schema.drafting.words import folded, vocabulary
 from segmentation.schema.levels import as_text
+from segmentation.schema.table_schema import DATE_ORDERS
 from segmentation.types import FloatArray
 
-# The order of a date's parts in a cell, as `Column.dates` holds it, and what to call it.
-ORDERS = {
-    "ymd": "year-month-day",
-    "dmy": "day-month-year",
-    "mdy": "month-day-year",
-    "ym": "year-month",
-    "my": "month-year",
-    "seconds": "seconds since 1970",
-    "milliseconds": "milliseconds since 1970",
-}
 MOSTLY = 0.95
 SAMPLE = 500
 SEPARATORS = frozenset("-/.,")
@@ -73,7 +64,7 @@ DATED = vocabulary(
 
 
 def order_of(values: pd.Series[Any], words: Iterable[str] = ()) -> str:
-    """Return the order of a column's dates, a key of :data:`ORDERS`; empty where it holds none.
+    """Return the order of a column's dates, a key of `DATE_ORDERS`; empty where it holds none.
 
     Whole numbers are dates where all are such as 20170228; as 201702 or seconds since 1970 only
     if the name's `words` say so.
@@ -90,7 +81,7 @@ def order_of(values: pd.Series[Any], words: Iterable[str] = ()) -> str:
     sample = texts.iloc[:: max(len(texts) // SAMPLE, 1)]
     if sample.empty or sample.str.fullmatch(r"\d+").all():
         return _order_of_numbers(_whole(texts), bool(DATED & set(words)))
-    shares = {order: np.mean([d is not None for d in _dates(sample, order)]) for order in ORDERS}
+    shares = {o: np.mean([d is not None for d in _dates(sample, o)]) for o in DATE_ORDERS}
     best = max(shares, key=lambda order: shares[order])
     return best if shares[best] >= MOSTLY else ""
 

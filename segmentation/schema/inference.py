@@ -1,80 +1,82 @@
-"""Draft the schema of a table: kinds, levels and their order, identifier, exclusions."""
+"""Draft the schema of a table: roles, kinds, levels and their order, and what was noticed."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from pandas.api.types import is_bool_dtype, is_datetime64_any_dtype, is_numeric_dtype
+from pandas.api.types import is_bool_dtype, is_numeric_dtype
 
 from segmentation.errors import DataError, Problem
 from segmentation.schema import Column, Kind, TableSchema
+from segmentation.schema.dates import dates_of, is_ambiguous, order_of
+from segmentation.schema.drafting.identifiers import key_of
+from segmentation.schema.drafting.number_kinds import is_postal, kind_of, sentinel_note
+from segmentation.schema.drafting.ordinals import in_order
+from segmentation.schema.drafting.outcome_names import event_last, is_outcome
+from segmentation.schema.drafting.sensitivity import is_sensitive
+from segmentation.schema.drafting.words import folded, label_of, mentions, vocabulary, words_of
 from segmentation.schema.grouping import grouped
 from segmentation.schema.levels import as_text, is_missing
+from segmentation.schema.numbers import decimal_of, read_numbers, style_of
+from segmentation.schema.table_schema import DATE_ORDERS
 from segmentation.types import FloatArray
 
-IDENTIFIER = re.compile(
-    r"(^|_|\b)(id|key|number|num|no)$|^(cust|customer|client|account|acct|user|member)"
-    r"[_ ]?(id|key|number|num|no|nr)?$",
-    re.IGNORECASE,
-)
-MONEY = re.compile(
-    r"amount|amt|bal(ance)?($|_)|limit|payment|purchases?$|income|salary|spend|revenue|price|"
-    r"cash|open_to_buy|cost|fee",
-    re.IGNORECASE,
-)
-NOT_MONEY = re.compile(r"freq|trx|count|ratio|chng|change|share|percent|_ct|num", re.IGNORECASE)
-SENSITIVE = frozenset(
-    {"age", "birth", "born", "sex", "gender", "marital", "married", "religion", "faith"}
-    | {"ethnicity", "ethnic", "race", "nationality", "citizenship", "disability", "disabled"}
-)
 UNKNOWN = frozenset(
     {"unknown", "n/a", "na", "none", "null", "nan", "-", "--", "?", ".", "missing", "unspecified"}
+    | {
+        "not available",
+        "not specified",
+        "not stated",
+        "not known",
+        "not given",
+        "undefined",
+        "n.a.",
+    }
+    | {"n.d.", "nd", "s/d", "k.a.", "#n/a", "no answer", "no response", "prefer not to say"}
+    | {"don't know", "dont know", "do not know", "unbekannt", "keine angabe", "inconnu", "inconnue"}
+    | {"desconocido", "desconhecido", "sconosciuto", "onbekend", "sin datos", "non renseigne"}
 )
+NONE = "none"  # may be a level: a customer who has none
+COMMON = 0.05
+COLOURS = vocabulary("color, colour, farbe, couleur, colore, cor")
 MOST_COLUMNS = 300
 MOST_LEVELS = 200
 MOST_TOKENS = 5
-NUMBERS, DATES = 0.5, 0.95
-DATE_SAMPLE = 200
+MOST_STATES = 12  # whole numbers that an outcome's name is weighed with
+NUMBERS = 0.5
 LEAST_FOR_LEVELS = 20
-IDENTIFIER_SIZE = 1e9
-# Words with an order, and bands of numbers.
-SCALES: tuple[tuple[str, ...], ...] = (
-    ("very low", "low", "medium", "high", "very high"),
-    ("none", "low", "moderate", "high"),
-    ("small", "medium", "large"),
-    ("never", "rarely", "sometimes", "often", "always"),
-    ("blue", "classic", "silver", "gold", "platinum", "black"),
-    ("basic", "standard", "premium"),
-    (
-        *("uneducated", "primary", "secondary", "high school", "college", "graduate"),
-        *("bachelor", "post-graduate", "postgraduate", "master", "doctorate", "phd"),
-    ),
+MOSTLY_EMPTY = 0.5
+
+CONSTANT = "has one value only: customers cannot differ in it"
+OUTCOME = (
+    "drafted as an outcome: it describes segments and does not form them; move it to columns if "
+    "it should"
 )
-BAND = re.compile(r"[-–<>+]|\b(less|under|below|more|over|above|to|up)\b", re.IGNORECASE)
-BELOW = re.compile(r"<|\b(less|under|below|up to)\b", re.IGNORECASE)
-NUMBER = re.compile(r"\d+(?:[.,]\d+)?")
 
 
 @dataclass(frozen=True)
 class Draft:
     """What one column of a file seems to be."""
 
-    column: Column | None  # None where it is no feature
-    reason: str = ""  # why it is no feature
+    column: Column | None = None  # None where it is neither feature nor outcome
+    reason: str = ""  # why it is neither
+    rank: int | None = None  # as an identifier; the smallest is the best, None: it is none
+    outcome: bool = False
     tokens: tuple[str, ...] = ()  # texts that mean a missing value
+    note: str = ""
 
 
 def infer_schema(frame: pd.DataFrame, name: str = "inferred") -> TableSchema:
-    """Draft a schema: numbers, categories and ordered categories become features.
+    """Draft a schema: what each column is, by its name and its values together.
 
-    The first column whose values identify customers becomes the identifier. Dates, free texts,
-    constants, empty columns and further identifiers are excluded, each with the reason. Units
-    stay empty.
+    Numbers, categories and ordered categories become features; what happened to customers
+    becomes an outcome. The best column whose values identify customers becomes the identifier.
+    Further keys, running numbers, dates, free texts, constants and empty columns are excluded,
+    each with the reason. Units stay empty.
 
     Raises
     ------
@@ -89,11 +91,10 @@ def infer_schema(frame: pd.DataFrame, name: str = "inferred") -> TableSchema:
     if not len(frame):
         expected = "at least one row below the header"
         raise DataError([Problem(None, "no_rows", expected, "Check the export.")], name)
-    identifiers = list(_identifiers(frame))
-    drafts = {n: _draft(n, frame[n]) for n in names if n not in identifiers}
-    drafts |= {n: Draft(None, "identifies customers") for n in identifiers[1:]}
-    columns = tuple(drafts[n].column for n in names if n in drafts)
-    features = tuple(column for column in columns if column is not None)
+    drafts = {n: _draft(n, frame[n]) for n in names}
+    ranks = {n: draft.rank for n, draft in drafts.items() if draft.rank is not None}
+    identifier = min(ranks, key=ranks.__getitem__, default=None)
+    features = _columns(drafts.values(), outcome=False)
     _check_number(features, drafts, len(frame))
     features, groups = grouped(features)
     tokens = dict.fromkeys(token for draft in drafts.values() for token in draft.tokens)
@@ -101,16 +102,22 @@ def infer_schema(frame: pd.DataFrame, name: str = "inferred") -> TableSchema:
         name=name,
         title=f"Inferred from {len(features)} columns",
         columns=features,
-        identifier=identifiers[0] if identifiers else None,
+        identifier=identifier,
         groups=groups,
-        excluded={n: drafts[n].reason for n in names if n in drafts and drafts[n].reason},
+        excluded={n: d.reason for n, d in drafts.items() if d.reason and n != identifier},
         missing=tuple(tokens),
+        outcomes=_columns(drafts.values(), outcome=True),
+        notes={n: draft.note for n, draft in drafts.items() if draft.note},
     )
 
 
-def _check_number(features: tuple[Column, ...], drafts: dict[str, Draft], rows: int) -> None:
+def _columns(drafts: Iterable[Draft], *, outcome: bool) -> tuple[Column, ...]:
+    return tuple(d.column for d in drafts if d.column is not None and d.outcome is outcome)
+
+
+def _check_number(features: tuple[Column, ...], drafts: Mapping[str, Draft], rows: int) -> None:
     if not features:
-        reasons = "; ".join(f"{n}: {d.reason}" for n, d in list(drafts.items())[:8])
+        reasons = "; ".join(f"{n}: {d.reason or 'an outcome'}" for n, d in list(drafts.items())[:8])
         expected = (
             f"at least one column of numbers or categories, found in {rows:,} rows: "
             f"{reasons or 'no column'}"
@@ -123,118 +130,192 @@ def _check_number(features: tuple[Column, ...], drafts: dict[str, Draft], rows: 
         raise DataError([Problem(None, "too_many_columns", expected, remedy)])
 
 
-def _identifiers(frame: pd.DataFrame) -> Iterator[str]:
-    """Yield columns of distinct values that are texts, huge numbers or named like identifiers."""
-    for column in map(str, frame.columns):
-        values = frame[column]
-        if len(frame) < 2 or values.isna().any() or not values.is_unique:
-            continue
-        if is_bool_dtype(values) or is_datetime64_any_dtype(values):
-            continue
-        has_name = bool(IDENTIFIER.search(column)) and values.dtype.kind != "f"
-        if has_name or _names_by_text(values) or _names_by_number(values):
-            yield column
-
-
-def _names_by_text(values: pd.Series[Any]) -> bool:
-    text = not is_numeric_dtype(values)
-    return text and not _mostly_numbers(values) and not _are_dates(values)
-
-
-def _names_by_number(values: pd.Series[Any]) -> bool:
-    many = len(values) >= LEAST_FOR_LEVELS
-    return bool(many and values.dtype.kind in "iu" and values.min() >= IDENTIFIER_SIZE)
-
-
 def _draft(name: str, values: pd.Series[Any]) -> Draft:
-    if name.startswith("Unnamed:") or not name.strip():
-        return Draft(None, "has no name: probably row numbers of an export")
     present = values[~is_missing(values, ())]
     if present.empty:
-        return Draft(None, "has no values")
-    if is_datetime64_any_dtype(values):
-        return Draft(None, DATE)
+        return Draft(reason="has no values")
+    if name.startswith("Unnamed:") or not name.strip():
+        return Draft(reason=_without_name(present, len(values)))
+    words = words_of(name)
+    if order := order_of(_without_tokens(present), words):
+        return Draft(reason=_date_reason(present, order))
+    if key := key_of(name, values):
+        return Draft(reason=key.reason, rank=key.rank)
     if is_numeric_dtype(values) and not is_bool_dtype(values):
-        return _drafted_number(name, values, ())
+        numbers = values.to_numpy(np.float64, na_value=np.nan)
+        return _drafted_number(name, numbers)
     return _drafted_text(name, values, present)
 
 
-CONSTANT = "has one value only: customers cannot differ in it"
-DATE = "holds dates: add a number, for example the months since"
-COMMA = "holds numbers with a decimal comma: export it with a decimal point"
+def _without_name(present: pd.Series[Any], rows: int) -> str:
+    """Return why a column without a name is no feature."""
+    key = key_of("row", present)
+    if key is not None and len(present) == rows:
+        return "has no name and numbers the rows, as an export does"
+    if len(present) < MOSTLY_EMPTY * rows:
+        gaps = f"{rows - len(present):,} of {rows:,} rows"
+        return f"has no name and is empty in {gaps}: notes beside the table"
+    return "has no name: name it if it is a feature"
+
+
+def _without_tokens(present: pd.Series[Any]) -> pd.Series[Any]:
+    """Return cells without the texts that mean a missing value."""
+    if present.dtype != object and not pd.api.types.is_string_dtype(present):
+        return present
+    return present[~present.map(_means_missing).to_numpy(bool)]
+
+
+def _means_missing(value: object) -> bool:
+    return isinstance(value, str) and folded(value) in UNKNOWN
+
+
+def _date_reason(present: pd.Series[Any], order: str) -> str:
+    """Return that a column holds dates, how they are written, and how to use them."""
+    days = dates_of(present, order)
+    newest = days[~np.isnat(days)].max()
+    # The first day of the next month: it gives no single customer away.
+    since = (newest.astype("datetime64[M]") + 1).astype("datetime64[D]")
+    unclear = " (day and month may be the other way round)" if is_ambiguous(present, order) else ""
+    return (
+        f"holds dates, written {DATE_ORDERS[order]}{unclear}; to use the months before {since}, "
+        f"move it to columns with kind: months, dates: {order}, since: {since}"
+    )
 
 
 def _drafted_text(name: str, values: pd.Series[Any], present: pd.Series[Any]) -> Draft:
-    texts = present.map(as_text)
-    tokens = tuple(t for t in texts.unique() if t.casefold() in UNKNOWN)
-    texts = texts[~texts.isin(tokens)]
-    numbers = pd.to_numeric(texts, errors="coerce")
-    if len(texts) and numbers.notna().mean() >= NUMBERS:
-        odd = tuple(texts[numbers.isna()].unique())
-        if len(odd) <= MOST_TOKENS:
-            return _drafted_number(name, values, (*tokens, *odd))
-        return Draft(None, f"mixes numbers with {len(odd):,} texts: clean it, or list the levels")
+    cells = present.map(as_text)
+    tokens = [text for text in cells.unique() if folded(text) in UNKNOWN]
+    remarks = _common_tokens(cells, tokens)
+    texts = cells[~cells.isin(tokens)]
+    if draft := _read_as_numbers(name, values, texts, tokens, remarks):
+        return draft
+    levels = _levels(texts)
+    if nones := [token for token in tokens if folded(token) == NONE]:
+        share = cells.isin(nones).mean()
+        if in_order([*levels, NONE]) or (levels and share > COMMON):
+            tokens = [token for token in tokens if token not in nones]
+            texts = cells[~cells.isin(tokens)]
+            levels = _levels(texts)
+            remarks = _common_tokens(cells, tokens)
+            if not in_order(levels):
+                remarks.append(
+                    "'none' is read as a level; list it under missing if it means unknown"
+                )
     if reason := _no_category(texts):
-        return Draft(None, reason)
-    levels = [str(level) for level in texts.unique()]
-    return Draft(_category(name, levels, len(texts) < len(values)), "", tokens)
+        return Draft(reason=reason)
+    outcome = is_outcome(name, levels, len(levels))
+    column = _category(name, levels, nullable=len(texts) < len(values), outcome=outcome)
+    notes = [OUTCOME, *remarks] if outcome else remarks
+    return Draft(column, outcome=outcome, tokens=tuple(tokens), note="; ".join(notes))
+
+
+def _common_tokens(texts: pd.Series[Any], tokens: Sequence[str]) -> list[str]:
+    """Return a sentence on each text that is read as missing in many rows."""
+    counts = texts[texts.isin(tokens)].value_counts()
+    return [
+        f"{token!r} in {count:,} of {len(texts):,} rows is read as missing"
+        for token, count in counts.items()
+        if count > COMMON * len(texts)
+    ]
+
+
+def _read_as_numbers(
+    name: str,
+    values: pd.Series[Any],
+    texts: pd.Series[Any],
+    tokens: Sequence[str],
+    remarks: Sequence[str],
+) -> Draft | None:
+    """Return the draft of a column of numbers in texts; None where it holds none."""
+    if texts.empty:
+        return None
+    agreed = decimal_of(texts)
+    decimal: str = agreed or "."
+    odd: tuple[str, ...] = ()
+    if agreed is None:
+        shares = {mark: np.isfinite(read_numbers(texts, mark)).mean() for mark in (".", ",")}
+        decimal = max(shares, key=shares.__getitem__)
+        if shares[decimal] < NUMBERS:
+            return None
+        odd = tuple(texts[np.isnan(read_numbers(texts, decimal))].unique())
+        if len(odd) > MOST_TOKENS:
+            reason = f"mixes numbers with {len(odd):,} texts: clean it, or list the levels"
+            return Draft(reason=reason)
+        if any(any(map(str.isdigit, text)) for text in odd):
+            return None  # codes, such as 85123A among 22000
+    numbers = read_numbers(values, decimal)
+    draft = _drafted_number(name, numbers, decimal, [style_of(texts, decimal), *remarks])
+    return replace(draft, tokens=(*tokens, *odd))
+
+
+def _levels(texts: pd.Series[Any]) -> list[str]:
+    """Return distinct levels; of those that differ in case only, the most common."""
+    counts = texts.value_counts()
+    rarest_first = sorted(counts.index, key=lambda level: (counts[level], level))
+    return sorted({level.casefold(): level for level in map(str, rarest_first)}.values())
 
 
 def _no_category(texts: pd.Series[Any]) -> str:
     """Return why texts are no category; empty where they are one."""
-    count = texts.nunique()
+    count = texts.str.casefold().nunique()
     if count < 2:
         return CONSTANT
-    if _are_dates(texts):
-        return DATE
-    if texts.str.fullmatch(r"-?\d+,\d+").mean() >= NUMBERS:
-        return COMMA
     room = MOST_LEVELS if len(texts) >= LEAST_FOR_LEVELS else len(texts)
     if count > min(room, max(len(texts) // 2, 2)):
         return f"holds {count:,} different texts, too many for a category"
     return ""
 
 
-def _category(name: str, levels: list[str], nullable: bool) -> Column:
-    distinct = list({level.casefold(): level for level in sorted(levels, reverse=True)}.values())
-    ordered = in_order(distinct)
+def _category(name: str, levels: list[str], *, nullable: bool, outcome: bool) -> Column:
+    ordered = None if mentions(words_of(name), COLOURS) else in_order(levels)
+    if outcome and len(levels) == 2:
+        ordered, levels = None, event_last(levels, name)
     return Column(
         name,
         label_of(name),
         kind="ordered" if ordered else "category",
-        levels=tuple(ordered or sorted(distinct)),
+        levels=tuple(ordered or levels),
         nullable=nullable,
-        sensitive=is_sensitive(name),
+        sensitive=is_sensitive(name, levels) and not outcome,
     )
 
 
-def _drafted_number(name: str, values: pd.Series[Any], tokens: tuple[str, ...]) -> Draft:
-    numbers = pd.to_numeric(values, errors="coerce").to_numpy(np.float64, na_value=np.nan)
+def _drafted_number(
+    name: str, numbers: FloatArray, decimal: str = ".", remarks: Sequence[str] = ()
+) -> Draft:
+    """Return the draft of numbers with NaN for a missing value, shape (n,)."""
     present = numbers[~np.isnan(numbers)]
-    if len(np.unique(present)) < 2:
-        return Draft(None, CONSTANT)
+    distinct = np.unique(present)
+    if len(distinct) < 2:
+        return Draft(reason=CONSTANT)
     finite = present[np.isfinite(present)]
-    kind = _number_kind(name, finite)
+    few = len(distinct) <= MOST_STATES and bool((distinct == np.round(distinct)).all())
+    states = [as_text(value) for value in distinct] if few else []
+    outcome = is_outcome(name, states, len(distinct))
+    if is_postal(name) and not states:
+        reason = f"holds {len(distinct):,} postal codes: numbers that measure nothing"
+        return Draft(reason=reason)
+    kind, note = _kind_and_note(name, finite)
+    categorical = kind == "category"
     column = Column(
         name,
         label_of(name),
         kind=kind,
-        plausible=_plausible(kind, finite),
+        plausible=None if categorical else _plausible(kind, finite),
         nullable=bool(len(present) < len(numbers)),
-        sensitive=is_sensitive(name),
+        levels=tuple(as_text(value) for value in distinct) if categorical else (),
+        sensitive=is_sensitive(name) and not outcome,
+        decimal=decimal,
     )
-    return Draft(column, "", tokens)
+    notes = [OUTCOME if outcome else "", *remarks, "" if outcome else note, sentinel_note(finite)]
+    return Draft(column, outcome=outcome, note="; ".join(filter(None, notes)))
 
 
-def _number_kind(name: str, present: FloatArray) -> Kind:
-    whole = bool((present == np.round(present)).all())
-    if re.search(r"months?($|_)|tenure", name, re.IGNORECASE) and whole:
-        return "months"
-    if MONEY.search(name) and not NOT_MONEY.search(name):
-        return "money"
-    if len(present) and not whole and present.min() >= 0 and present.max() <= 1:
-        return "frequency"
-    return "count" if whole and len(present) and present.min() >= 0 else "number"
+def _kind_and_note(name: str, finite: FloatArray) -> tuple[Kind, str]:
+    if not len(finite):
+        return "number", ""
+    verdict = kind_of(name, finite)
+    return verdict.kind, verdict.note
 
 
 def _plausible(kind: Kind, present: FloatArray) -> tuple[float, float] | None:
@@ -250,53 +331,3 @@ def _plausible(kind: Kind, present: FloatArray) -> tuple[float, float] | None:
 def _rounded_up(value: float) -> float:
     power = 10.0 ** np.floor(np.log10(value))
     return float(next(step * power for step in (1, 2, 5, 10) if step * power >= value * 0.999_999))
-
-
-def label_of(name: str) -> str:
-    """Return a column's name as a label: ``Y per day`` for ``y_per_day``."""
-    return " ".join(name.replace("_", " ").split()).capitalize() or name
-
-
-def is_sensitive(name: str) -> bool:
-    """Return whether a column's name suggests a trait that the law protects."""
-    words = re.findall(r"[A-Z]?[a-z]+|[A-Z]+", name)
-    return any(word.casefold() in SENSITIVE for word in words)
-
-
-def _mostly_numbers(values: pd.Series[Any]) -> bool:
-    return bool(pd.to_numeric(values, errors="coerce").notna().mean() >= NUMBERS)
-
-
-def _are_dates(values: pd.Series[Any]) -> bool:
-    """Return whether texts look like dates: digits with separators that pandas can parse."""
-    sample = values.iloc[:DATE_SAMPLE].map(as_text)
-    marked = sample.str.contains(r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}").mean() >= DATES
-    return bool(marked and pd.to_datetime(sample, errors="coerce", format="mixed").notna().any())
-
-
-def in_order(levels: Sequence[str]) -> list[str] | None:
-    """Return distinct levels from least to most; None where no order is recognised."""
-    return _on_a_scale(levels) or _as_bands(levels)
-
-
-def _on_a_scale(levels: Sequence[str]) -> list[str] | None:
-    for scale in SCALES:
-        position = {word: number for number, word in enumerate(scale)}
-        if len(levels) >= 2 and all(level.strip().casefold() in position for level in levels):
-            return sorted(levels, key=lambda level: position[level.strip().casefold()])
-    return None
-
-
-def _as_bands(levels: Sequence[str]) -> list[str] | None:
-    """Return bands such as ``Less than $40K``, ``$40K - $60K``, ``$120K +`` in order."""
-    if len(levels) < 3 or not all(BAND.search(level) and NUMBER.search(level) for level in levels):
-        return None
-    keys = {level: _band_key(level) for level in levels}
-    if len(set(keys.values())) < len(levels):
-        return None
-    return sorted(levels, key=keys.__getitem__)
-
-
-def _band_key(level: str) -> tuple[float, int]:
-    first = float(NUMBER.findall(level)[0].replace(",", "."))
-    return first, 0 if BELOW.search(level) else 1

@@ -60,10 +60,13 @@ def as_text(value: object) -> str:
 
 
 def is_missing(values: pd.Series[Any], missing: Sequence[str]) -> NDArray[np.bool_]:
-    """Return for each cell whether it is null or a text that means a missing value."""
+    """Return for each cell whether it is null or means a missing value: a text, or a number."""
     nulls = values.isna().to_numpy()
-    if is_numeric_dtype(values) or is_bool_dtype(values):
+    if is_bool_dtype(values):
         return np.asarray(nulls)
+    if is_numeric_dtype(values):
+        numbers = pd.to_numeric(pd.Series(list(missing), dtype=object), errors="coerce").dropna()
+        return np.asarray(nulls | values.isin(numbers).to_numpy())
     tokens = {"", *(token.strip().casefold() for token in missing)}
     texts = values.map(lambda v: v.strip().casefold() if isinstance(v, str) else None)
     return np.asarray(nulls | texts.isin(tokens).to_numpy())
@@ -75,10 +78,11 @@ def codes_of(
     """Return the codes of a category's cells, and a mask of unseen levels, both of shape (n,).
 
     Case and surrounding blanks do not matter. The code is NaN for a missing value and for an
-    unseen level; `missing` lists the texts that mean a missing value.
+    unseen level; `missing` lists the texts that mean a missing value, unless they are levels.
     """
     code_of = {level.casefold(): float(code) for code, level in enumerate(column.levels)}
-    absent = is_missing(values, missing)
+    tokens = [token for token in missing if token.strip().casefold() not in code_of]
+    absent = is_missing(values, (*tokens, *column.missing))
     codes_by_value = {
         value: code_of.get(as_text(value).casefold(), np.nan) for value in values.unique()
     }

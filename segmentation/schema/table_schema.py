@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
+from datetime import date
 from functools import cached_property
 from typing import Any, Literal, get_args
 
@@ -14,6 +15,16 @@ Kind = Literal[
 ]
 KINDS: tuple[str, ...] = get_args(Kind)
 SENSITIVE = "sensitive: describes segments, does not form them"
+# How dates are written, and what to call it.
+DATE_ORDERS: Mapping[str, str] = {
+    "ymd": "year-month-day",
+    "dmy": "day-month-year",
+    "mdy": "month-day-year",
+    "ym": "year-month",
+    "my": "month-year",
+    "seconds": "seconds since 1970",
+    "milliseconds": "milliseconds since 1970",
+}
 CATEGORIES: tuple[Kind, ...] = ("category", "ordered")
 # Two levels that answer a question: the first means no.
 ANSWERS = frozenset(
@@ -49,6 +60,11 @@ class Column:
     of: str = ""  # the category of an indicator, which is 1 for the indicator's levels
     decimal: str = "."  # how the column writes decimals in texts: "." or ","
     against: tuple[str, ...] = ()  # of a category's only indicator: the levels for which it is 0
+    missing: tuple[str, ...] = ()  # what means a missing value in this column alone, as "-1"
+    # Where cells hold dates: their order, a key of `DATE_ORDERS`, and the day (year-month-day) to
+    # which they count; kind `months` counts months, any other number years.
+    dates: str = ""
+    since: str = ""
 
     @property
     def categorical(self) -> bool:
@@ -256,15 +272,33 @@ def _column(item: Mapping[str, Any]) -> Column:
         low, high = fields["plausible"]
         fields["plausible"] = (float(low), float(high))
     fields["name"] = str(fields["name"])  # YAML reads 2020 as a number
-    for key in ("levels", "against"):
+    for key in ("levels", "against", "missing"):
         fields[key] = tuple(map(str, fields.get(key) or ()))
+    fields["since"] = str(fields.get("since") or "")  # YAML reads a day as a date
     if fields.get("decimal", ".") not in {".", ","}:
         raise SpecError(
             f"column {fields['name']!r}: decimal is '.' or ',', not {fields['decimal']!r}"
         )
     column = Column(**fields)
+    _check_dates(column)
     _check_levels(column)
     return column
+
+
+def _check_dates(column: Column) -> None:
+    if not (column.dates or column.since):
+        return
+    try:
+        date.fromisoformat(column.since)
+        right = column.dates in DATE_ORDERS and not column.categorical
+    except ValueError:
+        right = False
+    if not right:
+        raise SpecError(
+            f"column {column.name!r}: dates={column.dates!r} and since={column.since!r} with kind "
+            f"{column.kind!r}; expected dates to be one of {', '.join(DATE_ORDERS)}, since to be a "
+            "day such as 2024-07-01, and the kind months or number"
+        )
 
 
 def _check_levels(column: Column) -> None:

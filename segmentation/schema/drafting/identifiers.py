@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-from pandas.api.types import is_bool_dtype, is_datetime64_any_dtype, is_numeric_dtype
+from pandas.api.types import is_bool_dtype, is_numeric_dtype
 
 from segmentation.schema.dates import order_of
 from segmentation.schema.drafting.words import (
@@ -19,6 +19,7 @@ from segmentation.schema.drafting.words import (
     words_of,
 )
 from segmentation.schema.levels import as_text
+from segmentation.schema.numbers import decimal_of, read_numbers
 from segmentation.types import FloatArray
 
 PEOPLE = (
@@ -28,8 +29,9 @@ PEOPLE = (
     "konto, mitglied, mitglieds, nutzer, cliente, clientes, usuario, utente, cuenta, conto, conta,"
     "abonne, klant, klanten, membre, socio"
 )
-# `customer_id`, `clientnum`, `id_cliente`, `numero client`; or `customer` alone.
-CUSTOMERS = vocabulary(PEOPLE) | paired(
+WHO = vocabulary(PEOPLE)
+# `customer_id`, `clientnum`, `id_cliente`, `numero client`.
+CUSTOMERS = paired(
     PEOPLE, "id, key, no, nr, num, number, nummer, numero, code, uuid, identifier, ref"
 )
 PLAIN = vocabulary("id, uid, uuid, guid, key, identifier, kennung, identifiant, identificador")
@@ -61,6 +63,7 @@ LEAST_RUN = 10
 LEAST_DENSE = 40
 HUGE, LEAST_HUGE = 1e9, 20
 FEW_LEVELS = 20
+NO_NUMBERS = 0.5  # a larger share of texts that are no numbers makes a column of texts
 LOG_SHARE = 0.8
 LEAST_CUSTOMERS = 5
 
@@ -93,8 +96,9 @@ def key_of(name: str, values: pd.Series[Any]) -> Key | None:
     if len(present) < 2 or is_bool_dtype(values):
         return None
     words = words_of(name)
-    whole = _whole(present)
-    if whole is None and is_numeric_dtype(values):
+    numbers = _numbers(present)
+    whole = None if numbers is None else _whole(numbers)
+    if whole is None and numbers is not None:
         return None
     unique = bool(present.is_unique) and len(present) == len(values)
     if whole is not None and _is_running(whole) and not _names(words):
@@ -126,12 +130,13 @@ def _repeated_key(
 ) -> Key | None:
     """Return why a key that repeats, or has holes, is no feature; None where it may be one."""
     count = int(present.nunique())
-    if count <= FEW_LEVELS:
-        return None
     sizes = f"{count:,} different in {len(present):,} rows"
-    if _names(words):
+    few = count <= FEW_LEVELS
+    if _names(words) and not (few and is_named(words, WHO)):
         return Key(None, f"names customers: {sizes}")
-    if ends_with(words, PLAIN) and not _counts(words):
+    if few:
+        return None
+    if ends_with(words, PLAIN if whole is not None else KEYS) and not _counts(words):
         return Key(None, f"holds keys, which measure nothing: {sizes}")
     if ends_with(words, PERSONAL) and (whole is None or whole.min() >= 1e6):
         return Key(None, f"names single customers: {sizes}")
@@ -141,7 +146,7 @@ def _repeated_key(
 def _names(words: tuple[str, ...]) -> bool:
     """Return whether a name is one for customers' keys."""
     bare = tuple(word for word in words if word != "#")
-    named = is_named(bare, PLAIN) or ends_with(bare, CUSTOMERS)
+    named = is_named(bare, PLAIN | WHO) or ends_with(bare, CUSTOMERS)
     return named and not _counts(bare)
 
 
@@ -150,14 +155,22 @@ def _counts(words: tuple[str, ...]) -> bool:
     return "of" in words or "per" in words or (len(words) > 2 and words[0] in COUNTING)
 
 
-def _whole(present: pd.Series[Any]) -> FloatArray | None:
-    """Return values as whole numbers; None where they are none."""
-    if is_datetime64_any_dtype(present):
+def _numbers(present: pd.Series[Any]) -> FloatArray | None:
+    """Return values as numbers; None where they are texts, such as keys with leading zeros."""
+    if is_numeric_dtype(present):
+        return present.to_numpy(np.float64)
+    texts = present.map(as_text)
+    decimal = decimal_of(texts)
+    if texts.str.match(r"0\d").any():
         return None
-    numbers = pd.to_numeric(present, errors="coerce").to_numpy(np.float64, na_value=np.nan)
-    if not np.isfinite(numbers).all() or (numbers != np.round(numbers)).any():
-        return None
-    return numbers
+    numbers = read_numbers(texts, decimal or ".")
+    return None if decimal is None and np.isnan(numbers).mean() > NO_NUMBERS else numbers
+
+
+def _whole(numbers: FloatArray) -> FloatArray | None:
+    """Return numbers that are whole; None where one is not."""
+    finite = np.isfinite(numbers).all()
+    return numbers if finite and (numbers == np.round(numbers)).all() else None
 
 
 def _is_running(whole: FloatArray) -> bool:
@@ -187,7 +200,7 @@ def repeated_customers(frame: pd.DataFrame) -> RepeatedCustomers | None:
         customers = int(values.nunique())
         if not _names(words) or not LEAST_CUSTOMERS <= customers <= LOG_SHARE * len(values):
             continue
-        if is_named(words, CUSTOMERS) and not _look_like_keys(values, customers):
+        if is_named(words, WHO) and not _look_like_keys(values, customers):
             continue
         if any(_is_beside(str(n), frame[n]) for n in frame.columns if n != column):
             return RepeatedCustomers(str(column), customers, len(values))
