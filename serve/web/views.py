@@ -128,6 +128,11 @@ class Comparison:
     book_at: float | None
     decisive: bool
 
+    @property
+    def drawn(self) -> bool:
+        """Whether there is anything to draw."""
+        return (self.customer_at, self.segment_at, self.book_at) != (None, None, None)
+
 
 @dataclass(frozen=True)
 class Reason:
@@ -202,6 +207,18 @@ def typical_customer(number: int, model: ModelInfo) -> dict[str, float | str | N
                 value = column.levels[round(value)] if column.categorical else round(value, 2)
             values[name] = value
     return {name: values[name] for name in model.schema.column_names if name in values}
+
+
+def example_customer(model: ModelInfo) -> dict[str, float | str | None]:
+    """Return a made-up customer: the schema's first example, else the largest segment's medians.
+
+    None stands for unknown.
+    """
+    if model.schema.examples:
+        return dict(model.schema.examples[0].values)
+    largest = max(model.profiles, key=lambda profile: profile["size"], default={"number": 0})
+    typical = typical_customer(largest["number"], model)
+    return {name: typical.get(name) for name in model.schema.column_names}
 
 
 def _profile(number: int, model: ModelInfo) -> dict[str, Any]:
@@ -302,13 +319,15 @@ class Strip:
 class Row:
     """One column of a segment's portrait.
 
-    `effect` in [-100, 100] is how much more often a customer of the segment has the larger value.
+    `effect` in [-100, 100] is how much more often a customer of the segment has the larger value;
+    where levels have no order, only its size counts.
     """
 
     label: str
     segment: str
     book: str
     effect: float
+    directed: bool
     difference: str
     own: Strip | None
     whole: Strip | None
@@ -459,6 +478,8 @@ def _trait_of(column: Column, entry: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _texts(column: Column, trait: Mapping[str, Any]) -> tuple[str, str]:
+    if trait["statistic"] == "mode":
+        return shown(trait["value"], column), shown(trait["book"], column)
     own, whole = (figure(trait[key], column, trait["statistic"]) for key in ("value", "book"))
     return own, whole
 
@@ -477,7 +498,10 @@ def _row(
         segment=own,
         book=whole,
         effect=round(effect, 1),
-        difference=_difference(effect) if trait["differs"] else "about the same",
+        directed=trait["statistic"] != "mode",
+        difference=_difference(effect, trait["statistic"])
+        if trait["differs"]
+        else "about the same",
         own=_strip({**entry.get("quantiles", {}), "median": entry.get("median")}, book)
         if is_median
         else None,
@@ -485,11 +509,13 @@ def _row(
     )
 
 
-def _difference(effect: float) -> str:
+def _difference(effect: float, statistic: Statistic) -> str:
     if abs(effect) < 10:
         return "about the same"
-    how = "much " if abs(effect) >= 50 else "" if abs(effect) >= 25 else "a little "
-    return f"{how}{'higher' if effect > 0 else 'lower'}"
+    much = "much " if abs(effect) >= 50 else "" if abs(effect) >= 25 else "a little "
+    if statistic == "mode":
+        return f"{much.replace('much', 'very')}different"
+    return f"{much}{'higher' if effect > 0 else 'lower'}"
 
 
 def _strip(values: Mapping[str, Any], book: Mapping[str, Any]) -> Strip | None:

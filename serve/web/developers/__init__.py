@@ -8,9 +8,8 @@ from typing import Any
 
 from flask import Blueprint, abort, render_template
 
-from experiments.registry.client import ModelInfo
 from serve.web.context import knowledge, settings
-from serve.web.views import typical_customer
+from serve.web.views import example_customer
 
 pages = Blueprint("developers", __name__)
 
@@ -50,7 +49,7 @@ def page() -> str:
     model = knowledge().model()
     if model is None:
         abort(503)
-    url, customer = settings().scoring_url, _example(model)
+    url, customer = settings().scoring_url, example_customer(model)
     body = json.dumps({"dataframe_records": [customer], "params": {"detail": "full"}})
     return render_template(
         "developers/page.html",
@@ -66,12 +65,3 @@ def _literal(customer: dict[str, Any]) -> str:
     """Return a customer as Python source, a value a line."""
     values = "".join(f"        {name!r}: {value!r},\n" for name, value in customer.items())
     return f"[\n    {{\n{values}    }}\n]"
-
-
-def _example(model: ModelInfo) -> dict[str, Any]:
-    """Return a made-up customer: the schema's first example, else the largest segment's medians."""
-    if model.schema.examples:
-        return dict(model.schema.examples[0].values)
-    largest = max(model.profiles, key=lambda profile: profile["size"], default={"number": 0})
-    typical = typical_customer(largest["number"], model)
-    return {name: typical.get(name) for name in model.schema.column_names}

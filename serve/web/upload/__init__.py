@@ -26,7 +26,7 @@ from serve.jobs.queue import FOLDER
 from serve.jobs.store import DONE, FAILED, INVALID, WAITING, Job, Jobs
 from serve.web.context import knowledge, settings
 from serve.web.forms import UploadForm
-from serve.web.views import how_sure, sure
+from serve.web.views import example_customer, how_sure, plain, sure
 
 pages = Blueprint("upload", __name__)
 
@@ -152,11 +152,15 @@ def bad_rows(token: str) -> Response:
 
 def _form(upload: UploadForm) -> str:
     jobs = [_jobs().find(token) for token in reversed(session.get(SESSION_KEY, []))]
+    model = knowledge().model()
+    example = example_customer(model) if model else {}
+    columns = model.schema.columns if model else ()
     return render_template(
         "upload/form.html",
         form=upload,
         limit=settings().upload_megabytes,
         files=[job for job in jobs if job is not None],
+        example={column.name: plain(example[column.name], column) for column in columns},
     )
 
 

@@ -171,3 +171,38 @@ def test_long_sections_are_cut_into_parts() -> None:
     assert [heading for heading, _ in sections] == [f"Numbers, part {n} of 3" for n in (1, 2, 3)]
     assert max(len(below) for _, below in sections) <= MOST_TOGETHER
     assert [column for _, below in sections for column in below] == list(columns)
+
+
+def test_categories_are_compared_without_an_order(
+    client: FlaskClient, model: ModelInfo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Levels are different, never higher; figures that are equal set nothing apart."""
+    entries = [
+        {"column": "plan", "median": 1.0, "book_median": 1.0, "effect": 0.9, "quantiles": {}},
+        {"column": "city", "median": 5.0, "book_median": 7.0, "effect": 0.6, "quantiles": {}},
+        {"column": "app", "median": 1.0, "book_median": 0.0, "effect": 0.3, "quantiles": {}},
+        {"column": "spend", "median": None, "book_median": 8.0, "effect": -0.3, "quantiles": {}},
+    ]
+    profile = {**model.profiles[0], "columns": entries, "rules": []}
+    plan = replace(DRAFT.column("plan"), kind="category")
+    columns = tuple(plan if column.name == "plan" else column for column in DRAFT.columns)
+    drafted = replace(DRAFT, columns=columns)
+    info = replace(model, schema=drafted, profiles=[profile], book={})
+    monkeypatch.setattr("serve.web.model_cache.describe", lambda *_: info)
+    page = client.get("/segments/1").text
+    assert re.findall(r'class="heat( up| down)? by\d">([^<]+)<', page) == [
+        ("", "about the same"),
+        ("", "very different"),
+        (" up", "higher"),
+        (" down", "lower"),
+    ]
+    assert re.findall(r"<div><dt>([^<]+)</dt><dd>([^<]+) <", client.get("/").text) == [
+        ("Commonest city", "City 005"),
+        ("Median app installed", "1"),
+        ("Median spend", "unknown"),
+    ]
+    table = client.get("/file").text.split("Which columns it needs")[1]
+    assert "<td>Plan</td><td>TwoYearPlan</td>" in table
+    engineers = client.get("/engineers").text
+    assert "City_011 and 108 more" in engineers
+    assert "double, 0 or 1, null for unknown" in engineers
