@@ -183,7 +183,7 @@ def test_categories_are_compared_without_an_order(
         {"column": "app", "median": 1.0, "book_median": 0.0, "effect": 0.3, "quantiles": {}},
         {"column": "spend", "median": None, "book_median": 8.0, "effect": -0.3, "quantiles": {}},
     ]
-    profile = {**model.profiles[0], "columns": entries, "rules": []}
+    profile = {**model.profiles[0], "columns": entries, "traits": [], "rules": []}
     plan = replace(DRAFT.column("plan"), kind="category")
     columns = tuple(plan if column.name == "plan" else column for column in DRAFT.columns)
     drafted = replace(DRAFT, columns=columns)
