@@ -97,6 +97,16 @@ class OutcomeProfile:
         return f"{self.title}: {self._in_words}{missing}."
 
     @property
+    def gap(self) -> str:
+        """Why there is no figure: ``too few to tell, 12 customers have a value``; else empty."""
+        own = self.segment
+        if own.value is not None:
+            return ""
+        customers = f"{own.n:,} {'customer has' if own.n == 1 else 'customers have'} a value"
+        why = "too few to tell" if own.n < LEAST_VALUES else "withheld to protect a small group"
+        return f"{why}, {customers}"
+
+    @property
     def figure(self) -> str:
         """The value with its interval: ``27% (24% to 29%)``."""
         own = self.segment
@@ -138,6 +148,7 @@ class OutcomeProfile:
             "average": self.text(self.whole.value),
             "interval": self.interval,
             "multiple": self.multiple,
+            "gap": self.gap,
             "sentence": self.sentence,
         }
 
@@ -156,9 +167,7 @@ class OutcomeProfile:
     def _in_words(self) -> str:
         own = self.segment
         if own.value is None:
-            customers = f"{own.n:,} {'customer has' if own.n == 1 else 'customers have'} a value"
-            why = "too few to tell" if own.n < LEAST_VALUES else "withheld to protect a small group"
-            return f"{why}, {customers}"
+            return self.gap
         average = "" if self.level else " on average"
         if own.low is None:
             return f"{self.text(own.value)} for each of {own.n:,} customers, {self.beside}"

@@ -407,8 +407,7 @@ def _outcome_row(outcome: Mapping[str, Any], model: ModelInfo) -> OutcomeRow:
         return round(100 * (value - low) / (high - low), 1) if drawn and value is not None else None
 
     missing = own["missing_share"]
-    few = "" if own["value"] is not None else outcome["sentence"].split(": ", 1)[1].split(";")[0]
-    notes = (few.rstrip("."), f"missing for {percent(missing)}" if missing else "")
+    notes = (outcome["gap"], f"missing for {percent(missing)}" if missing else "")
     comparison = outcome["multiple"] or outcome["difference"] or "no clear difference"
     return OutcomeRow(
         title=outcome["title"],
