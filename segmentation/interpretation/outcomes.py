@@ -16,8 +16,8 @@ from scipy import stats
 
 from segmentation.interpretation.formatting import percent, quantity, times
 from segmentation.schema import Column, TableSchema
-from segmentation.schema.levels import YES, event_of
-from segmentation.schema.table_schema import Kind
+from segmentation.schema.drafting.outcome_names import event_of
+from segmentation.schema.table_schema import ANSWERS, Kind
 from segmentation.types import FloatArray, IntArray
 
 CONFIDENCE = 0.95
@@ -25,6 +25,7 @@ CONFIDENCE = 0.95
 LEAST_VALUES = 20
 # Nor may the whole table less the other segments give the figure of a group smaller than this.
 LEAST_DERIVED = 5
+YES = frozenset(yes for _, yes in ANSWERS)
 
 
 @dataclass(frozen=True)
@@ -228,7 +229,8 @@ def level_of_interest(column: Column, values: FloatArray) -> str:
     if len(column.levels) == 2:
         return column.levels[1]
     codes = values[~np.isnan(values)].astype(np.int64)
-    return event_of(column.levels, np.bincount(codes, minlength=len(column.levels)).tolist())
+    counts = np.bincount(codes, minlength=len(column.levels))
+    return event_of(column.levels, counts.tolist(), column.name)
 
 
 def _by_segment(

@@ -11,45 +11,7 @@ from numpy.typing import NDArray
 from pandas.api.types import is_bool_dtype, is_float_dtype, is_numeric_dtype
 
 from segmentation.schema import Column, TableSchema
-from segmentation.schema.table_schema import ANSWERS
 from segmentation.types import FloatArray
-
-# Levels that mean that something happened, by what they are and by how one of their words begins,
-# unless another word denies it.
-YES = frozenset(yes for _, yes in ANSWERS)
-NO = frozenset(
-    {"no", "not", "non", "never", "none", "nein", "nicht", "kein", "keine", "não", "nao", "sin"}
-)
-EVENTS = (
-    *("churn", "attrit", "default", "exit", "left", "leaver", "lost", "cancel", "closed", "laps"),
-    *("convert", "subscrib", "respon", "accept", "bought", "purchas", "success", "positive"),
-    *("bad", "fraud", "late", "delinquen", "charged", "overdue", "complain", "abgewander"),
-    *("gekündigt", "kündigung", "ausfall", "ausgefallen", "abandon", "baja", "impago", "résili"),
-    *("perdu", "cancelad", "inadimplen"),
-)
-
-
-def event_of(levels: Sequence[str], counts: Sequence[int]) -> str:
-    """Return the level that means that it happened: by its words, else the one that fewest have.
-
-    Levels that nobody has do not count, unless nobody has any; of equally rare ones the last is
-    taken.
-    """
-    for happened in (_is_yes, _is_event):
-        events = [level for level in levels if happened(level)]
-        if len(events) == 1:
-            return events[0]
-    present = [code for code, count in enumerate(counts) if count] or range(len(levels))
-    return levels[max(present, key=lambda code: (-counts[code], code))]
-
-
-def _is_yes(level: str) -> bool:
-    return level.casefold() in YES
-
-
-def _is_event(level: str) -> bool:
-    words = level.casefold().replace("-", " ").replace("_", " ").split()
-    return not NO & set(words) and any(word.startswith(EVENTS) for word in words)
 
 
 def as_text(value: object) -> str:

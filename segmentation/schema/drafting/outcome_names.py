@@ -130,9 +130,29 @@ def event_last(levels: Sequence[str], name: str = "") -> list[str]:
     """Return the two levels of an outcome with the event last; others as they are."""
     if len(levels) != 2:
         return list(levels)
-    stems = [word[:5] for word in words_of(name) if len(word) > 4]
-    scores = {level: _score(level, stems) for level in levels}
+    scores = _scores(levels, name)
     return sorted(levels, key=lambda level: (scores[level], levels.index(level)))
+
+
+def event_of(levels: Sequence[str], counts: Sequence[int], name: str = "") -> str:
+    """Return the level of an outcome that is counted: the event, else what fewest customers have.
+
+    Levels that nobody has, and the absence of an event, count only where there are no others; of
+    equally rare ones the last is taken.
+    """
+    scores = _scores(levels, name)
+    events = [level for level in levels if scores[level] == 1]
+    if len(events) == 1:
+        return events[0]
+    present = [code for code, count in enumerate(counts) if count] or list(range(len(levels)))
+    states = [code for code in present if scores[levels[code]] >= 0] or present
+    return levels[max(states, key=lambda code: (-counts[code], code))]
+
+
+def _scores(levels: Sequence[str], name: str) -> dict[str, int]:
+    """Return 1 for each level that is the event, -1 for its absence, and 0 for others."""
+    stems = [word[:5] for word in words_of(name) if len(word) > 4]
+    return {level: _score(level, stems) for level in levels}
 
 
 def _score(level: str, stems: Sequence[str]) -> int:

@@ -18,7 +18,7 @@ from segmentation.interpretation.outcomes import (
     profile_outcomes,
 )
 from segmentation.schema import Column, TableSchema
-from segmentation.schema.levels import event_of
+from segmentation.schema.drafting.outcome_names import event_of
 
 CHURN = Column("churn", "Churn", "category", levels=("no", "yes"))
 GRADE = Column("grade", "Loan status", "category", levels=("paid", "current", "charged off"))
@@ -206,6 +206,7 @@ def test_a_level_that_the_label_does_not_say_is_named() -> None:
         (("A", "B", "C"), (5, 0, 9), "A"),
         (("A", "B"), (5, 5), "B"),
         (("A", "B"), (0, 0), "B"),
+        (("paid", "current", "written off"), (50, 5, 9), "written off"),
     ],
 )
 def test_the_event_is_known_by_its_words_or_is_rare(
