@@ -22,6 +22,7 @@ from segmentation.interpretation.formatting import (
     sentence_case,
 )
 from segmentation.schema import Column
+from segmentation.schema.table_schema import ANSWERS
 
 # What a size of Cliff's delta is called: from 0.147 small, from 0.33 medium (Romano, Kromrey,
 # Coraggio and Skowronek 2006, Florida Association of Institutional Research).
@@ -183,9 +184,12 @@ def phrases_of(trait: Trait) -> list[str]:
         return _by_share(trait, f"{label} missing", f"{label} known")
     if trait.statistic == "above zero":
         return _by_share(trait, f"with {label}", f"no {label}")
-    if (yes := answer(column, trait.level)) is not None:
-        ends = (f"with {label}", f"no {label}")
-        return _by_share(trait, *(ends if yes else ends[::-1]))
+    if (says_yes := answer(column, trait.level)) is not None:
+        bare = re.sub(r"^(is|has|had|ist|hat|es|tiene|est) ", "", label)
+        ends = (f"with {bare}", f"no {bare}")
+        return _by_share(trait, *(ends if says_yes else ends[::-1]))
+    if trait.level.casefold() in {yes for _, yes in ANSWERS if len(yes) > 1}:
+        return _by_share(trait, f"with {label}", f"not with {label}")
     words = _level_words(trait.level, label)
     return _by_share(trait, words, f"no {words}")
 
@@ -247,7 +251,8 @@ def _phrases(traits: Sequence[Trait], least: float) -> list[Phrase]:
         if trait.differs and abs(trait.effect) >= least:
             texts = phrases_of(trait)
             if least < NAMED or len(texts) > 1 or trait.statistic not in {"median", "mean"}:
-                phrase = Phrase(texts[0 if least >= NAMED else -1], *_origin(trait))
+                compared = least < NAMED and trait.statistic in {"median", "mean"}
+                phrase = Phrase(texts[-1 if compared else 0], *_origin(trait))
                 phrases.setdefault(phrase.text, phrase)
     return list(phrases.values())
 

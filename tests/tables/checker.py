@@ -332,9 +332,11 @@ class Facts:
                 f"{label} missing": raw.isna(),
                 f"{label} known": raw.notna(),
             }
+            bare = re.sub(r"^(is|has|had) ", "", label)
             if not column.categorical:
                 values = raw.astype(float)
-                claims |= {f"with {label}": values > 0, f"no {label}": ~(values > 0)}
+                for word in (label, bare):
+                    claims |= {f"with {word}": values > 0, f"no {word}": ~(values > 0)}
             else:
                 levels = self.levels(column)
                 counts = levels.value_counts()
@@ -343,9 +345,11 @@ class Facts:
                 for level in column.levels:
                     low = level.casefold()
                     texts = [f"{label} {low}", f"{low} {label}", low]
-                    if len(column.levels) == 2:
-                        texts += [f"with {label}"] * (low in YES)
-                        claims |= {f"no {label}": levels == level} if low in NO else {}
+                    if low in YES:
+                        claims |= {f"not with {label}": levels != level}
+                        texts += [f"with {label}", f"with {bare}"]
+                    if len(column.levels) == 2 and low in NO:
+                        claims |= {f"no {word}": levels == level for word in (label, bare)}
                     for text in texts:
                         claims |= {text: levels == level, f"no {text}": levels != level}
             for text, flag in claims.items():

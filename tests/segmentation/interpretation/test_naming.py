@@ -173,6 +173,8 @@ CONTRACT = Column("c", "Contract", "ordered", levels=("Month-to-month", "One yea
 SECURITY = Column("s", "Online security", "category", levels=("No", "Yes"))
 CITY = Column("t", "City", "category", levels=("Bonn", "Köln", "DSL"))
 PLAN = Column("p", "Plan", "category", levels=("1", "2"))
+LINES = Column("l", "Multiple lines", "category", levels=("No", "Yes", "No phone service"))
+ACTIVE = Column("a", "Is active member", "count", plausible=(0, 1))
 CARD = Column("k", "Credit card", "count", plausible=(0, 1))
 
 
@@ -189,6 +191,10 @@ CARD = Column("k", "Credit card", "count", plausible=(0, 1))
         (share(CITY, "Köln", 0.6, 0.5), "mostly Köln city"),
         (share(CITY, RARE, 0.6, 0.5), "mostly rare city"),
         (share(PLAN, "2", 0.6, 0.5), "mostly plan 2"),
+        (share(LINES, "Yes", 0.95, 0.5), "with multiple lines"),
+        (share(LINES, "Yes", 0.2, -0.5), "mostly not with multiple lines"),
+        (share(LINES, "No phone service", 0.6, 0.5), "mostly no phone service multiple lines"),
+        (share(ACTIVE, "", 0.1, -0.5), "no active member"),
         (share(CARD, "", 0.95, 0.5), "with credit card"),
         (share(CARD, "", 0.02, -0.5), "no credit card"),
         (Trait(CITY, "missing", 0.999, 0.6, 0.7), "city missing"),
