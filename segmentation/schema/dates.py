@@ -91,7 +91,8 @@ def is_ambiguous(values: pd.Series[Any], order: str) -> bool:
     if order not in {"dmy", "mdy"}:
         return False
     other = {"dmy": "mdy", "mdy": "dmy"}[order]
-    texts = pd.Series(values.dropna().map(as_text).unique())
+    distinct = values.dropna().unique()
+    texts = pd.Series(distinct[:: max(len(distinct) // SAMPLE, 1)]).map(as_text)
     return all(date is not None for date in _dates(texts, other)) and any(
         one != two for one, two in zip(_dates(texts, order), _dates(texts, other), strict=True)
     )

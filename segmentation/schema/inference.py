@@ -40,6 +40,7 @@ UNKNOWN = frozenset(
     | {"don't know", "dont know", "do not know", "unbekannt", "keine angabe", "inconnu", "inconnue"}
     | {"desconocido", "desconhecido", "sconosciuto", "onbekend", "sin datos", "non renseigne"}
 )
+LONGEST = 2 * max(map(len, UNKNOWN))  # no longer text needs to be looked up
 NONE = "none"  # may be a level: a customer who has none
 COMMON = 0.05
 COLOURS = vocabulary("color, colour, farbe, couleur, colore, cor")
@@ -166,7 +167,7 @@ def _without_tokens(present: pd.Series[Any]) -> pd.Series[Any]:
 
 
 def _means_missing(value: object) -> bool:
-    return isinstance(value, str) and folded(value) in UNKNOWN
+    return isinstance(value, str) and len(value) < LONGEST and folded(value) in UNKNOWN
 
 
 def _date_reason(present: pd.Series[Any], order: str) -> str:
@@ -184,7 +185,7 @@ def _date_reason(present: pd.Series[Any], order: str) -> str:
 
 def _drafted_text(name: str, values: pd.Series[Any], present: pd.Series[Any]) -> Draft:
     cells = present.map(as_text)
-    tokens = [text for text in cells.unique() if folded(text) in UNKNOWN]
+    tokens = [text for text in cells.unique() if _means_missing(text)]
     remarks = _common_tokens(cells, tokens)
     texts = cells[~cells.isin(tokens)]
     if draft := _read_as_numbers(name, values, texts, tokens, remarks):

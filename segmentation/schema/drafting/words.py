@@ -19,6 +19,8 @@ WHOLE = {"phd": "PhD"}  # words that a capital inside does not cut
 
 def folded(text: str) -> str:
     """Return a text in lower case, without accents and surrounding blanks."""
+    if text.isascii():
+        return text.strip().casefold()
     plain = unicodedata.normalize("NFKD", text.strip().casefold())
     return "".join(letter for letter in plain if not unicodedata.combining(letter))
 

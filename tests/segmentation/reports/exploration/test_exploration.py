@@ -12,6 +12,7 @@ import pytest
 from segmentation.clustering.spec import Preprocessing
 from segmentation.data.synthetic import generate
 from segmentation.reports.exploration import STEPS, Exploration, Table, explore
+from segmentation.reports.exploration.bivariate import associations
 from segmentation.reports.exploration.descriptive import describe, distribution, tail_index
 from segmentation.reports.exploration.missingness import missingness
 from segmentation.reports.exploration.multivariate import hopkins, tendency
@@ -267,3 +268,13 @@ def test_hostile_names_are_escaped() -> None:
     page = exploration_page(exploration, pictures(exploration), seconds=1.0)
     assert "<script" not in page.casefold()
     assert "<b>x" not in page
+
+
+def test_no_real_column_is_dropped_for_a_key_or_an_outcome() -> None:
+    """A running number and an outcome equal to a feature are no columns that it could repeat."""
+    rng = np.random.default_rng(3)
+    frame = pd.DataFrame({"spend": np.sort(rng.lognormal(6, 1, 60)), "visits": rng.poisson(4, 60)})
+    frame = frame.assign(index=range(60), revenue_next_year=frame["spend"] * 2)
+    table = table_of(frame)
+    assert list(table.customers) == ["spend", "visits"]
+    assert associations(table).redundant == ()

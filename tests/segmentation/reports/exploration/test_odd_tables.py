@@ -114,7 +114,7 @@ REPORTED: dict[str, tuple[Callable[[Path], None], str]] = {
 REFUSED: dict[str, tuple[Callable[[Path], None], str]] = {
     "one row": (written(plain_table(1)), "at least one column"),
     "one category only": (written(plain_table()[["plan"]].assign(plan="basic")), "one value only"),
-    "no rows": (written(plain_table(0)), "at least one column"),
+    "no rows": (written(plain_table(0)), "at least one row"),
     "infinities": (
         written(with_column("rate", np.r_[np.inf, np.arange(ROWS - 1)])),
         "rate: expected a finite number",
