@@ -3,42 +3,28 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
-from importlib.abc import InspectLoader, MetaPathFinder
 from importlib.machinery import ModuleSpec
-from importlib.util import spec_from_loader
-from types import ModuleType
+from importlib.util import spec_from_file_location
+from pathlib import Path
 
-# Programs that moved: `python -m OLD` says the new name once and runs it.
+# Programs that moved, and where their code is: `python -m OLD` says the new name and runs it.
 MOVED = {
-    "serve.live": "serve.gateway",
-    "serve.worker": "serve.jobs.worker",
-    "serve.access": "serve.web.auth",
+    "serve.live": ("serve.gateway", "gateway/__main__.py"),
+    "serve.worker": ("serve.jobs.worker", "jobs/worker.py"),
+    "serve.access": ("serve.web.auth", "web/auth/__main__.py"),
 }
-PROGRAM = """
-import runpy, sys
-print("{old} is now called {new}: please type python -m {new}", file=sys.stderr)
-if __name__ == "__main__":
-    runpy.run_module({new!r}, run_name="__main__", alter_sys=True)
-"""
 
 
-class _MovedPrograms(MetaPathFinder, InspectLoader):
+class _MovedPrograms:
     """Finds a program under its former name."""
 
-    def find_spec(
-        self,
-        fullname: str,
-        path: Sequence[str] | None,  # noqa: ARG002 - the import system passes it
-        target: ModuleType | None = None,  # noqa: ARG002
-    ) -> ModuleSpec | None:
-        return spec_from_loader(fullname, self) if fullname in MOVED else None
-
-    def get_source(self, fullname: str) -> str:
-        return PROGRAM.format(old=fullname, new=MOVED[fullname])
-
-    def is_package(self, fullname: str) -> bool:  # noqa: ARG002
-        return False
+    @staticmethod
+    def find_spec(fullname: str, path: object, target: object = None) -> ModuleSpec | None:  # noqa: ARG004 - the import system passes them
+        if fullname not in MOVED:
+            return None
+        name, file = MOVED[fullname]
+        print(f"{fullname} is now called {name}: please type python -m {name}", file=sys.stderr)
+        return spec_from_file_location(fullname, Path(__file__).parent / file)
 
 
-sys.meta_path.append(_MovedPrograms())
+sys.meta_path.append(_MovedPrograms)

@@ -46,7 +46,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--once", action="store_true", help="check every address, then exit")
     once = parser.parse_args().once
-    signal.signal(signal.SIGTERM, _interrupt)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     ports = [free_port(preferred) for preferred in (8000, 5000, 5001)]
     addresses = Addresses(*(f"http://127.0.0.1:{port}" for port in ports))
     environment = _environment(addresses)
@@ -178,10 +178,6 @@ def _get(session: requests.Session, address: str) -> str:
 
 def _listen(address: str) -> tuple[str, ...]:
     return ("--host", "127.0.0.1", "--port", address.rpartition(":")[2])
-
-
-def _interrupt(number: int, frame: object) -> None:  # noqa: ARG001 - the signal's signature
-    raise KeyboardInterrupt
 
 
 if __name__ == "__main__":
