@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -33,6 +35,7 @@ from serve.web.scoring_client import Answer
 from serve.web.views import answer_view, figures, portrait
 from tests.tables.checker import Facts, Mask, same, shortened
 
+SAVED = Path(__file__).parent / "segmentation" / "model" / "saved"
 LEVELS = ("Red", "Two year", "DSL", "blue-ish", "7", "Gold", "Köln", "x9", "Pay later", "Tin")
 LABELS = ("Alpha", "Beta score", "Gamma (k$)", "Delta", "Epsilon use", "Zeta", "Eta size", "Theta")
 
@@ -326,3 +329,29 @@ def check(seed: int) -> None:
 def test_every_figure_is_true_of_the_raw_table(seed: int) -> None:
     """Names, sentences, cards, pages, rules, reasons and the audit agree with pandas."""
     check(seed)
+
+
+@pytest.mark.parametrize("name", ["one_hot", "gaussian"])
+def test_a_model_saved_before_has_figures_that_differ_too(name: str) -> None:
+    """Descriptions without traits are shown by medians and commonest levels, none reading alike."""
+    text = (SAVED / name / "description.json").read_text(encoding="utf-8")
+    raw = json.loads(text)
+    assert "traits" not in raw["profiles"][0]
+    model = ModelInfo(
+        name="m",
+        version="1",
+        run_id="r",
+        experiment_id="1",
+        created=datetime(2026, 1, 1, tzinfo=UTC),
+        schema=TableSchema.from_dict(raw["schema"]),
+        profiles=raw["profiles"],
+        book=raw["book"],
+        evaluation={},
+        map={},
+    )
+    for profile in model.profiles:
+        cards = figures(profile, model)
+        assert cards
+        assert all(card.segment != card.book for card in cards)
+        assert all(card.label.startswith(("Median ", "Commonest ")) for card in cards)
+        assert len(portrait(profile, model)) == len(model.schema.columns)
