@@ -4,22 +4,44 @@ from __future__ import annotations
 
 import codecs
 import csv
+import io
+import re
+import sys
+from collections import Counter, deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pyarrow
 import pyarrow.parquet
+from pandas._libs.parsers import STR_NA_VALUES
 
 from segmentation.data.demographics import generate_people
+from segmentation.data.layout import (
+    HEAD_RECORDS,
+    TAIL_RECORDS,
+    Layout,
+    Record,
+    ending_of,
+    layout_of,
+)
 from segmentation.data.synthetic import generate
 from segmentation.data.validation import Validated, validate
+from segmentation.data.workbook import (
+    MOST_COLUMNS,
+    WORKBOOKS,
+    SheetReader,
+    opened,
+    table_sheet,
+)
 from segmentation.errors import DataError, Problem
 from segmentation.schema import TableSchema, load_schema
 from segmentation.schema.inference import infer_schema
+from segmentation.schema.numbers import decimal_of
 
 EMBEDDED_ROWS = 5_000
 Generate = Callable[[int, int], pd.DataFrame]
@@ -28,11 +50,15 @@ AUTO = "auto"
 # The schema with most columns first: it describes a table that has them all most closely.
 SHIPPED = ("embedded_people", "cc_general", "bank_churners")
 PARQUET = frozenset({".parquet", ".pq"})
-HEAD_BYTES = 65_536
-DELIMITERS = ",;\t|"
+HEAD_BYTES = 1 << 18
+LONGEST_HEADER = 1 << 22
+# The csv module's own limit is 131,072 characters; pandas has none.
+LONGEST_CELL = 2**31 - 1
+GROUPED_BY_POINTS = r"[-+]?[1-9][0-9]{0,2}(?:\.[0-9]{3})+"
+DELIMITERS = ";\t|,"  # of two that fit alike the first: commas stand before decimals too
 # First bytes of files people mistake for a table, and what to do about each.
 NOT_TABLES = {
-    b"PK\x03\x04": ("a zip archive or Excel workbook", "Export the sheet as CSV UTF-8."),
+    b"PK\x03\x04": ("a zip archive or Excel workbook", "Give a workbook the ending .xlsx."),
     b"\x1f\x8b": ("a gzip archive", "Unpack it first."),
     b"%PDF": ("a PDF document", "Export the table behind it as CSV."),
     b"<!": ("a web page", "Download the file itself, not the page around it."),
@@ -61,7 +87,8 @@ def load_customers(source: str, schema: TableSchema) -> Validated:
     DataError
         When there is no such source, it is not a table, or the table breaks the contract.
     """
-    return validate(read_table(source), schema, source, to_train=True)
+    table = read_table(source, schema)
+    return replace(validate(table.frame, schema, source, to_train=True), remarks=table.remarks)
 
 
 def load_described(
@@ -80,9 +107,10 @@ def load_described(
         When there is no such table, or it breaks the contract.
     """
     named = None if schema_name == AUTO else load_schema(schema_name)
-    frame = read_table(source)
-    schema = (named or schema_for(frame, schema_name, source)).as_features(as_features)
-    return validate(frame, schema, source, to_train=True), schema
+    table = read_table(source, named)
+    schema = (named or schema_for(table.frame, schema_name, source)).as_features(as_features)
+    validated = validate(table.frame, schema, source, to_train=True)
+    return replace(validated, remarks=table.remarks), schema
 
 
 def schema_for(frame: pd.DataFrame, name: str, source: str) -> TableSchema:
@@ -114,8 +142,19 @@ def schema_for(frame: pd.DataFrame, name: str, source: str) -> TableSchema:
     return infer_schema(frame, Path(source).stem or "inferred")
 
 
-def read_table(source: str) -> pd.DataFrame:
+@dataclass(frozen=True)
+class RawTable:
+    """A table as read, unchecked, and what is said of where it stands in its file."""
+
+    frame: pd.DataFrame
+    remarks: tuple[str, ...] = ()
+
+
+def read_table(source: str, schema: TableSchema | None = None) -> RawTable:
     """Return the table of a source, unchecked; :func:`load_customers` lists the sources.
+
+    With a `schema` the columns are read as text that it wants so: identifiers, whose leading
+    zeros count, and numbers with a decimal comma.
 
     Raises
     ------
@@ -124,19 +163,18 @@ def read_table(source: str) -> pd.DataFrame:
     """
     scheme, _, rest = source.partition(":")
     if scheme in EMBEDDED:
-        return _embedded(source, EMBEDDED[scheme], rest)
+        return RawTable(_embedded(source, EMBEDDED[scheme], rest))
     if scheme == "openml":
-        return _openml(source, rest)
-    path = Path(source)
-    if path.suffix.lower() in PARQUET:
-        with _parquet(path) as file:
-            table: pd.DataFrame = file.read().to_pandas()
-        return table
-    encoding, delimiter = csv_dialect(path)
-    try:
-        return pd.read_csv(path, sep=delimiter, encoding=encoding, header=0, low_memory=False)
-    except (pd.errors.ParserError, pd.errors.EmptyDataError) as error:
-        raise _not_a_table(path, f"rows of equal length ({error})", "Check the export.") from error
+        return RawTable(_openml(source, rest))
+    file = TableFile(Path(source), text_columns(schema) if schema else ())
+    frame = file.whole()
+    return RawTable(frame, tuple(file.remarks))
+
+
+def text_columns(schema: TableSchema) -> tuple[str, ...]:
+    """Return the columns of a file that must be read as text to mean what the schema says."""
+    commas = (c.name for c in (*schema.columns, *schema.outcomes) if c.decimal == ",")
+    return (*((schema.identifier,) if schema.identifier else ()), *commas)
 
 
 def iter_chunks(path: str, schema: TableSchema, rows: int = 50_000) -> Iterator[Validated]:
@@ -148,10 +186,9 @@ def iter_chunks(path: str, schema: TableSchema, rows: int = 50_000) -> Iterator[
         When the file is not a table, or a piece breaks the contract.
     """
     start = 0
-    texts = (schema.identifier,) if schema.identifier else ()
-    with closing(read_pieces(Path(path), rows, texts)) as pieces:
+    with closing(read_pieces(Path(path), rows, text_columns(schema))) as pieces:
         for piece in pieces:
-            place = f"{path}, rows {start + 1:,} to {start + len(piece):,}"
+            place = f"{path}, rows {start + 1:,} to {start + len(piece):,}" if len(piece) else path
             try:
                 validated = validate(piece, schema, place)
             except DataError as error:
@@ -166,36 +203,252 @@ def iter_chunks(path: str, schema: TableSchema, rows: int = 50_000) -> Iterator[
 def read_pieces(
     file: Path, rows: int = 50_000, texts: Sequence[str] = ()
 ) -> Generator[pd.DataFrame, None, None]:
-    """Yield the rows of a CSV or Parquet file in pieces of at most `rows`, unchecked.
+    """Yield the rows of a CSV, Excel or Parquet file in pieces of at most `rows`, unchecked.
 
-    The columns `texts` of a CSV file are read as text even where they look like numbers:
-    identifiers, whose leading zeros count.
+    The columns `texts` of a CSV file are read as text even where they look like numbers; see
+    :func:`text_columns`. What is no customer is left out; :class:`TableFile` says what.
 
     Raises
     ------
     DataError
         When the file is not a table.
     """
-    if file.suffix.lower() in PARQUET:
-        # One after the other and without reading ahead: a third of the memory, no slower.
-        with _parquet(file, pre_buffer=False, buffer_size=1 << 16) as table:
-            for batch in table.iter_batches(batch_size=rows, use_threads=False):
-                yield batch.to_pandas()
-        return
-    encoding, delimiter = csv_dialect(file)
-    kinds = dict.fromkeys(texts, str)
-    try:
-        with pd.read_csv(
-            file,
-            sep=delimiter,
-            encoding=encoding,
-            chunksize=rows,
-            low_memory=False,
-            dtype=kinds,
-        ) as reader:
-            yield from reader
-    except pd.errors.ParserError as error:
-        raise _not_a_table(file, f"rows of equal length ({error})", "Check the export.") from error
+    yield from TableFile(file, texts).pieces(rows)
+
+
+class TableFile:
+    """A table in a CSV, Excel or Parquet file, found wherever in it the table stands.
+
+    Titles, second headers, totals, notes and columns without a name or value are left out and
+    mentioned in `remarks`, which are complete when all rows were read.
+
+    Parameters
+    ----------
+    path
+        The file; of a workbook a sheet may be named: ``customers.xlsx#Sheet 2``.
+    texts
+        Columns that are read as text even where they look like numbers.
+    """
+
+    def __init__(self, path: Path, texts: Sequence[str] = ()) -> None:
+        name, mark, sheet = str(path).rpartition("#")
+        is_sheet = bool(mark) and Path(name).suffix.lower() in WORKBOOKS and not path.exists()
+        self.path, self.sheet = (Path(name), sheet) if is_sheet else (path, "")
+        self.texts = tuple(texts)
+        self.remarks: list[str] = []
+
+    def whole(self) -> pd.DataFrame:
+        """Return all rows.
+
+        Raises
+        ------
+        DataError
+            When the file is not a table.
+        """
+        ending = self.path.suffix.lower()
+        if ending in PARQUET:
+            with _parquet(self.path) as file:
+                table: pd.DataFrame = file.read().to_pandas()
+            return table
+        if ending in WORKBOOKS:
+            pieces = list(self._sheet_pieces(sys.maxsize))
+        else:
+            pieces = list(self._csv_pieces(sys.maxsize))
+        return pieces[0].reset_index(drop=True)
+
+    def pieces(self, rows: int) -> Generator[pd.DataFrame, None, None]:
+        """Yield the rows in pieces of at most `rows`.
+
+        Raises
+        ------
+        DataError
+            When the file is not a table.
+        """
+        ending = self.path.suffix.lower()
+        if ending in PARQUET:
+            # One after the other and without reading ahead: a third of the memory, no slower.
+            with _parquet(self.path, pre_buffer=False, buffer_size=1 << 16) as table:
+                for batch in table.iter_batches(batch_size=rows, use_threads=False):
+                    yield batch.to_pandas()
+        elif ending in WORKBOOKS:
+            yield from self._sheet_pieces(rows)
+        else:
+            yield from self._csv_pieces(rows)
+
+    def lines(self) -> Iterator[int]:
+        """Yield the line of each row of :meth:`pieces`; of a sheet and of Parquet its row.
+
+        A quoted cell may run over several lines, and some lines hold no customer: so a row's
+        number does not tell its line.
+        """
+        ending = self.path.suffix.lower()
+        if ending in PARQUET:
+            with _parquet(self.path) as table:
+                yield from range(1, table.metadata.num_rows + 1)
+        elif ending in WORKBOOKS:
+            with opened(self.path) as book:
+                yield from (row.line for row in SheetReader(table_sheet(book, self.sheet)[0]))
+        else:
+            layout = self._csv_layout()
+            for record in _csv_records(self.path, *csv_dialect(self.path)):
+                if _is_customer(record, layout):
+                    yield record.line
+
+    def _sheet_pieces(self, rows: int) -> Generator[pd.DataFrame, None, None]:
+        _must_be_file(self.path)
+        with opened(self.path) as book:
+            sheet, remarks = table_sheet(book, self.sheet)
+            reader = SheetReader(sheet)
+            _check_header(self.path, reader.layout)
+            customers = iter(reader)
+            piece = list(islice(customers, rows))
+            while True:
+                following = list(islice(customers, rows))
+                self.remarks = [*remarks, *reader.remarks]
+                yield reader.frame(piece, self.texts)
+                if not following:
+                    return
+                piece = following
+
+    def _csv_pieces(self, rows: int) -> Generator[pd.DataFrame, None, None]:
+        encoding, delimiter = csv_dialect(self.path)
+        layout = self._csv_layout()
+        header = _check_header(self.path, layout)
+        skipped, names = set(layout.skipped), None
+        if len(layout.names) != len(header.cells):
+            skipped |= {*range(header.number + 1)}
+            names = list(layout.names)
+        every = len(layout.columns) == len(layout.names)
+        try:
+            with pd.read_csv(
+                self.path,
+                sep=delimiter,
+                encoding=encoding,
+                header=None if names else 0,
+                names=names,
+                index_col=False if names else None,
+                skiprows=sorted(skipped) or None,
+                usecols=None if every else layout.columns,
+                chunksize=rows,
+                low_memory=False,
+                dtype=dict.fromkeys({*self.texts, *_grouped_by_points(layout)}, str),
+            ) as reader:
+                for piece in reader:
+                    yield piece[~_empty(piece)]
+        except (pd.errors.ParserError, pd.errors.EmptyDataError) as error:
+            expected = f"rows of equal length ({error})"
+            raise _not_a_table(self.path, expected, "Check the export.") from error
+
+    def _csv_layout(self) -> Layout:
+        encoding, delimiter = csv_dialect(self.path)
+        head, complete = _head(self.path, encoding, delimiter)
+        hint = {r.number for r in head[:1] if _names_separator(delimiter.join(r.cells))}
+        layout = layout_of([record for record in head if record.number not in hint])
+        tail = head if complete else _tail(self.path, encoding, delimiter)
+        ending, remarks = ending_of(tail[-TAIL_RECORDS:], layout)
+        if not complete and any(len(record.cells) > 1 for record in ending):
+            last = deque(_csv_records(self.path, encoding, delimiter), TAIL_RECORDS)
+            ending, remarks = ending_of(list(last), layout)
+        first = ["line 1: names the separator, left out"] * len(hint)
+        self.remarks = [*first, *layout.remarks, *remarks]
+        numbers = {*layout.skipped, *hint, *(record.number for record in ending)}
+        return replace(layout, skipped=frozenset(numbers))
+
+
+def _check_header(path: Path, layout: Layout) -> Record:
+    """Return the header of a file, if there is one that can be read."""
+    header = layout.header
+    if header is None:
+        raise _not_a_table(path, "a header line, found an empty file", "Check the export.")
+    _check_names(str(path), header.cells)
+    return header
+
+
+def _empty(piece: pd.DataFrame) -> pd.Series[bool]:
+    """Return which rows hold nothing: lines of separators only."""
+    empty = piece.iloc[:, 0].isna()
+    if empty.any():
+        empty &= piece.isna().all(axis=1)
+    return empty
+
+
+def _is_customer(record: Record, layout: Layout) -> bool:
+    if layout.header is None or record.number <= layout.header.number:
+        return False
+    cells = (record.cells[place] for place in layout.columns if place < len(record.cells))
+    return record.number not in layout.skipped and any(cell not in STR_NA_VALUES for cell in cells)
+
+
+def _grouped_by_points(layout: Layout) -> list[str]:
+    """Return columns such as ``1.234`` of a table whose other columns have decimal commas."""
+    columns: dict[str, pd.Series[str]] = {
+        layout.names[place]: pd.Series(
+            [record.cells[place] for record in layout.body if place < len(record.cells)],
+            dtype="str",
+        )
+        for place in layout.columns
+    }
+    marks = {name: decimal_of(cells) for name, cells in columns.items()}
+    grouped = [
+        name
+        for name, cells in columns.items()
+        if marks[name] == "."
+        and cells.str.fullmatch(GROUPED_BY_POINTS).any()
+        and decimal_of(cells, unclear=",") == ","
+    ]
+    points = [
+        name
+        for name, cells in columns.items()
+        if marks[name] == "." and name not in grouped and cells.str.contains(r"\.").any()
+    ]
+    return grouped if "," in marks.values() and not points else []
+
+
+def _head(path: Path, encoding: str, delimiter: str) -> tuple[list[Record], bool]:
+    """Return the first records of a CSV file, and whether these are all."""
+    text, complete = _beginning(path, encoding)
+    lines = list(io.StringIO(text, newline=""))
+    every = list(_records(lines if complete else lines[:-1] or lines, delimiter))
+    return (every, True) if complete else (every[:HEAD_RECORDS], False)
+
+
+def _beginning(path: Path, encoding: str) -> tuple[str, bool]:
+    """Return the beginning of a text file, its first line at least, and whether it is all."""
+    with path.open("rb") as stream:
+        head = stream.read(HEAD_BYTES)
+        if b"\n" not in head:
+            head += stream.readline(LONGEST_HEADER)
+        complete = not stream.read(1)
+    return head.decode(encoding, errors="ignore").lstrip("\ufeff"), complete
+
+
+def _tail(path: Path, encoding: str, delimiter: str) -> list[Record]:
+    """Return the last records of a CSV file, with numbers that only order them."""
+    size = path.stat().st_size
+    start = max(size - HEAD_BYTES, 0) // 2 * 2  # a character of UTF-16 has two bytes
+    with path.open("rb") as stream:
+        mark = stream.read(2)
+        stream.seek(start)
+        content = stream.read()
+    if encoding == "utf-16":
+        encoding = "utf-16-be" if mark == codecs.BOM_UTF16_BE else "utf-16-le"
+    lines = list(io.StringIO(content.decode(encoding, errors="ignore"), newline=""))
+    records = list(_records(lines[1:], delimiter))
+    return [record._replace(number=size + record.number) for record in records]
+
+
+def _csv_records(path: Path, encoding: str, delimiter: str) -> Iterator[Record]:
+    """Yield all records of a CSV file."""
+    csv.field_size_limit(LONGEST_CELL)
+    with path.open(encoding=encoding, newline="") as stream:
+        yield from _records(stream, delimiter)
+
+
+def _records(lines: Iterable[str], delimiter: str) -> Iterator[Record]:
+    reader, line = csv.reader(lines, delimiter=delimiter), 1
+    for number, cells in enumerate(reader):
+        yield Record(number, line, tuple(cells))
+        line = reader.line_num + 1
 
 
 def _shifted(problems: tuple[Problem, ...], start: int) -> tuple[Problem, ...]:
@@ -255,10 +508,34 @@ def csv_dialect(path: Path) -> tuple[str, str]:
         if head.lower().startswith(magic.lower()):
             raise _not_a_table(path, f"a CSV or Parquet table, found {kind}", remedy)
     encoding = _encoding(path, head)
-    header = head.decode(encoding, errors="ignore").lstrip("\ufeff").splitlines()
-    if not header or not header[0].strip():
+    text, complete = _beginning(path, encoding)
+    lines = text.splitlines()
+    if not any(line.strip() for line in lines[:HEAD_RECORDS]):
         raise _not_a_table(path, "a header line, found an empty file", "Check the export.")
-    return encoding, delimiter_of(str(path), header[0])[0]
+    if hint := _names_separator(lines[0]):
+        return encoding, hint
+    return encoding, _likely_delimiter(lines if complete else lines[:-1] or lines)
+
+
+def _names_separator(line: str) -> str:
+    """Return the separator that a line such as ``sep=;`` names, as spreadsheets write it."""
+    match = re.fullmatch(r'"?sep=(.)"?', line.rstrip("\r\n"), re.IGNORECASE)
+    return match[1] if match else ""
+
+
+def _likely_delimiter(lines: Sequence[str]) -> str:
+    """Return the delimiter that cuts most lines into equally many cells, and those into most."""
+    sample = [line for line in lines if line.strip()][:HEAD_RECORDS]
+
+    def likely(delimiter: str) -> tuple[float, int]:
+        try:
+            widths = Counter(len(cells) for cells in csv.reader(sample, delimiter=delimiter))
+        except csv.Error:
+            return 0.0, sample[0].count(delimiter)
+        width, count = max(widths.items(), key=lambda item: (item[1] * (item[0] > 1), item[0]))
+        return (count / widths.total() if width > 1 else 0.0), width
+
+    return max(DELIMITERS, key=likely)
 
 
 def delimiter_of(source: str, header: str) -> tuple[str, list[str]]:
@@ -269,14 +546,21 @@ def delimiter_of(source: str, header: str) -> tuple[str, list[str]]:
     DataError
         When two columns have one name.
     """
-    delimiter = max(DELIMITERS, key=header.count)
+    delimiter = max(reversed(DELIMITERS), key=header.count)
     names = next(csv.reader([header], delimiter=delimiter))
-    doubled = sorted({name for name in names if name and names.count(name) > 1})
-    if doubled:
+    _check_names(source, names)
+    return delimiter, names
+
+
+def _check_names(source: str, names: Sequence[str]) -> None:
+    if len(names) > MOST_COLUMNS:
+        expected = f"at most {MOST_COLUMNS:,} columns, found {len(names):,}"
+        raise _not_a_table(source, expected, "Remove those that no customer needs.")
+    counts = Counter(names)
+    if doubled := sorted(name for name, count in counts.items() if name.strip() and count > 1):
         remedy = "Remove the others."
         expected = "one column of that name"
         raise DataError([Problem(n, "doubled_column", expected, remedy) for n in doubled], source)
-    return delimiter, names
 
 
 def _encoding(path: Path, head: bytes) -> str:

@@ -46,6 +46,7 @@ class Validated:
     customers: pd.DataFrame
     warnings: tuple[Problem, ...] = ()
     outcomes: pd.DataFrame | None = None
+    remarks: tuple[str, ...] = ()  # where the table stands in its file
 
 
 def validate(
