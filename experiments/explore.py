@@ -30,7 +30,7 @@ from segmentation.reports.exploration.recommendations import search_parameters
 from segmentation.reports.figures.exploration_figures import Picture, pictures
 from segmentation.reports.html.exploration_page import exploration_page, glance
 from segmentation.reports.json_data import plain
-from segmentation.schema import to_yaml
+from segmentation.schema import load_schema, to_yaml
 
 REPORT = "report.html"
 DPI = 110
@@ -60,9 +60,11 @@ def run(data: str, schema_name: str, experiment_name: str, out: str, seed: int) 
     """Explore a table and record it; see :func:`main`."""
     progress = Progress()
     progress("read")
-    frame = read_table(data)
-    schema = schema_for(frame, schema_name, data)
-    table = Table.of(frame, schema, Path(data).name, seed)
+    raw = read_table(data, None if schema_name == AUTO else load_schema(schema_name))
+    for remark in raw.remarks:
+        click.echo(f"remark: {remark}", err=True)
+    schema = schema_for(raw.frame, schema_name, data)
+    table = Table.of(raw.frame, schema, Path(data).name, seed)
     for warning in table.warnings:
         click.echo(f"warning: {warning.without_amounts()}", err=True)
     for name, note in schema.notes.items():

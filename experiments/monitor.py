@@ -148,7 +148,10 @@ def usable_rows(data: str, schema: TableSchema, *, skip_bad_rows: bool) -> Check
     BadRowsError
         When rows cannot be used and are not to be left out, or there are no others.
     """
-    piece = check_piece(read_table(data), schema, 0, data)
+    table = read_table(data, schema)
+    for remark in table.remarks:
+        click.echo(f"remark: {remark}", err=True)
+    piece = check_piece(table.frame, schema, 0, data)
     if piece.problems and not Path(data).is_file():
         raise DataError(piece.problems, data)  # not a file: its rows have no lines
     if piece.problems and not (skip_bad_rows and len(piece.good)):

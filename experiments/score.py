@@ -21,7 +21,7 @@ from experiments.spark.scoring import score_table
 from experiments.spark.session import SPARK, engine_options
 from experiments.study.databases import prepare_tracking, quiet
 from segmentation.data.atomic import appearing_whole
-from segmentation.data.readers import PARQUET, read_pieces
+from segmentation.data.readers import PARQUET, TableFile, text_columns
 from segmentation.data.row_errors import (
     CheckedPiece,
     bad_rows_error,
@@ -51,18 +51,20 @@ class Scoring:
     customers: int = 0  # scored
     n_bad: int = 0
     problems: list[Problem] = field(default_factory=list)  # of bad rows
+    remarks: tuple[str, ...] = ()
     warnings: dict[tuple[str | None, str], Problem] = field(default_factory=dict)
 
     @property
-    def identifiers(self) -> tuple[str, ...]:
+    def texts(self) -> tuple[str, ...]:
         """The columns to be read as text."""
-        return (self.info.schema.identifier,) if self.info.schema.identifier else ()
+        return text_columns(self.info.schema)
 
     def write(self, draft: Path) -> None:
         """Check the file to its end; write the scores, those before a bad row or of all others."""
+        file = TableFile(self.source, self.texts)
         with (
             ScoredWriter(draft) as writer,
-            closing(read_pieces(self.source, self.chunk_rows, self.identifiers)) as pieces,
+            closing(file.pieces(self.chunk_rows)) as pieces,
             tqdm(unit=" customers", disable=None) as bar,
         ):
             for rows in pieces:
@@ -71,6 +73,7 @@ class Scoring:
                 if self.skip_bad_rows or not self.problems:
                     self._score(piece, writer)
                 bar.update(len(rows))
+        self.remarks = tuple(file.remarks)
 
     def _count(self, piece: CheckedPiece) -> None:
         self.rows += len(piece.rows)
@@ -113,7 +116,7 @@ class Scoring:
         file = bad_rows_path(target)
         if self.problems:
             with appearing_whole(file) as draft:
-                write_bad_rows(draft, self.problems, self.source, self.chunk_rows, self.identifiers)
+                write_bad_rows(draft, self.problems, self.source, self.chunk_rows, self.texts)
         else:
             file.unlink(missing_ok=True)
 
@@ -191,6 +194,8 @@ def main(
         check_output("out", out, data, ENDINGS)
         prepare_tracking()
         scoring = score_file(Path(data), Path(out), model_name, alias, skip_bad_rows=skip_bad_rows)
+    for remark in scoring.remarks:
+        click.echo(f"remark: {remark}", err=True)
     for warning in scoring.warnings.values():
         click.echo(f"warning: {warning.without_amounts()}", err=True)
     click.echo(f"{scoring.customers:,} customers scored into {out}")

@@ -25,6 +25,7 @@ from experiments.study.worker_pool import EvaluationError, Workers
 from segmentation.clustering.clusterers import CLUSTERERS
 from segmentation.clustering.segmenter import Segmenter
 from segmentation.clustering.spec import SegmenterSpec
+from segmentation.errors import DataError, Problem
 from segmentation.evaluation.result import Evaluation
 from segmentation.evaluation.triviality import column_flags
 from segmentation.model.segmentation_model import SegmentationModel
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 
 # How much less a fit on everybody may agree than one on half of the evaluated customers.
 LEEWAY = 0.1
+LEAST_FEATURES = 2
 # Drawing all four costs as much as evaluating on few customers: one picture of every trial, another
 # of the best, all of the pick.
 EVERY_TRIAL = ("map",)
@@ -253,7 +255,18 @@ def space_for(
     algorithms: tuple[str, ...] = ALGORITHMS,
     fixed: Fixed | None = None,
 ) -> Space:
-    """Return what may be tried on these customers."""
+    """Return what may be tried on these customers.
+
+    Raises
+    ------
+    DataError
+        When they have one feature only.
+    """
+    features = list(dict.fromkeys(column.of or column.name for column in schema.columns))
+    if len(features) < LEAST_FEATURES:
+        expected = f"two or more features that form segments, found only {features[0]}"
+        remedy = "Add a feature; bands of a single column need no search (explore describes it)."
+        raise DataError([Problem(None, "too_few_features", expected, remedy)])
     flags = column_flags(customer_matrix(customers, schema.column_names))
     return Space(
         schema.name,

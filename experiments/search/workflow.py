@@ -60,6 +60,8 @@ def run(options: SearchOptions) -> int:
 
 def _run(options: SearchOptions, workers: Workers) -> int:
     validated, table = load_described(options.data, options.schema, options.outcomes_as_features)
+    for remark in validated.remarks:
+        click.echo(f"remark: {remark}", err=True)
     for warning in validated.warnings:
         click.echo(f"warning: {warning.without_amounts()}", err=True)
     summary = record(options, validated, table, workers)

@@ -48,6 +48,12 @@ MISSING = frozenset(
     {"unknown", "n/a", "na", "none", "null", "nan", "-", "--", "?", ".", "missing", "#n/a", "n.a."}
 )
 
+# Texts that pandas reads as missing in a CSV file.
+PANDAS_MISSING = frozenset(
+    {"", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN"}
+    | {"<NA>", "N/A", "NA", "NULL", "NaN", "None", "n/a", "nan", "null"}
+)
+
 
 class Record(NamedTuple):
     """One row of a file: its number from 0 with blank lines, its line from 1, its cells."""

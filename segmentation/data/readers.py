@@ -18,11 +18,11 @@ from typing import Any
 import pandas as pd
 import pyarrow
 import pyarrow.parquet
-from pandas._libs.parsers import STR_NA_VALUES
 
 from segmentation.data.demographics import generate_people
 from segmentation.data.layout import (
     HEAD_RECORDS,
+    PANDAS_MISSING,
     TAIL_RECORDS,
     Layout,
     Record,
@@ -30,7 +30,7 @@ from segmentation.data.layout import (
     layout_of,
 )
 from segmentation.data.synthetic import generate
-from segmentation.data.validation import Validated, validate
+from segmentation.data.validation import Validated, refuse_repeated_customers, validate
 from segmentation.data.workbook import (
     MOST_COLUMNS,
     WORKBOOKS,
@@ -135,6 +135,7 @@ def schema_for(frame: pd.DataFrame, name: str, source: str) -> TableSchema:
     """
     if name != AUTO:
         return load_schema(name)
+    refuse_repeated_customers(frame, source)
     for shipped in SHIPPED:
         schema = load_schema(shipped)
         if set(schema.column_names) <= set(map(str, frame.columns)):
@@ -376,7 +377,7 @@ def _is_customer(record: Record, layout: Layout) -> bool:
     if layout.header is None or record.number <= layout.header.number:
         return False
     cells = (record.cells[place] for place in layout.columns if place < len(record.cells))
-    return record.number not in layout.skipped and any(cell not in STR_NA_VALUES for cell in cells)
+    return record.number not in layout.skipped and any(cell not in PANDAS_MISSING for cell in cells)
 
 
 def _grouped_by_points(layout: Layout) -> list[str]:

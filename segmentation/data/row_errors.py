@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import datetime
 import heapq
 import math
@@ -16,7 +15,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from segmentation.data.readers import PARQUET, csv_dialect, read_pieces
+from segmentation.data.readers import TableFile, read_pieces
 from segmentation.data.validation import Validated, validate
 from segmentation.data.writers import PROBLEM, harmless
 from segmentation.errors import DataError, Problem, SegmentationError
@@ -241,30 +240,6 @@ def _rows_at(
 
 def _lines_at(table: Path, positions: Sequence[int]) -> Iterator[int]:
     """Yield the line of each position, which ascend; of Parquet the row, counted from 1."""
-    if table.suffix.lower() in PARQUET:
-        yield from (position + 1 for position in positions)
-        return
-    lines = enumerate(_line_numbers(table))
+    lines = enumerate(TableFile(table).lines())
     for position in positions:
         yield next(line for row, line in lines if row == position)
-
-
-def _line_numbers(path: Path) -> Iterator[int]:
-    """Yield the line, counted from 1, on which each data row starts.
-
-    Blank lines hold no row, and a quoted cell may run over several lines: so a row's number
-    does not tell its line.
-
-    The file was read before, so that it is known to be CSV.
-    """
-    encoding, delimiter = csv_dialect(path)
-    csv.field_size_limit(LONGEST_CELL)
-    with path.open(encoding=encoding, newline="") as text:
-        reader = csv.reader(text, delimiter=delimiter)
-        line, header = 1, True
-        for cells in reader:
-            if any(cell.strip() for cell in cells[:1]) or len(cells) > 1:
-                if not header:
-                    yield line
-                header = False
-            line = reader.line_num + 1

@@ -16,6 +16,7 @@ from pandas.api.types import is_bool_dtype, is_numeric_dtype
 from segmentation.errors import MOST_EXAMPLES, MOST_LEVELS, DataError, Problem
 from segmentation.schema import Column, TableSchema
 from segmentation.schema.dates import time_since
+from segmentation.schema.drafting.identifiers import key_of, repeated_customers
 from segmentation.schema.levels import codes_of, is_missing
 from segmentation.schema.numbers import is_temporal, read_numbers
 from segmentation.schema.table_schema import ANSWERS, DATE_ORDERS
@@ -72,6 +73,8 @@ def validate(
     """
     if problems := list(_structural(frame, schema)):
         raise DataError(problems, source)
+    if to_train:
+        refuse_repeated_customers(frame, source)
     numbers, not_numbers, noticed = _numeric(frame, schema)
     failures = [*not_numbers, *_failures(numbers, _hard_checks(schema, to_train), schema)]
     if failures:
@@ -89,6 +92,37 @@ def validate(
         (*warnings, *doubled, *(unread if to_train else ())),
         outcomes.set_axis(index) if len(outcomes.columns) else None,
     )
+
+
+def refuse_repeated_customers(frame: pd.DataFrame, source: str = "the table") -> None:
+    """Refuse a table whose rows are purchases, not customers, before anything is learnt of it.
+
+    Raises
+    ------
+    DataError
+        With how many customers there are in how many rows, and how to sum them up.
+    """
+    repeated = repeated_customers(frame)
+    if repeated is None:
+        return
+    column, customers, rows = repeated
+    amount = next(
+        (str(n) for n in frame.columns if n != column and _is_amount(str(n), frame[n])), ""
+    )
+    total = f", total=({amount!r}, 'sum')" if amount else ""
+    expected = (
+        f"one row a customer, found {customers:,} customers in {rows:,} rows: a row seems to be a "
+        "purchase"
+    )
+    remedy = (
+        "Sum up per customer first, for example with pandas: "
+        f"frame.groupby({column!r}).agg(purchases=({column!r}, 'size'){total})."
+    )
+    raise DataError([Problem(column, "repeated_customers", expected, remedy)], source)
+
+
+def _is_amount(name: str, values: pd.Series[Any]) -> bool:
+    return is_numeric_dtype(values) and not is_bool_dtype(values) and key_of(name, values) is None
 
 
 def _structural(frame: pd.DataFrame, schema: TableSchema) -> Iterator[Problem]:

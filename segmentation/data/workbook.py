@@ -13,10 +13,10 @@ from typing import Any, NamedTuple
 import pandas as pd
 from openpyxl import load_workbook
 from openpyxl.utils.exceptions import InvalidFileException
-from pandas._libs.parsers import STR_NA_VALUES
 
 from segmentation.data.layout import (
     HEAD_RECORDS,
+    PANDAS_MISSING,
     TAIL_RECORDS,
     Layout,
     Record,
@@ -85,8 +85,8 @@ def table_sheet(book: Any, name: str = "") -> tuple[Any, list[str]]:
     if len(sheets) == 1:
         return next(iter(sheets.values())), []
     layouts = {title: _sample(sheet) for title, sheet in sheets.items()}
-    shown = [t for t, sheet in sheets.items() if sheet.sheet_state == "visible"] or list(sheets)
-    chosen = name or max(shown, key=lambda title: _size(layouts[title]))
+    visible = [t for t, sheet in sheets.items() if sheet.sheet_state == "visible"] or list(sheets)
+    chosen = name or max(visible, key=lambda title: _size(layouts[title]))
     others = [title for title in sheets if title != chosen]
     remarks = [
         f"sheet {chosen!r} is read, not {', '.join(map(repr, others))}; name another one behind "
@@ -176,15 +176,22 @@ class SheetReader:
     def _values(self, row: Row) -> list[Any]:
         """Return the values of the table's columns, None for what pandas reads as missing."""
         cells = [row[place] if place < len(row) else None for place in self.layout.columns]
-        return [None if isinstance(v, str) and v in STR_NA_VALUES else v for v in cells]
+        return [None if isinstance(v, str) and v in PANDAS_MISSING else v for v in cells]
 
     def frame(self, customers: Sequence[SheetRow], texts: Sequence[str]) -> pd.DataFrame:
-        """Return customers as a table, in which the columns `texts` hold texts."""
+        """Return customers as a table; in the columns `texts` whole numbers become texts."""
         names = [self.layout.names[place] for place in self.layout.columns]
         frame = pd.DataFrame([customer.values for customer in customers], columns=names)
         for name in {*texts} & {*names}:
-            frame[name] = frame[name].map(as_text, na_action="ignore").astype("str")
+            frame[name] = frame[name].astype(object).map(_as_identifier)
         return frame
+
+
+def _as_identifier(value: object) -> object:
+    """Return a whole number as the text it is in a CSV file; all else, as amounts, as it is."""
+    if value is None or (isinstance(value, float) and not value.is_integer()):
+        return value
+    return as_text(value) if isinstance(value, int | float) else value
 
 
 def _record(number: int, row: Row) -> Record:

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from segmentation.data.readers import read_table
+from segmentation.data.validation import refuse_repeated_customers
 from segmentation.errors import SegmentationError
 from segmentation.schema import TableSchema, load_schema, to_yaml
 from segmentation.schema.inference import infer_schema
@@ -22,9 +23,13 @@ def main() -> None:
 @click.argument("source", metavar="FILE")
 @click.option("--name", default="", help="Name of the schema; by default that of the file.")
 def infer(source: str, name: str) -> None:
-    """Write a drafted schema of FILE (CSV or Parquet) to the standard output."""
+    """Write a drafted schema of FILE (CSV, Excel or Parquet) to the standard output."""
     try:
-        schema = infer_schema(read_table(source), name or _name_of(source))
+        table = read_table(source)
+        for remark in table.remarks:
+            click.echo(f"remark: {remark}", err=True)
+        refuse_repeated_customers(table.frame, source)
+        schema = infer_schema(table.frame, name or _name_of(source))
     except SegmentationError as error:
         _fail(error)
     click.echo(to_yaml(schema, Path(source).name), nl=False)

@@ -7,12 +7,18 @@ from pathlib import Path
 import pyarrow.parquet as pq
 
 from segmentation.data.readers import PARQUET, csv_dialect
+from segmentation.data.workbook import (
+    MOST_COLUMNS,
+    WORKBOOKS,
+    SheetReader,
+    opened,
+    table_sheet,
+)
 from segmentation.errors import DataError, Problem
 
 PIECE_ROWS, PIECE_CELLS = 10_000, 1_000_000
 # A file says little of it: equal rows take next to no room in Parquet.
 MOST_ROWS = 3_000_000
-MOST_COLUMNS = 5_000
 LONGEST_HEADER = 1 << 22
 
 
@@ -21,6 +27,9 @@ def about_rows(table: Path) -> int:
     if table.suffix.lower() in PARQUET:
         metadata = _parquet(table)
         return max(0, int(metadata.num_rows)) if metadata else 0
+    if table.suffix.lower() in WORKBOOKS:
+        with opened(table) as book:
+            return max(0, (table_sheet(book)[0].max_row or 1) - 1)
     with table.open("rb") as stream:
         return max(
             0, sum(block.count(b"\n") for block in iter(lambda: stream.read(1 << 20), b"")) - 1
@@ -52,6 +61,9 @@ def piece_rows(table: Path) -> int:
     if table.suffix.lower() in PARQUET:
         metadata = _parquet(table)
         columns = int(metadata.num_columns) if metadata else 1
+    elif table.suffix.lower() in WORKBOOKS:
+        with opened(table) as book:
+            columns = len(SheetReader(table_sheet(book)[0]).layout.names)
     else:
         encoding, delimiter = csv_dialect(table)
         with table.open(encoding=encoding, newline="", errors="replace") as text:

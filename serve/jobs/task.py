@@ -12,7 +12,7 @@ import pandas as pd
 from pyarrow.lib import ArrowException
 
 from experiments.registry.client import put_names
-from segmentation.data.readers import read_pieces
+from segmentation.data.readers import TableFile, text_columns
 from segmentation.data.row_errors import CheckedPiece, cells_to_correct, check_piece, write_bad_rows
 from segmentation.data.writers import ANSWER, CHALLENGER, PROBLEM, ScoredWriter, scored_rows
 from segmentation.errors import DataError, Problem, merged
@@ -20,14 +20,12 @@ from segmentation.schema import TableSchema
 from segmentation.schema.levels import decode
 from serve.jobs.inspection import about_rows, check_rows, piece_rows
 from serve.jobs.store import DONE, FAILED, INVALID, READING, SCORING, Job, Jobs
-from serve.jobs.workbook import sheet_to_csv
 from serve.web.scoring_client import ScoringClient, ScoringError
 
 MOST_NOTES = 20
 MOST_CHARACTERS = 200
 PREVIEW_ROWS = 20
 MOST_ATTEMPTS = 3
-WORKBOOK = ".xlsx"
 SWALLOWS = (
     "the table: expected one that can be read piece by piece, found a cell, line or part that "
     "takes too much memory. Correct it, or split the file."
@@ -64,7 +62,7 @@ def _try(job: Job, jobs: Jobs, scoring: ScoringClient, challenger: ScoringClient
     jobs.save(job)
     try:
         run = _Run(job, jobs, scoring, challenger if job.compare else None)
-        _score(run, _table(job, jobs))
+        _score(run, jobs.upload(job))
     except DataError as error:
         problems = [str(problem) for problem in error.problems]
         _refuse(job, [SWALLOWS] if any("out of memory" in text for text in problems) else problems)
@@ -101,16 +99,6 @@ def _fail(job: Job, failure: str, remedy: str) -> None:
     job.state, job.failure, job.remedy = FAILED, failure, remedy
 
 
-def _table(job: Job, jobs: Jobs) -> Path:
-    """Return a file that can be read in pieces."""
-    upload = jobs.upload(job)
-    if job.ending != WORKBOOK:
-        return upload
-    text = upload.with_suffix(".csv")
-    sheet_to_csv(upload, text)
-    return text
-
-
 class _Run:
     """What one pass over a file gathers."""
 
@@ -120,7 +108,6 @@ class _Run:
         self.job, self.jobs = job, jobs
         self.scoring, self.challenger = scoring, challenger
         self.schema: TableSchema = job.table
-        self.identifiers = (self.schema.identifier,) if self.schema.identifier else ()
         self.given_names = {int(number): name for number, name in job.given_names.items()}
         self.bad: list[Problem] = []
         self.notes: dict[tuple[str | None, str], list[Problem]] = {}
@@ -139,8 +126,9 @@ def _score(run: _Run, table: Path) -> None:
     draft = result.with_suffix(".part")
     draft.unlink(missing_ok=True)
     try:
+        file = TableFile(table, text_columns(run.schema))
         with (
-            closing(read_pieces(table, rows, run.identifiers)) as pieces,
+            closing(file.pieces(rows)) as pieces,
             ScoredWriter(draft, job.ending) as writer,
         ):
             for piece in pieces:
@@ -152,8 +140,8 @@ def _score(run: _Run, table: Path) -> None:
         if not start:
             raise DataError([Problem(None, "no_rows", "at least one row", "Check the export.")])
         if run.bad:
-            file = run.jobs.bad_rows(job)
-            write_bad_rows(file, run.bad, table, rows, run.identifiers)
+            bad_rows = run.jobs.bad_rows(job)
+            write_bad_rows(bad_rows, run.bad, table, rows, file.texts)
         if run.bad and not job.anyway:
             job.cells = [asdict(cell) for cell in cells_to_correct(run.bad, table, rows)]
             job.more = sum(len(p.rows) for p in run.bad) - len(job.cells)
@@ -163,13 +151,12 @@ def _score(run: _Run, table: Path) -> None:
         draft.replace(result)
     finally:
         draft.unlink(missing_ok=True)
-        if job.ending == WORKBOOK:
-            table.unlink(missing_ok=True)
     job.counts = {str(number): count for number, count in run.counts.items()}
     job.names = {str(number): name for number, name in run.names.items()}
     job.flows = run.flows
     job.others = {str(number): name for number, name in run.others.items()}
-    job.notes = [_note(problems) for problems in run.notes.values()][:MOST_NOTES]
+    notes = [*file.remarks, *(_note(problems) for problems in run.notes.values())]
+    job.notes = notes[:MOST_NOTES]
     job.state = DONE
 
 

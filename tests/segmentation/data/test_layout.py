@@ -7,8 +7,10 @@ from pathlib import Path
 import numpy as np
 import openpyxl
 import pandas as pd
+import pandas._libs.parsers
 import pytest
 
+from segmentation.data.layout import PANDAS_MISSING
 from segmentation.data.readers import TableFile, iter_chunks, read_table
 from segmentation.errors import DataError
 from segmentation.schema.inference import infer_schema
@@ -259,3 +261,8 @@ def test_a_header_alone_has_no_rows(tmp_path: Path) -> None:
             list(iter_chunks(str(file), schema))
         assert "rows 1 to 0" not in str(caught.value)
         assert read_table(str(file)).frame.columns.tolist() == ["a", "b"]
+
+
+def test_what_pandas_takes_for_missing_is_missing_in_a_workbook_too() -> None:
+    """The same texts mean nothing in every format."""
+    assert set(PANDAS_MISSING) == set(pandas._libs.parsers.STR_NA_VALUES)

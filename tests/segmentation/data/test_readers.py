@@ -2,15 +2,24 @@
 
 import gzip
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
 import pytest
+from click.testing import CliRunner
 
-from segmentation.data.readers import iter_chunks, load_customers, read_table
+from segmentation.data.readers import (
+    iter_chunks,
+    load_customers,
+    load_described,
+    read_table,
+    schema_for,
+)
 from segmentation.data.synthetic import generate
 from segmentation.errors import DataError
-from segmentation.schema import load_schema
+from segmentation.schema import Column, TableSchema, load_schema
+from segmentation.schema.__main__ import main
 from segmentation.schema.inference import infer_schema
 
 SCHEMA = load_schema("cc_general")
@@ -84,7 +93,7 @@ def test_what_spreadsheets_in_western_europe_write_is_read(tmp_path: Path) -> No
     """Windows-1252 without a word about it: umlauts and the euro sign arrive."""
     file = tmp_path / "table.csv"
     file.write_bytes("NAME;GRÖSSE\nMüller €;2\n".encode("cp1252"))
-    assert read_table(str(file)).to_dict("records") == [{"NAME": "Müller €", "GRÖSSE": 2}]
+    assert read_table(str(file)).frame.to_dict("records") == [{"NAME": "Müller €", "GRÖSSE": 2}]
 
 
 def test_a_damaged_parquet_file_is_named(tmp_path: Path) -> None:
@@ -98,8 +107,8 @@ def test_a_damaged_parquet_file_is_named(tmp_path: Path) -> None:
 
 def test_generated_customers_are_a_source() -> None:
     """Rows and seed are part of the name."""
-    assert len(read_table("embedded:123")) == 123
-    pd.testing.assert_frame_equal(read_table("embedded:30:4"), generate(30, seed=4))
+    assert len(read_table("embedded:123").frame) == 123
+    pd.testing.assert_frame_equal(read_table("embedded:30:4").frame, generate(30, seed=4))
 
 
 @pytest.mark.parametrize("source", ["embedded:x", "embedded:0", "embedded:1:2:3", "embedded:-5"])
@@ -184,3 +193,54 @@ def test_a_table_without_features_is_refused() -> None:
     frame = pd.DataFrame({"city": ["a", "a"], "plan": [None, None]})
     with pytest.raises(DataError, match="city: has one value only.*plan: has no values"):
         infer_schema(frame)
+
+
+PURCHASES = pd.DataFrame(
+    {
+        "customer_id": [f"CS{place % 9}" for place in range(60)],
+        "trans_date": [f"2026-{1 + place % 12:02d}-{1 + place % 28:02d}" for place in range(60)],
+        "amount": [10 + 7 * place % 31 for place in range(60)],
+        "items": [1 + place % 4 for place in range(60)],
+    }
+)
+REPEATED = "customer_id: expected one row a customer, found 9 customers in 60 rows"
+
+
+@pytest.mark.parametrize("ending", ["csv", "parquet", "xlsx"])
+def test_purchases_are_no_customers(tmp_path: Path, ending: str) -> None:
+    """Whatever would learn of them says so first, with how to sum them up."""
+    file = tmp_path / f"log.{ending}"
+    write = {"csv": "to_csv", "parquet": "to_parquet", "xlsx": "to_excel"}[ending]
+    getattr(PURCHASES, write)(file, index=False)
+    schema = TableSchema("log", "Log", (Column("amount", "Amount"),), identifier="customer_id")
+    tries: list[Callable[[], object]] = [
+        lambda: load_described(str(file), "auto"),
+        lambda: load_customers(str(file), schema),
+        lambda: schema_for(read_table(str(file)).frame, "auto", str(file)),
+    ]
+    for attempt in tries:
+        with pytest.raises(DataError, match=REPEATED) as caught:
+            attempt()
+        assert "total=('amount', 'sum')" in str(caught.value)
+    drafted = CliRunner().invoke(main, ["infer", str(file)])
+    assert (drafted.exit_code, REPEATED in drafted.output) == (2, True)
+
+
+def test_the_remedy_for_purchases_works(tmp_path: Path) -> None:
+    """What the error proposes gives a table of customers."""
+    with pytest.raises(DataError) as caught:
+        schema_for(PURCHASES, "auto", "log")
+    line = caught.value.problems[0].remedy.split("pandas: ")[1].rstrip(".")
+    summed = eval(line, {"frame": PURCHASES})
+    assert schema_for(summed.reset_index(), "auto", "log").identifier == "customer_id"
+    assert summed["total"].sum() == PURCHASES["amount"].sum()
+
+
+def test_a_draft_says_where_the_table_stands(tmp_path: Path) -> None:
+    """`infer` prints the remarks beside the schema, by line."""
+    file = tmp_path / "t.csv"
+    PURCHASES.drop_duplicates("customer_id").to_csv(file, index=False)
+    file.write_text("Customers of the year\n" + file.read_text())
+    drafted = CliRunner().invoke(main, ["infer", str(file)])
+    assert drafted.exit_code == 0
+    assert "remark: the header is on line 2" in drafted.output

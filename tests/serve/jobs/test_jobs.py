@@ -13,11 +13,11 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from segmentation.data.synthetic import generate
+from segmentation.data.workbook import MOST_UNPACKED
 from segmentation.data.writers import ANSWER, ScoredWriter
 from serve.jobs.queue import FOLDER, file_queue
 from serve.jobs.sandbox import score_in_sandbox
 from serve.jobs.store import Jobs
-from serve.jobs.workbook import MOST_UNPACKED
 from serve.web.scoring_client import ScoringClient
 from serve.web.settings import Settings
 from tests.serve.conftest import SCHEMA, Scoring, scored

@@ -39,7 +39,7 @@ def public(request: pytest.FixtureRequest, data_folder: Path) -> PublicTable:
     file = data_folder / f"{request.param}.csv"
     name = {"CC GENERAL": "cc_general", "BankChurners": "bank_churners"}[request.param]
     raw = pd.read_csv(file)
-    table = Table.of(read_table(str(file)), load_schema(name), file.name)
+    table = Table.of(read_table(str(file)).frame, load_schema(name), file.name)
     return PublicTable(raw, table, describe(table))
 
 
@@ -129,7 +129,7 @@ def test_fences_and_clipping(public: PublicTable) -> None:
 def test_missing_minimum_payments_depend_on_payments(data_folder: Path) -> None:
     """Who paid nothing has no minimum payment: the exploration finds that, with its direction."""
     file = data_folder / "CC GENERAL.csv"
-    table = Table.of(read_table(str(file)), load_schema("cc_general"))
+    table = Table.of(read_table(str(file)).frame, load_schema("cc_general"))
     strongest = missingness(table).dependencies[0]
     assert (strongest.missing, strongest.other) == ("MINIMUM_PAYMENTS", "PAYMENTS")
     raw = pd.read_csv(file)

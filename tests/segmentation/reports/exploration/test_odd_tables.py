@@ -129,7 +129,7 @@ REFUSED: dict[str, tuple[Callable[[Path], None], str]] = {
 
 
 def drafted_and_checked(path: Path) -> Table:
-    frame = read_table(str(path))
+    frame = read_table(str(path)).frame
     return Table.of(frame, infer_schema(frame, "odd"), path.name)
 
 
