@@ -104,13 +104,13 @@ def _runs(column: Column) -> set[tuple[str, ...]]:
 
 
 def _by_kind(columns: Sequence[Column]) -> dict[str, str]:
-    """Return a heading for each column by its kind; kinds with one column only are joined."""
+    """Return a heading for each column by its kind; no kind has one column only beside others."""
     kinds = {column.name: _kind(column) for column in columns}
     numbers = {column.name for column in columns if not (column.categorical or column.binary)}
     for names, joined in ((numbers, "Numbers"), (set(kinds) - numbers, "Categories")):
         own = [kinds[name] for name in names]
         if any(own.count(kind) < 2 for kind in own):
-            kinds |= dict.fromkeys((n for n in names if own.count(kinds[n]) < 2), joined)
+            kinds |= dict.fromkeys(names, joined)
     headings = list(kinds.values())
     return {n: heading if headings.count(heading) > 1 else OTHER for n, heading in kinds.items()}
 

@@ -43,15 +43,15 @@ def test_what_is_left_stands_by_kind() -> None:
         Column("e", "Member", kind="category", levels=("No", "Yes")),
         Column("f", "City", kind="category", levels=("Bonn", "Kiel")),
         Column("g", "Colour", kind="category", levels=("red", "blue", "green")),
-        Column("h", "Visits", kind="count"),
     ]
+    late = Column("h", "Visits", kind="count")
     assert headings(*columns) == {
         PERSON: ["Age"],
         "Amounts": ["Income", "Savings"],
         "Yes or no": ["Newsletter", "Member"],
         "Categories": ["City", "Colour"],
-        OTHER: ["Visits"],
     }
+    assert headings(*columns, late)["Numbers"] == ["Income", "Savings", "Visits"]
 
 
 @pytest.mark.parametrize("count", [1, 6])
