@@ -1,14 +1,16 @@
 """Every proposal is a valid spec; every choice is reachable, and a fixed one is not searched."""
 
 import optuna
+import pandas as pd
 import pytest
 
+from experiments.search.runner import space_for
 from experiments.search.search_space import PREPROCESSING, Fixed, Space
 from segmentation.clustering.clusterers import CLUSTERERS
 from segmentation.clustering.segmenter import Segmenter
 from segmentation.clustering.spec import SegmenterSpec
-from segmentation.errors import SpecError
-from segmentation.schema import load_schema
+from segmentation.errors import DataError, SpecError
+from segmentation.schema import Column, TableSchema, load_schema
 
 SPACE = Space("cc_general", 3, 8, 5)
 WHOLE = Space("cc_general", 3, 8, 5, algorithms=tuple(CLUSTERERS), often_zero=True, mixed=True)
@@ -158,3 +160,14 @@ def test_an_unknown_column_cannot_be_left_out() -> None:
         SpecError, match="excluded=NOPE: .*has no such column; expected some of BAL"
     ):
         load_schema("cc_general").forming(excluded=("NOPE",))
+
+
+def test_one_feature_is_refused_before_the_first_trial() -> None:
+    """The sentence names it; two features, or two levels beside one, are enough."""
+    schema = TableSchema("one", "One", (Column("amount", "Amount"), Column("visits", "Visits")))
+    customers = pd.DataFrame({"amount": [1.0, 2, 3], "visits": [3.0, 1, 2]})
+    assert space_for(customers, schema, 2, 3, 0).schema == "one"
+    with pytest.raises(
+        DataError, match="two or more features that form segments, found only amount"
+    ):
+        space_for(customers[["amount"]], schema.forming(excluded=("visits",)), 2, 3, 0)
