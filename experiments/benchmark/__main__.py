@@ -6,12 +6,19 @@ import json
 import os
 import sys
 from collections.abc import Sequence
+from itertools import chain
 from pathlib import Path
 
 import click
 import optuna
 
-from experiments.benchmark.nulls import null_rows
+from experiments.benchmark.nulls import (
+    PLANTED_ROWS,
+    ROWS,
+    null_rows,
+    planted_tables,
+    summary_of,
+)
 from experiments.benchmark.promotions import run_promotions
 from experiments.benchmark.quality import report, run_suite
 from experiments.benchmark.races import run_races
@@ -101,15 +108,21 @@ def repeats(table: Path, repeats: int, trials: int, jobs: int) -> None:
 
 
 @main.command()
-@click.option("--table", required=True, type=TABLE, help="A table whose columns are permuted.")
-@click.option("--seeds", default=20, show_default=True, type=click.IntRange(1))
-def nulls(table: Path, seeds: int) -> None:
-    """Count how often tables with and without groups are said to have structure."""
-    for row in null_rows(table, seeds):
-        truth = "groups planted" if row.groups_planted else "no groups"
-        click.echo(
-            f"{row.kind:<18}{truth:<16}structure in {row.structure_found:2d} of {row.tables} tables"
-        )
+@click.option("--table", "tables", multiple=True, type=TABLE, help="Columns to permute; repeat it.")
+@click.option("--seeds", default=4, show_default=True, type=click.IntRange(1))
+@click.option("--rows", "sizes", multiple=True, type=click.IntRange(30), help="Only these sizes.")
+def nulls(tables: tuple[Path, ...], seeds: int, sizes: tuple[int, ...]) -> None:
+    """Count how often tables with and without groups are said to have structure.
+
+    Every table is reported as it is done; those that are wrongly judged are marked.
+    """
+    answers = []
+    planted = planted_tables(seeds, sizes or PLANTED_ROWS)
+    for row in chain(planted, null_rows(tables, seeds, sizes or ROWS)):
+        mark = "WRONG " if row.wrong else ""
+        click.echo(f"{mark}{row.name}, {row.seed}: {row.structure.evidence}", err=True)
+        answers.append(row)
+    click.echo(summary_of(answers))
 
 
 @main.command()
