@@ -35,7 +35,7 @@ from segmentation.schema import load_schema, to_yaml
 REPORT = "report.html"
 DPI = 110
 PARTS = (
-    *("descriptive", "associations", "components", "tendency"),
+    *("descriptive", "associations", "components", "structure"),
     *("missingness", "outliers", "outcomes", "recommendations"),
 )
 # Parts of which a row is one line of a CSV file.
@@ -135,7 +135,7 @@ def record(
         MLFLOW_RUN_NAME: f"explore {table.source}",
         MLFLOW_RUN_NOTE: note(exploration),
         "kind": "explore",
-        "structure": exploration.tendency.answer,
+        "structure": exploration.structure.answer,
     }
     client.log_batch(
         run_id,
@@ -152,7 +152,6 @@ def record(
 
 def numbers(exploration: Exploration) -> dict[str, float]:
     """Return the run's metrics."""
-    tests = exploration.tendency.tests
     return {
         "rows": len(exploration.table),
         "columns": len(exploration.descriptive.columns),
@@ -161,9 +160,7 @@ def numbers(exploration: Exploration) -> dict[str, float]:
         "median_skew": exploration.median_skew,
         "redundant_columns": len(exploration.associations.redundant),
         "components_for_90": exploration.components.needed(0.9),
-        "hopkins": exploration.tendency.hopkins,
-        "structure_z": min((test.z for test in tests), default=float("nan")),
-        "structure_p": max((test.p for test in tests), default=float("nan")),
+        **exploration.structure.metrics(),
         "isolated": exploration.outliers.isolated,
         "far_by_both": exploration.outliers.both,
     }
@@ -178,7 +175,7 @@ def note(exploration: Exploration) -> str:
     parts = (
         f"# {exploration.table.schema.title}",
         head,
-        f"**{exploration.tendency.sentence}**",
+        f"**{exploration.structure.sentence}**",
         "## What to do",
         "\n".join(todo),
         f"As parameters of the search: `{search_parameters(exploration.recommendations)}`",
@@ -235,7 +232,7 @@ def main(data: str, schema: str, experiment_name: str, out: str, seed: int) -> N
         explored = run(data, schema, experiment_name, out, seed)
     exploration = explored.exploration
     click.echo(f"{exploration.table.schema.title}: {len(exploration.table):,} rows")
-    click.echo(exploration.tendency.sentence)
+    click.echo(exploration.structure.sentence)
     for outcome in exploration.outcomes:
         click.echo(f"Outcome {outcome.sentence}")
     for place, item in enumerate(exploration.recommendations, 1):

@@ -17,7 +17,7 @@ from experiments.tracking.summary import (
     alternatives_table,
     outcomes_table,
     segments_table,
-    warnings_of,
+    verdict_of,
 )
 from segmentation.clustering.clusterers import CLUSTERERS
 from segmentation.model.segmentation_model import SegmentationModel
@@ -70,8 +70,8 @@ def card(
         "Limits": _limits(pick.candidate.evaluation.notes),
         "How to reproduce": _reproduce(options),
     }
-    head = [f"{len(model.numbering.numbers)} customer segments, formed without labels."]
-    parts = [*head, *warnings_of(summary.structure)]
+    head = f"{len(model.numbering.numbers)} customer segments, formed without labels."
+    parts = [head] if summary.structure.present else [head, verdict_of(summary.structure)]
     parts += [f"## {title}\n\n{texts[title]}" for title in SECTIONS]
     return "\n\n".join(parts)
 

@@ -123,7 +123,7 @@ def study_page(summary: Summary) -> str:
     if result.pick is None or model is None:
         reasons = _common_reasons(result.candidates)
         return "\n\n".join(
-            ["**No feasible segmentation.**", *reasons, *warnings_of(summary.structure)]
+            ["**No feasible segmentation.**", *reasons, verdict_of(summary.structure)]
         )
     pick, evaluation = result.pick.candidate, result.pick.candidate.evaluation
     return "\n\n".join(
@@ -132,7 +132,7 @@ def study_page(summary: Summary) -> str:
             f"(trial {pick.number}), registered as {summary.registered}. Stability "
             f"{evaluation.stability:.3f}, separation {evaluation.separation:.3f}, measured on "
             f"{evaluation.rows:,} customers.",
-            *warnings_of(summary.structure),
+            verdict_of(summary.structure),
             summary.reason,
             segments_table(model),
             *([outcomes_table(model)] if any(model.outcomes) else []),
@@ -153,7 +153,7 @@ def console(summary: Summary) -> str:
     if result.pick is None or model is None:
         reasons = "\n".join(f"  {line}" for line in _common_reasons(result.candidates))
         head = f"No feasible segmentation in {len(result.candidates)} trials:\n{reasons}"
-        return "\n".join([head, *warnings_of(summary.structure)])
+        return "\n".join([head, verdict_of(summary.structure)])
     pick, evaluation = result.pick.candidate, result.pick.candidate.evaluation
     alternatives = ", ".join(
         f"{standing.k} ({standing.candidate.evaluation.stability:.2f})"
@@ -167,7 +167,7 @@ def console(summary: Summary) -> str:
         *_segment_lines(model),
         summary.reason,
         f"Alternatives, segments (stability): {alternatives}. Register another with k.",
-        *warnings_of(summary.structure),
+        verdict_of(summary.structure),
         *evaluation.notes,
         f"Registered as {summary.registered}.",
     ]
@@ -180,9 +180,9 @@ def _segment_lines(model: SegmentationModel) -> Iterator[str]:
         yield from (f"     {outcome.sentence}" for outcome in outcomes)
 
 
-def warnings_of(structure: Structure) -> list[str]:
-    """Return the verdict as a warning where there is no structure."""
-    return [] if structure.present else [f"**Warning.** {structure.sentence}"]
+def verdict_of(structure: Structure) -> str:
+    """Return the verdict on structure, as a warning where there is none."""
+    return structure.sentence if structure.present else f"**Warning.** {structure.sentence}"
 
 
 def segments_table(model: SegmentationModel) -> str:

@@ -43,10 +43,9 @@ def test_a_run_holds_the_whole_analysis(workplace: Path, client: MlflowClient) -
     tables = Path(client.download_artifacts(run.info.run_id, "tables", str(workplace)))
     columns = pd.read_csv(tables / "columns.csv")
     assert columns["mean"].iloc[0] == pytest.approx(generate(800)["BALANCE"].mean())
-    assert (
-        json.loads((tables / "tendency.json").read_text(encoding="utf-8"))["groups"]["present"]
-        is True
-    )
+    verdict = json.loads((tables / "structure.json").read_text(encoding="utf-8"))
+    assert verdict["present"] is True
+    assert run.data.metrics["structure_p"] == verdict["p"] < 0.01
     report = Path(client.download_artifacts(run.info.run_id, "report.html", str(workplace)))
     assert report.read_text(encoding="utf-8") == Path("mine.html").read_text(encoding="utf-8")
 

@@ -10,7 +10,7 @@ from segmentation.types import FloatArray
 
 OFTEN = 0.05
 LEAST_ROWS, LEAST_SHARE, LEAST_VALUES = 50, 0.6, 20
-DEEP = 0.05
+DEEP = 0.065
 # Mean and standard deviation of √n · dip of n evenly spread values: the clearest two peaks that
 # a column with one peak is likely to show. From 200 columns each of 100, 200, 500 and 2,000.
 MEAN, DEVIATION = 0.37, 0.08
@@ -35,8 +35,8 @@ def two_peaks(column: FloatArray, rng: np.random.Generator) -> float:
     Returns
     -------
     float
-        -inf where too few customers or values are left, or where less than a twentieth of the
-        customers would have to move for one peak.
+        -inf where too few customers or values are left, or where moving 6.5% of the customers
+        would leave one peak.
     """
     values, counts = np.unique(column, return_counts=True)
     rare = counts < OFTEN * len(column)

@@ -87,11 +87,12 @@ class Cloud:
                 missed = target - _correlations(normal_scores(table, rng))
                 correlations = _possible(correlations + missed)
         correlations = _explained(correlations, columns)
-        cloud = cls(spread, columns.nominal, np.linalg.cholesky(correlations), np.inf)
+        root = np.asarray(np.linalg.cholesky(correlations), dtype=np.float64)
+        cloud = cls(spread, columns.nominal, root, np.inf)
         amounts = columns.amounts
         wanted = np.mean([_far_out(part[:, amounts]) for part in scores]) if amounts else 0.0
         freedom = cloud._freedom(float(wanted), amounts, rng) if len(amounts) > 1 else np.inf
-        return cls(ordered, columns.nominal, cloud.root, freedom)
+        return cls(ordered, columns.nominal, root, freedom)
 
     def draw(self, rng: np.random.Generator) -> Columns:
         """Return a table without groups: every column's own values, dealt out anew."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import isnan, nan
 from typing import Self
 
@@ -40,16 +40,14 @@ class Structure:
     peaked: str
     peaks_z: float  # standard deviations beyond columns with one peak; NaN where none has two
     peaks_p: float
+    # Probability of as much in a table without groups, in [0, 1].
+    p: float = field(init=False)
+    present: bool = field(init=False)  # never among fewer than 30 customers
 
-    @property
-    def p(self) -> float:
-        """Probability of as much in a table without groups, in (0, 1]."""
-        return min(1.0, QUESTIONS * min(self.joint_p, self.peaks_p))
-
-    @property
-    def present(self) -> bool:
-        """Whether there are groups beyond doubt; never among fewer than 30 customers."""
-        return self.p < SIGNIFICANT
+    def __post_init__(self) -> None:
+        p = min(1.0, QUESTIONS * min(self.joint_p, self.peaks_p))
+        object.__setattr__(self, "p", p)
+        object.__setattr__(self, "present", p < SIGNIFICANT)
 
     @property
     def answer(self) -> str:
@@ -89,8 +87,11 @@ class Structure:
                 "There is structure: a mixture of Gaussians gains more over a single one than in "
                 f"{null} (z {self.z:.1f}, p {_p(self.p)})."
             )
-        reasons = [] if isnan(self.z) else [f"a mixture of Gaussians gains no more than in {null}"]
-        reasons.append(f"{peaks}: not beyond chance" if self.peaked else "no column has two peaks")
+        reasons = ["no column has two peaks"]
+        if self.peaked:
+            reasons = [f"{peaks}, which is not beyond chance"]
+        if not isnan(self.z):
+            reasons.insert(0, f"a mixture of Gaussians gains no more than chance allows in {null}")
         z = "" if isnan(self.z) else f"z {self.z:.1f}, "
         return (
             f"No structure: these data look like one cloud without groups. As far as "
@@ -182,7 +183,8 @@ class _Joint:
         """
         largest = [_largest(nulls[i], np.delete(nulls, i, axis=0)) for i in range(len(nulls))]
         z = _largest(gains, nulls)
-        return cls(z, _beyond((z - np.mean(largest)) / np.std(largest, ddof=1)), len(nulls))
+        standing = float((z - np.mean(largest)) / np.std(largest, ddof=1))
+        return cls(z, _beyond(standing), len(nulls))
 
 
 def _largest(gains: FloatArray, nulls: FloatArray) -> float:
@@ -207,7 +209,9 @@ def _columns(
     """Return the columns that vary, indicators of one column as one, and their labels."""
     blocks = {block[0]: block for block in blocks_of(schema)}
     inside = {j for block in blocks.values() for j in block}
-    columns, nominal, labels = [], [], []
+    columns: list[FloatArray] = []
+    nominal: list[int] = []
+    labels: list[str] = []
     for j, column in enumerate(schema.columns):
         if j in blocks:
             indicators = sample[:, list(blocks[j])]

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from math import isfinite
 
-from segmentation.evaluation.clusterability import structure_of
+from segmentation.evaluation.clusterability import ROWS as STRUCTURE_ROWS
+from segmentation.evaluation.clusterability import Structure, structure_of
 from segmentation.reports.exploration.bivariate import Associations, associations
 from segmentation.reports.exploration.descriptive import (
     Descriptive,
@@ -19,13 +20,10 @@ from segmentation.reports.exploration.descriptive import (
 from segmentation.reports.exploration.explored_table import MAP_ROWS, MODEL_ROWS, PAIR_ROWS, Table
 from segmentation.reports.exploration.missingness import Missingness, missingness
 from segmentation.reports.exploration.multivariate import (
-    TENDENCY_ROWS,
     Components,
     NeighbourMap,
-    Tendency,
     components,
     neighbour_map,
-    tendency,
 )
 from segmentation.reports.exploration.outcome_associations import (
     DescribedOutcome,
@@ -40,7 +38,7 @@ STEPS = (
     "pairs",
     "main axes",
     "map",
-    "cluster tendency",
+    "structure",
     "missing values",
     "outliers",
     "recommendations",
@@ -58,7 +56,7 @@ class Exploration:
     associations: Associations
     components: Components
     map: NeighbourMap | None
-    tendency: Tendency
+    structure: Structure
     missingness: Missingness
     outliers: Outliers
     outcomes: tuple[DescribedOutcome, ...] = ()
@@ -72,7 +70,7 @@ class Exploration:
             ("correlations and tests of missingness", PAIR_ROWS),
             ("main axes, imputation and joint outliers", MODEL_ROWS),
             ("map", MAP_ROWS),
-            ("cluster tendency", TENDENCY_ROWS),
+            ("structure", STRUCTURE_ROWS),
         )
         return tuple(f"{name}: {most:,} of {rows:,} rows" for name, most in parts if rows > most)
 
@@ -115,17 +113,14 @@ def explore(table: Table, report_step: Callable[[str], None] = lambda _: None) -
     step()
     mapped = neighbour_map(table, axes)
     step()
-    tested = tendency(
-        table.space.matrix,
-        table.seed,
-        lambda: structure_of(table.formed.customers, table.formed.schema, table.seed),
-    )
+    structure = structure_of(table.formed.customers, table.formed.schema, table.seed)
     step()
     missing = missingness(table)
     step()
     far = outliers(table)
     step()
     exploration = Exploration(
-        *(table, descriptive, shapes, levels, pairs, axes, mapped, tested, missing, far, happened)
+        *(table, descriptive, shapes, levels, pairs, axes, mapped, structure),
+        *(missing, far, happened),
     )
     return replace(exploration, recommendations=recommendations(exploration))

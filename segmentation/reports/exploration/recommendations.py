@@ -84,13 +84,12 @@ def recommendations(exploration: Exploration) -> tuple[Recommendation, ...]:
 
 
 def _structure(exploration: Exploration) -> Iterator[Recommendation]:
-    tendency = exploration.tendency
-    if tendency.structure is False:
+    structure = exploration.structure
+    if structure.answer == "no":
         yield Recommendation(
             "Do not segment this table as it is: it has no cluster structure. Add columns that "
             "distinguish customers, or cut along one column on purpose.",
-            "; ".join(f"p {test.p:.2f} against {test.model}" for test in tendency.tests)
-            or f"{tendency.rows} customers",
+            structure.evidence,
             {"stop": "no cluster structure"},
         )
 

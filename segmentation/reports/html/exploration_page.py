@@ -57,8 +57,7 @@ def glance(exploration: Exploration) -> list[tuple[str, str, str]]:
     if axes.explained:
         needed = f"{axes.needed(0.9)} of {len(axes.names)}"
         result.append(("Main axes", needed, "explain 90% of the variance"))
-    hopkins = f"Hopkins {exploration.tendency.hopkins:.2f}"
-    return [*result, ("Clusters", exploration.tendency.answer, hopkins)]
+    return [*result, ("Structure", exploration.structure.answer, exploration.structure.evidence)]
 
 
 def svg_markup(picture: Picture) -> Markup:

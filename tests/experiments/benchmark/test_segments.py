@@ -62,10 +62,17 @@ def test_any_table_can_be_read(tmp_path: Path) -> None:
 
 def test_tables_without_groups_are_counted(cards: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every kind has its line; groups are found where they were planted and nowhere else."""
-    monkeypatch.setattr(nulls, "ROWS", 500)
-    result = CliRunner().invoke(main, ["nulls", "--table", str(cards), "--seeds", "1"])
+    monkeypatch.setattr(nulls, "COLUMNS", (2,))
+    monkeypatch.setattr(nulls, "EXTRAS", {"a flag": nulls.EXTRAS["a flag"]})
+    few = {kind: nulls.PLANTED[kind] for kind in ("planted, easy", "two moons")}
+    monkeypatch.setattr(nulls, "PLANTED", few)
+    result = CliRunner().invoke(
+        main, ["nulls", "--table", str(cards), "--seeds", "1", "--rows", "400"]
+    )
     assert result.exit_code == 0, result.output
-    lines = [line for line in result.output.splitlines() if "structure in" in line]
-    assert len(lines) == 6
-    for line in lines:
-        assert ("structure in  1" in line) == ("groups planted" in line), line
+    assert "no groups: structure in 0.0% of 5 tables" in result.output
+    assert "groups planted: structure in 100.0% of 2 tables" in result.output
+    assert "5 kinds and sizes; most often in 0 of 1" in result.output
+    for kind in ("uniform", "permuted", "two moons"):
+        assert f"{kind}, " in result.output
+    assert "WRONG" not in result.output

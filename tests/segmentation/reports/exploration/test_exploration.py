@@ -11,11 +11,11 @@ import pytest
 
 from segmentation.clustering.spec import Preprocessing
 from segmentation.data.synthetic import generate
+from segmentation.evaluation.clusterability import structure_of
 from segmentation.reports.exploration import STEPS, Exploration, Table, explore
 from segmentation.reports.exploration.bivariate import associations
 from segmentation.reports.exploration.descriptive import describe, distribution, tail_index
 from segmentation.reports.exploration.missingness import missingness
-from segmentation.reports.exploration.multivariate import hopkins, tendency
 from segmentation.reports.exploration.recommendations import search_parameters
 from segmentation.reports.figures.exploration_figures import pictures
 from segmentation.reports.html.exploration_page import exploration_page
@@ -52,7 +52,7 @@ def test_everything_is_plain_json(exploration: Exploration) -> None:
         "descriptive",
         "associations",
         "components",
-        "tendency",
+        "structure",
         "missingness",
         "outliers",
     ):
@@ -63,14 +63,16 @@ def test_everything_is_plain_json(exploration: Exploration) -> None:
 def test_an_exploration_repeats(exploration: Exploration) -> None:
     """Equal tables give equal numbers."""
     again = explore(exploration.table)
-    for part in ("descriptive", "associations", "tendency", "missingness", "outliers"):
+    for part in ("descriptive", "associations", "structure", "missingness", "outliers"):
         assert plain(getattr(again, part)) == plain(getattr(exploration, part)), part
 
 
 def test_planted_segments_are_structure(exploration: Exploration) -> None:
-    """Generated customers have segments, and both tests see that."""
-    assert exploration.tendency.structure
-    assert exploration.tendency.beaten
+    """Generated customers have segments; the sentence is the one of the search."""
+    table = exploration.table
+    assert exploration.structure.present
+    verdict = structure_of(table.formed.customers, table.formed.schema, table.seed)
+    assert exploration.structure.sentence == verdict.sentence
 
 
 @pytest.mark.parametrize("kind", ["uniform", "normal", "skewed"])
@@ -83,25 +85,21 @@ def test_no_clusters_is_reported_plainly(kind: str) -> None:
         "skewed": np.exp(random.standard_normal((900, 4))),
     }[kind]
     exploration = explore(table_of(pd.DataFrame(draw, columns=list("abcd"))))
-    assert exploration.tendency.structure is False
-    assert exploration.tendency.sentence.startswith("No structure")
-    assert not exploration.tendency.beaten
+    assert exploration.structure.answer == "no"
+    assert exploration.structure.sentence.startswith("No structure")
     assert exploration.recommendations[0].switch == {"stop": "no cluster structure"}
     page = exploration_page(exploration, dict.fromkeys(pictures(exploration), ()), seconds=0)
     assert "There are no clusters here." in page
 
 
-def test_hopkins_tells_noise_from_groups() -> None:
-    """A half for evenly spread points, near 1 for tight groups."""
-    random = np.random.default_rng(0)
-    groups = random.integers(0, 3, (1_000, 1)) * 10 + random.normal(0, 0.1, (1_000, 2))
-    assert hopkins(random.random((1_000, 2)), 0) == pytest.approx(0.5, abs=0.06)
-    assert hopkins(groups, 0) > 0.95
-
-
 def test_too_few_rows_give_no_verdict() -> None:
-    """Ten customers prove nothing."""
-    assert tendency(np.random.default_rng(0).random((10, 3)), 0).structure is None
+    """Ten customers prove nothing: the page says so, and no advice is to stop."""
+    frame = pd.DataFrame(np.random.default_rng(0).random((10, 3)), columns=list("abc"))
+    exploration = explore(table_of(frame))
+    assert exploration.structure.answer == "unknown"
+    assert "stop" not in {key for item in exploration.recommendations for key in item.switch}
+    page = exploration_page(exploration, dict.fromkeys(pictures(exploration), ()), seconds=0)
+    assert "Too few customers to say whether there are clusters." in page
 
 
 def test_every_switch_is_understood(exploration: Exploration) -> None:
