@@ -213,14 +213,14 @@ def summary_of(answers: list[NullRow]) -> str:
     """Return how many tables of each kind were found to have structure, as text."""
     lines = []
     for planted in (False, True):
-        asked = [answer for answer in answers if answer.planted == planted]
-        if not asked:
+        of_kind = [answer for answer in answers if answer.planted == planted]
+        if not of_kind:
             continue
         frame = pd.DataFrame(
             {
-                "kind": [answer.kind for answer in asked],
-                "rows": [answer.rows for answer in asked],
-                "present": [answer.structure.present for answer in asked],
+                "kind": [answer.kind for answer in of_kind],
+                "rows": [answer.rows for answer in of_kind],
+                "present": [answer.structure.present for answer in of_kind],
             }
         )
         counts = frame.groupby(["kind", "rows"], sort=False)["present"].agg(["sum", "size"])
@@ -231,7 +231,7 @@ def summary_of(answers: list[NullRow]) -> str:
         lines.append(counts["text"].unstack("rows").to_string())
         if not planted:
             cells: dict[str, list[bool]] = {}
-            for answer in asked:
+            for answer in of_kind:
                 cells.setdefault(answer.name, []).append(answer.structure.present)
             worst = max(cells, key=lambda name: sum(cells[name]) / len(cells[name]))
             often = f"{sum(cells[worst])} of {len(cells[worst])}"

@@ -84,14 +84,14 @@ class Cloud:
             points = rng.standard_normal(spread.shape)
             for _ in range(ROUNDS):
                 table = _arranged(spread, points @ np.linalg.cholesky(correlations).T)
-                missed = target - _correlations(normal_scores(table, rng))
-                correlations = _possible(correlations + missed)
+                difference = target - _correlations(normal_scores(table, rng))
+                correlations = _possible(correlations + difference)
         correlations = _explained(correlations, columns)
         root = np.asarray(np.linalg.cholesky(correlations), dtype=np.float64)
         cloud = cls(spread, columns.nominal, root, np.inf)
         amounts = columns.amounts
-        wanted = np.mean([_far_out(part[:, amounts]) for part in scores]) if amounts else 0.0
-        freedom = cloud._freedom(float(wanted), amounts, rng) if len(amounts) > 1 else np.inf
+        kurtosis = np.mean([_far_out(part[:, amounts]) for part in scores]) if amounts else 0.0
+        freedom = cloud._freedom(float(kurtosis), amounts, rng) if len(amounts) > 1 else np.inf
         return cls(ordered, columns.nominal, root, freedom)
 
     def draw(self, rng: np.random.Generator) -> Columns:
@@ -103,12 +103,12 @@ class Cloud:
             points[:, amounts] /= radius[:, None]
         return Columns(_arranged(self.ordered, points), self.nominal)
 
-    def _freedom(self, wanted: float, amounts: list[int], rng: np.random.Generator) -> float:
+    def _freedom(self, kurtosis: float, amounts: list[int], rng: np.random.Generator) -> float:
         """Return the degrees of freedom that put as many customers far out as the table has."""
         misses = []
         for freedom in FREEDOM:
             table = Cloud(self.ordered, self.nominal, self.root, freedom).draw(rng).values
-            misses.append(_far_out(normal_scores(table[:, amounts], rng)) - wanted)
+            misses.append(_far_out(normal_scores(table[:, amounts], rng)) - kurtosis)
             if misses[-1] >= 0:
                 break
         return FREEDOM[int(np.abs(misses).argmin())]
