@@ -14,6 +14,7 @@ import click
 from mlflow.exceptions import MlflowException
 
 from experiments.registry.client import RegistryError, check_model_name
+from segmentation.data.readers import TableFile
 from segmentation.data.row_errors import BadRowsError
 from segmentation.errors import SegmentationError
 
@@ -98,7 +99,7 @@ def check_output(option: str, path: str, data: str = "", endings: tuple[str, ...
     if not path:
         return
     file = Path(path)
-    if data and file.resolve() == Path(data).resolve():
+    if data and file.resolve() == TableFile(Path(data)).path.resolve():
         raise OutputError(f"{option}={path!r} is the input; name another file.")
     expected = _shortcoming(file, endings)
     if expected:

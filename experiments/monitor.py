@@ -15,7 +15,7 @@ from experiments.registry import segment_lineage
 from experiments.registry.client import CHAMPION, MODEL_NAME, RegistryError, describe
 from experiments.study.databases import prepare_tracking, quiet
 from experiments.tracking import event_run
-from segmentation.data.readers import read_table
+from segmentation.data.readers import TableFile, read_table
 from segmentation.data.row_errors import CheckedPiece, bad_rows_error, check_piece
 from segmentation.data.validation import UNSEEN, validate
 from segmentation.errors import DataError, Problem
@@ -152,7 +152,7 @@ def usable_rows(data: str, schema: TableSchema, *, skip_bad_rows: bool) -> Check
     for remark in table.remarks:
         click.echo(f"remark: {remark}", err=True)
     piece = check_piece(table.frame, schema, 0, data)
-    if piece.problems and not Path(data).is_file():
+    if piece.problems and not TableFile(Path(data)).path.is_file():
         raise DataError(piece.problems, data)  # not a file: its rows have no lines
     if piece.problems and not (skip_bad_rows and len(piece.good)):
         raise bad_rows_error(piece.problems, Path(data), PIECE_ROWS, len(piece.good))

@@ -61,6 +61,12 @@ def of(name: str, content: bytes) -> Callable[[Path], str]:
     return write
 
 
+def sheet(folder: Path) -> str:
+    """Name a sheet that a workbook does not have."""
+    generate(80).to_excel(folder / "book.xlsx", index=False, sheet_name="Customers")
+    return "book.xlsx#Elsewhere"
+
+
 HEADER = ",".join(generate(1).columns).encode()
 DATA_FAULTS: dict[str, tuple[Callable[[Path], str], str]] = {
     "missing": (nothing, "expected an existing file"),
@@ -72,6 +78,8 @@ DATA_FAULTS: dict[str, tuple[Callable[[Path], str], str]] = {
     "picture": (of("picture.csv", b"\x89PNG\r\n\x1a\n" + bytes(200)), "binary data"),
     "gzip": (of("packed.csv", gzip.compress(b"a,b\n1,2\n")), "a gzip archive"),
     "no Parquet": (of("no.parquet", b"a,b\n1,2\n"), "a Parquet file"),
+    "no workbook": (of("no.xlsx", b"PK\x03\x04rest"), "an Excel workbook"),
+    "no sheet": (sheet, "Elsewhere"),
     "empty list": (of("list.json", b"[]"), "found JSON"),
     "list": (of("rows.json", b'[{"BALANCE": 1}]'), "found JSON"),
     "unreadable": (lambda _: "/proc/self/mem", "/proc/self/mem"),

@@ -78,7 +78,10 @@ def written(frame: pd.DataFrame, path: Path) -> Path:
     elif path.suffix == ".parquet":
         frame.to_parquet(path, index=False)
     else:
-        frame.to_excel(path, index=False)
+        with pd.ExcelWriter(path) as book:
+            frame.to_excel(book, index=False)
+            for cell in book.sheets["Sheet1"][1]:
+                cell.data_type = "s"  # a name that starts with = is no formula
     return path
 
 
@@ -98,7 +101,7 @@ def spoilt(frame: pd.DataFrame, *rows: int, value: object = "canary") -> pd.Data
     return frame
 
 
-@pytest.mark.parametrize("ending", [".csv", ".parquet"])
+@pytest.mark.parametrize("ending", [".csv", ".parquet", ".xlsx"])
 def test_a_scored_file_has_the_columns_of_a_download(
     champion: str, tmp_path: Path, ending: str
 ) -> None:
@@ -129,6 +132,16 @@ def test_bad_rows_are_named_by_line_and_nothing_is_written(champion: str, tmp_pa
         assert "canary" not in result.output
         assert "not_a_number" not in result.output
         assert [path.name for path in tmp_path.iterdir()] == ["in.csv"]
+
+
+def test_rows_of_a_named_sheet_are_named_too(champion: str, tmp_path: Path) -> None:
+    """In a workbook the line is the sheet's row; the workbook itself is never overwritten."""
+    data = f"{written(spoilt(table(60), 5), tmp_path / 'in.xlsx')}#Sheet1"
+    for command, arguments in ((score.main, ("--out", tmp_path / "out.csv")), (monitor.main, ())):
+        result = run(command, "--data", data, *arguments)
+        assert "line 7, column 100%: expected numbers" in result.output
+    result = run(score.main, "--data", data, "--out", tmp_path / "in.xlsx")
+    assert "is the input; name another file" in result.output
 
 
 def test_bad_rows_are_left_out_and_written_beside(champion: str, tmp_path: Path) -> None:
