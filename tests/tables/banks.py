@@ -232,7 +232,6 @@ BANKS = (
         read=read_csv(index_col=0),
         identifier=(None, "Unnamed: 0"),
         outcomes=("Risk",),
-        excluded=("Unnamed: 0",),
         kinds={
             "Age": COUNT,
             "Sex": "category",

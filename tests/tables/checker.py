@@ -94,6 +94,10 @@ class Facts:
         """Return what takes the share of customers a flag is true of."""
         return lambda rows: float(flag[rows].mean())
 
+    def mean(self, values: pd.Series) -> Measure:
+        """Return what takes the mean of the values present."""
+        return lambda rows: float(values[rows].mean())
+
     def median(self, column: Column) -> Measure:
         """Return what takes a median; of ordered levels the lower of two middle ones."""
         if not column.categorical:
@@ -123,7 +127,7 @@ class Facts:
             if not column.categorical:
                 values = raw.astype(float)
                 yield f"median {label}", self.median(column)
-                yield f"mean {label}", lambda rows, v=values: float(v[rows].mean())
+                yield f"mean {label}", self.mean(values)
                 yield f"{label} above 0", self.share(values > 0)
                 if set(values.dropna().unique()) == {0.0, 1.0}:
                     yield label, self.share(values == 1)
@@ -172,6 +176,10 @@ class Facts:
     def wrong_figure(self, label: str, own: str, whole: str, number: int) -> str:
         """Return what is wrong with a labelled figure beside the whole table, or nothing."""
         measure = self.measures.get(label.casefold().removeprefix("share with "))
+        outcome = self._outcome(label)
+        if measure is None and outcome is not None:
+            own = own.split(maxsplit=1)[0]  # without the interval below it
+            measure = self.mean(outcome)
         if measure is None:
             return f"{label}: speaks of nothing in the table"
         values = measure(self.members(number)), measure(self.everyone)

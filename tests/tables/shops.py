@@ -324,7 +324,7 @@ SHOPS = (
         make=transactions,
         kinds={},
         structure=None,
-        refused=(r"CustomerID", r"repeat", r"customer"),
+        refused=(r"CustomerID", r"24\d customers", r"purchase", r"[Ss]um"),
     ),
     Shape(
         name="sparse",
