@@ -64,7 +64,7 @@ def run(data: str, schema_name: str, experiment_name: str, out: str, seed: int) 
     for remark in raw.remarks:
         click.echo(f"remark: {remark}", err=True)
     schema = schema_for(raw.frame, schema_name, data)
-    table = Table.of(raw.frame, schema, Path(data).name, seed)
+    table = Table.of(raw.frame, schema, Path(data).name, seed, raw.remarks)
     for warning in table.warnings:
         click.echo(f"warning: {warning.without_amounts()}", err=True)
     for name, note in schema.notes.items():

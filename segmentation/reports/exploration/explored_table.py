@@ -39,6 +39,8 @@ class Table:
         Of every sample.
     outcomes
         Shape (n, m), likewise; None where the table has none.
+    remarks
+        What reading the file says of its layout.
     """
 
     customers: pd.DataFrame
@@ -47,10 +49,16 @@ class Table:
     warnings: tuple[Problem, ...] = ()
     seed: int = 0
     outcomes: pd.DataFrame | None = None
+    remarks: tuple[str, ...] = ()
 
     @classmethod
     def of(
-        cls, frame: pd.DataFrame, schema: TableSchema, source: str = "the table", seed: int = 0
+        cls,
+        frame: pd.DataFrame,
+        schema: TableSchema,
+        source: str = "the table",
+        seed: int = 0,
+        remarks: tuple[str, ...] = (),
     ) -> Table:
         """Validate a table as read, without its identifiers.
 
@@ -64,7 +72,7 @@ class Table:
         outcomes = validated.outcomes
         if outcomes is not None:
             outcomes = outcomes.reset_index(drop=True)
-        return cls(customers, schema, source, validated.warnings, seed, outcomes)
+        return cls(customers, schema, source, validated.warnings, seed, outcomes, remarks)
 
     def __len__(self) -> int:
         return len(self.customers)

@@ -95,7 +95,7 @@ REPORTED: dict[str, tuple[Callable[[Path], None], str]] = {
     ),
     "row numbers of an export": (
         lambda path: plain_table().to_csv(path, index=True),
-        "has no name",
+        "Column 1 without a name: row numbers, left out.",
     ),
     "only two columns": (written(plain_table()[["balance", "visits"]]), "balance"),
     "only categories": (
@@ -129,8 +129,9 @@ REFUSED: dict[str, tuple[Callable[[Path], None], str]] = {
 
 
 def drafted_and_checked(path: Path) -> Table:
-    frame = read_table(str(path)).frame
-    return Table.of(frame, infer_schema(frame, "odd"), path.name)
+    raw = read_table(str(path))
+    schema = infer_schema(raw.frame, "odd")
+    return Table.of(raw.frame, schema, path.name, remarks=raw.remarks)
 
 
 def test_there_are_more_than_twenty_kinds() -> None:
