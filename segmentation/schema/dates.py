@@ -13,12 +13,13 @@ from numpy.typing import NDArray
 from pandas.api.types import is_bool_dtype, is_datetime64_any_dtype, is_numeric_dtype
 
 from segmentation.schema.drafting.words import folded, vocabulary
-from segmentation.schema.levels import as_text
+from segmentation.schema.levels import texts_of
 from segmentation.schema.table_schema import DATE_ORDERS
 from segmentation.types import FloatArray
 
 MOSTLY = 0.95
 SAMPLE = 500
+MOST_JUDGED = 2_000  # different cells by which a column is judged
 SEPARATORS = frozenset("-/.,")
 FIRST_YEAR, LAST_YEAR = 1850, 2150
 SHORT_YEARS = 69  # 69 and above are years before 2000, as POSIX reads them
@@ -76,7 +77,7 @@ def order_of(values: pd.Series[Any], words: Iterable[str] = ()) -> str:
         return ""
     if is_numeric_dtype(values):
         return _order_of_numbers(present, bool(DATED & set(words)))
-    texts = present.map(as_text)
+    texts = texts_of(spread(present, MOST_JUDGED))
     texts = pd.Series(texts[texts != ""].unique())
     sample = texts.iloc[:: max(len(texts) // SAMPLE, 1)]
     if sample.empty or sample.str.fullmatch(r"\d+").all():
@@ -86,13 +87,18 @@ def order_of(values: pd.Series[Any], words: Iterable[str] = ()) -> str:
     return best if shares[best] >= MOSTLY else ""
 
 
+def spread(values: pd.Series[Any], most: int) -> pd.Series[Any]:
+    """Return at most about `most` different cells, from all over a column."""
+    distinct = values.drop_duplicates()
+    return distinct.iloc[:: max(len(distinct) // most, 1)]
+
+
 def is_ambiguous(values: pd.Series[Any], order: str) -> bool:
     """Return whether day and month could be the other way round in every date."""
     if order not in {"dmy", "mdy"}:
         return False
     other = {"dmy": "mdy", "mdy": "dmy"}[order]
-    distinct = values.dropna().unique()
-    texts = pd.Series(distinct[:: max(len(distinct) // SAMPLE, 1)]).map(as_text)
+    texts = texts_of(spread(values.dropna(), SAMPLE))
     return all(date is not None for date in _dates(texts, other)) and any(
         one != two for one, two in zip(_dates(texts, order), _dates(texts, other), strict=True)
     )
@@ -103,11 +109,14 @@ def dates_of(values: pd.Series[Any], order: str) -> NDArray[np.datetime64]:
     if is_datetime64_any_dtype(values):
         naive = values.dt.tz_convert(None) if values.dt.tz is not None else values
         return naive.to_numpy().astype("datetime64[D]")
-    texts = values.map(as_text, na_action="ignore")
-    distinct = pd.Series(texts.dropna().unique(), dtype=object)
-    by_text = dict(zip(distinct, _dates(distinct, order), strict=True))
-    days = [by_text.get(text) for text in texts]
-    return np.array([np.datetime64("NaT") if d is None else d for d in days], "datetime64[D]")
+    texts = texts_of(values.dropna()).astype("str").str.lower()
+    # Without times of day few texts are different.
+    texts = texts.str.replace(TIME.pattern, "", regex=True)
+    codes, distinct = pd.factorize(texts)
+    days = np.array([*_dates(distinct, order), None], "datetime64[D]")
+    result = np.full(len(values), np.datetime64("NaT"), "datetime64[D]")
+    result[values.notna().to_numpy()] = days[codes]
+    return result
 
 
 def time_since(values: pd.Series[Any], order: str, since: str, unit: str) -> FloatArray:
@@ -122,8 +131,9 @@ def time_since(values: pd.Series[Any], order: str, since: str, unit: str) -> Flo
     unit
         ``months`` or ``years``.
     """
-    days = (np.datetime64(since, "D") - dates_of(values, order)).astype(float)
-    days[np.isnat(dates_of(values, order))] = np.nan
+    dates = dates_of(values, order)
+    days = (np.datetime64(since, "D") - dates).astype(float)
+    days[np.isnat(dates)] = np.nan
     times = days / (DAYS_A_MONTH if unit == "months" else DAYS_A_YEAR)
     if is_datetime64_any_dtype(values):
         return times

@@ -26,7 +26,22 @@ MEASURES = frozenset(
     | {"num", "number", "nr", "count", "ct", "cnt", "total", "tot", "sum", "avg", "average"}
     | {"mean", "median", "max", "min", "maximum", "minimum", "pct", "percent", "percentage"}
     | {"rate", "ratio", "share", "frequency", "freq", "amount", "value", "index", "score", "code"}
-    | {"flag", "type", "status", "level", "group", "class", "category", "feature", "column", "var"}
+    | {
+        "name",
+        "own",
+        "amt",
+        "qty",
+        "flag",
+        "type",
+        "status",
+        "level",
+        "group",
+        "class",
+        "category",
+        "feature",
+        "column",
+        "var",
+    }
     | {"year", "years", "quarter", "month", "months", "week", "weeks", "day", "days", "date"}
     | {"customer", "client", "user", "member", "anzahl", "summe", "kunde", "monat", "jahr", "tage"}
     | {"total", "cliente", "mes", "mois", "nombre", "montant", "betrag", "valor", "importe"}

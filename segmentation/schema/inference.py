@@ -12,7 +12,7 @@ from pandas.api.types import is_bool_dtype, is_numeric_dtype
 
 from segmentation.errors import DataError, Problem
 from segmentation.schema import Column, Kind, TableSchema
-from segmentation.schema.dates import dates_of, is_ambiguous, order_of
+from segmentation.schema.dates import MOST_JUDGED, dates_of, is_ambiguous, order_of, spread
 from segmentation.schema.drafting.identifiers import key_of
 from segmentation.schema.drafting.number_kinds import is_postal, kind_of, sentinel_note
 from segmentation.schema.drafting.ordinals import in_order
@@ -20,7 +20,7 @@ from segmentation.schema.drafting.outcome_names import event_last, is_outcome
 from segmentation.schema.drafting.sensitivity import is_sensitive
 from segmentation.schema.drafting.words import folded, label_of, mentions, vocabulary, words_of
 from segmentation.schema.grouping import grouped
-from segmentation.schema.levels import as_text, is_missing
+from segmentation.schema.levels import as_text, is_missing, texts_of
 from segmentation.schema.numbers import decimal_of, read_numbers, style_of
 from segmentation.schema.table_schema import DATE_ORDERS
 from segmentation.types import FloatArray
@@ -56,6 +56,10 @@ CONSTANT = "has one value only: customers cannot differ in it"
 OUTCOME = (
     "drafted as an outcome: it describes segments and does not form them; move it to columns if "
     "it should"
+)
+CODED_OUTCOME = (
+    "codes 1 and 2 do not say which is the event: the share of 2 is shown; exchange the levels to "
+    "show that of 1"
 )
 
 
@@ -138,7 +142,7 @@ def _draft(name: str, values: pd.Series[Any]) -> Draft:
     if name.startswith("Unnamed:") or not name.strip():
         return Draft(reason=_without_name(present, len(values)))
     words = words_of(name)
-    if order := order_of(_without_tokens(present), words):
+    if order := order_of(_without_tokens(spread(present, MOST_JUDGED)), words):
         return Draft(reason=_date_reason(present, order))
     if key := key_of(name, values):
         return Draft(reason=key.reason, rank=key.rank)
@@ -184,12 +188,14 @@ def _date_reason(present: pd.Series[Any], order: str) -> str:
 
 
 def _drafted_text(name: str, values: pd.Series[Any], present: pd.Series[Any]) -> Draft:
-    cells = present.map(as_text)
-    tokens = [text for text in cells.unique() if _means_missing(text)]
+    cells = texts_of(present)
+    tokens = [text for text in cells.drop_duplicates().to_numpy(object) if _means_missing(text)]
     remarks = _common_tokens(cells, tokens)
     texts = cells[~cells.isin(tokens)]
     if draft := _read_as_numbers(name, values, texts, tokens, remarks):
         return draft
+    if reason := _too_many(texts):
+        return Draft(reason=reason)
     levels = _levels(texts)
     if nones := [token for token in tokens if folded(token) == NONE]:
         share = cells.isin(nones).mean()
@@ -202,8 +208,8 @@ def _drafted_text(name: str, values: pd.Series[Any], present: pd.Series[Any]) ->
                 remarks.append(
                     "'none' is read as a level; list it under missing if it means unknown"
                 )
-    if reason := _no_category(texts):
-        return Draft(reason=reason)
+    if len(levels) < 2:
+        return Draft(reason=CONSTANT)
     outcome = is_outcome(name, levels, len(levels))
     column = _category(name, levels, nullable=len(texts) < len(values), outcome=outcome)
     notes = [OUTCOME, *remarks] if outcome else remarks
@@ -214,7 +220,7 @@ def _common_tokens(texts: pd.Series[Any], tokens: Sequence[str]) -> list[str]:
     """Return a sentence on each text that is read as missing in many rows."""
     counts = texts[texts.isin(tokens)].value_counts()
     return [
-        f"{token!r} in {count:,} of {len(texts):,} rows is read as missing"
+        f"{token!r} in {count:,} of {len(texts):,} values is read as missing"
         for token, count in counts.items()
         if count > COMMON * len(texts)
     ]
@@ -229,6 +235,9 @@ def _read_as_numbers(
 ) -> Draft | None:
     """Return the draft of a column of numbers in texts; None where it holds none."""
     if texts.empty:
+        return None
+    few = spread(texts, MOST_JUDGED)
+    if not any(np.isfinite(read_numbers(few, mark)).any() for mark in (".", ",")):
         return None
     agreed = decimal_of(texts)
     decimal: str = agreed or "."
@@ -256,11 +265,9 @@ def _levels(texts: pd.Series[Any]) -> list[str]:
     return sorted({level.casefold(): level for level in map(str, rarest_first)}.values())
 
 
-def _no_category(texts: pd.Series[Any]) -> str:
-    """Return why texts are no category; empty where they are one."""
-    count = texts.str.casefold().nunique()
-    if count < 2:
-        return CONSTANT
+def _too_many(texts: pd.Series[Any]) -> str:
+    """Return that texts are too many for the levels of a category; empty where they are not."""
+    count = pd.Series(texts.unique()).str.casefold().nunique()
     room = MOST_LEVELS if len(texts) >= LEAST_FOR_LEVELS else len(texts)
     if count > min(room, max(len(texts) // 2, 2)):
         return f"holds {count:,} different texts, too many for a category"
@@ -308,7 +315,13 @@ def _drafted_number(
         sensitive=is_sensitive(name) and not outcome,
         decimal=decimal,
     )
-    notes = [OUTCOME if outcome else "", *remarks, "" if outcome else note, sentinel_note(finite)]
+    if outcome:
+        note = "; ".join([OUTCOME, CODED_OUTCOME] if states == ["1", "2"] else [OUTCOME])
+    notes = (
+        [note, *remarks, sentinel_note(finite)]
+        if outcome
+        else [*remarks, note, sentinel_note(finite)]
+    )
     return Draft(column, outcome=outcome, note="; ".join(filter(None, notes)))
 
 

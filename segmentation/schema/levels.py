@@ -21,6 +21,16 @@ def as_text(value: object) -> str:
     return str(value).strip()
 
 
+def texts_of(values: pd.Series[Any]) -> pd.Series[Any]:
+    """Return a column's cells as the texts of levels; nulls of a column of texts stay."""
+    return values.str.strip() if _is_text(values) else values.map(as_text)
+
+
+def _is_text(values: pd.Series[Any]) -> bool:
+    """Return whether a column holds nothing but texts and nulls, by its type."""
+    return isinstance(values.dtype, pd.StringDtype)
+
+
 def is_missing(values: pd.Series[Any], missing: Sequence[str]) -> NDArray[np.bool_]:
     """Return for each cell whether it is null or means a missing value: a text, or a number."""
     nulls = values.isna().to_numpy()
@@ -30,8 +40,10 @@ def is_missing(values: pd.Series[Any], missing: Sequence[str]) -> NDArray[np.boo
         numbers = pd.to_numeric(pd.Series(list(missing), dtype=object), errors="coerce").dropna()
         return np.asarray(nulls | values.isin(numbers).to_numpy())
     tokens = {"", *(token.strip().casefold() for token in missing)}
-    texts = values.map(lambda v: v.strip().casefold() if isinstance(v, str) else None)
-    return np.asarray(nulls | texts.isin(tokens).to_numpy())
+    # Each text once: most tables repeat them, and most texts are longer than any token.
+    distinct = values.drop_duplicates().to_numpy(object)
+    texts = [v for v in distinct if isinstance(v, str) and v.strip().casefold() in tokens]
+    return np.asarray(nulls | values.isin(texts).to_numpy(bool))
 
 
 def codes_of(

@@ -110,7 +110,8 @@ def decimal_of(texts: Iterable[str], unclear: Decimal = ".") -> Decimal | None:
 
 
 def _distinct_with_digits(texts: Iterable[str]) -> pd.Series[str]:
-    distinct = pd.Series(list(texts), dtype="str").drop_duplicates()
+    listed = texts if isinstance(texts, pd.Series) else list(texts)
+    distinct = pd.Series(listed, dtype="str").drop_duplicates()
     return distinct[distinct.str.contains("[0-9]", na=False)]
 
 

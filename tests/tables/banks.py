@@ -290,7 +290,7 @@ BANKS = (
         },
         sensitive=("Gender", "Age"),
         coded=("NumOfProducts",),
-        labels={"NumOfProducts": "Num of products", "EstimatedSalary": "Estimated salary"},
+        labels={"NumOfProducts": "Number of products", "EstimatedSalary": "Estimated salary"},
         structure=False,
     ),
 )

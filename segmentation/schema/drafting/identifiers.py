@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from pandas.api.types import is_bool_dtype, is_numeric_dtype
 
-from segmentation.schema.dates import order_of
+from segmentation.schema.dates import MOST_JUDGED, order_of, spread
 from segmentation.schema.drafting.words import (
     ends_with,
     is_named,
@@ -18,7 +18,7 @@ from segmentation.schema.drafting.words import (
     vocabulary,
     words_of,
 )
-from segmentation.schema.levels import as_text
+from segmentation.schema.levels import as_text, texts_of
 from segmentation.schema.numbers import decimal_of, read_numbers
 from segmentation.types import FloatArray
 
@@ -102,8 +102,9 @@ def key_of(name: str, values: pd.Series[Any]) -> Key | None:
         return None
     unique = bool(present.is_unique) and len(present) == len(values)
     if whole is not None and _is_running(whole) and not _names(words):
-        low, high = f"{whole.min():,.0f}", f"{whole.max():,.0f}"
-        return Key(4 if is_named(words, SERIAL) else None, f"numbers the rows from {low} to {high}")
+        reason = f"numbers the rows from {whole.min():,.0f} to {whole.max():,.0f}"
+        gaps = ", with gaps" if len(np.unique(np.diff(np.sort(whole)))) > 1 else ""
+        return Key(4 if is_named(words, SERIAL) else None, reason + gaps)
     if is_named(words, ROWS) and unique:
         return Key(None, "numbers the rows")
     rank = _rank(words, present, whole)
@@ -159,10 +160,13 @@ def _numbers(present: pd.Series[Any]) -> FloatArray | None:
     """Return values as numbers; None where they are texts, such as keys with leading zeros."""
     if is_numeric_dtype(present):
         return present.to_numpy(np.float64)
-    texts = present.map(as_text)
-    decimal = decimal_of(texts)
+    texts = texts_of(present)
     if texts.str.match(r"0\d").any():
         return None
+    few = spread(texts, MOST_JUDGED)
+    if decimal_of(few) is None and np.isnan(read_numbers(few)).mean() > NO_NUMBERS:
+        return None
+    decimal = decimal_of(texts)
     numbers = read_numbers(texts, decimal or ".")
     return None if decimal is None and np.isnan(numbers).mean() > NO_NUMBERS else numbers
 

@@ -33,7 +33,8 @@ NOT_MONEY = vocabulary(
     "freq, frequency, trx, count, counts, ct, cnt, num, number, no, nr, nb, n, of times, ratio,"
     "chng,"
     "change, hike, growth, increase, share, percent, percentage, pct, prc, %, rate, score, scores,"
-    "rating, index, rank, since, delay, utilization, utilisation, method, mode, type, category,"
+    "rating, index, rank, since, delay, term, terms, duration,"
+    "utilization, utilisation, method, mode, type, category,"
     "status, flag, has, is, code, class, level, band, group, tier, quantity, qty, items, orders,"
     "anzahl, menge, quote, anteil, nombre, taux, part, numero, cantidad, porcentaje, quantidade,"
     "quantita, punteggio, puntuacion"
@@ -69,6 +70,11 @@ CODES = vocabulary(
     "sexe, sexo, sesso, profession, ocupacion, profesion, canal, pais, ciudad, estado civil, tipo,"
     "categoria, grupo, zona, regione, settore, canale, professione, segmento, ville, pays, secteur"
 )
+# Of few whole numbers under these words nobody can tell money from how often.
+COUNTED_OR_PAID = vocabulary("purchases, purchase, sales, payments, advances")
+MOST_TIMES = 100
+# A name that ends so grades something, whatever its first word is: `JobSatisfaction`.
+GRADES = vocabulary("satisfaction, involvement, level, rating, score, balance, rank, grade")
 CALENDAR = vocabulary("month, mon, monat, mois, mes, mese, birth month, signup month, join month")
 POSTAL = vocabulary("zip, zip code, postal code, postcode, plz, cp, cep, cap, postleitzahl")
 TIMES = UNITS | vocabulary("tenure, age, alter, edad")
@@ -105,7 +111,8 @@ def kind_of(name: str, numbers: FloatArray) -> NumberKind:
     small = whole and len(distinct) <= FEW_CODES and np.abs(distinct).max() < NARROW
     if whole and distinct[-1] > 1 and _months(words):
         return NumberKind("months")
-    if not small and _money(words):
+    times = whole and distinct[-1] <= MOST_TIMES and ends_with(words, COUNTED_OR_PAID)
+    if not small and not times and _money(words):
         return NumberKind("money")
     if not whole and distinct[0] >= 0 and distinct[-1] <= 1:
         return NumberKind("frequency")
@@ -122,7 +129,8 @@ def _codes(words: Sequence[str], distinct: FloatArray) -> NumberKind | None:
     span = f"whole numbers from {distinct[0]:.0f} to {distinct[-1]:.0f}".replace("-", "−")
     dense = distinct[-1] - distinct[0] <= max(NARROW, 2 * len(distinct))
     counts = _counts(words)
-    named = ends_with(_bare(words), CODES) or mentions(words[:1], CODES)
+    first = mentions(words[:1], CODES) and not ends_with(words, GRADES)
+    named = ends_with(_bare(words), CODES) or first
     named |= is_named(words, CALENDAR) and distinct[0] >= 1 and distinct[-1] <= 12
     few = len(distinct) <= FEW_CODES
     if not counts and ((named and (few or dense)) or tuple(distinct) == (1.0, 2.0)):
@@ -188,8 +196,8 @@ def sentinel_note(numbers: FloatArray) -> str:
     for value, count, rest in ends:
         if count >= LEAST_REPEATED and value in SENTINELS and _stands_apart(value, rest):
             return (
-                f"{value:.0f} in {count:,} of {len(numbers):,} rows stands apart from the other "
-                f"values and may mean missing; if so, write missing: ['{value:.0f}'] in this column"
+                f"{value:.0f} in {count:,} of {len(numbers):,} values stands apart from the other "
+                f"ones and may mean missing; if so, write missing: ['{value:.0f}'] in this column"
             )
     return ""
 

@@ -69,6 +69,7 @@ STATES = vocabulary(
 )
 RISKS = ({"good", "bad"}, {"gut", "schlecht"}, {"bueno", "malo"}, {"bon", "mauvais"})
 RISK_NAMES = vocabulary("risk, class, credit, target, label, rating, status, type, creditability")
+CODED = {"1", "2"}  # says that there are two states, not which one is the event
 MOST_STATES = 6
 # Of two levels, what is counted: the event, not its absence.
 EVENTS = vocabulary(
@@ -116,7 +117,7 @@ def _happened(words: Sequence[str], levels: set[str]) -> bool:
     """Return whether a name of a column with two values tells that something happened."""
     if mentions(words, PAST):
         return False
-    answers = all(_is_event(level) or _is_absence(level) for level in levels)
+    answers = all(_is_event(level) or _is_absence(level) for level in levels) or levels == CODED
     end = tuple(word for word in words if word not in MARKS) or words
     named = mentions(words, HAPPENED) or ends_with(end, AT_THE_END)
     return (named or is_named(words, ALONE)) and answers

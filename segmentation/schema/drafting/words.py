@@ -14,6 +14,10 @@ ACRONYMS = frozenset(
     {"ID", "BMI", "DOB", "USD", "EUR", "GBP", "CHF", "VIP", "ATM", "URL", "SMS", "APR", "LTV"}
     | {"CLV", "CLTV", "RFM", "NPS", "ZIP", "IBAN", "GDP", "TV", "KPI", "ROI", "EMI", "UPI"}
 )
+# What people shorten in names of columns and write out elsewhere; the first word counts things.
+LONG = {"amt": "amount", "avg": "average", "qty": "quantity", "pct": "percent", "nbr": "number"}
+COUNTING = frozenset({"num", "cnt", "nb", "nbr"})
+LEAST_BEFORE_DIGITS = 3  # letters: MP3 and H1 stay whole
 WHOLE = {"phd": "PhD"}  # words that a capital inside does not cut
 
 
@@ -80,7 +84,9 @@ def label_of(name: str) -> str:
             words.append(part)
         else:
             words += [_as_written(piece, capitals) for piece in _cut_at_capitals(part)]
-    label = " ".join(words)
+    if len(words) > 1 and words[0].casefold() in COUNTING:
+        words[:1] = ["number"] if words[1].casefold() == "of" else ["number", "of"]
+    label = " ".join(LONG.get(word.casefold(), word) for word in words)
     return label[:1].upper() + label[1:] or name
 
 
@@ -104,6 +110,7 @@ def _cut_at_capitals(text: str) -> list[str]:
         begins = before.islower() and letter.isupper() and i - start > 1
         begins |= before.isupper() and letter.isupper() and after.islower()
         begins |= before.isdigit() and letter.isupper() and after.islower()
+        begins |= before.islower() and letter.isdigit() and i - start >= LEAST_BEFORE_DIGITS
         if begins:
             pieces.append(text[start:i])
             start = i

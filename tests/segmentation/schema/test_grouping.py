@@ -64,8 +64,12 @@ def test_few_columns_stay_together(count: int) -> None:
 def test_letters_and_measures_head_nothing() -> None:
     """`Mnt`, `X` and `Total` say nothing to a person: such columns stand by kind."""
     labels = [*(f"Mnt {what}" for what in ("wine", "fish", "gold", "fruit"))]
-    labels += [f"X{i}" for i in range(4)] + [f"Total {what}" for what in ("web", "shop", "phone")]
-    kinds = ["money"] * 4 + ["count"] * 7
+    labels += (
+        [f"X{i}" for i in range(4)]
+        + [f"Name {i}" for i in range(4)]
+        + [f"Total {what}" for what in ("web", "shop", "phone")]
+    )
+    kinds = ["money"] * 4 + ["count"] * 11
     columns = [Column(a, a, kind=k) for a, k in zip(labels, kinds, strict=True)]
     assert headings(*columns) == {"Amounts": labels[:4], "Numbers": labels[4:]}
 

@@ -43,7 +43,11 @@ def test_an_identifier_has_a_rank(name: str, values: object, rank: int) -> None:
         ("RowNumber", range(1, N + 1), "numbers the rows from 1 to 200"),
         ("index", RNG.permutation(N), "numbers the rows from 0 to 199"),
         ("spend", RNG.permutation(N) * 5 + 3, "numbers the rows from 3 to 998"),
-        ("x", sorted(RNG.permutation(N + 60)[:N]), "numbers the rows"),
+        (
+            "x",
+            sorted([0, *RNG.permutation(58) + 1, *range(60, 200), 220]),
+            "numbers the rows from 0 to 220, with",
+        ),
         ("row_id", SPREAD, "numbers the rows"),
         ("Customer Key", [*SPREAD[:-2], SPREAD[0], SPREAD[1]], "names customers: 198 different"),
         ("customer_id", [*SPREAD[:-1], None], "names customers: 199 different in 199 rows"),

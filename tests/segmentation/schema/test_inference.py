@@ -1,6 +1,7 @@
 """A draft says what each column is, whatever the table."""
 
 from pathlib import Path
+from time import process_time
 
 import numpy as np
 import pandas as pd
@@ -9,6 +10,7 @@ from click.testing import CliRunner
 
 from segmentation.data.validation import validate
 from segmentation.errors import DataError, SpecError
+from segmentation.interpretation.outcomes import level_of_interest
 from segmentation.schema import Column, TableSchema, load_schema, to_yaml
 from segmentation.schema.__main__ import main
 from segmentation.schema.inference import infer_schema
@@ -98,10 +100,36 @@ def test_few_whole_numbers_are_read_as_codes_or_asked_about() -> None:
     assert codes.customers["EDUCATION"].iloc[0] == 2
 
 
+def test_an_outcome_in_codes_says_whose_share_is_shown() -> None:
+    """1 and 2 do not tell the event: the second level is shown, and the draft says so."""
+    schema = draft(Risk=in_turn(1, 2, 1, 1))
+    assert schema.outcomes[0].levels == ("1", "2")
+    assert level_of_interest(schema.outcomes[0], np.array([0.0, 1.0])) == "2"
+    assert "the share of 2 is shown" in schema.notes["Risk"]
+    assert "exchange" not in draft(Risk=in_turn(0, 1)).notes["Risk"]
+
+
+def test_a_large_table_is_judged_by_its_different_values() -> None:
+    """Cells are neither parsed nor compared one by one: 300,000 times take a few seconds."""
+    times = pd.date_range("2024-01-01", periods=300_000, freq="min")
+    frame = pd.DataFrame(
+        {
+            "spend": np.arange(300_000) % 97 + 0.5,
+            "signup": times.strftime("%d/%m/%Y %H:%M"),
+            "plan": np.resize(["basic", "plus", "gold"], 300_000),
+        }
+    )
+    seconds = process_time()
+    schema = infer_schema(frame)
+    assert process_time() - seconds < 10
+    assert "months before 2024-08-01" in schema.excluded["signup"]
+    assert schema.column("plan").levels == ("basic", "gold", "plus")
+
+
 def test_a_marker_of_missing_values_is_noticed_and_can_be_listed() -> None:
     """The draft changes nothing; `missing` in the column does, also on numbers."""
     schema = draft(pdays=in_turn(-1, -1, 12, 40, 77))
-    assert schema.notes["pdays"].startswith("-1 in 24 of 60 rows")
+    assert schema.notes["pdays"].startswith("-1 in 24 of 60 values")
     frame = pd.DataFrame({"spend": [1.0, 2.0], "pdays": [-1, 12]})
     assert validate(frame, schema).customers["pdays"].tolist() == [-1, 12]
     raw = schema.to_dict()
@@ -123,7 +151,7 @@ def test_none_is_a_level_where_it_is_one() -> None:
     assert "none" in schema.column("offer").levels
     assert "none" in schema.notes["offer"]
     assert schema.column("city").levels == ("Bonn", "Ulm")
-    assert schema.notes["plan"] == "'unknown' in 20 of 60 rows is read as missing"
+    assert schema.notes["plan"] == "'unknown' in 20 of 60 values is read as missing"
     customers = validate(pd.DataFrame(schema_rows(schema, risk_level="none", city="none")), schema)
     assert customers.customers["risk_level"].iloc[0] == 0
     assert np.isnan(customers.customers["city"].iloc[0])

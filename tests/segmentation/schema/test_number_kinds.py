@@ -28,6 +28,11 @@ def whole(low: int, high: int) -> np.ndarray:
         ("payment_days", 0, 90, "count"),
         ("PURCHASES_TRX", 0, 300, "count"),
         ("Number of purchases", 0, 40, "count"),
+        ("Previous Purchases", 1, 50, "count"),
+        ("purchases", 0, 9_000, "money"),
+        ("Loan_Amount_Term", 12, 480, "count"),
+        ("JobSatisfaction", 1, 4, "count"),
+        ("job_code", 1, 4, "category"),
         ("limit_exceeded", 0, 1, "count"),
         ("payment_rating", 0, 90, "count"),
         ("discount_percent", 0, 90, "count"),
@@ -95,11 +100,11 @@ def test_possible_codes_are_asked_about(name: str, low: int, high: int, note: st
 @pytest.mark.parametrize(
     ("values", "start"),
     [
-        (np.r_[[-1.0] * 19, whole(1, 90)], "-1 in 19 of 319 rows"),
-        (np.r_[[999.0] * 190, whole(0, 27)], "999 in 190 of 490 rows"),
-        (np.r_[[365_243.0] * 9, -whole(1_000, 20_000)], "365243 in 9 of 309 rows"),
-        (np.r_[[-9999.0] * 4, RNG.random(300)], "-9999 in 4 of 304 rows"),
-        (np.r_[[99.0] * 4, whole(1, 5)], "99 in 4 of 304 rows"),
+        (np.r_[[-1.0] * 19, whole(1, 90)], "-1 in 19 of 319 values"),
+        (np.r_[[999.0] * 190, whole(0, 27)], "999 in 190 of 490 values"),
+        (np.r_[[365_243.0] * 9, -whole(1_000, 20_000)], "365243 in 9 of 309 values"),
+        (np.r_[[-9999.0] * 4, RNG.random(300)], "-9999 in 4 of 304 values"),
+        (np.r_[[99.0] * 4, whole(1, 5)], "99 in 4 of 304 values"),
     ],
 )
 def test_a_value_that_stands_apart_is_noticed(values: np.ndarray, start: str) -> None:
