@@ -18,16 +18,21 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--soak", action="store_true", help=text)
 
 
-class Halves(LoadScopeScheduling):
-    """Runs tests/soak, half of the time, beside all else: what shares servers stays together."""
+# What takes longest goes together; the tests of a part share servers and data.
+PARTS = {"experiments": "commands", "serve": "commands", "e2e": "servers", "soak": "servers"}
+
+
+class Parts(LoadScopeScheduling):
+    """Gives a process a part of the tests at a time, the part with most tests first."""
 
     def _split_scope(self, nodeid: str) -> str:
-        return "soak" if nodeid.startswith("tests/soak/") else "rest"
+        folder = nodeid.split("/")[1]
+        return PARTS.get(folder, folder)
 
 
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Halves:
-    """Give each of two processes its half of the tests."""
-    return Halves(config, log)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Parts:
+    """Let two processes take the parts of the tests in turn."""
+    return Parts(config, log)
 
 
 @pytest.hookimpl(trylast=True)
