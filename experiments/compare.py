@@ -14,9 +14,9 @@ import mlflow
 from mlflow import MlflowClient
 from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
 
-from experiments.faults import ModelName, check_output, ending_in_a_sentence
+from experiments.faults import check_output, ending_in_a_sentence
 from experiments.registry import segment_lineage
-from experiments.registry.client import CHALLENGER, CHAMPION, MODEL_NAME, describe
+from experiments.registry.client import CHALLENGER, CHAMPION, MODEL_NAME, ModelName, describe
 from experiments.search.options import read_options
 from experiments.study.databases import prepare_tracking, quiet
 from experiments.tracking import event_run

@@ -20,7 +20,7 @@ from mlflow.utils.mlflow_tags import MLFLOW_RUN_NAME, MLFLOW_RUN_NOTE
 from tqdm import tqdm
 
 from experiments.faults import check_output, ending_in_a_sentence
-from experiments.search.options import MODEL_NAME
+from experiments.registry.client import MODEL_NAME
 from experiments.study.databases import prepare_tracking, quiet
 from experiments.tracking.parent_run import open_experiment
 from experiments.tracking.tracker import params_of, tags_of

@@ -13,7 +13,7 @@ from typing import Any
 import click
 from mlflow.exceptions import MlflowException
 
-from experiments.registry.client import RegistryError, check_model_name
+from experiments.registry.client import RegistryError
 from segmentation.data.readers import TableFile
 from segmentation.data.row_errors import BadRowsError
 from segmentation.errors import SegmentationError
@@ -24,19 +24,6 @@ SKIP = "--skip-bad-rows"
 
 class OutputError(SegmentationError):
     """A file cannot be written where it was asked for."""
-
-
-class ModelName(click.ParamType[str]):
-    """The name of a registered model, one that MLflow takes."""
-
-    name = "text"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Return the name; UsageError for one that MLflow refuses."""
-        try:
-            return check_model_name(str(value))
-        except RegistryError as error:
-            self.fail(str(error), param, ctx)
 
 
 @contextmanager

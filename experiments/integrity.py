@@ -5,8 +5,8 @@ from __future__ import annotations
 import click
 from mlflow import MlflowClient
 
-from experiments.faults import ModelName, ending_in_a_sentence
-from experiments.registry.client import CHAMPION, MODEL_NAME, version_of
+from experiments.faults import ending_in_a_sentence
+from experiments.registry.client import CHAMPION, MODEL_NAME, ModelName, version_of
 from experiments.registry.verification import verified
 from experiments.study.databases import prepare_tracking, quiet
 from segmentation.errors import ModelFileError

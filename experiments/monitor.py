@@ -10,9 +10,9 @@ import click
 import pandas as pd
 from mlflow import MlflowClient
 
-from experiments.faults import ModelName, check_output, ending_in_a_sentence, skip_option
+from experiments.faults import check_output, ending_in_a_sentence, skip_option
 from experiments.registry import segment_lineage
-from experiments.registry.client import CHAMPION, MODEL_NAME, RegistryError, describe
+from experiments.registry.client import CHAMPION, MODEL_NAME, ModelName, RegistryError, describe
 from experiments.study.databases import prepare_tracking, quiet
 from experiments.tracking import event_run
 from segmentation.data.readers import TableFile, read_table

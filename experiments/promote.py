@@ -5,12 +5,13 @@ from __future__ import annotations
 import click
 from mlflow import MlflowClient
 
-from experiments.faults import ModelName, ending_in_a_sentence
+from experiments.faults import ending_in_a_sentence
 from experiments.registry import promotion
 from experiments.registry.client import (
     CHALLENGER,
     CHAMPION,
     MODEL_NAME,
+    ModelName,
     Promotion,
     RegistryError,
     version_of,

@@ -5,9 +5,9 @@ from __future__ import annotations
 import click
 from mlflow import MlflowClient
 
-from experiments.faults import ModelName, ending_in_a_sentence
+from experiments.faults import ending_in_a_sentence
 from experiments.registry import segment_lineage
-from experiments.registry.client import MODEL_NAME
+from experiments.registry.client import MODEL_NAME, ModelName
 from experiments.study.databases import prepare_tracking, quiet
 
 

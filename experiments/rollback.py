@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import click
 
-from experiments.faults import ModelName, ending_in_a_sentence
+from experiments.faults import ending_in_a_sentence
 from experiments.promote import report
 from experiments.registry import promotion
-from experiments.registry.client import MODEL_NAME
+from experiments.registry.client import MODEL_NAME, ModelName
 from experiments.study.databases import prepare_tracking, quiet
 
 

@@ -14,8 +14,15 @@ from mlflow import MlflowClient
 from mlflow.pyfunc import PyFuncModel
 from tqdm import tqdm
 
-from experiments.faults import ModelName, check_output, ending_in_a_sentence, skip_option
-from experiments.registry.client import CHAMPION, MODEL_NAME, ModelInfo, describe, put_names
+from experiments.faults import check_output, ending_in_a_sentence, skip_option
+from experiments.registry.client import (
+    CHAMPION,
+    MODEL_NAME,
+    ModelInfo,
+    ModelName,
+    describe,
+    put_names,
+)
 from experiments.registry.verification import verified
 from experiments.spark.scoring import score_table
 from experiments.spark.session import SPARK, engine_options

@@ -32,7 +32,7 @@ from experiments.benchmark.serving import run_serving, serving_table, too_slow
 from experiments.benchmark.spark import run_spark
 from experiments.benchmark.tracking import print_costs
 from experiments.benchmark.uploads import run_upload
-from experiments.search.options import MODEL_NAME
+from experiments.registry.client import MODEL_NAME
 from experiments.study.databases import prepare_tracking, quiet
 
 CORES = os.cpu_count()

@@ -15,6 +15,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import click
+
 from segmentation.schema import TableSchema
 
 if TYPE_CHECKING:
@@ -160,6 +162,19 @@ def check_model_name(name: str) -> str:
             "another name."
         )
     return name
+
+
+class ModelName(click.ParamType[str]):
+    """The name of a registered model, one that MLflow takes."""
+
+    name = "text"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return the name; UsageError for one that MLflow refuses."""
+        try:
+            return check_model_name(str(value))
+        except RegistryError as error:
+            self.fail(str(error), param, ctx)
 
 
 def describe(name: str = MODEL_NAME, alias: str = CHAMPION) -> ModelInfo:

@@ -9,12 +9,10 @@ from typing import Any
 
 import click
 
-from experiments.faults import ModelName
+from experiments.registry.client import MODEL_NAME, ModelName
 from experiments.search.search_space import ALGORITHMS, Fixed
 from segmentation.clustering.clusterers import CLUSTERERS
 from segmentation.errors import SpecError
-
-MODEL_NAME = "customer-segmentation"
 
 
 @dataclass(frozen=True)
