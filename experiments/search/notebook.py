@@ -133,8 +133,9 @@ class Segments:
     def __repr__(self) -> str:
         """Return segments and alternatives as text."""
         lines = [self._headline()]
+        width = max(map(len, self.profiles["name"]))
         for number, profile in self._rows():
-            lines.append(f"  {number}. {profile['name']:<44} {profile['share']:4.0%}")
+            lines.append(f"  {number}. {profile['name']:<{width}} {profile['share']:4.0%}")
             lines += [f"     {outcomes}" for outcomes in filter(None, [profile.get("outcomes")])]
         return "\n".join(lines)
 

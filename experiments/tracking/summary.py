@@ -175,8 +175,10 @@ def console(summary: Summary) -> str:
 
 
 def _segment_lines(model: SegmentationModel) -> Iterator[str]:
-    for profile, outcomes in zip(model.description["profiles"], model.outcomes, strict=True):
-        yield f"  {profile['number']}. {profile['name']:<44} {percent(profile['share']):>6}"
+    profiles = model.description["profiles"]
+    width = max(len(profile["name"]) for profile in profiles)
+    for profile, outcomes in zip(profiles, model.outcomes, strict=True):
+        yield f"  {profile['number']}. {profile['name']:<{width}} {percent(profile['share']):>6}"
         yield from (f"     {outcome.sentence}" for outcome in outcomes)
 
 
