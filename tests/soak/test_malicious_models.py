@@ -270,7 +270,9 @@ def test_malicious_models_are_never_loaded(
     figure: Figure,
 ) -> None:
     """Its code never runs; every door says why in words; the way back to the good one is open."""
-    monkeypatch.setattr("experiments.compare._data_of", lambda *_: ("embedded:200", "cc_general", ()))
+    monkeypatch.setattr(
+        "experiments.compare._data_of", lambda *_: ("embedded:200", "cc_general", ())
+    )
     signed = "unsigned" not in request.node.callspec.id
     unsafe = UNSAFE[:: times(3, 1)]
     seals = (FORGED, COPIED, HANDMADE)[: times(1, 3)]
