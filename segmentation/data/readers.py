@@ -246,16 +246,12 @@ class TableFile:
         DataError
             When the file is not a table.
         """
-        ending = self.path.suffix.lower()
-        if ending in PARQUET:
+        if self.path.suffix.lower() in PARQUET:
             with _parquet(self.path) as file:
                 table: pd.DataFrame = file.read().to_pandas()
             return table
-        if ending in WORKBOOKS:
-            pieces = list(self._sheet_pieces(sys.maxsize))
-        else:
-            pieces = list(self._csv_pieces(sys.maxsize))
-        return pieces[0].reset_index(drop=True)
+        (piece,) = self.pieces(sys.maxsize)
+        return piece.reset_index(drop=True)
 
     def pieces(self, rows: int) -> Generator[pd.DataFrame, None, None]:
         """Yield the rows in pieces of at most `rows`.
@@ -290,8 +286,9 @@ class TableFile:
             with opened(self.path) as book:
                 yield from (row.line for row in SheetReader(table_sheet(book, self.sheet)[0]))
         else:
-            layout = self._csv_layout()
-            for record in _csv_records(self.path, *csv_dialect(self.path)):
+            dialect = csv_dialect(self.path)
+            layout = self._csv_layout(*dialect)
+            for record in _csv_records(self.path, *dialect):
                 if _is_customer(record, layout):
                     yield record.line
 
@@ -313,7 +310,7 @@ class TableFile:
 
     def _csv_pieces(self, rows: int) -> Generator[pd.DataFrame, None, None]:
         encoding, delimiter = csv_dialect(self.path)
-        layout = self._csv_layout()
+        layout = self._csv_layout(encoding, delimiter)
         header = _check_header(self.path, layout)
         skipped, names = set(layout.skipped), None
         if len(layout.names) != len(header.cells):
@@ -340,8 +337,7 @@ class TableFile:
             expected = f"rows of equal length ({error})"
             raise _not_a_table(self.path, expected, "Check the export.") from error
 
-    def _csv_layout(self) -> Layout:
-        encoding, delimiter = csv_dialect(self.path)
+    def _csv_layout(self, encoding: str, delimiter: str) -> Layout:
         head, complete = _head(self.path, encoding, delimiter)
         hint = {r.number for r in head[:1] if _names_separator(delimiter.join(r.cells))}
         layout = layout_of([record for record in head if record.number not in hint])

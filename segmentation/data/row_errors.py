@@ -23,8 +23,6 @@ from segmentation.schema import TableSchema, free_name
 
 MOST_SHOWN = 50
 LONGEST_VALUE = 60
-# The csv module's own limit is 131,072 characters; pandas, which read the file before, has none.
-LONGEST_CELL = 2**31 - 1
 LINE = "line"
 
 

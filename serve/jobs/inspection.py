@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
-from segmentation.data.readers import PARQUET, csv_dialect
+from segmentation.data.readers import LONGEST_HEADER, PARQUET, csv_dialect
 from segmentation.data.workbook import (
     MOST_COLUMNS,
     WORKBOOKS,
@@ -19,7 +19,6 @@ from segmentation.errors import DataError, Problem
 PIECE_ROWS, PIECE_CELLS = 10_000, 1_000_000
 # A file says little of it: equal rows take next to no room in Parquet.
 MOST_ROWS = 3_000_000
-LONGEST_HEADER = 1 << 22
 
 
 def about_rows(table: Path) -> int:
