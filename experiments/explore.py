@@ -19,7 +19,7 @@ from mlflow.entities import Metric
 from mlflow.utils.mlflow_tags import MLFLOW_RUN_NAME, MLFLOW_RUN_NOTE
 from tqdm import tqdm
 
-from experiments.faults import check_output, ending_in_a_sentence
+from experiments.faults import check_output, ending_in_a_sentence, notify
 from experiments.registry.client import MODEL_NAME
 from experiments.study.databases import prepare_tracking, quiet
 from experiments.tracking.parent_run import open_experiment
@@ -61,12 +61,10 @@ def run(data: str, schema_name: str, experiment_name: str, out: str, seed: int) 
     progress = Progress()
     progress("read")
     raw = read_table(data, None if schema_name == AUTO else load_schema(schema_name))
-    for remark in raw.remarks:
-        click.echo(f"remark: {remark}", err=True)
+    notify(raw.remarks)
     schema = schema_for(raw.frame, schema_name, data)
     table = Table.of(raw.frame, schema, Path(data).name, seed, raw.remarks)
-    for warning in table.warnings:
-        click.echo(f"warning: {warning.without_amounts()}", err=True)
+    notify(warnings=table.warnings)
     for name, note in schema.notes.items():
         click.echo(f"note: {name}: {note}", err=True)
     exploration = explore(table, progress)

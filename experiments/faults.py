@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from mlflow.exceptions import MlflowException
 from experiments.registry.client import RegistryError
 from segmentation.data.readers import TableFile
 from segmentation.data.row_errors import BadRowsError
-from segmentation.errors import SegmentationError
+from segmentation.errors import Problem, SegmentationError
 
 FAILED = 2
 SKIP = "--skip-bad-rows"
@@ -49,6 +49,14 @@ def ending_in_a_sentence(code: int = FAILED) -> Iterator[None]:
         place = f"{os.fsdecode(error.filename)}: " if error.filename else ""
         remedy = "Check the path, its permissions and the disk."
         _end(f"{place}{error.strerror or error}. {remedy}", code)
+
+
+def notify(remarks: Iterable[str] = (), warnings: Iterable[Problem] = ()) -> None:
+    """Say how a file was read and what stands out in it, without a number of a customer."""
+    for remark in remarks:
+        click.echo(f"remark: {remark}", err=True)
+    for warning in warnings:
+        click.echo(f"warning: {warning.without_amounts()}", err=True)
 
 
 def _end(message: str, code: int) -> None:

@@ -10,7 +10,7 @@ import click
 import pandas as pd
 from mlflow import MlflowClient
 
-from experiments.faults import check_output, ending_in_a_sentence, skip_option
+from experiments.faults import check_output, ending_in_a_sentence, notify, skip_option
 from experiments.registry import segment_lineage
 from experiments.registry.client import CHAMPION, MODEL_NAME, ModelName, RegistryError, describe
 from experiments.study.databases import prepare_tracking, quiet
@@ -149,8 +149,7 @@ def usable_rows(data: str, schema: TableSchema, *, skip_bad_rows: bool) -> Check
         When rows cannot be used and are not to be left out, or there are no others.
     """
     table = read_table(data, schema)
-    for remark in table.remarks:
-        click.echo(f"remark: {remark}", err=True)
+    notify(table.remarks)
     piece = check_piece(table.frame, schema, 0, data)
     if piece.problems and not TableFile(Path(data)).path.is_file():
         raise DataError(piece.problems, data)  # not a file: its rows have no lines
@@ -168,8 +167,7 @@ def run(data: str, model_name: str, alias: str, out: str, *, skip_bad_rows: bool
     source = Path(data).name
     title = f"{model_name} version {version}"
     piece = usable_rows(data, model.schema, skip_bad_rows=skip_bad_rows)
-    for warning in piece.warnings:
-        click.echo(f"warning: {warning.without_amounts()}", err=True)
+    notify(warnings=piece.warnings)
     result = monitor(model, piece.rows.iloc[piece.good], source, title)
     verdict, rows = result.drift.verdict, result.drift.batch.rows
     lines = "\n".join(f"- {sentence}" for sentence in result.sentences)

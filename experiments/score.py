@@ -14,7 +14,7 @@ from mlflow import MlflowClient
 from mlflow.pyfunc import PyFuncModel
 from tqdm import tqdm
 
-from experiments.faults import check_output, ending_in_a_sentence, skip_option
+from experiments.faults import check_output, ending_in_a_sentence, notify, skip_option
 from experiments.registry.client import (
     CHAMPION,
     MODEL_NAME,
@@ -201,10 +201,7 @@ def main(
         check_output("out", out, data, ENDINGS)
         prepare_tracking()
         scoring = score_file(Path(data), Path(out), model_name, alias, skip_bad_rows=skip_bad_rows)
-    for remark in scoring.remarks:
-        click.echo(f"remark: {remark}", err=True)
-    for warning in scoring.warnings.values():
-        click.echo(f"warning: {warning.without_amounts()}", err=True)
+    notify(scoring.remarks, scoring.warnings.values())
     click.echo(f"{scoring.customers:,} customers scored into {out}")
     if scoring.n_bad:
         rows = "row was" if scoring.n_bad == 1 else "rows were"

@@ -18,7 +18,7 @@ from mlflow.data.pandas_dataset import from_pandas
 from mlflow.entities import DatasetInput
 from threadpoolctl import threadpool_limits
 
-from experiments.faults import ending_in_a_sentence
+from experiments.faults import ending_in_a_sentence, notify
 from experiments.registry import packaging, registration, segment_lineage
 from experiments.registry.promotion_log import check_name
 from experiments.search.fidelity import Samples
@@ -60,10 +60,7 @@ def run(options: SearchOptions) -> int:
 
 def _run(options: SearchOptions, workers: Workers) -> int:
     validated, table = load_described(options.data, options.schema, options.outcomes_as_features)
-    for remark in validated.remarks:
-        click.echo(f"remark: {remark}", err=True)
-    for warning in validated.warnings:
-        click.echo(f"warning: {warning.without_amounts()}", err=True)
+    notify(validated.remarks, validated.warnings)
     summary = record(options, validated, table, workers)
     click.echo(console(summary))
     return 0 if summary.model else 1

@@ -9,10 +9,10 @@ from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
-import click
 import mlflow
 from mlflow import MlflowClient
 
+from experiments.faults import notify
 from experiments.registry.client import ModelInfo, describe
 from experiments.registry.verification import verified
 from experiments.spark import partitions
@@ -165,8 +165,7 @@ def _checked(table: Table, source: str) -> tuple[int, dict[tuple[str, int], int]
         raise _refused(source, "no_rows", "at least one row below the header", "Check the export.")
     unknown = unknown_columns(table.columns, table.contract.schema)
     warnings = {(p.column, p.check): p for p in (*unknown, *_merged(p.warnings for p in pieces))}
-    for warning in warnings.values():
-        click.echo(f"warning: {warning.without_amounts()}", err=True)
+    notify(warnings=warnings.values())
     counts = [piece["rows"] for piece in pieces]
     if table.contract.schema.identifier in table.columns:
         return sum(counts), {}
