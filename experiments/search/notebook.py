@@ -14,7 +14,7 @@ from threadpoolctl import threadpool_limits
 
 from experiments.search.fidelity import Samples
 from experiments.search.options import SearchOptions, checked, default_options
-from experiments.search.runner import Progress, SearchResult, build, choose, space_for, try_all
+from experiments.search.runner import Progress, SearchResult, build, choose, prepared, try_all
 from experiments.study.study import open_study
 from experiments.study.worker_pool import Limits, Workers
 from segmentation.clustering.clusterers import CLUSTERERS
@@ -27,7 +27,6 @@ from segmentation.evaluation.result import Evaluation
 from segmentation.interpretation.outcomes import OutcomeProfile
 from segmentation.model.segmentation_model import SegmentationModel
 from segmentation.monitoring import with_reference
-from segmentation.preprocessing.categorical import form
 from segmentation.schema import TableSchema
 
 STYLE = "border-collapse:collapse;font-size:14px"
@@ -292,18 +291,7 @@ def _search(
     workers: Workers,
     progress: bool,
 ) -> tuple[SegmentationModel | None, SearchResult]:
-    fixed = options.fixed
-    formed = form(
-        *(validated.customers, table),
-        sensitive=options.sensitive,
-        excluded=fixed.excluded,
-        outcomes=validated.outcomes,
-    )
-    space = space_for(
-        *(formed.customers, formed.schema, options.k_min, options.k_max, options.seed),
-        algorithms=options.chosen_algorithms,
-        fixed=fixed,
-    )
+    formed, space = prepared(validated, table, options)
     constraints = Constraints(k_min=options.k_min, k_max=options.k_max)
     samples = Samples(formed.customers, formed.schema, constraints, options.seed)
     study = open_study(None, table.name)

@@ -17,6 +17,7 @@ from tqdm import tqdm
 
 from experiments.search.candidates import RUN, Candidate, recall, remember
 from experiments.search.fidelity import Samples
+from experiments.search.options import SearchOptions
 from experiments.search.proposals import ProposalSampler
 from experiments.search.ranking import Ranking, Standing, rank
 from experiments.search.search_space import ALGORITHMS, Fixed, Space
@@ -25,11 +26,12 @@ from experiments.study.worker_pool import EvaluationError, Workers
 from segmentation.clustering.clusterers import CLUSTERERS
 from segmentation.clustering.segmenter import Segmenter
 from segmentation.clustering.spec import SegmenterSpec
+from segmentation.data.validation import Validated
 from segmentation.errors import DataError, Problem
 from segmentation.evaluation.result import Evaluation
 from segmentation.evaluation.triviality import column_flags
 from segmentation.model.segmentation_model import SegmentationModel
-from segmentation.preprocessing.categorical import Formed, blocks_of
+from segmentation.preprocessing.categorical import Formed, blocks_of, form
 from segmentation.preprocessing.columns import customer_matrix
 from segmentation.schema import TableSchema
 
@@ -243,6 +245,31 @@ def _settled(candidates: Sequence[Candidate], k: int) -> SearchResult:
     pick = ranking.pick(k)
     feasible = pick if pick and pick.candidate.evaluation.feasible else None
     return SearchResult(tuple(candidates), ranking, feasible)
+
+
+def prepared(
+    validated: Validated, table: TableSchema, options: SearchOptions
+) -> tuple[Formed, Space]:
+    """Return customers as the features that form segments, and what may be tried on them.
+
+    Raises
+    ------
+    DataError
+        When they have one feature only.
+    """
+    fixed = options.fixed
+    formed = form(
+        *(validated.customers, table),
+        sensitive=options.sensitive,
+        excluded=fixed.excluded,
+        outcomes=validated.outcomes,
+    )
+    space = space_for(
+        *(formed.customers, formed.schema, options.k_min, options.k_max, options.seed),
+        algorithms=options.chosen_algorithms,
+        fixed=fixed,
+    )
+    return formed, space
 
 
 def space_for(

@@ -23,7 +23,7 @@ from experiments.registry import packaging, registration, segment_lineage
 from experiments.registry.promotion_log import check_name
 from experiments.search.fidelity import Samples
 from experiments.search.options import SearchOptions, checked, search_options
-from experiments.search.runner import Progress, SearchResult, build, choose, space_for, try_all
+from experiments.search.runner import Progress, SearchResult, build, choose, prepared, try_all
 from experiments.search.search_space import Space
 from experiments.spark.session import SPARK, engine_options
 from experiments.study.databases import one_at_a_time, prepare_tracking, quiet
@@ -44,7 +44,7 @@ from segmentation.evaluation.constraints import Constraints
 from segmentation.interpretation.sensitive_audit import Audit, audit
 from segmentation.model.segmentation_model import SegmentationModel
 from segmentation.monitoring import with_reference
-from segmentation.preprocessing.categorical import Formed, form
+from segmentation.preprocessing.categorical import Formed
 from segmentation.schema import TableSchema
 
 Turn = Callable[[], AbstractContextManager[None]]
@@ -71,19 +71,8 @@ def record(
 ) -> Summary:
     """Search these customers, record every trial, register the pick."""
     uri = prepare_tracking()
-    fixed = options.fixed
-    formed = form(
-        *(validated.customers, table),
-        sensitive=options.sensitive,
-        excluded=fixed.excluded,
-        outcomes=validated.outcomes,
-    )
+    formed, space = prepared(validated, table, options)
     dataset, digest = describe_data(formed.customers, options.data)
-    space = space_for(
-        *(formed.customers, formed.schema, options.k_min, options.k_max, options.seed),
-        algorithms=options.chosen_algorithms,
-        fixed=fixed,
-    )
     url = options.storage or default_storage(uri)
     need_another_database(url, uri)
     client, storage = retrying_client(uri), open_storage(url)
