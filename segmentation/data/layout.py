@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from segmentation.schema.drafting.words import folded, vocabulary
+from segmentation.schema.levels import MISSING_TEXTS
 from segmentation.schema.numbers import read_numbers
 
 HEAD_RECORDS, TAIL_RECORDS = 200, 12
@@ -44,10 +45,6 @@ NOTES = re.compile(
     r"|stand|as of|page|seite|confidential|vertraulich|copyright|\(c\)|©|\*|†|¹)(?:\b|\W|$)",
     re.IGNORECASE,
 )
-MISSING = frozenset(
-    {"unknown", "n/a", "na", "none", "null", "nan", "-", "--", "?", ".", "missing", "#n/a", "n.a."}
-)
-
 # Texts that pandas reads as missing in a CSV file.
 PANDAS_MISSING = frozenset(
     {"", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN"}
@@ -191,7 +188,7 @@ def _names_columns(record: Record, body: Sequence[Record]) -> bool:
         below = _column(body, place)
         if not cell.strip() or not below:
             continue
-        if cell.strip().casefold() in MISSING:
+        if cell.strip().casefold() in MISSING_TEXTS:
             return False
         if _measured(below):
             if cell.strip()[0].isdigit() or _numbers([cell]).any():
@@ -302,7 +299,7 @@ def _numbers(texts: Sequence[str]) -> np.ndarray[tuple[int], np.dtype[np.bool_]]
 
 def _measured(texts: Sequence[str]) -> bool:
     """Return whether most texts are numbers or begin like dates."""
-    present = [text for text in texts if text.casefold() not in MISSING]
+    present = [text for text in texts if text.casefold() not in MISSING_TEXTS]
     if not present:
         return False
     dates = np.array([text[0].isdigit() for text in present])

@@ -233,13 +233,18 @@ def level_of_interest(column: Column, values: FloatArray) -> str:
     return event_of(column.levels, counts.tolist(), column.name)
 
 
+def occurrences(column: Column, level: str, values: FloatArray) -> FloatArray:
+    """Return 1 where a level occurs, 0 elsewhere, NaN where a value is missing, shape (n,)."""
+    code = column.levels.index(level) if column.categorical else 1
+    return np.where(np.isnan(values), np.nan, values == code)
+
+
 def _by_segment(
     column: Column, values: FloatArray, segment: IntArray, n_segments: int, level: str | None
 ) -> list[OutcomeProfile]:
     level = level_of_interest(column, values) if level is None else level
     if level:
-        code = column.levels.index(level) if column.categorical else 1
-        values = np.where(np.isnan(values), np.nan, values == code)
+        values = occurrences(column, level, values)
     present = values[~np.isnan(values)]
     floor = 0.0 if len(present) and present.min() >= 0 else -np.inf
     groups = [values[segment == number] for number in range(n_segments)]

@@ -22,29 +22,15 @@ WORD = re.compile(r"[^\W\d_]+")
 # Words that say how a thing was measured, not what it is: alone they head no group.
 MEASURES = frozenset(
     {"a", "an", "and", "at", "by", "de", "for", "has", "had", "in", "is", "last", "of", "on", "or"}
-    | {"over", "per", "the", "to", "with", "was", "no", "not", "ever", "im", "in", "pro", "am"}
+    | {"over", "per", "the", "to", "with", "was", "no", "not", "ever", "im", "pro", "am"}
     | {"num", "number", "nr", "count", "ct", "cnt", "total", "tot", "sum", "avg", "average"}
     | {"mean", "median", "max", "min", "maximum", "minimum", "pct", "percent", "percentage"}
-    | {"rate", "ratio", "share", "frequency", "freq", "amount", "value", "index", "score", "code"}
-    | {
-        "name",
-        "own",
-        "amt",
-        "qty",
-        "flag",
-        "type",
-        "status",
-        "level",
-        "group",
-        "class",
-        "category",
-        "feature",
-        "column",
-        "var",
-    }
-    | {"year", "years", "quarter", "month", "months", "week", "weeks", "day", "days", "date"}
-    | {"customer", "client", "user", "member", "anzahl", "summe", "kunde", "monat", "jahr", "tage"}
-    | {"total", "cliente", "mes", "mois", "nombre", "montant", "betrag", "valor", "importe"}
+    | {"rate", "ratio", "share", "frequency", "freq", "amount", "amt", "value", "index", "score"}
+    | {"code", "name", "own", "qty", "flag", "type", "status", "level", "group", "class", "var"}
+    | {"category", "feature", "column", "customer", "client", "user", "member", "date"}
+    | {"year", "years", "quarter", "month", "months", "week", "weeks", "day", "days"}
+    | {"anzahl", "summe", "kunde", "monat", "jahr", "tage", "betrag", "cliente", "mes", "mois"}
+    | {"nombre", "montant", "valor", "importe"}
 )
 
 

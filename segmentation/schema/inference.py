@@ -20,26 +20,17 @@ from segmentation.schema.drafting.outcome_names import event_last, is_outcome
 from segmentation.schema.drafting.sensitivity import is_sensitive
 from segmentation.schema.drafting.words import folded, label_of, mentions, vocabulary, words_of
 from segmentation.schema.grouping import grouped
-from segmentation.schema.levels import as_text, is_missing, texts_of
+from segmentation.schema.levels import MISSING_TEXTS, as_text, is_missing, texts_of
 from segmentation.schema.numbers import decimal_of, read_numbers, style_of
 from segmentation.schema.table_schema import DATE_ORDERS
 from segmentation.types import FloatArray
 
-UNKNOWN = frozenset(
-    {"unknown", "n/a", "na", "none", "null", "nan", "-", "--", "?", ".", "missing", "unspecified"}
-    | {
-        "not available",
-        "not specified",
-        "not stated",
-        "not known",
-        "not given",
-        "undefined",
-        "n.a.",
-    }
-    | {"n.d.", "nd", "s/d", "k.a.", "#n/a", "no answer", "no response", "prefer not to say"}
-    | {"don't know", "dont know", "do not know", "unbekannt", "keine angabe", "inconnu", "inconnue"}
-    | {"desconocido", "desconhecido", "sconosciuto", "onbekend", "sin datos", "non renseigne"}
-)
+UNKNOWN = MISSING_TEXTS | {
+    *("unspecified", "undefined", "n.d.", "nd", "s/d", "k.a.", "not available", "not specified"),
+    *("not stated", "not known", "not given", "no answer", "no response", "prefer not to say"),
+    *("don't know", "dont know", "do not know", "unbekannt", "keine angabe", "inconnu", "inconnue"),
+    *("desconocido", "desconhecido", "sconosciuto", "onbekend", "sin datos", "non renseigne"),
+}
 LONGEST = 2 * max(map(len, UNKNOWN))  # no longer text needs to be looked up
 NONE = "none"  # may be a level: a customer who has none
 COMMON = 0.05

@@ -13,6 +13,11 @@ from pandas.api.types import is_bool_dtype, is_float_dtype, is_numeric_dtype
 from segmentation.schema import Column, TableSchema
 from segmentation.types import FloatArray
 
+# In small letters, what people write in most tables where they know nothing.
+MISSING_TEXTS = frozenset(
+    {"unknown", "n/a", "na", "none", "null", "nan", "-", "--", "?", ".", "missing", "#n/a", "n.a."}
+)
+
 
 def as_text(value: object) -> str:
     """Return a cell as the text of a level: ``1`` and ``1.0`` are one level, blanks are cut."""

@@ -99,8 +99,7 @@ class Cloud:
         points = rng.standard_normal(self.ordered.shape) @ self.root.T
         if np.isfinite(self.freedom):
             radius = np.sqrt(rng.chisquare(self.freedom, len(points)) / self.freedom)
-            amounts = [j for j in range(points.shape[1]) if j not in self.nominal]
-            points[:, amounts] /= radius[:, None]
+            points[:, Columns(points, self.nominal).amounts] /= radius[:, None]
         return Columns(_arranged(self.ordered, points), self.nominal)
 
     def _freedom(self, kurtosis: float, amounts: list[int], rng: np.random.Generator) -> float:

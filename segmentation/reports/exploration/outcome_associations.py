@@ -9,7 +9,11 @@ import numpy as np
 import pandas as pd
 
 from segmentation.interpretation.formatting import inside_sentence, number, quantity
-from segmentation.interpretation.outcomes import OutcomeProfile, profile_outcomes
+from segmentation.interpretation.outcomes import (
+    OutcomeProfile,
+    occurrences,
+    profile_outcomes,
+)
 from segmentation.reports.exploration.bivariate import Pair, association
 from segmentation.reports.exploration.descriptive import (
     Distribution,
@@ -114,8 +118,7 @@ def _as_number(
     column = next(c for c in table.schema.outcomes if c.name == outcome.column)
     if not outcome.level:
         return values, column
-    code = column.levels.index(outcome.level) if column.categorical else 1
-    occurs = np.where(np.isnan(values), np.nan, values == code)
+    occurs = occurrences(column, outcome.level, values)
     return occurs, Column(column.name, outcome.title, "indicator")
 
 
