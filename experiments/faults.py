@@ -14,7 +14,7 @@ import click
 from mlflow.exceptions import MlflowException
 
 from experiments.registry.client import RegistryError
-from segmentation.data.readers import TableFile
+from segmentation.data.files.table_file import TableFile
 from segmentation.data.row_errors import BadRowsError
 from segmentation.errors import Problem, SegmentationError
 

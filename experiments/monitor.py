@@ -15,7 +15,8 @@ from experiments.registry import segment_lineage
 from experiments.registry.client import CHAMPION, MODEL_NAME, ModelName, RegistryError, describe
 from experiments.study.databases import prepare_tracking, quiet
 from experiments.tracking import event_run
-from segmentation.data.readers import TableFile, read_table
+from segmentation.data.files.table_file import TableFile
+from segmentation.data.readers import read_table
 from segmentation.data.row_errors import CheckedPiece, bad_rows_error, check_piece
 from segmentation.data.validation import UNSEEN, validate
 from segmentation.errors import DataError, Problem

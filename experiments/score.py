@@ -28,7 +28,8 @@ from experiments.spark.scoring import score_table
 from experiments.spark.session import SPARK, engine_options
 from experiments.study.databases import prepare_tracking, quiet
 from segmentation.data.atomic import appearing_whole
-from segmentation.data.readers import PARQUET, TableFile, text_columns
+from segmentation.data.files.table_file import PARQUET, TableFile
+from segmentation.data.readers import text_columns
 from segmentation.data.row_errors import (
     CheckedPiece,
     bad_rows_error,

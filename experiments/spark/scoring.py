@@ -19,7 +19,7 @@ from experiments.spark import partitions
 from experiments.spark.partitions import LINE, PATH, START, Contract
 from experiments.spark.session import send_code, session
 from segmentation.data.atomic import appearing_whole
-from segmentation.data.readers import delimiter_of
+from segmentation.data.files.table_file import delimiter_of
 from segmentation.data.validation import unknown_columns
 from segmentation.data.writers import ANSWER, TYPES, WORKBOOK
 from segmentation.errors import DataError, Problem, merged

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from segmentation.data.readers import TableFile, read_pieces
+from segmentation.data.files.table_file import TableFile, read_pieces
 from segmentation.data.validation import Validated, validate
 from segmentation.data.writers import PROBLEM, harmless
 from segmentation.errors import DataError, Problem, SegmentationError
@@ -173,7 +173,7 @@ def write_bad_rows(
     """Write the rows that cannot be scored as CSV: line, what to correct, and the row as it is.
 
     Corrected there, they are a table that can be scored. `texts` are as in
-    :func:`segmentation.data.readers.read_pieces`.
+    :func:`segmentation.data.files.table_file.read_pieces`.
     """
     by_row: dict[int, list[Problem]] = {}
     for problem in problems:

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from openpyxl import Workbook
 
-from segmentation.data.readers import PARQUET
+from segmentation.data.files.table_file import PARQUET
 from segmentation.errors import DataError, Problem
 from segmentation.schema import TableSchema, free_name
 

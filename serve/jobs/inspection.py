@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
-from segmentation.data.readers import LONGEST_HEADER, PARQUET, csv_dialect
-from segmentation.data.workbook import (
+from segmentation.data.files.table_file import LONGEST_HEADER, PARQUET, csv_dialect
+from segmentation.data.files.workbook import (
     MOST_COLUMNS,
     WORKBOOKS,
     SheetReader,

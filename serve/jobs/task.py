@@ -12,7 +12,8 @@ import pandas as pd
 from pyarrow.lib import ArrowException
 
 from experiments.registry.client import put_names
-from segmentation.data.readers import TableFile, text_columns
+from segmentation.data.files.table_file import TableFile
+from segmentation.data.readers import text_columns
 from segmentation.data.row_errors import CheckedPiece, cells_to_correct, check_piece, write_bad_rows
 from segmentation.data.writers import ANSWER, CHALLENGER, PROBLEM, ScoredWriter, scored_rows
 from segmentation.errors import DataError, Problem, merged

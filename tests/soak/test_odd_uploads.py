@@ -13,7 +13,7 @@ import openpyxl
 import pytest
 import requests
 
-from segmentation.data.readers import LONGEST_CELL
+from segmentation.data.files.table_file import LONGEST_CELL
 from segmentation.data.writers import FORMULA
 from serve.processes import free_port
 from tests.soak.odd_files import TEXT, Write, odd_files, text

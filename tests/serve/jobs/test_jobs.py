@@ -12,8 +12,8 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
+from segmentation.data.files.workbook import MOST_UNPACKED
 from segmentation.data.synthetic import generate
-from segmentation.data.workbook import MOST_UNPACKED
 from segmentation.data.writers import ANSWER, ScoredWriter
 from serve.jobs.queue import FOLDER, file_queue
 from serve.jobs.sandbox import score_in_sandbox

@@ -14,7 +14,7 @@ import pandas as pd
 from openpyxl import load_workbook
 from openpyxl.utils.exceptions import InvalidFileException
 
-from segmentation.data.layout import (
+from segmentation.data.files.layout import (
     HEAD_RECORDS,
     PANDAS_MISSING,
     TAIL_RECORDS,

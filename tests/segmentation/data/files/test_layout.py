@@ -10,8 +10,9 @@ import pandas as pd
 import pandas._libs.parsers
 import pytest
 
-from segmentation.data.layout import PANDAS_MISSING
-from segmentation.data.readers import TableFile, iter_chunks, read_table
+from segmentation.data.files.layout import PANDAS_MISSING
+from segmentation.data.files.table_file import TableFile
+from segmentation.data.readers import iter_chunks, read_table
 from segmentation.errors import DataError
 from segmentation.schema.inference import infer_schema
 

@@ -6,7 +6,8 @@ from pathlib import Path
 import openpyxl
 import pytest
 
-from segmentation.data.readers import TableFile, iter_chunks, load_described, read_table
+from segmentation.data.files.table_file import TableFile
+from segmentation.data.readers import iter_chunks, load_described, read_table
 from segmentation.errors import DataError
 from segmentation.schema import Column, TableSchema
 
