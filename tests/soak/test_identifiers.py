@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import click
-import mlflow
 import numpy as np
 import pandas as pd
 import pytest
@@ -35,6 +34,7 @@ from serve.web.settings import Settings
 from tests.serve.conftest import model, typed  # noqa: F401 - a fixture
 from tests.soak.browsing import scoring_server
 from tests.soak.searched import found_in, needles
+from tests.stores import tracking_store
 
 Times = Callable[[int, int], int]
 Figure = Callable[[str], None]
@@ -73,20 +73,13 @@ def customers(rows: int, seed: int) -> pd.DataFrame:
 @pytest.fixture
 def workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Workplace]:
     """Work in a fresh folder, temporary files included."""
-    place, before = Workplace(tmp_path / "data", tmp_path / "work"), dict(os.environ)
+    place = Workplace(tmp_path / "data", tmp_path / "work")
     place.data.mkdir()
     (place.work / "tmp").mkdir(parents=True)
-    monkeypatch.chdir(place.work)
     monkeypatch.setattr(tempfile, "tempdir", str(place.work / "tmp"))
-    os.environ |= {
-        "MLFLOW_TRACKING_URI": f"sqlite:///{place.work / 'mlflow.db'}",
-        "TMPDIR": str(place.work / "tmp"),
-    }
-    yield place
-    # MLflow writes the active experiment into the environment, which must not leak to others.
-    os.environ.clear()
-    os.environ.update(before)
-    mlflow.set_tracking_uri(None)
+    monkeypatch.setenv("TMPDIR", str(place.work / "tmp"))
+    with tracking_store(place.work):
+        yield place
 
 
 def searches(place: Workplace, trials: int) -> None:

@@ -10,11 +10,10 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from mlflow import MlflowClient
 
-from experiments.study.databases import prepare_tracking
 from experiments.study.storage import open_storage
 from tests.soak.searching import ROOT, Search, kill_tree
+from tests.stores import tracking_store
 
 Times = Callable[[int, int], int]
 Figure = Callable[[str], None]
@@ -111,10 +110,7 @@ def test_stores_killed_while_they_are_made(tmp_path: Path, times: Times, figure:
 
 def broken_stores(search: Search) -> list[str]:
     """Return what goes wrong when the stores are made again and used."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("MLFLOW_TRACKING_URI", search.tracking_uri)
-        patch.chdir(search.folder)
-        prepare_tracking()
-        made = MlflowClient(search.tracking_uri).create_experiment("works")
+    with tracking_store(search.folder) as client:
+        made = client.create_experiment("works")
         names = open_storage(search.storage_url).get_all_studies()
     return [] if made and names == [] else [str(search.folder)]

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.soak.searching import ROOT
+
 
 @pytest.mark.row("a large table scored on Spark, local[2], beside one process")
 def test_spark_answers_as_one_process_does(
@@ -19,7 +21,13 @@ def test_spark_answers_as_one_process_does(
     command = [sys.executable, "-m", "experiments.benchmark", "spark", "--rows", str(rows)]
     environment = {**os.environ, "MLFLOW_TRACKING_URI": f"sqlite:///{tmp_path / 'mlflow.db'}"}
     ended = subprocess.run(
-        command, env=environment, capture_output=True, text=True, check=False, timeout=600
+        command,
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=600,
     )
     figure(ended.stdout.strip())
     assert ended.returncode == 0, ended.stderr[-2_000:]

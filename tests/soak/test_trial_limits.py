@@ -1,11 +1,9 @@
 """One trial's algorithm misbehaves: that trial fails, with its reason, and nothing else does."""
 
-import os
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
-import mlflow
 import pytest
 from mlflow import MlflowClient
 
@@ -13,6 +11,7 @@ from experiments.search.workflow import run
 from tests.experiments.conftest import OPTIONS
 from tests.soak.faults import DIES, HANGS, RAISES, SWALLOWS, FaultyEvaluator
 from tests.soak.searching import EXPERIMENT, Search
+from tests.stores import tracking_store
 
 SECONDS, GIGABYTES = 12.0, 3.0
 REASONS = {
@@ -24,17 +23,10 @@ REASONS = {
 
 
 @pytest.fixture
-def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Search]:
+def store(tmp_path: Path) -> Iterator[Search]:
     """Work in a fresh folder with a tracking store of its own."""
-    before = dict(os.environ)
-    search = Search(tmp_path, 16)
-    monkeypatch.chdir(tmp_path)
-    os.environ["MLFLOW_TRACKING_URI"] = search.tracking_uri
-    yield search
-    # MLflow writes the active experiment into the environment, which must not leak to others.
-    os.environ.clear()
-    os.environ.update(before)
-    mlflow.set_tracking_uri(None)
+    with tracking_store(tmp_path):
+        yield Search(tmp_path, 16)
 
 
 @pytest.mark.row("one trial's algorithm crashes, hangs, or asks for 100 GB")

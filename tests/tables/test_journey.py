@@ -11,12 +11,20 @@ import pytest
 from flask.testing import FlaskClient
 from sklearn.metrics import adjusted_rand_score
 
-from tests.experiments import conftest
+from tests.stores import tracking_store
 from tests.tables.checker import Facts
 from tests.tables.journey import Element, Journey, pages, read, search, travelled
 from tests.tables.test_drafts import CUSTOMERS, SHAPES
 
-workplace = conftest.workplace  # a fresh tracking store
+
+@pytest.fixture(scope="module")
+def workplace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Work in a folder with a fresh tracking store."""
+    folder = tmp_path_factory.mktemp("workplace")
+    with tracking_store(folder):
+        yield folder
+
+
 WHOLE_WAY = {
     *("shoppers", "wholesale"),
     *("german_credit", "card_customers", "bank_churn"),

@@ -1,6 +1,5 @@
 """Promoting and rolling back from the pages, in a real registry."""
 
-import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,27 +12,18 @@ from mlflow import MlflowClient
 
 from experiments.benchmark.races import NAME, prepare
 from experiments.registry.promotion import history, promote
-from experiments.study.databases import prepare_tracking
 from serve.app import create_app
 from serve.web.settings import Settings
 from tests.serve.conftest import Scoring
+from tests.stores import tracking_store
 
 
 @pytest.fixture(scope="module")
 def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MlflowClient]:
     """Return a registry with three equal versions, the first one champion."""
-    folder, before = tmp_path_factory.mktemp("registry"), dict(os.environ)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(folder)
-        patch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{folder / 'mlflow.db'}")
-        prepare_tracking()
-        client = MlflowClient()
+    with tracking_store(tmp_path_factory.mktemp("registry")) as client:
         prepare(client, 3)
         yield client
-    mlflow.set_tracking_uri(None)
-    # MLflow writes the experiment of a process into its environment.
-    os.environ.clear()
-    os.environ.update(before)
 
 
 @pytest.fixture
