@@ -68,10 +68,10 @@ def test_conda_yaml_agrees_with_the_lock() -> None:
     raw = yaml.safe_load((ROOT / "conda.yaml").read_text(encoding="utf-8"))
     pins = dict(pin.split(";")[0].strip().split("==") for pin in raw["dependencies"][-1]["pip"])
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    names = {re.match(r"[a-z0-9-]+", line)[0] for line in project["dependencies"]}  # type: ignore[index]
+    names = {re.match(r"[a-z0-9-]+(\[\w+\])?", line)[0] for line in project["dependencies"]}  # type: ignore[index]
     assert set(pins) == names
     for package, version in pins.items():
-        assert version in locked()[package], package
+        assert version in locked()[package.split("[")[0]], package
 
 
 def test_every_locked_version_is_in_its_range() -> None:
