@@ -21,11 +21,11 @@ from segmentation.interpretation.formatting import percent
 from serve.jobs.queue import file_queue
 from serve.logs import BRIEF
 from serve.web import auth, customer, developers, health, segments, upload, versions
-from serve.web.context import knowledge, settings
+from serve.web.context import served_model, settings
 from serve.web.model_cache import Knowledge
 from serve.web.scoring_client import CHALLENGER_PATH, ScoringClient, ScoringError
 from serve.web.settings import Settings, secret_key
-from serve.web.views import unbroken, usual
+from serve.web.views import field_unit, unbroken, usual
 
 POLICY = (
     "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; "
@@ -89,6 +89,7 @@ def create_app(config: Mapping[str, Any] | None = None) -> Flask:
     app.add_template_filter(percent)
     app.add_template_filter(unbroken)
     app.add_template_filter(usual)
+    app.add_template_filter(field_unit)
     Bootstrap5(app)
     CSRFProtect(app)
     _register(app)
@@ -121,7 +122,7 @@ def _register(app: Flask) -> None:
 
 
 def _for_every_page() -> dict[str, Any]:
-    return {"model": knowledge().model(), "mlflow_url": settings().mlflow_url}
+    return {"model": served_model(), "mlflow_url": settings().mlflow_url}
 
 
 def _secure(response: Response) -> Response:

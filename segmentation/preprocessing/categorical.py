@@ -144,7 +144,6 @@ def _indicator(column: Column, levels: tuple[str, ...], against: tuple[str, ...]
         levels=levels,
         of=column.name,
         against=against,
-        default=None,
         high=f"{label} {name}",
         low=f"{label} {_group_name(column, against)}" if against else f"{label} not {name}",
     )

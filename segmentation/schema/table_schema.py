@@ -51,7 +51,6 @@ class Column:
     group: str = "columns"  # key into TableSchema.groups, a section of the form
     plausible: tuple[float, float] | None = None  # closed interval; values outside it warn
     nullable: bool = False  # whether missing values are expected; others warn, never fail
-    default: float | str | None = None  # initial value in the form
     help: str = ""  # one sentence for the form
     high: str = ""  # words for high values in segment names; empty: made from the label
     low: str = ""
@@ -272,6 +271,7 @@ def _column(item: Mapping[str, Any]) -> Column:
         low, high = fields["plausible"]
         fields["plausible"] = (float(low), float(high))
     fields["name"] = str(fields["name"])  # YAML reads 2020 as a number
+    fields.pop("default", None)  # of earlier releases, whose form did not start blank
     for key in ("levels", "against", "missing"):
         fields[key] = tuple(map(str, fields.get(key) or ()))
     fields["since"] = str(fields.get("since") or "")  # YAML reads a day as a date

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 from math import ceil, isfinite
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -24,8 +24,8 @@ from wtforms.validators import DataRequired, Length, Optional, ValidationError
 from wtforms.widgets import HiddenInput
 
 from segmentation.interpretation.formatting import quantity
-from segmentation.schema import Column, TableSchema
-from serve.web.views import level_labels, plain, switch_labels
+from segmentation.schema import Column, Identity, TableSchema
+from serve.web.views import level_labels, switch_labels, typed
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -68,13 +68,13 @@ class NumberField(StringField):  # type: ignore[misc]
 
 
 def _number(typed: str, column: Column) -> float:
-    """Return what was typed as a number, NaN where it is none; 12% of a share is 0.12."""
+    """Return what was typed as a number, NaN where it is none; a share is typed in per cent."""
     import pandas as pd  # noqa: PLC0415 - a page starts without it
 
     from segmentation.schema.numbers import read_numbers  # noqa: PLC0415 - it needs pandas
 
     number = float(read_numbers(pd.Series([typed]), column.decimal)[0])
-    return number / 100 if column.kind == "frequency" and typed.endswith("%") else number
+    return number / 100 if column.kind == "frequency" else number
 
 
 class LevelField(SelectField):  # type: ignore[misc]
@@ -252,7 +252,7 @@ def customer_form(schema: TableSchema) -> CustomerForm:
 def _field(column: Column, key: str) -> Any:
     # The page's own token has this name.
     name = key if column.name == "csrf_token" else column.name
-    place = {"name": name, "id": key.replace("_", "-"), "default": plain(column.default, column)}
+    place = {"name": name, "id": key.replace("_", "-"), "default": ""}
     if column.binary:
         return SwitchField(column, **place)
     if column.categorical:
@@ -280,12 +280,64 @@ def groups(schema: TableSchema) -> list[tuple[str, list[Column]]]:
 
 
 def typed_customer(form: CustomerForm, schema: TableSchema) -> pd.DataFrame:
-    """Return the customer of a valid form as a table of one row, levels as codes."""
+    """Return the customer of a valid form as a table of one row, levels as codes.
+
+    A total, or one of its parts, that was left empty follows from the others.
+    """
     import pandas as pd  # noqa: PLC0415 - a page starts without it
 
-    return pd.DataFrame(
-        [{name: form.column(name).number for name in schema.column_names}], dtype=float
-    )
+    values = {name: form.column(name).number for name in schema.column_names}
+    for identity in schema.identities:
+        values |= _following(values, identity)
+    return pd.DataFrame([values], dtype=float)
+
+
+def _following(values: Mapping[str, float | None], identity: Identity) -> dict[str, float]:
+    """Return the one value of a sum that is unknown and follows from the others."""
+    unknown = [name for name in (identity.total, *identity.parts) if values[name] is None]
+    if len(unknown) != 1:
+        return {}
+    parts = sum(values[name] or 0.0 for name in identity.parts)
+    if unknown == [identity.total]:
+        return {identity.total: parts}
+    left = (values[identity.total] or 0.0) - parts
+    return {unknown[0]: left} if left >= 0 else {}
+
+
+def moved_totals(form: CustomerForm, changed: str, schema: TableSchema) -> dict[str, str]:
+    """Move the totals of a valid form with a part that was changed; return what to type there.
+
+    The other way there is no answer: which part a changed total is made of, nobody can tell.
+
+    Parameters
+    ----------
+    form
+        Its totals are changed in place.
+    changed
+        The HTML name of the field that was changed.
+    schema
+        Its identities are the sums.
+
+    Returns
+    -------
+    dict
+        By HTML name, the total as one would type it.
+    """
+    moved = {}
+    for identity in schema.identities:
+        numbers = [form.column(name).number for name in identity.parts]
+        names = [form.column(name).name for name in identity.parts]
+        total = form.column(identity.total)
+        if changed in names and None not in numbers:
+            total.number = sum(numbers)
+            total.data = typed(total.number, schema.column(identity.total))
+            moved[total.name] = total.data
+    return moved
+
+
+def n_known(customer: pd.DataFrame) -> int:
+    """Return how many values of a table of one customer are known."""
+    return int(customer.notna().to_numpy().sum())
 
 
 def doubts(customer: pd.DataFrame, schema: TableSchema) -> list[str]:

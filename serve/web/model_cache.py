@@ -10,6 +10,8 @@ from segmentation.errors import SegmentationError
 
 REMEMBER_SECONDS = 30.0
 WAIT_SECONDS = 2.0
+# A registry that was never asked before needs seconds to be connected.
+FIRST_SECONDS = 15.0
 
 
 class Knowledge:
@@ -23,13 +25,21 @@ class Knowledge:
     ----------
     model_name
         Registered model.
-    wait_seconds
-        Seconds to wait for the registry where nothing is known yet.
+    wait_seconds, first_seconds
+        Seconds to wait for the registry where nothing is known yet: in general, and for its very
+        first answer.
     """
 
-    def __init__(self, model_name: str, wait_seconds: float = WAIT_SECONDS) -> None:
+    def __init__(
+        self,
+        model_name: str,
+        wait_seconds: float = WAIT_SECONDS,
+        first_seconds: float = FIRST_SECONDS,
+    ) -> None:
         self.model_name = model_name
         self.wait_seconds = wait_seconds
+        self.first_seconds = first_seconds
+        self._answered = False
         self._lock = threading.Lock()
         self._last_request = float("-inf")
         self._reachable = False
@@ -65,6 +75,10 @@ class Knowledge:
         if asking is not None:
             asking.join(self.wait_seconds)
 
+    def unanswered(self) -> bool:
+        """Tell whether the registry has yet to answer for the first time."""
+        return not self._answered
+
     def reachable(self) -> bool:
         """Tell whether the registry described the champion when it was last asked, in time."""
         self.model()
@@ -85,7 +99,7 @@ class Knowledge:
         """Return what is known, after a short wait where nothing is."""
         asking = self._requests.get(alias)
         if asking is not None and alias not in self._descriptions:
-            asking.join(self.wait_seconds)
+            asking.join(self.wait_seconds if self._answered else self.first_seconds)
         return self._descriptions.get(alias)
 
     def _describe(self, alias: str) -> None:
@@ -96,5 +110,6 @@ class Knowledge:
             # A KeyError or a malformed schema: described by another release of this project.
             self._reachable = False
         finally:
+            self._answered = True
             with self._lock:
                 del self._requests[alias]

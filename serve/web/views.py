@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Any
 from experiments.registry.client import ModelInfo
 from segmentation.interpretation.formatting import (
     Statistic,
+    displayed,
     figure,
     figure_label,
     percent,
     quantity,
     sentence_case,
 )
-from segmentation.schema import Column
+from segmentation.schema import Column, Identity
 from serve.web.scoring_client import Answer
 
 if TYPE_CHECKING:
@@ -25,6 +26,10 @@ if TYPE_CHECKING:
 
 # Lower ends of calibrated confidence and what to call it.
 SURE = ((0.95, "Very sure"), (0.85, "Sure"), (0.70, "Fairly sure"), (0.0, "A close call"))
+# With less than this share of a customer's values known, a segment is a guess.
+LEAST_KNOWN = 0.5
+GUESS = "A guess"
+MOST_UNUSUAL = 3
 FIGURES = 3
 SWAPPED = str.maketrans(",.", ".,")
 CAMEL = re.compile(r"(?<=[^\W\d_A-Z])(?=[A-ZÄÖÜÉ])")
@@ -45,13 +50,29 @@ def how_sure(confidence: float) -> str:
 
 
 def usual(column: Column) -> str:
-    """Return a column's plausible range as one would type it: ``0 to 50,000``."""
+    """Return a column's plausible range as one would type it: ``0 to 50,000``, ``0 to 100%``."""
     low, high = column.plausible or (float("-inf"), float("inf"))
-    return " to ".join(_as_typed(f"{value:,.10g}", column) for value in (low, high))
+    factor, unit = (100, "%") if column.kind == "frequency" else (1, "")
+    texts = (_as_typed(f"{factor * value:,.10g}", column) for value in (low, high))
+    return f"{' to '.join(texts)}{unit}"
+
+
+def typed(value: float | str | None, column: Column) -> str:
+    """Return a value as one would type it into the column's field: a share in per cent."""
+    if column.kind == "frequency" and isinstance(value, float | int):
+        value = 100 * value
+    return plain(value, column)
+
+
+def field_unit(column: Column) -> str:
+    """Return the unit beside a column's field: ``$``, ``months``, ``% of months``."""
+    if column.categorical or column.binary:
+        return ""
+    return f"%{column.unit.removeprefix('share')}" if column.kind == "frequency" else column.unit
 
 
 def plain(value: float | str | None, column: Column) -> str:
-    """Return a value as one would type it into the column's field, empty for unknown."""
+    """Return a value as one would write it into a file of customers, empty for unknown."""
     if value is None or isinstance(value, str):
         return value or ""
     return _as_typed(f"{value:.10f}".rstrip("0").rstrip("."), column)
@@ -116,7 +137,8 @@ def unbroken(text: str) -> str:
 class Comparison:
     """One column of a customer beside the segment and the whole table.
 
-    The positions lie in [0, 100] on the bar; None for an unknown value.
+    The positions lie in [0, 100] on a linear bar between `ends`, the table's 5th and 95th
+    percentile; None for an unknown value, and for levels without an order.
     """
 
     label: str
@@ -126,6 +148,7 @@ class Comparison:
     customer_at: float | None
     segment_at: float | None
     book_at: float | None
+    ends: tuple[str, str]
     decisive: bool
 
     @property
@@ -150,8 +173,18 @@ class Reason:
 
 
 @dataclass(frozen=True)
+class Unusual:
+    """A customer's value outside the range, `low` to `high`, of nine of ten in the segment."""
+
+    label: str
+    customer: str
+    low: str
+    high: str
+
+
+@dataclass(frozen=True)
 class AnswerView:
-    """The answer as a page needs it."""
+    """The answer as a page needs it; with too little known its confidence is `withheld`."""
 
     name: str
     sentence: str
@@ -163,7 +196,10 @@ class AnswerView:
     unlike_training: bool
     reasons: tuple[Reason, ...]
     comparisons: tuple[Comparison, ...]
+    unusual: tuple[Unusual, ...]
     version: str
+    withheld: bool
+    known_text: str  # "4 of 17 values known"
 
 
 def answer_view(answer: Answer, customer: pd.DataFrame, model: ModelInfo) -> AnswerView:
@@ -174,13 +210,16 @@ def answer_view(answer: Answer, customer: pd.DataFrame, model: ModelInfo) -> Ans
         _comparison(column, customer[column.name].iloc[0], medians, model, answer)
         for column in model.schema.columns
     )
+    n_columns = len(model.schema.columns)
+    n_known = int(customer[list(model.schema.column_names)].notna().to_numpy().sum())
+    withheld = n_known < LEAST_KNOWN * n_columns
     return AnswerView(
         name=_name(answer.segment, answer.segment_name, model),
         sentence=str(profile.get("sentence", "")),
         number=answer.segment,
-        sure=sure(answer.confidence),
-        percent=how_sure(answer.confidence),
-        confidence=round(100 * answer.confidence, 1),
+        sure=GUESS if withheld else sure(answer.confidence),
+        percent="" if withheld else how_sure(answer.confidence),
+        confidence=0.0 if withheld else round(100 * answer.confidence, 1),
         runner_up=_name(answer.runner_up, answer.runner_up_name, model),
         unlike_training=answer.unlike_training,
         reasons=tuple(
@@ -192,8 +231,35 @@ def answer_view(answer: Answer, customer: pd.DataFrame, model: ModelInfo) -> Ans
             )
         ),
         comparisons=rows,
+        unusual=_unusual(customer, answer.segment, model),
         version=answer.model_version,
+        withheld=withheld,
+        known_text=f"{n_known} of {n_columns} values known",
     )
+
+
+def _unusual(customer: pd.DataFrame, number: int, model: ModelInfo) -> tuple[Unusual, ...]:
+    """Return the values furthest outside what nine of ten in a segment have, at most three."""
+    rows = []
+    entries = _entries(number, model)
+    for column in model.schema.columns:
+        value = float(customer[column.name].iloc[0])
+        spread = entries.get(column.name, {}).get("quantiles", {})
+        book = model.book.get(column.name, {})
+        low, high, width = spread.get("q05"), spread.get("q95"), _width(book)
+        if column.categorical or column.binary or isnan(value) or None in (low, high) or not width:
+            continue
+        texts = [shown(figure, column) for figure in (value, low, high)]
+        outside = max(low - value, value - high)
+        # What reads alike is not said to be outside.
+        if outside > 0 and texts[0] not in texts[1:]:
+            rows.append((outside / width, Unusual(column.label, *texts)))
+    return tuple(row for _, row in sorted(rows, key=lambda row: -row[0])[:MOST_UNUSUAL])
+
+
+def _width(book: Mapping[str, float]) -> float:
+    """Return how wide the table's usual range is, 0 where it is not known."""
+    return book["q95"] - book["q05"] if {"q05", "q95"} <= book.keys() else 0.0
 
 
 def typical_customer(number: int, model: ModelInfo) -> dict[str, float | str | None]:
@@ -204,9 +270,32 @@ def typical_customer(number: int, model: ModelInfo) -> dict[str, float | str | N
         if name in model.schema.column_names:
             column = model.schema.column(name)
             if value is not None:
-                value = column.levels[round(value)] if column.categorical else round(value, 2)
+                # As printed elsewhere, so that no figure differs from that of the segment's page.
+                value = displayed(value, column)
+                value = column.levels[round(value)] if column.categorical else value
             values[name] = value
+    for identity in model.schema.identities:
+        values |= _shared_out(values, identity)
     return {name: values[name] for name in model.schema.column_names if name in values}
+
+
+def _shared_out(
+    values: Mapping[str, float | str | None], identity: Identity
+) -> dict[str, float | None]:
+    """Return parts that make up their total, in the proportion of their medians.
+
+    Medians of parts do not add up to the median of the total. Where all parts are 0 it is not
+    known how the total comes about.
+    """
+    total = values.get(identity.total)
+    parts = [values.get(name) for name in identity.parts]
+    if not isinstance(total, float) or not all(isinstance(part, float) for part in parts):
+        return {}
+    together = sum(part for part in parts if isinstance(part, float))
+    if together <= 0:
+        return dict.fromkeys(identity.parts, 0.0 if total == 0 else None)
+    shares = [round(total * float(part or 0) / together, 2) for part in parts[:-1]]
+    return dict(zip(identity.parts, [*shares, round(total - sum(shares), 2)], strict=True))
 
 
 def example_customer(model: ModelInfo) -> dict[str, float | str | None]:
@@ -240,29 +329,38 @@ def _comparison(
         customer=shown(value, column),
         segment=shown(segment, column),
         book=shown(typical, column),
-        customer_at=_position(value, book),
-        segment_at=_position(segment, book),
-        book_at=_position(typical, book),
+        customer_at=_position(value, column, book),
+        segment_at=_position(segment, column, book),
+        book_at=_position(typical, column, book),
+        ends=_ends(column, book),
         decisive=column.name in answer.reasons,
     )
 
 
-def _position(value: float | None, book: dict[str, Any]) -> float | None:
-    """Return where a value lies between the table's 5th and 95th percentile, in [0, 100].
-
-    The square root keeps the many small amounts apart from each other.
-    """
-    low, high = book.get("q05"), book.get("q95")
-    if value is None or isnan(value) or low is None or high is None:
+def _position(value: float | None, column: Column, book: Mapping[str, Any]) -> float | None:
+    """Return where a value lies between the table's 5th and 95th percentile, in [0, 100]."""
+    if value is None or isnan(value) or not _width(book) or _without_order(column):
         return None
-    if high <= low:
-        return 50.0 if value == low else 100.0 * (value > low)
-    return _on_bar(value, low, high)
+    return _on_bar(value, book["q05"], book["q95"])
+
+
+def _without_order(column: Column) -> bool:
+    return column.kind == "category" or column.binary
 
 
 def _on_bar(value: float, low: float, high: float) -> float:
     share = min(1.0, max(0.0, (value - low) / (high - low)))
-    return float(round(100 * share**0.5, 1))
+    return round(100 * share, 1)
+
+
+def _ends(column: Column, book: Mapping[str, Any]) -> tuple[str, str]:
+    """Return what a bar runs from and to, empty where there is none."""
+    if not _width(book):
+        return "", ""
+    low, high = book["q05"], book["q95"]
+    if column.kind == "count":
+        low, high = float(round(low)), float(round(high))
+    return shown(low, column), shown(high, column)
 
 
 def _entries(number: int, model: ModelInfo) -> dict[str, dict[str, Any]]:
@@ -331,6 +429,7 @@ class Row:
     difference: str
     own: Strip | None
     whole: Strip | None
+    ends: tuple[str, str]  # of the strips' scale
 
 
 @dataclass(frozen=True)
@@ -505,6 +604,7 @@ def _row(
         if is_median
         else None,
         whole=_strip(book, book) if is_median else None,
+        ends=_ends(column, book),
     )
 
 

@@ -23,6 +23,7 @@ from segmentation.interpretation.profiles import book_summary, profile_segments
 from segmentation.schema import load_schema
 from serve.app import create_app
 from serve.web.settings import Settings
+from serve.web.views import typed as as_typed
 
 SCHEMA = load_schema("cc_general")
 SECONDS = {"slow": 2.5, "dawdles": 0.8}
@@ -187,7 +188,7 @@ def customers_csv() -> bytes:
 
 def typed(**changes: str) -> dict[str, str]:
     """Return the first example as a person would type it, with changes."""
-    values = {k: "" if v is None else f"{v:g}" for k, v in SCHEMA.examples[0].values.items()}
+    values = {k: as_typed(v, SCHEMA.column(k)) for k, v in SCHEMA.examples[0].values.items()}
     return {**values, **changes}
 
 

@@ -7,15 +7,25 @@ import time
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
+from urllib.parse import unquote
 
 from flask import Blueprint, abort, render_template, request
 
 from experiments.registry.client import ModelInfo
+from segmentation.interpretation.formatting import quantity
 from segmentation.schema import Example, TableSchema
-from serve.web.context import challenger, knowledge, scoring
-from serve.web.forms import CustomerForm, customer_form, doubts, groups, typed_customer
+from serve.web.context import challenger, knowledge, scoring, served_model
+from serve.web.forms import (
+    CustomerForm,
+    customer_form,
+    doubts,
+    groups,
+    moved_totals,
+    n_known,
+    typed_customer,
+)
 from serve.web.scoring_client import AWAY, Answer, ScoringAwayError, ScoringError
-from serve.web.views import AnswerView, answer_view, customer_map, figures, plain, typical_customer
+from serve.web.views import AnswerView, answer_view, customer_map, figures, typed, typical_customer
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -26,24 +36,31 @@ pages = Blueprint("customer", __name__)
 
 # For all that a page asks of the scoring server: the rest of two seconds is drawing it.
 ASKING_SECONDS = 1.7
+# The header in which the page's own script says which field was changed.
+CHANGED = "X-Changed"
 
 
 @pages.get("/")
 def home() -> str:
     """Show the segments of the served model and the ways in."""
-    model = knowledge().model()
+    model = served_model()
     cards = [(p, figures(p, model)) for p in model.profiles] if model else []
     picture = customer_map(model) if model else None
     notice = scoring().notice()
     return render_template(
-        "home.html", notice=notice, away=notice == AWAY, cards=cards, map=picture
+        "home.html",
+        notice=notice,
+        away=notice == AWAY,
+        cards=cards,
+        map=picture,
+        waiting=model is None and knowledge().unanswered(),
     )
 
 
 @pages.get("/customer")
 def form() -> str | tuple[str, int]:
     """Show the form, empty or filled with one of the schema's examples."""
-    model = knowledge().model()
+    model = served_model()
     if model is None:
         return _unknown_model()
     filled = customer_form(model.schema)
@@ -62,13 +79,15 @@ def form() -> str | tuple[str, int]:
 @pages.post("/customer")
 def ask() -> str | tuple[str, int]:
     """Show the answer for the customer typed, or which fields to correct."""
-    model = knowledge().model()
+    model = served_model()
     if model is None:
         return _unknown_model()
     filled = customer_form(model.schema)
     if not filled.validate_on_submit():
         return _render(filled, model), 422
     customer, deadline = typed_customer(filled, model.schema), time.monotonic() + ASKING_SECONDS
+    if not n_known(customer):
+        return _render(filled, model, unknown=True), 422
     try:
         answer = scoring().one(_sent(customer, model))
     except ScoringError as error:
@@ -82,7 +101,7 @@ def ask() -> str | tuple[str, int]:
         model,
         answer=view,
         doubts=doubts(customer, model.schema),
-        moves=_moves(customer, answer, served, deadline),
+        moves=None if view.withheld else _moves(customer, answer, served, deadline),
         other=_challenger(customer, model, deadline) if "challenger" in request.args else None,
         map=picture,
         profiles=served.profiles,
@@ -92,21 +111,35 @@ def ask() -> str | tuple[str, int]:
 @pages.post("/customer/what-if")
 def what_if() -> tuple[str, int]:
     """Answer in one sentence while a value is being changed; for the page's own script."""
-    model = knowledge().model()
+    model = served_model()
     if model is None:
         abort(503)
     filled = customer_form(model.schema)
     if not filled.validate_on_submit():
-        return render_template("customer/what_if.html", mistakes=len(filled.errors)), 200
+        return render_template("customer/what_if.html", mistakes=len(filled.errors), moved={}), 200
+    moved = moved_totals(filled, unquote(request.headers.get(CHANGED, "")), model.schema)
     customer = typed_customer(filled, model.schema)
+    if not n_known(customer):
+        return render_template("customer/what_if.html", moved={}), 200
     try:
         answer = scoring().one(_sent(customer, model))
     except ScoringError as error:
-        return render_template("customer/what_if.html", failure=error), 200
+        return render_template("customer/what_if.html", failure=error, moved=moved), 200
     served = knowledge().version(answer.model_version) or replace(model, profiles=[], book={})
     view = answer_view(answer, customer, served)
     before = request.args.get("before", type=int)
-    return render_template("customer/what_if.html", answer=view, before=before), 200
+    return render_template(
+        "customer/what_if.html",
+        answer=view,
+        before=before,
+        doubts=doubts(customer, model.schema),
+        moved=moved,
+        totals=[
+            (field.label.text, quantity(field.number, field.column))
+            for field in filled
+            if field.name in moved
+        ],
+    ), 200
 
 
 def _challenger(customer: pd.DataFrame, model: ModelInfo, deadline: float) -> AnswerView | str:
@@ -146,7 +179,7 @@ def _fill(
     filled: CustomerForm, values: Mapping[str, float | str | None], schema: TableSchema
 ) -> None:
     for name, value in values.items():
-        filled.column(name).data = plain(value, schema.column(name))
+        filled.column(name).data = typed(value, schema.column(name))
 
 
 def slug(example: Example) -> str:
@@ -163,6 +196,7 @@ def _render(filled: CustomerForm, model: ModelInfo, **more: object) -> str:
         groups=groups(model.schema),
         from_examples=bool(examples),
         starts=examples or typical,
+        filled=bool(request.args),
         **more,
     )
 
@@ -171,7 +205,7 @@ def _unknown_model() -> tuple[str, int]:
     page = render_template(
         "errors/error.html",
         code=503,
-        title="No model is known yet",
-        remedy="The model registry does not describe a champion. Run a search or try again soon.",
+        title="No model yet",
+        remedy="The model registry has no champion. Run a search, or try again in a minute.",
     )
     return page, 503

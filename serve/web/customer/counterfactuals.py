@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from experiments.registry.client import ModelInfo
-from segmentation.interpretation.formatting import displayed
+from segmentation.interpretation.formatting import displayed, inside_sentence
 from segmentation.schema import Column
 from segmentation.schema.levels import decode
 from serve.web.scoring_client import ScoringClient
@@ -33,6 +33,7 @@ class Move:
     name: str
     number: int
     size: float
+    totals: tuple[tuple[str, str], ...] = ()  # what moves with it: label and value
 
 
 @dataclass(frozen=True)
@@ -73,6 +74,7 @@ def smallest_moves(
             names.get(number, f"segment {number}"),
             number,
             t.size,
+            tuple(_totals(customer, t, model)),
         )
         for t, number in zip(order, numbers, strict=True)
     ]
@@ -97,6 +99,17 @@ def _tries(customer: pd.DataFrame, column: Column, model: ModelInfo) -> Iterator
     for value in (low + roots * (high - low)).tolist():
         if value != now:
             yield _Try(column, _rounded(value, column), abs(value - now) / (high - low))
+
+
+def _totals(customer: pd.DataFrame, attempt: _Try, model: ModelInfo) -> Iterator[tuple[str, str]]:
+    """Yield the totals that a change of one part moves, with what they become."""
+    values = customer.iloc[0]
+    change = attempt.value - float(values[attempt.column.name])
+    for identity in model.schema.identities:
+        if attempt.column.name in identity.parts and not isnan(values[identity.total]):
+            total = model.schema.column(identity.total)
+            label = inside_sentence(total.label)
+            yield label, shown(float(values[identity.total]) + change, total)
 
 
 def _between(customer: pd.DataFrame, attempt: _Try, model: ModelInfo) -> Iterator[_Try]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from flask import Blueprint, abort, render_template
 
-from serve.web.context import knowledge, settings
+from serve.web.context import served_model, settings
 from serve.web.views import example_customer
 
 pages = Blueprint("developers", __name__)
@@ -46,7 +46,7 @@ segments = pd.DataFrame(reply.json()["predictions"])
 @pages.get("/engineers")
 def page() -> str:
     """Show the calls for the served model."""
-    model = knowledge().model()
+    model = served_model()
     if model is None:
         abort(503)
     url, customer = settings().scoring_url, example_customer(model)

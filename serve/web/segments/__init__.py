@@ -8,7 +8,7 @@ from flask import Blueprint, abort, flash, redirect, render_template, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
 from experiments.registry.client import ModelInfo, RegistryError, write_note
-from serve.web.context import knowledge
+from serve.web.context import knowledge, served_model
 from serve.web.forms import NoteForm
 from serve.web.views import customer_map, figures, outcome_rows, portrait
 
@@ -39,7 +39,7 @@ def note(number: int) -> str | tuple[str, int] | BaseResponse:
 
 
 def _segment(number: int) -> tuple[ModelInfo, dict[str, Any]]:
-    model = knowledge().model()
+    model = served_model()
     if model is None:
         abort(503)
     profile = next((p for p in model.profiles if p["number"] == number), None)

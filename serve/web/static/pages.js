@@ -6,18 +6,26 @@
   if (form && place) {
     let waiting = null;
     let asked = 0;
-    const ask = async () => {
+    const ask = async (changed) => {
       const number = ++asked;
+      const typed = new FormData(form);
       try {
-        const reply = await fetch(form.dataset.whatIf, { method: "POST", body: new FormData(form) });
-        if (reply.ok && number === asked) place.innerHTML = await reply.text();
+        const headers = { "X-Changed": encodeURIComponent(changed) };
+        const reply = await fetch(form.dataset.whatIf, { method: "POST", body: typed, headers });
+        const text = reply.ok ? await reply.text() : "";
+        if (!reply.ok || number !== asked) return;
+        place.innerHTML = text;
+        // A total moves with its parts.
+        for (const moved of place.querySelectorAll("[data-field]")) {
+          form.elements[moved.dataset.field].value = moved.textContent;
+        }
       } catch {
         place.textContent = "";
       }
     };
-    form.addEventListener("input", () => {
+    form.addEventListener("input", (event) => {
       clearTimeout(waiting);
-      waiting = setTimeout(ask, 150);
+      waiting = setTimeout(ask, 150, event.target.name);
     });
   }
 

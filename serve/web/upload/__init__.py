@@ -24,7 +24,7 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from serve.jobs.queue import FOLDER
 from serve.jobs.store import DONE, FAILED, INVALID, WAITING, Job, Jobs
-from serve.web.context import knowledge, settings
+from serve.web.context import served_model, settings
 from serve.web.forms import UploadForm
 from serve.web.views import example_customer, how_sure, plain, sure
 
@@ -65,7 +65,7 @@ def form() -> str:
 def receive() -> str | tuple[str, int] | BaseResponse:
     """Take a file and put it into the queue."""
     upload = UploadForm()
-    model = knowledge().model()
+    model = served_model()
     if model is None:
         abort(503)
     if not upload.validate_on_submit():
@@ -152,7 +152,7 @@ def bad_rows(token: str) -> Response:
 
 def _form(upload: UploadForm) -> str:
     jobs = [_jobs().find(token) for token in reversed(session.get(SESSION_KEY, []))]
-    model = knowledge().model()
+    model = served_model()
     example = example_customer(model) if model else {}
     columns = model.schema.columns if model else ()
     return render_template(

@@ -36,13 +36,12 @@ def test_the_columns_are_those_published(schema: TableSchema) -> None:
 
 
 def test_every_column_can_be_shown_to_a_person(schema: TableSchema) -> None:
-    """Label, unit, help, range, default and a known group: the form needs all of them."""
+    """Label, unit, help, range and a known group: the form needs all of them."""
     for column in schema.columns:
         assert column.label
         assert column.unit
         assert column.help.endswith(".")
         assert column.plausible is not None
-        assert column.default is not None
         assert column.group in (schema.groups or {})
 
 

@@ -18,13 +18,13 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from experiments.registry.client import ModelInfo, RegistryError
-from segmentation.interpretation.formatting import percent
+from segmentation.interpretation.formatting import displayed, percent, quantity
 from segmentation.interpretation.outcomes import Estimate, OutcomeProfile
 from segmentation.schema import Column, Example, TableSchema
 from serve.app import create_app
 from serve.web.model_cache import Knowledge
 from serve.web.settings import SettingError, Settings, secret_key
-from serve.web.views import plain, unbroken
+from serve.web.views import field_unit, plain, unbroken
 from tests.serve.conftest import SCHEMA, Scoring, typed
 
 PAGES = ("/", "/customer", "/file", "/nowhere")
@@ -41,7 +41,7 @@ FAILURES = {
 
 
 def test_the_first_page_shows_the_segments(client: FlaskClient, model) -> None:
-    """Every segment's name, share and sentence, the version, and where it was found."""
+    """Every segment's name and share, the version, and where it was found."""
     page = client.get("/").text
     for profile in model.profiles:
         assert profile["name"] in page
@@ -93,8 +93,14 @@ def test_without_examples_a_typical_customer_is_the_start(
     shell = unescape(re.findall(r"<pre[^>]*>(.*?)</pre>", client.get("/engineers").text, re.S)[0])
     (customer,) = json.loads(shlex.split(shell)[-1])["dataframe_records"]
     largest = max(model.profiles, key=lambda profile: profile["size"])
-    medians = {c["column"]: round(c["median"], 2) for c in largest["columns"]}
-    assert customer == {name: medians[name] for name in SCHEMA.column_names}
+    medians = {
+        c["column"]: displayed(c["median"], SCHEMA.column(c["column"])) for c in largest["columns"]
+    }
+    parts = SCHEMA.identities[0].parts
+    assert {name: customer[name] for name in SCHEMA.column_names if name not in parts} == {
+        name: medians[name] for name in SCHEMA.column_names if name not in parts
+    }
+    assert sum(customer[name] for name in parts) == pytest.approx(customer["PURCHASES"])
     monkeypatch.setattr("serve.web.model_cache.describe", lambda *_: replace(bare, profiles=[]))
     client.application.extensions["knowledge"] = Knowledge("customer-segmentation")
     assert "Or start" not in client.get("/customer").text
@@ -108,7 +114,7 @@ def test_every_column_has_a_labelled_field_with_unit_and_help(client: FlaskClien
         (field,) = re.findall(label, page)
         assert re.search(rf'<input[^>]*aria-describedby="{field}-help"', page)
         assert re.search(rf'<input[^>]*id="{field}"[^>]*name="{column.name}"', page)
-        assert column.kind == "count" or column.unit in page
+        assert column.kind == "count" or field_unit(column) in page
         assert column.help in page
     headings = re.findall(r'<legend class="h5">([^<]+)</legend>', page)
     assert headings == ["Balance", "Purchases", "Cash advances", "Payments", "Account"]
@@ -134,13 +140,13 @@ def test_the_answer_names_segment_confidence_runner_up_and_reasons(client: Flask
     assert "<strong>Cash advances: $2,900.</strong>" in page
     assert re.search(r"The segment's median is \$[\d,.]+, the runner-up's \$[\d,.]+\.", page)
     assert 'value="3200.5"' in page
-    assert "Unlike the card holders" not in page
+    assert "Unlike any customer in the training data" not in page
 
 
 def test_an_unusual_customer_is_called_unusual(client: FlaskClient) -> None:
     """Novelty and an implausible value are both said."""
     page = client.post("/customer", data=typed(BALANCE="2000000")).text
-    assert "Unlike the card holders" in page
+    assert "Unlike any customer in the training data" in page
     assert "Balance: you typed $2,000,000, usual is $0 to $50,000." in page
 
 
@@ -287,7 +293,7 @@ def test_a_missing_registry_leaves_the_pages_standing(
 
     monkeypatch.setattr("serve.web.model_cache.describe", away)
     client = create_app({"INSTANCE": tmp_path, "WTF_CSRF_ENABLED": False}).test_client()
-    assert "does not describe a champion" in client.get("/").text
+    assert "has no champion right now" in client.get("/").text
     assert client.get("/customer").status_code == 503
     assert client.post("/customer").status_code == 503
 
@@ -430,13 +436,15 @@ def test_every_segment_has_a_page(client: FlaskClient, model) -> None:
     """Name, figures, every column beside the book, a map, a typical customer to start from."""
     page = client.get("/segments/2").text
     assert model.profiles[1]["name"] in page
-    assert page.count('data-label="Whole table"') == len(SCHEMA.column_names)
+    assert page.count('data-label="All"') == len(SCHEMA.column_names)
     assert page.count('class="point') == 2
     assert 'href="/customer?like=2"' in page
     assert client.get("/segments/9").status_code == 404
     typical = client.get("/customer?like=2").text
     median = next(c["median"] for c in model.profiles[1]["columns"] if c["column"] == "BALANCE")
-    assert f'value="{plain(round(median, 2), SCHEMA.column("BALANCE"))}"' in typical
+    column = SCHEMA.column("BALANCE")
+    assert f'value="{plain(displayed(median, column), column)}"' in typical
+    assert quantity(median, column) in page
 
 
 def test_a_note_is_kept_for_everybody(client: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
