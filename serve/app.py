@@ -46,7 +46,6 @@ WORDS = {
     403: ("Not allowed", "You may not see this page."),
     404: ("There is no such page", "Start again from the first page."),
     405: ("Not possible here", "Start again from the first page."),
-    429: ("Too many attempts", "Wait a minute, then try again."),
     410: ("No longer kept", "Results are deleted after an hour. Upload the file again."),
     413: ("The file is too large", "Split it, or score it with the score command."),
     500: ("Something went wrong on our side", "It was written down. Please try again."),

@@ -1,4 +1,4 @@
-"""Files and folders that appear whole or not at all."""
+"""Files and folders that appear whole or not at all; files for one user."""
 
 from __future__ import annotations
 
@@ -39,3 +39,9 @@ def write_whole(target: Path, text: str, *, private: bool = False, overwrite: bo
     with appearing_whole(target, overwrite=overwrite) as draft:
         draft.touch(0o600 if private else 0o666)
         draft.write_text(text, encoding="utf-8")
+
+
+def make_private(file: Path) -> None:
+    """Let this user only read a file; made empty where there is none, for a database."""
+    file.touch(0o600)
+    file.chmod(0o600)

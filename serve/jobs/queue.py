@@ -7,6 +7,7 @@ from pathlib import Path
 
 from huey import SqliteHuey
 
+from segmentation.data.atomic import make_private
 from serve.jobs.store import Jobs
 from serve.web.scoring_client import CHALLENGER_PATH, ScoringClient
 from serve.web.settings import Settings
@@ -23,6 +24,7 @@ def file_queue(
     tests.
     """
     instance.mkdir(parents=True, exist_ok=True)
+    make_private(instance / "queue.db")
     queue = SqliteHuey("files", filename=str(instance / "queue.db"), immediate=at_once)
     jobs = Jobs(instance / FOLDER, settings.keep_seconds)
     scoring, challenger = (

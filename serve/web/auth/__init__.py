@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
-from ipaddress import ip_address
+from ipaddress import IPv6Address, ip_address, ip_network
+from math import ceil
 from pathlib import Path
+from time import time
 from typing import ParamSpec, TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from flask import (
     Blueprint,
     Flask,
+    Response,
     abort,
     current_app,
     redirect,
@@ -21,24 +24,43 @@ from flask import (
     url_for,
 )
 from flask_limiter import Limiter
-from flask_limiter.util import get_remote_address
+from flask_limiter.errors import RateLimitExceeded
 from flask_login import LoginManager, UserMixin, current_user, login_user, logout_user
-from werkzeug.exceptions import SecurityError
+from werkzeug.exceptions import HTTPException, SecurityError
+from werkzeug.routing import BuildError
 from werkzeug.wrappers import Response as BaseResponse
 
-from serve.web.auth.people import PROMOTER, People, SignIns
+from serve.web.auth.people import LONGEST_NAME, PROMOTER, People, SignIns
 from serve.web.forms import SignInForm
 
 pages = Blueprint("auth", __name__)
-limiter = Limiter(get_remote_address, storage_uri="memory://")
-
 OPEN = frozenset({"auth.sign_in", "static", "bootstrap.static", "health.alive", "health.ready"})
-ATTEMPTS = "10 per minute; 60 per hour"
+ADDRESS_ATTEMPTS = "10 per minute; 60 per hour"
+ACCOUNT_ATTEMPTS = "10 per 10 minutes; 100 per day"
 HERE = frozenset({"localhost", "127.0.0.1", "::1"})
 # A proxy in front says with these that somebody else asks.
 FORWARDED = ("Forwarded", "X-Forwarded-For", "X-Real-Ip")
 P = ParamSpec("P")
 R = TypeVar("R")
+
+
+def _address() -> str:
+    """Return where an attempt comes from: a network of 64 bits where one person has all of it."""
+    try:
+        address = ip_address(request.remote_addr or "127.0.0.1")
+    except ValueError:
+        return str(request.remote_addr)
+    if isinstance(address, IPv6Address) and address.ipv4_mapped is None:
+        return str(ip_network((address, 64), strict=False))
+    return str(address)
+
+
+def _account() -> str:
+    """Return whose password is tried, whether or not there is such a person."""
+    return f"account {request.form.get('name', '')[:LONGEST_NAME]}"
+
+
+limiter = Limiter(_address, storage_uri="memory://")
 
 
 class SignedIn(UserMixin):  # type: ignore[misc]
@@ -88,7 +110,8 @@ def promoters_only(view: Callable[P, R]) -> Callable[P, R]:
 
 
 @pages.route("/sign-in", methods=["GET", "POST"])
-@limiter.limit(ATTEMPTS, methods=["POST"])
+@limiter.limit(ADDRESS_ATTEMPTS, methods=["POST"])
+@limiter.limit(ACCOUNT_ATTEMPTS, key_func=_account, methods=["POST"])
 def sign_in() -> str | tuple[str, int] | BaseResponse:
     """Ask for name and password."""
     people, form = current_app.extensions["people"], SignInForm()
@@ -103,6 +126,22 @@ def sign_in() -> str | tuple[str, int] | BaseResponse:
     key = current_app.extensions["sign_ins"].begin(person.name)
     login_user(SignedIn(key, person.name, person.role))
     return redirect(_next(), code=303)
+
+
+@pages.app_errorhandler(RateLimitExceeded)
+def too_many(error: RateLimitExceeded) -> Response:  # noqa: ARG001 - Flask passes it
+    """Say how long to wait; the same for an account that there is and one that there is not."""
+    limit = limiter.current_limit
+    seconds = max(1, ceil(limit.reset_at - time())) if limit else 60
+    minutes = ceil(seconds / 60)
+    wait = "a minute" if minutes == 1 else f"{minutes:,} minutes"
+    page = render_template(
+        "errors/error.html",
+        code=429,
+        title="Too many attempts",
+        remedy=f"Wait {wait}, then try again.",
+    )
+    return Response(page, 429, {"Retry-After": str(seconds)})
 
 
 @pages.post("/sign-out")
@@ -155,9 +194,13 @@ def _name() -> str:
 
 
 def _next() -> str:
-    """Return the page to go to after signing in; never one of another site."""
-    target = request.args.get("next", "")
-    parts = urlsplit(target)
-    if parts.scheme or parts.netloc or not target.startswith("/") or target.startswith("//"):
+    """Return the page to go to after signing in: one of these pages, with its address made anew."""
+    path, _, query = request.args.get("next", "").partition("?")
+    try:
+        # Matched and built anew: nothing of what was sent can name another host.
+        endpoint, values = current_app.url_map.bind("").match(path, method="GET")
+        address = url_for(endpoint, **values)
+    except (HTTPException, BuildError):
         return url_for("customer.home")
-    return url_for("customer.home") if "\\" in target else target
+    parameters = urlencode(parse_qsl(query, keep_blank_values=True))
+    return f"{address}?{parameters}" if parameters else address

@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import secrets
 import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
+from filelock import FileLock
 from werkzeug.security import check_password_hash, generate_password_hash
 
-from segmentation.data.atomic import write_whole
+from segmentation.data.atomic import make_private, write_whole
 
 VIEWER, PROMOTER = "viewer", "promoter"
 ROLES = (VIEWER, PROMOTER)
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}")
+LONGEST_NAME = 64
+NAME = re.compile(rf"[A-Za-z0-9][A-Za-z0-9._@-]{{0,{LONGEST_NAME - 1}}}")
 SHORTEST_PASSWORD = 10
+# OWASP's password storage cheat sheet for scrypt, with 32 MB: n, r and p.
+METHOD = "scrypt:32768:8:3"
 SIGNED_IN_SECONDS = 12 * 3600.0
+LOG = logging.getLogger(__name__)
 
 
 class PeopleError(ValueError):
@@ -41,37 +47,73 @@ class People:
 
     def __init__(self, file: Path) -> None:
         self.file = file
-        self._read_at = -1.0
-        self._by_name: dict[str, Person] = {}
+        self._version: tuple[int, ...] | None = None
+        self._by_name: dict[str, Person] | None = None
 
     def find(self, name: str) -> Person | None:
         """Return a person by name.
 
+        Once the file was read, its last good content stays in force until it can be read again;
+        what is wrong is logged.
+
         Raises
         ------
         PeopleError
-            When the file is missing or a line of it is none.
+            When the file is missing or a line of it is none, and never was good before.
         """
-        try:
-            changed = self.file.stat().st_mtime
-            if changed != self._read_at:
-                text = self.file.read_text(encoding="utf-8")
-                self._by_name = {person.name: person for person in _people(text, self.file)}
-                self._read_at = changed
-        except OSError as error:
-            raise PeopleError(
-                f"SEGMENTATION_AUTH={str(self.file)!r}: expected a file of people "
-                f"({error.strerror}). Make one with: python -m serve.web.auth add NAME"
-            ) from error
+        version = self._version_of_file()
+        if self._by_name is None or version != self._version:
+            try:
+                self._by_name = self._read()
+            except PeopleError as error:
+                if self._by_name is None:
+                    raise
+                LOG.error("%s. The people read before may still sign in.", str(error).rstrip("."))
+            self._version = version
         return self._by_name.get(name)
 
+    def _version_of_file(self) -> tuple[int, ...]:
+        try:
+            status = self.file.stat()
+        except OSError:
+            return ()
+        return status.st_mtime_ns, status.st_size, status.st_ino
+
+    def _read(self) -> dict[str, Person]:
+        try:
+            text = self.file.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            reason = "not UTF-8" if isinstance(error, UnicodeDecodeError) else error.strerror
+            raise PeopleError(
+                f"SEGMENTATION_AUTH={str(self.file)!r}: expected a file of people "
+                f"({reason}). Make one with: python -m serve.web.auth add NAME"
+            ) from error
+        return {person.name: person for person in _people(text, self.file)}
+
     def signed_in(self, name: str, password: str) -> Person | None:
-        """Return the person if the password is theirs; it takes as long if there is no such one."""
+        """Return the person if the password is theirs; it takes as long if there is no such one.
+
+        A hash of other parameters than today's is replaced.
+        """
         person = self.find(name)
         right = check_password_hash(
             person.password_hash if person else _hash_of_no_password(), password
         )
-        return person if right else None
+        if person is None or not right:
+            return None
+        if not person.password_hash.startswith(f"{METHOD}$"):
+            self._rehash(person, password)
+        return person
+
+    def _rehash(self, person: Person, password: str) -> None:
+        """Write a person's password down with today's parameters; signing in works without too."""
+        fresh = replace(person, password_hash=_hashed(password))
+        try:
+            with self._locked():
+                if self._read().get(person.name) == person:  # else changed meanwhile
+                    self._write(fresh)
+        except (OSError, PeopleError) as error:
+            LOG.warning("%s: a password keeps its older hash (%s)", self.file, error)
 
     def add(self, name: str, role: str, password: str) -> None:
         """Add a person, or give one another role and password.
@@ -87,19 +129,30 @@ class People:
             raise PeopleError(f"role={role!r}: expected {VIEWER} or {PROMOTER}")
         if len(password) < SHORTEST_PASSWORD:
             raise PeopleError(f"password: expected at least {SHORTEST_PASSWORD} characters")
-        people: dict[str, Person] = {}
-        if self.file.exists():
-            self.find(name)
-            people = dict(self._by_name)
-        people[name] = Person(name, role, generate_password_hash(password))
-        lines = "".join(f"{p.name}:{p.role}:{p.password_hash}\n" for p in people.values())
-        write_whole(self.file, lines, private=True)
+        with self._locked():
+            if self.file.exists():
+                self._read()
+            self._write(Person(name, role, _hashed(password)))
+
+    def _locked(self) -> FileLock:
+        return FileLock(f"{self.file}.lock", timeout=10)
+
+    def _write(self, person: Person) -> None:
+        """Replace a person's line, or add one; all other lines stay as they are."""
+        text = self.file.read_text(encoding="utf-8") if self.file.exists() else ""
+        lines = [line for line in text.splitlines() if line.partition(":")[0] != person.name]
+        lines.append(f"{person.name}:{person.role}:{person.password_hash}")
+        write_whole(self.file, "".join(f"{line}\n" for line in lines), private=True)
+
+
+def _hashed(password: str) -> str:
+    return generate_password_hash(password, METHOD)
 
 
 @cache
 def _hash_of_no_password() -> str:
     """Return a hash to check where there is no such person, so that the time is the same."""
-    return generate_password_hash(secrets.token_hex(16))
+    return _hashed(secrets.token_hex(16))
 
 
 def _people(text: str, file: Path) -> Iterator[Person]:
@@ -121,6 +174,7 @@ class SignIns:
 
     def __init__(self, file: Path) -> None:
         self.file = file
+        make_private(file)
         with self._open() as store:
             store.execute("create table if not exists sign_ins (key text primary key, name, until)")
 

@@ -2,18 +2,24 @@
 
 import re
 import time
+from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import unquote
 
 import pytest
 from click.testing import CliRunner
 from flask import Flask
 from flask.testing import FlaskClient
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from werkzeug.security import generate_password_hash
+from werkzeug.test import TestResponse
 
 from experiments.registry.client import ModelInfo
 from serve.app import create_app
 from serve.web.auth import limiter
 from serve.web.auth.__main__ import main
-from serve.web.auth.people import People, PeopleError
+from serve.web.auth.people import METHOD, People, PeopleError, _hash_of_no_password
 from serve.web.settings import Settings
 from tests.serve.conftest import Scoring, typed
 
@@ -26,11 +32,13 @@ def guarded(
 ) -> Flask:
     """Return pages that a viewer, Vera, and a promoter, Paul, may sign in to."""
     monkeypatch.setattr("serve.web.model_cache.describe", lambda *_: model)
+    monkeypatch.setattr("serve.web.auth.people.METHOD", "scrypt:1024:8:1")  # many sign-ins, quickly
+    _hash_of_no_password.cache_clear()
     file = tmp_path / "people.txt"
     People(file).add("vera", "viewer", PASSWORD)
     People(file).add("paul", "promoter", PASSWORD)
-    settings = Settings(scoring_url=scoring.url, auth=str(file))
-    config = {"INSTANCE": tmp_path / "instance", "SETTINGS": settings, "WTF_CSRF_ENABLED": False}
+    chosen = Settings(scoring_url=scoring.url, auth=str(file))
+    config = {"INSTANCE": tmp_path / "instance", "SETTINGS": chosen, "WTF_CSRF_ENABLED": False}
     app = create_app(config)
     limiter.reset()
     return app
@@ -105,6 +113,102 @@ def test_guessing_is_limited(guarded: Flask) -> None:
     assert "Too many attempts" in client.post("/sign-in", data={"name": "paul"}).text
 
 
+def test_guessing_is_limited_by_account(guarded: Flask) -> None:
+    """Thirty addresses, one account: ten attempts; the same answers where there is no account."""
+
+    def attempt(name: str, number: int) -> TestResponse:
+        return guarded.test_client().post(
+            "/sign-in",
+            data={"name": name, "password": f"guess {number}"},
+            environ_base={"REMOTE_ADDR": f"192.0.2.{number}"},
+        )
+
+    answers = {name: [attempt(name, n) for n in range(30)] for name in ("paul", "nobody")}
+    for replies in answers.values():
+        assert [reply.status_code for reply in replies] == [401] * 10 + [429] * 20
+        assert 0 < int(replies[-1].headers["Retry-After"]) <= 601
+    locked, unknown = (replies[-1].text for replies in answers.values())
+    assert locked == unknown
+    right = guarded.test_client().post("/sign-in", data={"name": "paul", "password": PASSWORD})
+    assert right.status_code == 429
+    assert signed_in(guarded, "vera").get("/").status_code == 200
+
+
+def test_a_network_of_one_person_is_one_address(guarded: Flask) -> None:
+    """Whoever has a network of 64 bits has ten attempts a minute, as with one address."""
+    codes = [
+        guarded.test_client()
+        .post(
+            "/sign-in",
+            data={"name": f"name{number}", "password": "guess"},
+            environ_base={"REMOTE_ADDR": f"2001:db8::{number:x}"},
+        )
+        .status_code
+        for number in range(12)
+    ]
+    assert codes == [401] * 10 + [429] * 2
+
+
+def test_passwords_are_hashed_as_owasp_asks_and_again_at_sign_in(
+    guarded: Flask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A hash of earlier parameters is replaced when its person signs in; all else stays."""
+    monkeypatch.undo()
+    n, r, p = map(int, METHOD.removeprefix("scrypt:").split(":"))
+    assert (n, r, p) in {(2**17, 8, 1), (2**16, 8, 2), (2**15, 8, 3), (2**14, 8, 5)}
+    file = tmp_path / "people.txt"
+    weak = generate_password_hash(PASSWORD, "scrypt:32768:8:1")
+    file.write_text(f"# of the bank\nold:viewer:{weak}\neve:viewer:{weak}\n")
+    assert People(file).signed_in("old", "wrong") is None
+    assert weak in file.read_text().splitlines()[1]
+    assert People(file).signed_in("old", PASSWORD) is not None
+    lines = file.read_text().splitlines()
+    assert lines[:2] == ["# of the bank", f"eve:viewer:{weak}"]
+    assert lines[2].startswith(f"old:viewer:{METHOD}$")
+    assert People(file).signed_in("old", PASSWORD) is not None
+    assert file.read_text().splitlines() == lines
+
+
+def test_a_file_of_people_that_cannot_be_written_lets_sign_in(tmp_path: Path) -> None:
+    """An older hash that cannot be replaced is as good as before."""
+    file = tmp_path / "people.txt"
+    file.write_text(f"old:viewer:{generate_password_hash(PASSWORD, 'scrypt:1024:8:1')}\n")
+    (tmp_path / "people.txt.lock").mkdir()
+    assert People(file).signed_in("old", PASSWORD) is not None
+
+
+@pytest.mark.parametrize("damage", ["ada:admin:x\n", None, "\udcff"])
+def test_the_last_good_file_of_people_stays_in_force(
+    guarded: Flask, tmp_path: Path, caplog: pytest.LogCaptureFixture, damage: str | None
+) -> None:
+    """A typo, or a file that is gone, while the pages run: people stay, the log says so once."""
+    file = tmp_path / "people.txt"
+    vera, good = signed_in(guarded, "vera"), file.read_text()
+    if damage is None:
+        file.unlink()
+    else:
+        file.write_bytes((good + damage).encode(errors="surrogateescape"))
+    assert [vera.get("/").status_code for _ in range(3)] == [200] * 3
+    assert signed_in(guarded, "paul").get("/versions/rollback").status_code == 200
+    errors = [record for record in caplog.records if record.levelname == "ERROR"]
+    assert len(errors) == 1
+    assert "may still sign in" in errors[0].getMessage()
+    file.write_text(good.replace("vera:viewer", "# vera:viewer"))
+    assert vera.get("/").status_code == 303
+
+
+def test_databases_are_for_this_user_only(guarded: Flask, tmp_path: Path) -> None:
+    """What the pages write into their folder no other user of the machine reads."""
+    signed_in(guarded, "vera")
+    instance = tmp_path / "instance"
+    (instance / "sign_ins.db").chmod(0o644)  # of an earlier release
+    (instance / "queue.db").chmod(0o644)
+    create_app({"INSTANCE": instance, "SETTINGS": guarded.extensions["settings"]})
+    files = [path for path in instance.rglob("*") if path.is_file()]
+    assert {"sign_ins.db", "queue.db", "secret_key"} <= {path.name for path in files}
+    assert [path.name for path in files if path.stat().st_mode & 0o077] == []
+
+
 def test_a_wrong_password_tells_nothing(guarded: Flask) -> None:
     """An unknown name and a wrong password get the same page."""
     pages = [
@@ -116,16 +220,52 @@ def test_a_wrong_password_tells_nothing(guarded: Flask) -> None:
     assert len(texts) == 1
 
 
-@pytest.mark.parametrize(
-    "address",
-    ["https://evil.example/", "//evil.example/", "/\\evil.example", "javascript:alert(1)"],
-)
-def test_the_sign_in_leads_nowhere_else(guarded: Flask, address: str) -> None:
-    """Only a page of these pages may follow."""
+CONTROLS = ["\t", "\n", "\r", "\0", "\x0b", "\x1f", "\x7f", " ", "\u2028", "\ufeff"]
+ENCODINGS = ["%09", "%0a", "%0d", "%2f", "%5c", "%252f", "%00", "%E3%80%82", "\uff0f", "\uff3c"]
+PIECES = [*CONTROLS, *ENCODINGS, "/", "//", "\\", "@", ":", ";", "?", "#", ".", "..", "customer"]
+HOSTS = ["evil.example", "https://evil.example", "javascript:alert(1)"]
+
+
+@pytest.fixture
+def without_limits(guarded: Flask) -> Iterator[Flask]:
+    """Return pages that count no attempts."""
+    limiter.enabled = False
+    yield guarded
+    limiter.enabled = True
+
+
+def test_the_sign_in_leads_to_a_page_of_these_pages_only(without_limits: Flask) -> None:
+    """Control characters, back-slashes and encodings before a host: no other host, and no error."""
+    adapter = without_limits.url_map.bind("segments.example")
+
+    @settings(max_examples=80, deadline=None, derandomize=True)
+    @example(["/", "\t", "/", "/"], "evil.example")
+    @example(["/", "\n", "/", "/"], "evil.example")
+    @example(["/", "\\"], "evil.example")
+    @example(["//"], "evil.example")
+    @example(["//["], "evil.example")
+    @example([], "https://evil.example")
+    @given(st.lists(st.sampled_from(PIECES), max_size=6), st.sampled_from(["", *HOSTS]))
+    def leads(pieces: list[str], host: str) -> None:
+        reply = without_limits.test_client().post(
+            "/sign-in",
+            query_string={"next": "".join(pieces) + host},
+            data={"name": "vera", "password": PASSWORD},
+        )
+        assert reply.status_code == 303
+        assert re.match(r"/(?![/\\])[!-~]*\Z", reply.location)
+        adapter.match(unquote(reply.location.partition("?")[0]))  # raises where there is no page
+
+    leads()
+
+
+@pytest.mark.parametrize("address", ["/versions", "/customer?like=2&challenger=", "/segments/1"])
+def test_the_sign_in_leads_to_what_was_wanted(guarded: Flask, address: str) -> None:
+    """A page with its parameters follows."""
     reply = guarded.test_client().post(
         "/sign-in", query_string={"next": address}, data={"name": "vera", "password": PASSWORD}
     )
-    assert reply.location == "/"
+    assert reply.location == address
 
 
 @pytest.mark.parametrize(
