@@ -14,7 +14,7 @@ import mlflow
 from mlflow import MlflowClient
 from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
 
-from experiments.faults import check_output, ending_in_a_sentence
+from experiments.faults import check_output, check_source, ending_in_a_sentence
 from experiments.registry import segment_lineage
 from experiments.registry.client import CHALLENGER, CHAMPION, MODEL_NAME, ModelName, describe
 from experiments.search.options import read_options
@@ -23,6 +23,7 @@ from experiments.tracking import event_run
 from segmentation.clustering.segmenter import Segmenter
 from segmentation.clustering.spec import SegmenterSpec
 from segmentation.data.readers import AUTO, load_described
+from segmentation.data.warehouse.address import short_name
 from segmentation.evaluation.result import Evaluation
 from segmentation.interpretation.formatting import percent
 from segmentation.interpretation.outcomes import OutcomeProfile, profile_outcomes
@@ -63,6 +64,7 @@ class Side:
 
 def run(model_name: str, first: str, second: str, data: str, out: str) -> Comparison:
     """Compare two versions or runs, record and print the comparison."""
+    check_source("data", data)
     prepare_tracking()
     client = MlflowClient()
     source, schema, features = (data, AUTO, ()) if data else _data_of(client, model_name, first)
@@ -74,7 +76,7 @@ def run(model_name: str, first: str, second: str, data: str, out: str) -> Compar
         other = _numbered_like(one, other, formed)
     comparison = compare_models(one.model, other.model, formed.people)
     title = f"{model_name}: {other.title} against {one.title}"
-    html = report(comparison, (one, other), formed, title, Path(source).name)
+    html = report(comparison, (one, other), formed, title, short_name(source))
     metrics = comparison.metrics()
     for suffix, side in (("first", one), ("second", other)):
         metrics |= {f"{key}_{suffix}": float(side.evaluation[key]) for key in EVALUATION_LABELS}

@@ -19,12 +19,13 @@ from mlflow.entities import Metric
 from mlflow.utils.mlflow_tags import MLFLOW_RUN_NAME, MLFLOW_RUN_NOTE
 from tqdm import tqdm
 
-from experiments.faults import check_output, ending_in_a_sentence, notify
+from experiments.faults import check_output, check_source, ending_in_a_sentence, notify
 from experiments.registry.client import MODEL_NAME
 from experiments.study.databases import prepare_tracking, quiet
 from experiments.tracking.parent_run import open_experiment
 from experiments.tracking.tracker import params_of, tags_of
 from segmentation.data.readers import AUTO, read_table, schema_for
+from segmentation.data.warehouse.address import Snapshot, short_name
 from segmentation.reports.exploration import STEPS, Exploration, Table, explore
 from segmentation.reports.exploration.recommendations import search_parameters
 from segmentation.reports.figures.exploration_figures import Picture, pictures
@@ -59,11 +60,12 @@ class ExplorationRun:
 def run(data: str, schema_name: str, experiment_name: str, out: str, seed: int) -> ExplorationRun:
     """Explore a table and record it; see :func:`main`."""
     progress = Progress()
+    check_source("data", data)
     progress("read")
     raw = read_table(data, None if schema_name == AUTO else load_schema(schema_name))
     notify(raw.remarks)
     schema = schema_for(raw.frame, schema_name, data)
-    table = Table.of(raw.frame, schema, Path(data).name, seed, raw.remarks)
+    table = Table.of(raw.frame, schema, short_name(data), seed, raw.remarks)
     notify(warnings=table.warnings)
     for name, note in schema.notes.items():
         click.echo(f"note: {name}: {note}", err=True)
@@ -77,7 +79,7 @@ def run(data: str, schema_name: str, experiment_name: str, out: str, seed: int) 
     progress("record")
     prepare_tracking()
     client = MlflowClient()
-    run_id = record(client, experiment_name, data, exploration, drawn=drawn, page=page)
+    run_id = record(client, experiment_name, raw.snapshot, exploration, drawn=drawn, page=page)
     seconds = progress.finish()
     client.log_batch(run_id, metrics=_metrics({f"seconds_{k}": v for k, v in seconds.items()}))
     return ExplorationRun(run_id, exploration, seconds)
@@ -116,7 +118,7 @@ class Progress:
 def record(
     client: MlflowClient,
     experiment_name: str,
-    data: str,
+    snapshot: Snapshot,
     exploration: Exploration,
     *,
     drawn: Mapping[str, tuple[Picture, ...]],
@@ -128,12 +130,13 @@ def record(
     run_id = launched or str(client.create_run(experiment_id).info.run_id)
     table = exploration.table
     logged = client.get_run(run_id).data.params
-    params = {"data": data, "schema": table.schema.name, "seed": table.seed}
+    params = {"data": snapshot.source, "schema": table.schema.name, "seed": table.seed}
     tags = {
         MLFLOW_RUN_NAME: f"explore {table.source}",
         MLFLOW_RUN_NOTE: note(exploration),
         "kind": "explore",
         "structure": exploration.structure.answer,
+        **snapshot.tags(),
     }
     client.log_batch(
         run_id,

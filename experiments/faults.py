@@ -16,6 +16,7 @@ from mlflow.exceptions import MlflowException
 from experiments.registry.client import RegistryError
 from segmentation.data.files.table_file import TableFile
 from segmentation.data.row_errors import BadRowsError
+from segmentation.data.warehouse.address import has_password, is_elsewhere, public_name
 from segmentation.errors import Problem, SegmentationError
 
 FAILED = 2
@@ -71,6 +72,27 @@ def skip_option(text: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]
     )
 
 
+class RecordedPasswordError(SegmentationError):
+    """A password has been given where it is recorded."""
+
+
+def check_source(option: str, source: str) -> None:
+    """Refuse an address whose password `mlflow run` has recorded before this process began.
+
+    Raises
+    ------
+    RecordedPasswordError
+        With what to do about it.
+    """
+    run_id = os.environ.get("MLFLOW_RUN_ID")
+    if run_id and has_password(source):
+        raise RecordedPasswordError(
+            f"{option}={public_name(source)!r}: `mlflow run` records every parameter, so the "
+            f"password now stands in run {run_id}. Delete that run, change the password, and put "
+            "it into the environment (PGPASSWORD for PostgreSQL) instead of the address."
+        )
+
+
 def check_output(option: str, path: str, data: str = "", endings: tuple[str, ...] = ()) -> None:
     """Refuse a file that cannot be written, before there is something to write.
 
@@ -94,7 +116,7 @@ def check_output(option: str, path: str, data: str = "", endings: tuple[str, ...
     if not path:
         return
     file = Path(path)
-    if data and file.resolve() == TableFile(Path(data)).path.resolve():
+    if data and not is_elsewhere(data) and file.resolve() == TableFile(Path(data)).path.resolve():
         raise OutputError(f"{option}={path!r} is the input; name another file.")
     expected = _shortcoming(file, endings)
     if expected:

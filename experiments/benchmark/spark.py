@@ -63,7 +63,7 @@ def run_spark(rows: int, master: str) -> SparkRow:
         source, one, other = folder / "in.parquet", folder / "process.parquet", folder / "spark"
         _write(rows, source)
         start = time.monotonic()
-        score_file(source, one, NAME, CHAMPION)
+        score_file(str(source), one, NAME, CHAMPION)
         scored = time.monotonic()
         with session(master):
             ready = time.monotonic()

@@ -59,7 +59,13 @@ class SearchOptions:
 
 
 OPTIONS: tuple[tuple[str, Any, Any, str], ...] = (
-    ("data", str, "embedded", "CSV or Parquet file, openml:<id>, or embedded[:<rows>[:<seed>]]."),
+    (
+        "data",
+        str,
+        "embedded",
+        "CSV, Excel or Parquet file, folder or glob; duckdb:///FILE?table=…, "
+        "postgresql://…?table=…, s3://…; openml:<id>, or embedded[:<rows>[:<seed>]].",
+    ),
     (
         "schema",
         str,

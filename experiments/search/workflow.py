@@ -18,7 +18,7 @@ from mlflow.data.pandas_dataset import from_pandas
 from mlflow.entities import DatasetInput
 from threadpoolctl import threadpool_limits
 
-from experiments.faults import ending_in_a_sentence, notify
+from experiments.faults import check_source, ending_in_a_sentence, notify
 from experiments.registry import packaging, registration, segment_lineage
 from experiments.registry.promotion_log import check_name
 from experiments.search.fidelity import Samples
@@ -39,6 +39,7 @@ from experiments.tracking.summary import Summary, console, record_study
 from experiments.tracking.tracker import Tracker
 from segmentation.data.readers import load_described
 from segmentation.data.validation import Validated
+from segmentation.data.warehouse.address import public_name
 from segmentation.evaluation.clusterability import structure_of
 from segmentation.evaluation.constraints import Constraints
 from segmentation.interpretation.sensitive_audit import Audit, audit
@@ -59,6 +60,7 @@ def run(options: SearchOptions) -> int:
 
 
 def _run(options: SearchOptions, workers: Workers) -> int:
+    check_source("data", options.data)
     validated, table = load_described(options.data, options.schema, options.outcomes_as_features)
     notify(validated.remarks, validated.warnings)
     summary = record(options, validated, table, workers)
@@ -70,6 +72,7 @@ def record(
     options: SearchOptions, validated: Validated, table: TableSchema, workers: Workers
 ) -> Summary:
     """Search these customers, record every trial, register the pick."""
+    options = replace(options, data=public_name(options.data))
     uri = prepare_tracking()
     formed, space = prepared(validated, table, options)
     dataset, digest = describe_data(formed.customers, options.data)
@@ -87,6 +90,7 @@ def record(
         tracker = Tracker(client, experiment_id, parent, dataset)
         close_orphans(tracker, study)
         tracker.inputs(parent)
+        tracker.tags(parent, validated.snapshot.tags() if validated.snapshot else {})
     try:
         summary = _searched(
             study, space, workers, tracker, formed=formed, options=options, turn=turn

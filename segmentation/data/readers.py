@@ -1,18 +1,20 @@
-"""Read customers and their schema: a file, a public data set or generated data."""
+"""Read customers and their schema: a file, a warehouse, a public data set or generated data."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pandas as pd
 
-from segmentation.data.demographics import generate_people
 from segmentation.data.files.table_file import TableFile, not_a_table, read_pieces
 from segmentation.data.synthetic import generate
+from segmentation.data.synthetic.demographics import generate_people
 from segmentation.data.validation import Validated, refuse_repeated_customers, validate
+from segmentation.data.warehouse.address import Snapshot, is_elsewhere, public_name, short_name
+from segmentation.data.warehouse.reading import Needed, copied, read_elsewhere
 from segmentation.errors import DataError, Problem
 from segmentation.schema import TableSchema, load_schema
 from segmentation.schema.inference import infer_schema
@@ -31,9 +33,10 @@ def load_customers(source: str, schema: TableSchema) -> Validated:
     Parameters
     ----------
     source
-        Path of a ``.csv`` or ``.parquet`` file, ``openml:<id>``, or
-        ``embedded[:<rows>[:<seed>]]`` for generated customers; ``embedded-people`` likewise
-        for customers with demographics.
+        Path of a CSV, Excel or Parquet file; a folder or glob of CSV or Parquet;
+        ``duckdb:///file.db?table=…``, ``postgresql://host/database?table=…`` or ``?query=…``;
+        ``s3://bucket/folder``; ``openml:<id>``; or ``embedded[:<rows>[:<seed>]]`` for generated
+        customers, ``embedded-people`` likewise for customers with demographics.
     schema
         The contract of the table.
 
@@ -42,8 +45,7 @@ def load_customers(source: str, schema: TableSchema) -> Validated:
     DataError
         When there is no such source, it is not a table, or the table breaks the contract.
     """
-    table = read_table(source, schema)
-    return replace(validate(table.frame, schema, source, to_train=True), remarks=table.remarks)
+    return _validated(read_table(source, schema), schema, source)
 
 
 def load_described(
@@ -64,8 +66,12 @@ def load_described(
     named = None if schema_name == AUTO else load_schema(schema_name)
     table = read_table(source, named)
     schema = (named or schema_for(table.frame, schema_name, source)).as_features(as_features)
-    validated = validate(table.frame, schema, source, to_train=True)
-    return replace(validated, remarks=table.remarks), schema
+    return _validated(table, schema, source), schema
+
+
+def _validated(table: RawTable, schema: TableSchema, source: str) -> Validated:
+    validated = validate(table.frame, schema, public_name(source), to_train=True)
+    return replace(validated, remarks=table.remarks, snapshot=table.snapshot)
 
 
 def schema_for(frame: pd.DataFrame, name: str, source: str) -> TableSchema:
@@ -90,19 +96,20 @@ def schema_for(frame: pd.DataFrame, name: str, source: str) -> TableSchema:
     """
     if name != AUTO:
         return load_schema(name)
-    refuse_repeated_customers(frame, source)
+    refuse_repeated_customers(frame, public_name(source))
     for shipped in SHIPPED:
         schema = load_schema(shipped)
         if set(schema.column_names) <= set(map(str, frame.columns)):
             return schema
-    return infer_schema(frame, Path(source).stem or "inferred")
+    return infer_schema(frame, Path(short_name(source)).stem or "inferred")
 
 
 @dataclass(frozen=True)
 class RawTable:
-    """A table as read, unchecked, and what is said of where it stands in its file."""
+    """A table as read, unchecked, what is said of where it stands in its file, and when it was."""
 
     frame: pd.DataFrame
+    snapshot: Snapshot
     remarks: tuple[str, ...] = ()
 
 
@@ -118,13 +125,43 @@ def read_table(source: str, schema: TableSchema | None = None) -> RawTable:
         When there is no such source or it is not a table.
     """
     scheme, _, rest = source.partition(":")
+    texts = text_columns(schema) if schema else ()
+    remarks: list[str] = []
     if scheme in EMBEDDED:
-        return RawTable(_embedded(source, EMBEDDED[scheme], rest))
-    if scheme == "openml":
-        return RawTable(_openml(source, rest))
-    file = TableFile(Path(source), text_columns(schema) if schema else ())
-    frame = file.whole()
-    return RawTable(frame, tuple(file.remarks))
+        frame = _embedded(source, EMBEDDED[scheme], rest)
+    elif scheme == "openml":
+        frame = _openml(source, rest)
+    elif is_elsewhere(source):
+        return RawTable(*read_elsewhere(source, needed_by(schema)))
+    else:
+        file = TableFile(Path(source), texts)
+        frame, remarks = file.whole(), file.remarks
+    return RawTable(frame, Snapshot.now(source, len(frame)), tuple(remarks))
+
+
+@contextmanager
+def as_file(source: str, schema: TableSchema) -> Iterator[Path]:
+    """Yield the file of a source, which a table elsewhere is copied into for as long.
+
+    Raises
+    ------
+    DataError
+        When there is no such table.
+    """
+    if not is_elsewhere(source):
+        yield Path(source)
+        return
+    with copied(source, needed_by(schema)) as path:
+        yield path
+
+
+def needed_by(schema: TableSchema | None) -> Needed:
+    """Return what travels of a table elsewhere: features, outcomes, who it is; all for a draft."""
+    if schema is None:
+        return Needed()
+    identifier = (schema.identifier,) if schema.identifier else ()
+    optional = (*identifier, *schema.outcome_names)
+    return Needed(schema.column_names, optional, text_columns(schema))
 
 
 def text_columns(schema: TableSchema) -> tuple[str, ...]:

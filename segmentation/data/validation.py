@@ -13,6 +13,7 @@ import pandera.pandas as pa
 from numpy.typing import NDArray
 from pandas.api.types import is_bool_dtype, is_numeric_dtype
 
+from segmentation.data.warehouse.address import Snapshot
 from segmentation.errors import MOST_EXAMPLES, MOST_LEVELS, DataError, Problem
 from segmentation.schema import Column, TableSchema
 from segmentation.schema.dates import time_since
@@ -48,6 +49,7 @@ class Validated:
     warnings: tuple[Problem, ...] = ()
     outcomes: pd.DataFrame | None = None
     remarks: tuple[str, ...] = ()  # where the table stands in its file
+    snapshot: Snapshot | None = None  # where it came from, and when
 
 
 def validate(

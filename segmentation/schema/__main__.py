@@ -9,6 +9,7 @@ import click
 
 from segmentation.data.readers import read_table
 from segmentation.data.validation import refuse_repeated_customers
+from segmentation.data.warehouse.address import public_name, short_name
 from segmentation.errors import SegmentationError
 from segmentation.schema import TableSchema, load_schema, to_yaml
 from segmentation.schema.inference import infer_schema
@@ -23,16 +24,16 @@ def main() -> None:
 @click.argument("source", metavar="FILE")
 @click.option("--name", default="", help="Name of the schema; by default that of the file.")
 def infer(source: str, name: str) -> None:
-    """Write a drafted schema of FILE (CSV, Excel or Parquet) to the standard output."""
+    """Write a drafted schema of FILE, or of another source, to the standard output."""
     try:
         table = read_table(source)
         for remark in table.remarks:
             click.echo(f"remark: {remark}", err=True)
-        refuse_repeated_customers(table.frame, source)
+        refuse_repeated_customers(table.frame, public_name(source))
         schema = infer_schema(table.frame, name or _name_of(source))
     except SegmentationError as error:
         _fail(error)
-    click.echo(to_yaml(schema, Path(source).name), nl=False)
+    click.echo(to_yaml(schema, short_name(source)), nl=False)
     click.echo(_summary(schema), err=True)
 
 
@@ -47,7 +48,7 @@ def check(schema: str) -> None:
 
 
 def _name_of(source: str) -> str:
-    stem = "".join(c if c.isalnum() else "_" for c in Path(source).stem.lower())
+    stem = "".join(c if c.isalnum() else "_" for c in Path(short_name(source)).stem.lower())
     return stem.strip("_") or "inferred"
 
 

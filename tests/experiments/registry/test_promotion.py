@@ -19,7 +19,7 @@ from experiments.registry import promotion
 from experiments.registry.client import CHAMPION, ModelInfo, RegistryError, describe, version_of
 from experiments.registry.promotion_log import PromotionLog, user
 from serve.processes import Service, ServiceGroup, free_port
-from tests.experiments.conftest import NewDatabase
+from tests.conftest import NewDatabase
 
 NAME = races.NAME
 BIN = Path(sys.executable).parent

@@ -159,7 +159,7 @@ def test_a_file_is_scored_in_pieces(
     customers = generate(100, seed=6)
     customers.to_csv(tmp_path / "in.csv", index=False)
     target = tmp_path / f"out.{ending}"
-    assert score.score_file(tmp_path / "in.csv", target, NAME, "champion", 30).customers == 100
+    assert score.score_file(str(tmp_path / "in.csv"), target, NAME, "champion", 30).customers == 100
     read = pd.read_csv(target) if ending == "csv" else pd.read_parquet(target)
     expected = model.score(customers)
     assert list(read["CUST_ID"]) == list(customers["CUST_ID"])

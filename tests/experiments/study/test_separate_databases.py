@@ -13,7 +13,7 @@ from experiments.study.retry import StoreError
 from experiments.study.separate_databases import need_another_database
 from experiments.study.storage import open_storage
 from experiments.study.worker_pool import ROOT
-from tests.experiments.conftest import NewDatabase
+from tests.conftest import NewDatabase
 
 
 def tables(address: str) -> set[str]:

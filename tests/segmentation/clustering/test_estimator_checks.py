@@ -19,7 +19,7 @@ from sklearn.utils.estimator_checks import check_estimator
 import segmentation
 from segmentation import Segmenter, SegmenterSpec, infer_schema, load_schema
 from segmentation.clustering import segmenter as segmenter_module
-from segmentation.data.demographics import generate_people
+from segmentation.data.synthetic.demographics import generate_people
 from segmentation.errors import DataError, SpecError
 from segmentation.evaluation.evaluator import Evaluator
 from tests.segmentation.planted import SCHEMA, planted, spec

@@ -66,7 +66,7 @@ WRONG = {
     "no encoding": (lambda p: p.write_bytes(b"A,B\nM\x81ller \xfc,2\n"), "byte 0x81"),
     "ragged": (lambda p: p.write_bytes(b"A,B\n1,2\n1,2,3,4\n"), "rows of equal length"),
     "doubled": (lambda p: p.write_bytes(b"A,B,A\n1,2,3\n"), "column A: expected one column"),
-    "folder": (lambda p: p.mkdir(), "a file, found a folder"),
+    "folder": (lambda p: p.mkdir(), "Parquet or CSV files, found none"),
     "missing": (Path.absolute, "an existing file"),
 }
 

@@ -8,8 +8,8 @@ import pytest
 
 from segmentation.clustering.segmenter import Segmenter
 from segmentation.clustering.spec import Preprocessing, SegmenterSpec
-from segmentation.data.demographics import generate_people
 from segmentation.data.readers import load_customers
+from segmentation.data.synthetic.demographics import generate_people
 from segmentation.data.validation import validate
 from segmentation.errors import SpecError
 from segmentation.evaluation.evaluator import Evaluator

@@ -7,9 +7,9 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner
 
-from segmentation.data.demographics import generate_people
 from segmentation.data.readers import load_customers
 from segmentation.data.synthetic import generate
+from segmentation.data.synthetic.demographics import generate_people
 from segmentation.data.validation import validate
 from segmentation.errors import DataError, SpecError
 from segmentation.schema import Column, TableSchema, load_schema, to_yaml

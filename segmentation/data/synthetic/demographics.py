@@ -12,7 +12,7 @@ from types import MappingProxyType
 import numpy as np
 import pandas as pd
 
-from segmentation.data.synthetic import SEGMENT_NAMES, generate, planted_segments
+from segmentation.data.synthetic.card_holders import SEGMENT_NAMES, generate, planted_segments
 from segmentation.types import FloatArray, IntArray
 
 UNKNOWN = "Unknown"

@@ -1,0 +1,1 @@
+"""Tables that are no single file: in databases and warehouses, folders, globs and buckets."""

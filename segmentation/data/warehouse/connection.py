@@ -1,0 +1,220 @@
+"""Open a table where it lies, through ibis; only what is asked for travels."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from glob import glob
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from segmentation.data.files.table_file import PARQUET, not_a_table
+from segmentation.data.warehouse.address import (
+    DATABASES,
+    GLOB,
+    STORES,
+    Address,
+    address_of,
+    is_database,
+    public_name,
+)
+from segmentation.errors import DataError
+
+if TYPE_CHECKING:
+    import ibis.expr.types as ir
+
+# Texts stay texts: dates are read by the recipe, in one order in the whole column.
+CSV_TYPES = ["BOOLEAN", "BIGINT", "DOUBLE", "VARCHAR"]
+CSV = (".csv", ".csv.gz", ".tsv", ".txt")
+# Drivers' own errors, where the driver is loaded.
+DRIVERS = (
+    *(("duckdb", "Error"), ("psycopg", "Error"), ("snowflake.connector", "Error")),
+    *(("trino.exceptions", "Error"), ("databricks.sql", "Error"), ("MySQLdb", "Error")),
+    *(("pyodbc", "Error"), ("google.api_core.exceptions", "GoogleAPIError")),
+)
+# Their messages repeat a value of the table.
+ABOUT_VALUES = (
+    *(("duckdb", "ConversionException"), ("duckdb", "OutOfRangeException")),
+    *(("duckdb", "InvalidInputException"), ("psycopg", "DataError")),
+)
+
+
+@dataclass(frozen=True)
+class OpenTable:
+    """A table on the engine where it lies, and the connection to that engine."""
+
+    table: ir.Table
+    connection: Any
+
+
+@contextmanager
+def opened_table(
+    source: str, texts: Sequence[str] = (), time_zone: str = "UTC"
+) -> Iterator[OpenTable]:
+    """Yield the table of a source that is no single file, or of a single CSV or Parquet file.
+
+    Parameters
+    ----------
+    source
+        An address of a table in a database, or a file, folder, glob or bucket of Parquet or CSV.
+    texts
+        Columns of CSV files that are read as text even where they look like numbers.
+    time_zone
+        Whose days count where times have a zone.
+
+    Raises
+    ------
+    DataError
+        When there is no such table, or it cannot be read; also from within the block.
+    """
+    address = address_of(source) if is_database(source) or _is_unknown(source) else None
+    with speaking_of(source, address), tempfile.TemporaryDirectory() as folder:
+        connection = _connected(address) if address else _engine(folder)
+        try:
+            connection.raw_sql(f"SET TimeZone = '{time_zone}'")
+            table = (
+                _table_of(connection, address)
+                if address
+                else _files(connection, source, [name for name in texts if name])
+            )
+            yield OpenTable(table, connection)
+        finally:
+            connection.disconnect()
+
+
+def _is_unknown(source: str) -> bool:
+    scheme, mark, _ = source.partition("://")
+    return bool(mark) and scheme not in STORES
+
+
+@contextmanager
+def speaking_of(source: str, address: Address | None = None) -> Iterator[None]:
+    """Turn what an engine says of a source into a sentence, without credentials and values."""
+    from ibis.common.exceptions import IbisError, TableNotFound  # noqa: PLC0415 - takes 0.7 s
+
+    try:
+        yield
+    except DataError:
+        raise
+    except (IbisError, TableNotFound, OSError, *_classes(DRIVERS)) as error:
+        raise not_a_table(
+            public_name(source),
+            f"a table that can be read ({_shown(error, address)})",
+            "Check the address, the rights of the user, and the credentials in the environment.",
+        ) from None
+
+
+def _classes(names: Sequence[tuple[str, str]]) -> tuple[type[Exception], ...]:
+    return tuple(getattr(sys.modules[m], name) for m, name in names if m in sys.modules)
+
+
+def _shown(error: Exception, address: Address | None) -> str:
+    """Return what an engine says, on one line."""
+    if isinstance(error, _classes(ABOUT_VALUES)):
+        return f"{type(error).__name__}: a value has another form than its column"
+    text = (str(error).strip().splitlines() or [""])[0]
+    for secret in address.secrets if address else ():
+        text = text.replace(secret, "***")
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def _engine(folder: str) -> Any:
+    """Return DuckDB in this process, which spills into `folder` what memory does not hold."""
+    import ibis  # noqa: PLC0415 - takes 0.7 s
+
+    return ibis.duckdb.connect(temp_directory=folder, preserve_insertion_order=False)
+
+
+def _connected(address: Address) -> Any:
+    extra = DATABASES[address.scheme]
+    remedy = f"Install it: pip install 'ibis-framework[{extra}]'."
+    try:
+        import ibis  # noqa: PLC0415 - takes 0.7 s
+
+        if address.scheme == "duckdb":
+            if not address.path.is_file():
+                raise not_a_table(address.public, "an existing DuckDB file", "Check the path.")
+            return ibis.duckdb.connect(address.path, read_only=True)
+        import_module(f"ibis.backends.{extra}")
+        return ibis.connect(address.connection)
+    except ImportError as error:
+        expected = f"the driver of {address.scheme} ({error.name or 'not installed'})"
+        raise not_a_table(address.public, expected, remedy) from None
+
+
+def _table_of(connection: Any, address: Address) -> ir.Table:
+    if address.table:
+        schema, _, name = address.table.rpartition(".")
+        table: ir.Table = connection.table(name, database=schema or None)
+        return table
+    if address.scheme.startswith("postgres"):
+        # A view of this session only: its columns are known before a row is read.
+        connection.raw_sql(f"CREATE TEMPORARY VIEW source_query AS {address.query}")
+        table = connection.table("source_query")
+    else:
+        table = connection.sql(address.query)
+    return table
+
+
+def _files(connection: Any, source: str, texts: Sequence[str]) -> ir.Table:
+    if "://" in source:
+        return _in_store(connection, source, texts)
+    paths = _paths(source)
+    if paths[0].lower().endswith(tuple(PARQUET)):
+        table: ir.Table = connection.read_parquet(paths, union_by_name=True)
+        return table
+    return _csv(connection, paths, texts)
+
+
+def _csv(connection: Any, paths: Sequence[str], texts: Sequence[str]) -> ir.Table:
+    reading = {"auto_type_candidates": CSV_TYPES, "union_by_name": True, "sample_size": 100_000}
+    table: ir.Table = connection.read_csv(paths, **reading)
+    kinds = {name: "VARCHAR" for name in texts if name in table.columns}
+    return connection.read_csv(paths, types=kinds, **reading) if kinds else table
+
+
+def _paths(source: str) -> list[str]:
+    """Return the files of a path, folder or glob, all of one format."""
+    path = Path(source)
+    inside = sorted(map(str, path.rglob("*"))) if path.is_dir() else sorted(glob(source))
+    files = inside if path.is_dir() or GLOB.search(source) else [source]
+    paths = [p for p in files if p.lower().endswith((*PARQUET, *CSV)) and Path(p).is_file()]
+    expected = "Parquet or CSV files, found none"
+    if not paths:
+        raise not_a_table(source, expected, "Check the path.")
+    kinds = {Path(p).suffix.lower() in PARQUET for p in paths}
+    if len(kinds) > 1:
+        raise not_a_table(source, "files of one format, found Parquet and CSV", "Name a glob.")
+    return paths
+
+
+def _in_store(connection: Any, source: str, texts: Sequence[str]) -> ir.Table:
+    """Return the table of files in a bucket, which Arrow reads with the environment's login."""
+    from pyarrow import csv, dataset, fs  # noqa: PLC0415 - some stores load slowly
+
+    place = source.replace("s3a://", "s3://", 1)
+    folder, _, name = place.rpartition("/")
+    pattern = name if GLOB.search(name) else "*"
+    system, root = fs.FileSystem.from_uri(place if pattern == "*" else folder)
+    infos = [system.get_file_info(root)]
+    if infos[0].type == fs.FileType.Directory:
+        infos = system.get_file_info(fs.FileSelector(root, recursive=pattern == "*"))
+    endings = (*PARQUET, *CSV)
+    matching = (i.path for i in infos if i.is_file and Path(i.path).match(pattern))
+    files = sorted(path for path in matching if path.lower().endswith(endings))
+    if not files:
+        expected = "Parquet or CSV files, found none"
+        raise not_a_table(public_name(source), expected, "Check the address.")
+    if Path(files[0]).suffix.lower() in PARQUET:
+        kind: Any = "parquet"
+    else:
+        kinds = dict.fromkeys(texts, "string")
+        kind = dataset.CsvFileFormat(convert_options=csv.ConvertOptions(column_types=kinds))
+    data = dataset.dataset(files, filesystem=system, format=kind)
+    connection.con.register("files", data)
+    table: ir.Table = connection.table("files")
+    return table
