@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
+import sqlite3
 import threading
 from collections.abc import Mapping
 from pathlib import Path
@@ -40,6 +42,7 @@ HEADERS = {
     "X-Frame-Options": "DENY",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
 }
+FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 YEAR = f"max-age={365 * 24 * 3600}"
 WORDS = {
     400: ("That request cannot be read", "Go back, reload the page and try again."),
@@ -48,6 +51,7 @@ WORDS = {
     405: ("Not possible here", "Start again from the first page."),
     410: ("No longer kept", "Results are deleted after an hour. Upload the file again."),
     413: ("The file is too large", "Split it, or score it with the score command."),
+    507: ("The disk is full", "Nothing was kept. Whoever runs these pages can make room on it."),
     500: ("Something went wrong on our side", "It was written down. Please try again."),
 }
 
@@ -118,6 +122,8 @@ def _register(app: Flask) -> None:
     app.register_error_handler(SecurityError, _other_name)
     app.register_error_handler(HTTPException, _http_error)
     app.register_error_handler(ScoringError, _no_answer)
+    app.register_error_handler(OSError, _disk_full)
+    app.register_error_handler(sqlite3.OperationalError, _disk_full)
 
 
 def _for_every_page() -> dict[str, Any]:
@@ -157,6 +163,14 @@ def _http_error(error: HTTPException) -> tuple[str, int]:
     if code == 403 and error.description != Forbidden.description:
         remedy = error.description or remedy
     return _page(code, title, remedy)
+
+
+def _disk_full(error: OSError | sqlite3.OperationalError) -> tuple[str, int]:
+    """Say that the disk is full; any other error stays what it is."""
+    full = error.errno in FULL if isinstance(error, OSError) else "full" in str(error)
+    if not full:
+        raise error
+    return _page(507, *WORDS[507])
 
 
 def _no_answer(error: ScoringError) -> tuple[str, int]:

@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 from openpyxl import Workbook
 
 from segmentation.data.files.table_file import PARQUET
+from segmentation.data.files.workbook import MOST_SHEET_ROWS
 from segmentation.errors import DataError, Problem
 from segmentation.schema import TableSchema, free_name
 
@@ -35,7 +36,6 @@ CHALLENGER = MappingProxyType({"challenger_segment": pa.int64(), "challenger_nam
 PROBLEM = "problem"
 TYPES = {**ANSWER, **CHALLENGER, PROBLEM: pa.string()}
 NUMBERS = ["segment", "runner_up", "challenger_segment"]
-MOST_SHEET_ROWS = 1_048_576
 # A formula starts with one of these, also in their full-width form, or with what a spreadsheet
 # drops before them: blanks, control characters, marks without width.
 DROPPED = r"\s\x00-\x1f\x7f\u200b-\u200f\u2060\ufeff"

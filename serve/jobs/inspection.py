@@ -9,6 +9,7 @@ import pyarrow.parquet as pq
 from segmentation.data.files.table_file import LONGEST_HEADER, PARQUET, csv_dialect
 from segmentation.data.files.workbook import (
     MOST_COLUMNS,
+    MOST_SHEET_ROWS,
     WORKBOOKS,
     SheetReader,
     opened,
@@ -28,7 +29,9 @@ def about_rows(table: Path) -> int:
         return max(0, int(metadata.num_rows)) if metadata else 0
     if table.suffix.lower() in WORKBOOKS:
         with opened(table) as book:
-            return max(0, (table_sheet(book)[0].max_row or 1) - 1)
+            # As the file states it; reading the sheets forgets it.
+            stated = {sheet.title: sheet.max_row or 1 for sheet in book.worksheets}
+            return max(0, min(stated[table_sheet(book)[0].title], MOST_SHEET_ROWS) - 1)
     with table.open("rb") as stream:
         return max(
             0, sum(block.count(b"\n") for block in iter(lambda: stream.read(1 << 20), b"")) - 1

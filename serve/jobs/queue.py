@@ -40,4 +40,9 @@ def file_queue(
         score = task.score_job if at_once else sandbox.score_in_sandbox
         score(token, jobs, scoring, challenger)
 
-    return queue, score_file
+    def put(token: str) -> object:
+        # The more files of a person wait, the later their next one: others come between.
+        job = jobs.find(token)
+        return score_file(token, priority=-jobs.ahead(job) if job else 0)
+
+    return queue, put

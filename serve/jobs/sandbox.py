@@ -7,32 +7,53 @@ import os
 import sys
 import tempfile
 import threading
+from contextlib import suppress
 from multiprocessing import forkserver
 
 import psutil
+from filelock import Timeout
 
-from serve.jobs.store import Job, Jobs
+from serve.jobs.store import Jobs
 from serve.jobs.task import MOST_ATTEMPTS, give_up, score_job
 from serve.logs import begin_log
 from serve.web.scoring_client import ScoringClient
 
 # Reading in pieces takes about half of it, whatever the size of a file.
 MOST_MEGABYTES = 150
-MOST_SECONDS = 1_800.0
+# A small file is scored in seconds; a large one has longer.
+MOST_SECONDS, SECONDS, SECONDS_A_MEGABYTE = 1_800.0, 120.0, 60.0
 
 
 def score_in_sandbox(
     token: str, jobs: Jobs, scoring: ScoringClient, challenger: ScoringClient
 ) -> None:
-    """Score a file in a process with little memory; begin again where that process died."""
+    """Score a file in a process with little memory; begin again where that process died.
+
+    A file that another worker scores at this moment is left to it.
+    """
+    with suppress(Timeout), jobs.lock(token):
+        _score_locked(token, jobs, scoring, challenger)
+
+
+def most_seconds(size: int) -> float:
+    """Return how long a file of `size` bytes may take."""
+    return min(MOST_SECONDS, SECONDS + SECONDS_A_MEGABYTE * size / 1024**2)
+
+
+def _score_locked(
+    token: str, jobs: Jobs, scoring: ScoringClient, challenger: ScoringClient
+) -> None:
+    job = jobs.find(token)
+    if job is None or job.finished:
+        return
+    seconds = most_seconds(jobs.size(job))
     context = multiprocessing.get_context("forkserver")
-    job: Job | None = None
     for _ in range(MOST_ATTEMPTS + 1):
         process = context.Process(
             target=_score, args=(token, jobs, scoring, challenger), daemon=True
         )
         process.start()
-        process.join(MOST_SECONDS)
+        process.join(seconds)
         late = process.exitcode is None
         if late:
             process.kill()

@@ -12,6 +12,8 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock
+
 from segmentation.data.atomic import write_whole
 from segmentation.schema import TableSchema
 
@@ -20,6 +22,15 @@ WAITING, READING, SCORING = "waiting", "reading", "scoring"
 # "mending" is what files that are already kept say.
 INVALID, DONE, FAILED = "mending", "done", "failed"
 UNFINISHED = frozenset({WAITING, READING, SCORING})
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How many files of one person are here: not scored yet, of any state, and their bytes."""
+
+    unfinished: int
+    kept: int
+    total_bytes: int
 
 
 @dataclass
@@ -56,6 +67,7 @@ class Job:
     more: int = 0
     failure: str = ""
     remedy: str = ""
+    owner: str = ""  # who sent it; empty where nobody signs in
 
     @property
     def finished(self) -> bool:
@@ -75,6 +87,49 @@ class Jobs:
         self.folder = folder
         self.keep_seconds = keep_seconds
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+    def refusal(self, owner: str, limits: Limits) -> str:
+        """Return why a person may not send another file now; empty where they may."""
+        files = [job for job in self._all() if job.owner == owner]
+        if sum(not job.finished for job in files) >= limits.unfinished:
+            return (
+                f"{limits.unfinished} of your files are not scored yet. Send another one when one "
+                "of them is ready."
+            )
+        if len(files) >= limits.kept:
+            return f"At most {limits.kept} files an hour. Send another one later."
+        if sum(map(self.size, files)) >= limits.total_bytes:
+            return (
+                f"Your files that are not scored take {limits.total_bytes >> 20:,} MB, the most "
+                "that is kept. Send another one when they are deleted, after an hour."
+            )
+        return ""
+
+    def ahead(self, job: Job) -> int:
+        """Return how many other files of the same person wait or are being scored."""
+        return sum(
+            other.owner == job.owner and other.token != job.token and not other.finished
+            for other in self._all()
+        )
+
+    def counting(self) -> FileLock:
+        """Return the lock to hold from asking for a refusal until a new job is saved."""
+        return FileLock(f"{self.folder}.lock", timeout=60, mode=0o600)
+
+    def lock(self, token: str) -> FileLock:
+        """Return the lock of whoever scores a file; it does not wait."""
+        return FileLock(self.place(token) / "lock", timeout=0)
+
+    def size(self, job: Job) -> int:
+        """Return the bytes of the file that was sent; 0 where it is deleted."""
+        try:
+            return self.upload(job).stat().st_size
+        except FileNotFoundError:
+            return 0
+
+    def discard(self, job: Job) -> None:
+        """Delete a job and its files."""
+        shutil.rmtree(self.place(job.token), ignore_errors=True)
 
     def new(self, ending: str, title: str, schema: TableSchema, names: dict[int, str]) -> Job:
         """Return a job with a folder of its own, not yet written down."""
@@ -117,10 +172,13 @@ class Jobs:
 
     def unfinished(self) -> Iterator[str]:
         """Yield the tokens of jobs that are not finished."""
+        return (job.token for job in self._all() if not job.finished)
+
+    def _all(self) -> Iterator[Job]:
         for place in self.folder.iterdir():
             job = self.find(place.name)
-            if job is not None and not job.finished:
-                yield job.token
+            if job is not None:
+                yield job
 
     def sweep(self) -> None:
         """Delete what is too old."""

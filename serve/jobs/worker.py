@@ -16,6 +16,8 @@ from serve.logs import begin_log
 from serve.web.settings import Settings
 
 SWEEP_SECONDS = 30.0
+# One large file does not keep the small ones waiting.
+WORKERS = 2
 
 
 def main() -> None:
@@ -31,7 +33,7 @@ def main() -> None:
     for token in jobs.unfinished():
         put(token)
     threading.Thread(target=_keep_time, args=(jobs,), daemon=True).start()
-    Consumer(queue, workers=1, periodic=False, initial_delay=0.1, max_delay=0.5).run()
+    Consumer(queue, workers=WORKERS, periodic=False, initial_delay=0.1, max_delay=0.5).run()
 
 
 def _keep_time(jobs: Jobs) -> None:

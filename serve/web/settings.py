@@ -35,6 +35,10 @@ class Settings:
         Seconds to wait for a part of a file.
     upload_megabytes
         Largest upload.
+    files_per_person
+        Most uploaded files of one person that are kept at a time; where nobody signs in, of all.
+    waiting_per_person
+        Most of these that are not scored yet.
     keep_seconds
         How long an uploaded file's answer is kept.
     auth
@@ -52,6 +56,8 @@ class Settings:
     timeout: float = 1.5
     file_timeout: float = 60.0
     upload_megabytes: float = 200.0
+    files_per_person: int = 30
+    waiting_per_person: int = 3
     keep_seconds: float = 3600.0
     https: bool = False
     auth: str = ""
@@ -75,6 +81,12 @@ class Settings:
             mlflow_url=environment.get("SEGMENTATION_MLFLOW_URL", "").rstrip("/"),
             timeout=_positive(environment, "SEGMENTATION_TIMEOUT", cls.timeout),
             upload_megabytes=_positive(environment, "SEGMENTATION_UPLOAD_MB", cls.upload_megabytes),
+            files_per_person=int(
+                _positive(environment, "SEGMENTATION_UPLOAD_FILES", cls.files_per_person)
+            ),
+            waiting_per_person=int(
+                _positive(environment, "SEGMENTATION_UPLOAD_WAITING", cls.waiting_per_person)
+            ),
             auth=auth,
             https=https != "0",
             hosts=tuple(environment.get("SEGMENTATION_HOSTS", "").replace(",", " ").split()),

@@ -70,6 +70,7 @@ def running(
         "MLFLOW_DISABLE_TELEMETRY": "true",
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
         "SEGMENTATION_SCORING_URL": addresses.scoring,
+        "SEGMENTATION_UPLOAD_FILES": "1000",
         "SEGMENTATION_MLFLOW_URL": addresses.mlflow,
         "SEGMENTATION_INSTANCE": str(folder / "instance"),
         "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}",

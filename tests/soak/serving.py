@@ -109,6 +109,8 @@ def product(
     environment = {
         **registry.environment,
         "SEGMENTATION_SCORING_URL": scoring,
+        "SEGMENTATION_UPLOAD_FILES": "1000",
+        "SEGMENTATION_UPLOAD_WAITING": "1000",
         "SEGMENTATION_INSTANCE": str(folder / "instance"),
         **more,
     }

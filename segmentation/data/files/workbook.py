@@ -29,6 +29,8 @@ from segmentation.schema.levels import as_text
 WORKBOOKS = frozenset({".xlsx", ".xlsm"})
 MOST_UNPACKED = 1024**3
 MOST_COLUMNS = 5_000
+# A sheet of Excel has no more.
+MOST_SHEET_ROWS = 1_048_576
 # Rows of a sheet that are looked at to tell tables from covers and legends.
 SAMPLE = 60
 
@@ -119,14 +121,21 @@ def _size(layout: Layout) -> tuple[int, int]:
 
 
 def rows_of(sheet: Any) -> Generator[Row, None, None]:
-    """Yield the values of a sheet's rows, blank ones too.
+    """Yield the values of a sheet's rows up to its last cell, blank ones too.
 
     Raises
     ------
     DataError
-        When a row has far more cells than any table of customers.
+        When a row has far more cells than any table of customers, or there are more rows than a
+        sheet can have.
     """
-    for row in sheet.iter_rows(values_only=True):
+    # The size that a file states would be filled up with empty cells, whatever it is.
+    sheet.reset_dimensions()
+    for number, row in enumerate(sheet.iter_rows(values_only=True)):
+        if number >= MOST_SHEET_ROWS:
+            raise _refused(
+                f"at most {MOST_SHEET_ROWS:,} rows in a sheet", "Save it again as .xlsx."
+            )
         if len(row) > MOST_COLUMNS:
             raise _refused(f"at most {MOST_COLUMNS:,} columns", "Remove the others.")
         yield row

@@ -23,7 +23,8 @@ from werkzeug.utils import secure_filename
 from werkzeug.wrappers import Response as BaseResponse
 
 from serve.jobs.queue import FOLDER
-from serve.jobs.store import DONE, FAILED, INVALID, WAITING, Job, Jobs
+from serve.jobs.store import DONE, FAILED, INVALID, WAITING, Job, Jobs, Limits
+from serve.web.auth import who
 from serve.web.context import served_model, settings
 from serve.web.forms import UploadForm
 from serve.web.views import example_customer, how_sure, plain, sure
@@ -33,6 +34,8 @@ pages = Blueprint("upload", __name__)
 IN_MEMORY_BYTES = 512 * 1024
 SESSION_KEY = "files"
 MOST_REMEMBERED = 10
+# What all files of one person may take together before they are scored.
+UPLOADS_OF_FULL_SIZE = 5
 STARTS = {b"PK\x03\x04": ".xlsx", b"PAR1": ".parquet"}
 TYPES = {
     ".csv": "text/csv",
@@ -75,13 +78,21 @@ def receive() -> str | tuple[str, int] | BaseResponse:
     ending = STARTS.get(sent.stream.read(4), ".csv")
     sent.stream.seek(0)
     title = secure_filename(sent.filename or "")[:80] or "customers"
-    job = jobs.new(ending, title, model.schema, model.given_names)
-    job.compare = bool(upload.compare.data)
-    sent.save(jobs.upload(job))
+    with jobs.counting():
+        if refusal := jobs.refusal(who(), _limits()):
+            upload.file.errors = [refusal]
+            return _form(upload), 429
+        job = jobs.new(ending, title, model.schema, model.given_names)
+        job.compare, job.owner = bool(upload.compare.data), who()
+        try:
+            sent.save(jobs.upload(job))
+            jobs.save(job)
+            current_app.extensions["put_file"](job.token)
+        except BaseException:
+            jobs.discard(job)
+            raise
     sent.close()
-    jobs.save(job)
     session[SESSION_KEY] = [*session.get(SESSION_KEY, []), job.token][-MOST_REMEMBERED:]
-    current_app.extensions["put_file"](job.token)
     return redirect(url_for("upload.result", token=job.token), code=303)
 
 
@@ -192,6 +203,12 @@ def _flow(job: Job) -> list[tuple[str, list[tuple[int, float, bool]]]]:
             cells.append((count, 100 * count / job.counts[own], own == other))
         rows.append((job.names[own], cells))
     return rows
+
+
+def _limits() -> Limits:
+    most = settings()
+    total = int(UPLOADS_OF_FULL_SIZE * most.upload_megabytes * 1024**2)
+    return Limits(most.waiting_per_person, most.files_per_person, total)
 
 
 def _jobs() -> Jobs:

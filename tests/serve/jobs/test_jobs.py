@@ -4,19 +4,22 @@ import io
 import json
 import os
 import re
+import sqlite3
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
 
 from segmentation.data.files.workbook import MOST_UNPACKED
 from segmentation.data.synthetic import generate
 from segmentation.data.writers import ANSWER, ScoredWriter
 from serve.jobs.queue import FOLDER, file_queue
-from serve.jobs.sandbox import score_in_sandbox
+from serve.jobs.sandbox import most_seconds, score_in_sandbox
 from serve.jobs.store import Jobs
 from serve.web.scoring_client import ScoringClient
 from serve.web.settings import Settings
@@ -253,6 +256,101 @@ def test_a_file_that_takes_too_long_is_given_up_once(
     assert ended is not None
     assert (ended.state, ended.failure) == ("failed", "The file could not be read to its end.")
     assert scoring.bodies == []
+
+
+def test_a_small_file_has_minutes_and_a_large_one_half_an_hour() -> None:
+    """A file of 5 kB keeps no worker for longer than it takes to read one."""
+    assert most_seconds(5_000) < 130
+    assert 130 < most_seconds(10 * 1024**2) < most_seconds(200 * 1024**2) == 1_800
+
+
+def test_several_workers_score_a_file_once(
+    tmp_path: Path, scoring: Scoring, customers_csv: bytes
+) -> None:
+    """A file that a worker has at hand is left to it."""
+    jobs, client = Jobs(tmp_path / FOLDER, 3600), ScoringClient(scoring.url, 1, 60)
+    job = jobs.new(".csv", "once.csv", SCHEMA, {})
+    jobs.upload(job).write_bytes(customers_csv)
+    jobs.save(job)
+    with jobs.lock(job.token):
+        score_in_sandbox(job.token, jobs, client, client)
+    assert scoring.bodies == []
+    assert not jobs.find(job.token).finished
+
+
+def test_files_of_several_people_take_turns(tmp_path: Path, scoring: Scoring) -> None:
+    """The second file of one person comes after the first of another, who came later."""
+    queue, put = file_queue(tmp_path, Settings(scoring_url=scoring.url))
+    jobs, tokens = Jobs(tmp_path / FOLDER, 3600), {}
+    for number, owner in enumerate(["ada", "ada", "ada", "bob"]):
+        job = jobs.new(".csv", "some.csv", SCHEMA, {})
+        job.owner, tokens[job.token] = owner, f"{owner} {number}"
+        jobs.save(job)
+        put(job.token)
+    order = [tokens[queue.dequeue().args[0]] for _ in range(4)]
+    assert order == ["ada 0", "bob 3", "ada 1", "ada 2"]
+
+
+def waiting(app: Flask, **limits: float) -> FlaskClient:
+    """Return a browser at pages whose files wait, with other limits."""
+    app.extensions["settings"] = replace(app.extensions["settings"], **limits)
+    app.extensions["put_file"] = lambda _: None
+    return app.test_client()
+
+
+def posted(client: FlaskClient, content: bytes) -> TestResponse:
+    return client.post("/file", data={"file": (io.BytesIO(content), "customers.csv")})
+
+
+def test_a_person_has_a_quota_of_files(app: Flask, customers_csv: bytes) -> None:
+    """Fourteen at once: three wait, the others are refused in words, and nothing of them stays."""
+    client = waiting(app)
+    replies = [posted(client, customers_csv) for _ in range(14)]
+    assert [reply.status_code for reply in replies] == [303] * 3 + [429] * 11
+    assert "3 of your files are not scored yet" in replies[-1].text
+    assert len(list((Path(app.instance_path) / FOLDER).iterdir())) == 3
+
+
+def test_a_person_has_a_quota_of_kept_files_and_of_room(app: Flask, customers_csv: bytes) -> None:
+    """Files that are ready count too, and so does what they take."""
+    client = waiting(app, files_per_person=2)
+    jobs = Jobs(Path(app.instance_path) / FOLDER, 3600)
+    for _ in range(2):
+        assert posted(client, customers_csv).status_code == 303
+        for token in list(jobs.unfinished()):
+            job = jobs.find(token)
+            job.state = "failed"
+            jobs.save(job)
+    assert "At most 2 files an hour" in posted(client, customers_csv).text
+    client = waiting(app, files_per_person=30, upload_megabytes=len(customers_csv) / 4 / 1024**2)
+    refused = posted(client, customers_csv)
+    assert refused.status_code == 429
+    assert "Your files that are not scored take" in refused.text
+
+
+def test_a_full_disk_is_said_and_nothing_stays(
+    app: Flask, customers_csv: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """507 and words, whether the file or a database finds no room; half a file is deleted."""
+    client, folder = waiting(app), Path(app.instance_path) / FOLDER
+    with monkeypatch.context() as patch:
+        patch.setattr(Jobs, "upload", lambda *_: Path("/dev/full"))
+        reply = posted(client, customers_csv * 20)
+        assert reply.status_code == 507
+        assert "The disk is full" in reply.text
+    database = sqlite3.connect(Path(app.instance_path) / "full.db")
+    database.execute("pragma max_page_count = 1")
+
+    def put(token: str) -> None:
+        database.execute("create table queue as select zeroblob(9999)")
+
+    app.extensions["put_file"] = put
+    assert posted(client, customers_csv).status_code == 507
+    database.close()
+    assert list(folder.iterdir()) == []
+    with monkeypatch.context() as patch, open("/dev/full", "wb", buffering=0) as full:
+        patch.setattr("serve.web.upload.SpooledTemporaryFile", lambda **_: full)  # in the body
+        assert posted(client, customers_csv * 99).status_code == 507
 
 
 def test_no_file_is_a_mistake_too(client: FlaskClient) -> None:

@@ -1,6 +1,8 @@
 """A workbook with several sheets says which one was read; cells keep their types."""
 
 import datetime
+import time
+import zipfile
 from pathlib import Path
 
 import openpyxl
@@ -10,6 +12,7 @@ from segmentation.data.files.table_file import TableFile
 from segmentation.data.readers import iter_chunks, load_described, read_table
 from segmentation.errors import DataError
 from segmentation.schema import Column, TableSchema
+from serve.jobs.inspection import about_rows
 
 ROWS = [[place, 10.5 * place, place % 5] for place in range(1, 31)]
 SHEETS = {
@@ -36,6 +39,47 @@ def book(path: Path, sheets: dict[str, list[list[object]]]) -> str:
             sheet.append(row)
     workbook.save(path)
     return str(path)
+
+
+SHEET = "xl/worksheets/sheet1.xml"
+OPEN = '<worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main">'
+
+
+def with_sheet(path: Path, text: str) -> str:
+    """Write a workbook whose only sheet is this XML, and return its path."""
+    good = Path(book(path.with_name("good.xlsx"), {"Customers": [["id", "spend"], [1, 2]]}))
+    with zipfile.ZipFile(good) as source, zipfile.ZipFile(path, "w") as target:
+        for name in source.namelist():
+            target.writestr(name, text if name == SHEET else source.read(name))
+    return str(path)
+
+
+HEADER = '<row r="1"><c r="A1" t="str"><v>id</v></c><c r="B1" t="str"><v>spend</v></c></row>'
+CUSTOMER = '<row r="2"><c r="A2"><v>7</v></c><c r="B2"><v>3</v></c></row>'
+
+
+@pytest.mark.parametrize("row", ["99999999999", "1e15"])
+def test_a_workbook_with_a_row_far_below_is_refused_at_once(tmp_path: Path, row: str) -> None:
+    """No row of a sheet is made up beyond those that a sheet can have."""
+    far = f'<row r="{row}"><c><v>1</v></c><c><v>1</v></c></row>'
+    path = with_sheet(
+        tmp_path / "far.xlsx", f"{OPEN}<sheetData>{HEADER}{far}</sheetData></worksheet>"
+    )
+    start = time.monotonic()
+    with pytest.raises(DataError, match="at most 1,048,576 rows in a sheet"):
+        read_table(path)
+    assert time.monotonic() - start < 20
+
+
+@pytest.mark.parametrize("stated", ["A1:XFD1048576", "A1:B99999999999", "A1:A1", "B7:A1"])
+def test_what_a_sheet_states_of_its_size_is_not_believed(tmp_path: Path, stated: str) -> None:
+    """The cells count: no rows and columns are added, and none is left out."""
+    path = with_sheet(
+        tmp_path / "stated.xlsx",
+        f'{OPEN}<dimension ref="{stated}"/><sheetData>{HEADER}{CUSTOMER}</sheetData></worksheet>',
+    )
+    assert read_table(path).frame.to_dict("list") == {"id": [7], "spend": [3]}
+    assert about_rows(Path(path)) < 1_048_576
 
 
 def test_the_sheet_that_looks_like_customers_is_read(tmp_path: Path) -> None:
