@@ -29,7 +29,8 @@ def main() -> None:
     parser.add_argument("--logs", type=Path, default=Path("var/log"))
     options = parser.parse_args()
     try:
-        name = check_model_name(options.model_name or Settings.from_environment().model_name)
+        settings = Settings.from_environment()
+        name = check_model_name(options.model_name or settings.model_name)
     except (RegistryError, SettingError) as error:
         parser.error(str(error))
     environment = {
@@ -44,7 +45,7 @@ def main() -> None:
 
     begin_log()
     challenger = Supervisor(name, make, CHALLENGER, CHALLENGER_IDLE_SECONDS)
-    front = create_front(Supervisor(name, make), challenger)
+    front = create_front(Supervisor(name, make), challenger, settings.gateway_hosts)
     web.run_app(front, host=options.host, port=options.port, print=None, access_log=None)
 
 

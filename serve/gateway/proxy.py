@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from dataclasses import asdict
 
 from aiohttp import ClientError, ClientSession, ClientTimeout, DummyCookieJar, hdrs, web
@@ -25,6 +25,9 @@ from serve.gateway.error_messages import (
 from serve.gateway.openapi import described
 from serve.gateway.supervisor import Supervisor
 from serve.web.scoring_client import CHALLENGER_PATH
+from serve.web.settings import HERE, host_name
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 # How long a request waits where no scoring server is up, for example after a crash.
 WAIT_SECONDS = 30.0
@@ -37,22 +40,40 @@ SUPERVISOR = web.AppKey("supervisor", Supervisor)
 CHALLENGER = web.AppKey("challenger", Supervisor)
 SESSION = web.AppKey("session", ClientSession)
 ANSWERS = web.AppKey("answers", Counter[str])
+HOSTS = web.AppKey("hosts", frozenset[str])
+# As servers count a request whose sender went away before all of it had come.
+SENDER_LEFT = 499
 
 
-def create_front(supervisor: Supervisor, challenger: Supervisor) -> web.Application:
+def create_front(
+    supervisor: Supervisor, challenger: Supervisor, hosts: Collection[str] = HERE
+) -> web.Application:
     """Return the front: everything but ``/live`` goes to a scoring server.
+
+    It answers under the names `hosts` only, so that no page of another site whose name leads to
+    this machine reads an answer; a name with a leading dot lets in subdomains.
 
     What a scoring server would answer with a trace, or would write into its log, is refused
     here; of its own refusals the kind of mistake is passed on, not what was sent.
     """
-    app = web.Application(client_max_size=MOST_BYTES)
+    app = web.Application(client_max_size=MOST_BYTES, middlewares=[_own_name])
     app[SUPERVISOR], app[CHALLENGER], app[ANSWERS] = supervisor, challenger, Counter()
+    app[HOSTS] = frozenset(hosts)
     app.cleanup_ctx.append(_running)
     app.on_response_prepare.append(_count)
     app.router.add_get(STATE, _state)
     app.router.add_route("*", CHALLENGER_PATH + "/{path:.*}", _forward_challenger)
     app.router.add_route("*", "/{path:.*}", _forward_champion)
     return app
+
+
+@web.middleware
+async def _own_name(request: web.Request, handler: Handler) -> web.StreamResponse:
+    name, hosts = host_name(request.headers.get(hdrs.HOST, "")), request.app[HOSTS]
+    if name in hosts or any(h.startswith(".") and f".{name}".endswith(h) for h in hosts):
+        return await handler(request)
+    message = "Not reached under this name. Others are set by SEGMENTATION_SCORING_HOSTS."
+    return _refused(Refusal(400, message))
 
 
 async def _running(app: web.Application) -> AsyncIterator[None]:
@@ -96,14 +117,23 @@ async def _checked(request: web.Request, supervisor: Supervisor, path: str) -> w
     content_type = request.headers.get(hdrs.CONTENT_TYPE, "")
     if refusal := refused_body(content_type, request.headers.get(hdrs.CONTENT_ENCODING, "")):
         return _refused(refusal)
-    try:
-        body = await request.read()
-    except web.RequestPayloadError:
-        return _refused(Refusal(400, "The body did not arrive as its headers say."))
+    body = await _body(request)
+    if isinstance(body, Refusal):
+        return _refused(body)
     kind = known_type(content_type) or ""
     if kind == JSON and (refusal := too_deep(body)):
         return _refused(refusal)
     return await _forward(request, supervisor, path, body, kind)
+
+
+async def _body(request: web.Request) -> bytes | Refusal:
+    """Return what was sent, or why it did not come whole."""
+    try:
+        return await request.read()
+    except ConnectionError:
+        return Refusal(SENDER_LEFT, "The sender left before the body had come.")
+    except web.RequestPayloadError:
+        return Refusal(400, "The body did not arrive as its headers say.")
 
 
 def _refused(refusal: Refusal) -> web.Response:

@@ -8,9 +8,21 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from experiments.registry.client import RegistryError, check_model_name
 from segmentation.data.atomic import write_whole
+
+# Names by which a machine reaches itself; no page of another site is under one of them.
+HERE = frozenset({"localhost", "127.0.0.1", "::1"})
+
+
+def host_name(host: str) -> str:
+    """Return the name in a Host header, without port; empty for one that names none."""
+    # A name before an @ is no part of a host; urlsplit would leave it out.
+    with suppress(ValueError):
+        return "" if "@" in host else (urlsplit(f"//{host}").hostname or "").lower()
+    return ""
 
 
 class SettingError(ValueError):
@@ -45,6 +57,9 @@ class Settings:
         File of people who may sign in; empty admits everyone on this machine and no one else.
     https
         Whether people reach the pages over HTTPS: then cookies travel over nothing else.
+    scoring_hosts
+        Further names under which systems reach the gateway, beside this machine's own and that of
+        `scoring_url`.
     hosts
         Names under which people reach the pages; a leading dot lets in subdomains. Empty for
         any: a name that is not this machine's own is let in only where people sign in.
@@ -62,6 +77,12 @@ class Settings:
     https: bool = False
     auth: str = ""
     hosts: tuple[str, ...] = ()
+    scoring_hosts: tuple[str, ...] = ()
+
+    @property
+    def gateway_hosts(self) -> frozenset[str]:
+        """Names under which the gateway answers: this machine's, and those of the settings."""
+        return HERE | {urlsplit(self.scoring_url).hostname or "localhost", *self.scoring_hosts}
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Settings:
@@ -89,7 +110,8 @@ class Settings:
             ),
             auth=auth,
             https=https != "0",
-            hosts=tuple(environment.get("SEGMENTATION_HOSTS", "").replace(",", " ").split()),
+            hosts=_names(environment, "SEGMENTATION_HOSTS"),
+            scoring_hosts=_names(environment, "SEGMENTATION_SCORING_HOSTS"),
         )
 
 
@@ -113,6 +135,10 @@ def _model_name(environment: Mapping[str, str], default: str) -> str:
         return check_model_name(environment.get("SEGMENTATION_MODEL_NAME", default))
     except RegistryError as error:
         raise SettingError(f"SEGMENTATION_MODEL_NAME: {error}") from error
+
+
+def _names(environment: Mapping[str, str], name: str) -> tuple[str, ...]:
+    return tuple(environment.get(name, "").replace(",", " ").split())
 
 
 def _positive(environment: Mapping[str, str], name: str, default: float) -> float:

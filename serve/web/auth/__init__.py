@@ -9,7 +9,7 @@ from math import ceil
 from pathlib import Path
 from time import time
 from typing import ParamSpec, TypeVar
-from urllib.parse import parse_qsl, urlencode, urlsplit
+from urllib.parse import parse_qsl, urlencode
 
 from flask import (
     Blueprint,
@@ -32,12 +32,12 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from serve.web.auth.people import LONGEST_NAME, PROMOTER, People, SignIns
 from serve.web.forms import SignInForm
+from serve.web.settings import HERE, host_name
 
 pages = Blueprint("auth", __name__)
 OPEN = frozenset({"auth.sign_in", "static", "bootstrap.static", "health.alive", "health.ready"})
 ADDRESS_ATTEMPTS = "10 per minute; 60 per hour"
 ACCOUNT_ATTEMPTS = "10 per 10 minutes; 100 per day"
-HERE = frozenset({"localhost", "127.0.0.1", "::1"})
 # A proxy in front says with these that somebody else asks.
 FORWARDED = ("Forwarded", "X-Forwarded-For", "X-Real-Ip")
 P = ParamSpec("P")
@@ -179,14 +179,16 @@ def _admit() -> BaseResponse | None:
 
 def _from_here() -> bool:
     """Tell whether this machine asks, by its own name, without a proxy between."""
-    # A name before an @ is no part of a host; urlsplit would leave it out.
-    host = "" if "@" in request.host else (urlsplit(f"//{request.host}").hostname or "").lower()
     address = request.remote_addr
     try:
         near = address is None or ip_address(address).is_loopback
     except ValueError:
         near = False
-    return near and host in HERE and not any(name in request.headers for name in FORWARDED)
+    return (
+        near
+        and host_name(request.host) in HERE
+        and not any(name in request.headers for name in FORWARDED)
+    )
 
 
 def _name() -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from aiohttp import ClientSession, web
 from aiohttp.test_utils import TestClient, TestServer
 
 from segmentation.data.synthetic import generate
@@ -15,6 +16,7 @@ from serve.gateway.error_messages import INVOCATIONS, PARQUET
 from serve.gateway.proxy import create_front
 from serve.gateway.supervisor import Supervisor
 from serve.web.scoring_client import ScoringClient
+from serve.web.settings import Settings
 from tests.serve.conftest import Scoring, running
 
 
@@ -62,6 +64,73 @@ def test_a_large_body_is_sent_whole_and_once_more(
     answers = asyncio.run(asked(supervisor, body))
     assert len(answers) == len(customers)
     assert breaks_off.bodies == [customers.to_csv(index=False)] * 2
+
+
+FOREIGN = [
+    "evil.example",
+    "127.0.0.1.evil.example",
+    "evil.example@127.0.0.1",
+    "[",
+    "",
+    "localhost.x",
+]
+
+
+@pytest.fixture
+def idle(monkeypatch: pytest.MonkeyPatch) -> Supervisor:
+    """Return a supervisor that has no scoring server and asks no registry."""
+    monkeypatch.setattr("serve.gateway.supervisor.alias_version", lambda *_: "7")
+    return Supervisor("none", lambda _: Backend("none", "none", "7", Path(), {}), idle_seconds=1e-9)
+
+
+def test_the_gateway_answers_under_its_own_names_only(idle: Supervisor) -> None:
+    """A page whose name was made to lead here neither scores nor reads what is served."""
+    settings = Settings.from_environment(
+        {"SEGMENTATION_SCORING_URL": "http://scoring:5001", "SEGMENTATION_SCORING_HOSTS": ".bank"}
+    )
+
+    async def statuses(hosts: list[str]) -> list[tuple[int, int]]:
+        front = TestServer(create_front(idle, idle, settings.gateway_hosts))
+        async with TestClient(front) as client:
+            replies = []
+            for host in hosts:
+                live = await client.get("/live", headers={"Host": host})
+                sent = await client.post("/nothing", headers={"Host": host})
+                replies.append((live.status, sent.status))
+            return replies
+
+    own = ["localhost", "127.0.0.1:5001", "[::1]:5001", "scoring:5001", "scoring.bank", "LOCALHOST"]
+    assert asyncio.run(statuses(own)) == [(200, 404)] * len(own)
+    assert asyncio.run(statuses(FOREIGN)) == [(400, 400)] * len(FOREIGN)
+
+
+def test_a_sender_who_leaves_is_counted_as_that(idle: Supervisor) -> None:
+    """A body that breaks off is no error of the server; ``/live`` counts it as 499."""
+
+    async def answers() -> dict[str, int]:
+        runner = web.AppRunner(create_front(idle, idle))  # as `python -m serve.gateway` does
+        await runner.setup()
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        host, port = runner.addresses[0]
+        try:
+            _, writer = await asyncio.open_connection(host, port)
+            head = f"POST {INVOCATIONS} HTTP/1.1\r\nHost: localhost\r\nContent-Type: {PARQUET}"
+            writer.write(f"{head}\r\nContent-Length: 5000\r\n\r\nPAR1".encode())
+            await writer.drain()
+            await asyncio.sleep(0.1)  # the gateway reads the head before the sender leaves
+            writer.close()
+            await writer.wait_closed()
+            async with ClientSession(f"http://{host}:{port}") as client:
+                for _ in range(100):
+                    async with client.get("/live") as reply:
+                        if counts := (await reply.json())["answers"]:
+                            return dict(counts)
+                    await asyncio.sleep(0.05)
+        finally:
+            await runner.cleanup()
+        raise AssertionError("the request was not counted")
+
+    assert asyncio.run(answers()) == {"499": 1}
 
 
 def test_the_pages_send_a_large_table(scoring: Scoring) -> None:
