@@ -13,7 +13,7 @@ from mlflow.utils.mlflow_tags import MLFLOW_MODEL_VERSIONS
 
 from experiments.registry.client import CHALLENGER, RegistryError
 from experiments.registry.promotion_log import LostRaceError, PromotionLog, create, user
-from experiments.registry.verification import seal
+from experiments.registry.verification import seal, sign
 from experiments.tracking.event_run import registry_experiment
 from segmentation.errors import SegmentationError
 
@@ -48,6 +48,7 @@ def register(
     version = _create_version(
         client, name, model_uri, run_id, description=description, tags=all_tags
     )
+    sign(client, name, version)  # before an alias leads to it
     log = PromotionLog(client, name)
     moves = log.sync()
     if not moves:

@@ -26,8 +26,8 @@ from segmentation.model.serialization import check_safe, compare_digests, digest
 FOLDER = "manifests"
 # On a version: the digest of its manifest, which lies among the artifacts of its run.
 DIGEST = "manifest"
-# On a version: a signature of its manifest, made with the key. Without a key everyone who may write
-# to the registry is trusted with what the scoring server runs.
+# On a version: a signature of it and of its manifest, made with the key. Without a key everyone
+# who may write to the registry is trusted with what the scoring server runs.
 KEY, SIGNATURE = "SEGMENTATION_SIGNING_KEY", "manifest_signature"
 # All that MLmodel may name to be loaded: our code, our data, as this project packages them.
 LOADED = {
@@ -45,12 +45,23 @@ NOT_COPIED = (REGISTERED_MODEL_META_FILE_NAME, "__pycache__")
 
 
 def seal(client: MlflowClient, run_id: str, model_uri: str) -> dict[str, str]:
-    """Write the digests of a logged model's files into its run; return the tags of its version."""
+    """Write the digests of a logged model's files into its run; return the tag of its version."""
     with _copy(model_uri) as folder:
         text = json.dumps(digests(folder), indent=1, sort_keys=True)
     digest = hashlib.sha256(text.encode()).hexdigest()
     client.log_text(run_id, text, f"{FOLDER}/{digest}.json")
-    return {DIGEST: digest, **({SIGNATURE: _signature(digest)} if os.environ.get(KEY) else {})}
+    return {DIGEST: digest}
+
+
+def sign(client: MlflowClient, name: str, version: str) -> None:
+    """Sign a version where there is a key: its model's name, its number, its run and its digest.
+
+    A signature is worth nothing on any other version, also where manifest, run and files are
+    copied with it.
+    """
+    if os.environ.get(KEY):
+        signature = _signature(client.get_model_version(name, version))
+        client.set_model_version_tag(name, version, SIGNATURE, signature)
 
 
 @contextmanager
@@ -79,8 +90,10 @@ def verified(client: MlflowClient, name: str, version: str) -> Iterator[Path]:
         yield folder
 
 
-def _signature(digest: str) -> str:
-    return hmac.new(os.environ[KEY].encode(), digest.encode(), "sha256").hexdigest()
+def _signature(version: ModelVersion) -> str:
+    # As JSON, so that no two lists of texts read alike.
+    parts = [version.name, str(version.version), str(version.run_id), version.tags.get(DIGEST)]
+    return hmac.new(os.environ[KEY].encode(), json.dumps(parts).encode(), "sha256").hexdigest()
 
 
 def _manifest(version: ModelVersion, where: str) -> dict[str, str]:
@@ -92,9 +105,10 @@ def _manifest(version: ModelVersion, where: str) -> dict[str, str]:
         )
     if os.environ.get(KEY):
         signed = version.tags.get(SIGNATURE, "")
-        if not hmac.compare_digest(signed.encode(), _signature(digest).encode()):
+        if not hmac.compare_digest(signed.encode(), _signature(version).encode()):
             raise ModelFileError(
-                f"{where} is not signed with the key in {KEY}, so its files cannot be trusted. "
+                f"{where} is not signed with the key in {KEY}, as this version of this model, so "
+                "its files cannot be trusted. "
                 "Register it again where that key is set."
             )
     path = f"{FOLDER}/{digest}.json"

@@ -15,9 +15,11 @@ from mlflow import MlflowClient
 
 from experiments import promote, rollback
 from experiments.benchmark import races
-from experiments.registry import promotion
+from experiments.registry import promotion, verification
 from experiments.registry.client import CHAMPION, ModelInfo, RegistryError, describe, version_of
 from experiments.registry.promotion_log import PromotionLog, user
+from experiments.registry.registration import register
+from segmentation.errors import ModelFileError
 from serve.processes import Service, ServiceGroup, free_port
 from tests.conftest import NewDatabase
 
@@ -177,6 +179,42 @@ def test_a_manifest_is_not_replaced_unnoticed(versions: list[str], client: Mlflo
     (gate,) = promotion.integrity_gates(client, NAME, versions[2])
     assert (gate.passed, "its manifest" in gate.finding) == (False, True)
     file.write_text(before, encoding="utf-8")
+
+
+def test_a_signature_is_worth_nothing_on_another_version(
+    versions: list[str], client: MlflowClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Replayed with files, run and manifest as another version or model it is refused."""
+    monkeypatch.setenv(verification.KEY, "a key")
+    first = client.get_model_version(NAME, versions[0])
+    source = {"model_uri": str(first.source), "run_id": str(first.run_id)}
+    signed = {
+        name: register(client, name, **source, description="", tags={}) for name in (NAME, "other")
+    }
+    passed = [verified_by(client, name, version) for name, version in signed.items()]
+    assert passed == ["", ""]
+    original = client.get_model_version(NAME, signed[NAME])
+    assert verification.SIGNATURE in original.tags
+    for name in (NAME, "other"):
+        replayed = client.create_model_version(
+            name, str(original.source), original.run_id, dict(original.tags)
+        )
+        assert "is not signed with the key" in verified_by(client, name, replayed.version)
+    assert "is not signed with the key" in verified_by(client, NAME, versions[0])
+    other = client.get_model_version("other", signed["other"])
+    client.set_model_version_tag(
+        "other", other.version, verification.SIGNATURE, original.tags[verification.SIGNATURE]
+    )
+    assert "is not signed with the key" in verified_by(client, "other", signed["other"])
+
+
+def verified_by(client: MlflowClient, name: str, version: str) -> str:
+    """Return why a version is not served; empty where it is."""
+    try:
+        with verification.verified(client, name, version):
+            return ""
+    except ModelFileError as error:
+        return str(error)
 
 
 def test_an_interrupted_move_is_completed(versions: list[str], client: MlflowClient) -> None:
