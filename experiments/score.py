@@ -37,7 +37,13 @@ from segmentation.data.row_errors import (
     write_bad_rows,
 )
 from segmentation.data.warehouse.address import public_name
-from segmentation.data.writers import WORKBOOK, ScoredWriter, scored_rows
+from segmentation.data.writers import (
+    WORKBOOK,
+    ScoredWriter,
+    own_types,
+    scored_rows,
+    segment_facts,
+)
 from segmentation.errors import DataError, Problem, merged
 from segmentation.schema.levels import decode
 
@@ -71,9 +77,13 @@ class Scoring:
 
     def write(self, draft: Path) -> None:
         """Check the file to its end; write the scores, those before a bad row or of all others."""
-        file = TableFile(self.source, self.texts)
+        schema = self.info.schema
+        numbers = (*schema.column_names, *schema.outcome_names)
+        file = TableFile(self.source, self.texts, numbers)
+        types = own_types(file.path, schema)
+        facts = segment_facts(self.info.profiles)
         with (
-            ScoredWriter(draft) as writer,
+            ScoredWriter(draft, schema, types=types, facts=facts) as writer,
             closing(file.pieces(self.chunk_rows)) as pieces,
             tqdm(unit=" customers", disable=None) as bar,
         ):

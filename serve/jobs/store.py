@@ -61,6 +61,7 @@ class Job:
     unlike: int = 0  # customers unlike the training data
     notes: list[str] = field(default_factory=list)
     preview: list[dict[str, Any]] = field(default_factory=list)
+    facts: dict[str, dict[str, str]] = field(default_factory=dict)  # of segments, by number
     # Problems of the whole file, of its cells, and how many cells are not listed.
     whole: list[str] = field(default_factory=list)
     cells: list[dict[str, Any]] = field(default_factory=list)

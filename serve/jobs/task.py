@@ -15,13 +15,23 @@ from experiments.registry.client import put_names
 from segmentation.data.files.table_file import TableFile
 from segmentation.data.readers import text_columns
 from segmentation.data.row_errors import CheckedPiece, cells_to_correct, check_piece, write_bad_rows
-from segmentation.data.writers import ANSWER, CHALLENGER, PROBLEM, ScoredWriter, scored_rows
+from segmentation.data.writers import (
+    ANSWER,
+    CHALLENGER,
+    PROBLEM,
+    ROW,
+    TYPES,
+    ScoredWriter,
+    own_names,
+    own_types,
+    scored_rows,
+)
 from segmentation.errors import DataError, Problem, merged
 from segmentation.schema import TableSchema
 from segmentation.schema.levels import decode
 from serve.jobs.inspection import about_rows, check_rows, piece_rows
 from serve.jobs.store import DONE, FAILED, INVALID, READING, SCORING, Job, Jobs
-from serve.web.scoring_client import ScoringClient, ScoringError
+from serve.web.scoring_client import ScoringAwayError, ScoringClient, ScoringError
 
 MOST_NOTES = 20
 MOST_CHARACTERS = 200
@@ -31,6 +41,7 @@ SWALLOWS = (
     "the table: expected one that can be read piece by piece, found a cell, line or part that "
     "takes too much memory. Correct it, or split the file."
 )
+CHALLENGER_AWAY = "The challenger did not answer: the file has the champion's segments only."
 NOT_READ = (
     "the table: expected numbers and texts in rows, found something else. "
     "Export it again, as CSV UTF-8."
@@ -114,6 +125,7 @@ class _Run:
         self.notes: dict[tuple[str | None, str], list[Problem]] = {}
         self.counts: dict[int, int] = {}
         self.names: dict[int, str] = {}
+        self.remarks: list[str] = []
         self.flows: dict[str, int] = {}
         self.others: dict[int, str] = {}
 
@@ -127,10 +139,14 @@ def _score(run: _Run, table: Path) -> None:
     draft = result.with_suffix(".part")
     draft.unlink(missing_ok=True)
     try:
-        file = TableFile(table, text_columns(run.schema))
+        schema = run.schema
+        numbers = (*schema.column_names, *schema.outcome_names)
+        file = TableFile(table, text_columns(schema), numbers)
+        facts = {int(number): facts for number, facts in job.facts.items()}
+        types = own_types(table, schema)
         with (
             closing(file.pieces(rows)) as pieces,
-            ScoredWriter(draft, job.ending) as writer,
+            ScoredWriter(draft, schema, job.ending, types=types, facts=facts) as writer,
         ):
             for piece in pieces:
                 _piece(run, piece, start, writer)
@@ -156,7 +172,7 @@ def _score(run: _Run, table: Path) -> None:
     job.names = {str(number): name for number, name in run.names.items()}
     job.flows = run.flows
     job.others = {str(number): name for number, name in run.others.items()}
-    notes = [*file.remarks, *(_note(problems) for problems in run.notes.values())]
+    notes = [*run.remarks, *file.remarks, *(_note(problems) for problems in run.notes.values())]
     job.notes = notes[:MOST_NOTES]
     job.state = DONE
 
@@ -182,9 +198,16 @@ def _piece(run: _Run, piece: pd.DataFrame, start: int, writer: ScoredWriter) -> 
         scored[PROBLEM] = _problems_of(checked)
     writer.write(scored)
     if len(job.preview) < PREVIEW_ROWS:
-        rows = scored.head(PREVIEW_ROWS - len(job.preview))
+        rows = _preview(scored.head(PREVIEW_ROWS - len(job.preview)), piece, schema)
         rows = rows.astype(object).where(rows.notna(), None)
         job.preview += [{str(k): _plain(v) for k, v in r.items()} for r in rows.to_dict("records")]
+
+
+def _preview(scored: pd.DataFrame, piece: pd.DataFrame, schema: TableSchema) -> pd.DataFrame:
+    """Return who the customers of scored rows are, and the answers."""
+    names = own_names(list(piece.columns), schema)
+    who = names.get(str(schema.identifier), ROW)
+    return scored[[who, *(name for name in TYPES if name in scored)]]
 
 
 def _answers(run: _Run, customers: pd.DataFrame) -> pd.DataFrame:
@@ -196,7 +219,13 @@ def _answers(run: _Run, customers: pd.DataFrame) -> pd.DataFrame:
         run.counts[own] = run.counts.get(own, 0) + 1
         run.names[own] = text
     if run.challenger is not None:
-        _ask_challenger(run, run.challenger, customers, answer)
+        try:
+            _ask_challenger(run, run.challenger, customers, answer)
+        except ScoringAwayError:
+            if run.flows:  # it answered for the rows before these
+                raise
+            run.challenger, run.job.compare = None, False
+            run.remarks.append(CHALLENGER_AWAY)
     run.job.unlike += int(answer["unlike_training"].sum())
     return answer
 

@@ -15,7 +15,7 @@ from experiments.registry.registration import register
 from experiments.tracking.event_run import registry_experiment
 from segmentation.clustering.spec import Preprocessing, SegmenterSpec
 from segmentation.data.validation import validate
-from segmentation.data.writers import ANSWER
+from segmentation.data.writers import ANSWER, TYPES, harmless
 from segmentation.evaluation.evaluator import Evaluator
 from segmentation.model.segmentation_model import SegmentationModel
 from segmentation.monitoring import with_reference
@@ -105,13 +105,17 @@ def spoilt(frame: pd.DataFrame, *rows: int, value: object = "canary") -> pd.Data
 def test_a_scored_file_has_the_columns_of_a_download(
     champion: str, tmp_path: Path, ending: str
 ) -> None:
-    """Whatever the columns are called: the customer, then the answer, in one order."""
+    """Whatever the columns are called: the table's own, then the answer, in one order."""
+    own = ["customer", *(f"{n}_" if n in TYPES else n for n in table(1).columns[1:])]
     data = written(table(60, seed=1), tmp_path / f"in{ending}")
     for out in (".csv", ".parquet", ".xlsx"):
         result = run(score.main, "--data", data, "--out", tmp_path / f"out{out}")
         assert result.exit_code == 0, result.output
         scored = read(tmp_path / f"out{out}")
-        assert list(scored) == ["customer", *ANSWER]
+        names = own if out == ".parquet" else [harmless(name) for name in own]
+        assert list(scored) == [*names, *ANSWER]
+        amounts = scored[names[1]].astype(float)
+        assert amounts.tolist() == pytest.approx(table(60, seed=1).iloc[:, 1].tolist())
         assert list(scored["customer"]) == list(table(60)["customer"])
         assert set(scored["segment"]) == {1, 2, 3}
 

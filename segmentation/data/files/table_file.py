@@ -8,7 +8,7 @@ import io
 import re
 import sys
 from collections import Counter, deque
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Collection, Generator, Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -87,13 +87,18 @@ class TableFile:
         The file; of a workbook a sheet may be named: ``customers.xlsx#Sheet 2``.
     texts
         Columns that are read as text even where they look like numbers.
+    numbers
+        With it, all other columns of a CSV file are read as text too: they come back as they are.
     """
 
-    def __init__(self, path: Path, texts: Sequence[str] = ()) -> None:
+    def __init__(
+        self, path: Path, texts: Sequence[str] = (), numbers: Collection[str] | None = None
+    ) -> None:
         name, mark, sheet = str(path).rpartition("#")
         is_sheet = bool(mark) and Path(name).suffix.lower() in WORKBOOKS and not path.exists()
         self.path, self.sheet = (Path(name), sheet) if is_sheet else (path, "")
         self.texts = tuple(texts)
+        self.numbers = None if numbers is None else frozenset(numbers)
         self.remarks: list[str] = []
 
     def whole(self) -> pd.DataFrame:
@@ -187,13 +192,18 @@ class TableFile:
                 usecols=None if every else layout.columns,
                 chunksize=rows,
                 low_memory=False,
-                dtype=dict.fromkeys({*self.texts, *_grouped_by_points(layout)}, str),
+                dtype=dict.fromkeys(self._texts_of(layout), str),
             ) as reader:
                 for piece in reader:
                     yield piece[~_empty(piece)]
         except (pd.errors.ParserError, pd.errors.EmptyDataError) as error:
             expected = f"rows of equal length ({error})"
             raise not_a_table(self.path, expected, "Check the export.") from error
+
+    def _texts_of(self, layout: Layout) -> set[str]:
+        """Return the columns of a CSV file to be read as text."""
+        others = set() if self.numbers is None else {*layout.names} - self.numbers
+        return {*self.texts, *others, *_grouped_by_points(layout)}
 
     def _csv_layout(self, encoding: str, delimiter: str) -> Layout:
         head, complete = _head(self.path, encoding, delimiter)

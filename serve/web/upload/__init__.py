@@ -22,6 +22,7 @@ from flask import (
 from werkzeug.utils import secure_filename
 from werkzeug.wrappers import Response as BaseResponse
 
+from segmentation.data.writers import segment_facts
 from serve.jobs.queue import FOLDER
 from serve.jobs.store import DONE, FAILED, INVALID, WAITING, Job, Jobs, Limits
 from serve.web.auth import who
@@ -84,6 +85,7 @@ def receive() -> str | tuple[str, int] | BaseResponse:
             return _form(upload), 429
         job = jobs.new(ending, title, model.schema, model.given_names)
         job.compare, job.owner = bool(upload.compare.data), who()
+        job.facts = {str(n): facts for n, facts in segment_facts(model.profiles).items()}
         try:
             sent.save(jobs.upload(job))
             jobs.save(job)
@@ -178,7 +180,6 @@ def _form(upload: UploadForm) -> str:
 def _result(job: Job) -> str:
     total = sum(job.counts.values())
     order = sorted(job.counts.items(), key=lambda item: -item[1])
-    schema = job.table
     return render_template(
         "upload/result.html",
         job=job,
@@ -187,7 +188,6 @@ def _result(job: Job) -> str:
         flow=_flow(job),
         others=[name for _, name in sorted(job.others.items(), key=lambda item: int(item[0]))],
         identifier=next(iter(job.preview[0])),
-        labels={column.name: column.label for column in schema.columns},
         sure=sure,
         how_sure=how_sure,
     )

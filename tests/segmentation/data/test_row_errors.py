@@ -97,12 +97,12 @@ def test_an_identifier_called_like_an_answer_gives_way(tmp_path: Path, ending: s
     """A table may name its customers in a column `segment`; the answer's keeps its name."""
     schema = replace(SCHEMA, identifier="segment")
     rows = pd.DataFrame({"segment": ["007", "008"]})
-    answer = pd.DataFrame({"segment": [2, 1], "reasons": [["a"], []]})
-    with ScoredWriter(tmp_path / f"out{ending}") as writer:
+    answer = pd.DataFrame({"segment": [2, 1], "segment_name": "x", "reasons": [["a"], []]})
+    with ScoredWriter(tmp_path / f"out{ending}", schema) as writer:
         writer.write(scored_rows(rows, schema, 0, answer))
     read = {".csv": pd.read_csv, ".parquet": pd.read_parquet, ".xlsx": pd.read_excel}[ending]
     frame = read(tmp_path / f"out{ending}")
-    assert list(frame) == ["segment_", "segment", "reasons"]
+    assert list(frame) == ["segment_", "segment", "segment_name", "reasons"]
     assert frame["segment"].tolist() == [2, 1]
 
 

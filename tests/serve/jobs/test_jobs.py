@@ -21,7 +21,7 @@ from segmentation.data.writers import ANSWER, ScoredWriter
 from serve.jobs.queue import FOLDER, file_queue
 from serve.jobs.sandbox import most_seconds, score_in_sandbox
 from serve.jobs.store import Jobs
-from serve.web.scoring_client import ScoringClient
+from serve.web.scoring_client import ScoringAwayError, ScoringClient
 from serve.web.settings import Settings
 from tests.serve.conftest import SCHEMA, Scoring, scored
 
@@ -61,7 +61,7 @@ def test_a_file_is_scored_and_comes_back(client: FlaskClient, customers_csv: byt
     frame = scored(fetched(client, page.address))
     assert list(frame["CUST_ID"]) == list(scored(customers_csv)["CUST_ID"])
     assert set(frame["segment_name"]) <= {"Full payers", "Cash-advance users"}
-    assert "CASH_ADVANCE, BALANCE" in set(frame["reasons"])
+    assert "Cash advances, Balance" in set(frame["reasons"])
 
 
 @pytest.mark.parametrize("ending", [".parquet", ".xlsx"])
@@ -130,9 +130,31 @@ def test_bad_rows_can_be_fetched_to_correct_them(client: FlaskClient, customers_
 def test_a_download_has_the_columns_of_the_command(
     client: FlaskClient, customers_csv: bytes
 ) -> None:
-    """The customer and the answer, as `score` writes them."""
-    frame = scored(fetched(client, send(client, customers_csv).address))
-    assert list(frame) == ["CUST_ID", *ANSWER]
+    """The table's own and the answer, as `score` writes them; the preview has no amounts."""
+    page = send(client, customers_csv)
+    frame = scored(fetched(client, page.address))
+    own = scored(customers_csv)
+    assert list(frame) == [*own, *ANSWER]
+    pd.testing.assert_frame_equal(frame[list(own)], own)
+    (job,) = [json.loads(f.read_text()) for f in kept(client) if f.name == "job.json"]
+    assert list(job["preview"][0]) == ["CUST_ID", *ANSWER]
+
+
+def test_a_file_is_scored_without_a_challenger_that_is_gone(
+    client: FlaskClient, customers_csv: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was there when the box was ticked: the champion's answer comes, and a note says so."""
+
+    def away(*_: object) -> None:
+        raise ScoringAwayError("gone")
+
+    monkeypatch.setattr("serve.jobs.task._ask_challenger", away)
+    data = {"file": (io.BytesIO(customers_csv), "customers.csv"), "compare": "y"}
+    reply = client.post("/file", data=data, content_type="multipart/form-data")
+    page = client.get(reply.location)
+    assert "30 customers scored" in page.text
+    assert "The challenger did not answer" in page.text
+    assert not [name for name in scored(fetched(client, reply.location)) if "challenger" in name]
 
 
 def test_a_piece_without_a_good_row_keeps_its_place(
@@ -150,7 +172,7 @@ def test_a_piece_without_a_good_row_keeps_its_place(
         parquet = content.startswith(b"PAR1")
         frame = pd.read_parquet(io.BytesIO(download)) if parquet else scored(download)
         assert frame["segment"].isna().tolist() == [True] * 10 + [False] * 20
-        assert list(frame) == ["CUST_ID", *ANSWER, "problem"]
+        assert list(frame) == [*table, *ANSWER, "problem"]
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
@@ -415,7 +437,7 @@ def test_identifiers_that_are_formulas_come_back_harmless(
 ) -> None:
     """A spreadsheet that opens the download runs nothing."""
     lines = customers_csv.decode().splitlines()
-    starts = ["=1+1", "+1", "-1", "@x", "|x", " =1", "\t=1", "\ufeff=1", "＝1", "\t1"]
+    starts = ["=1+1", "+1+1", "-1-1", "@x", "|x", " =1", "\t=1", "\ufeff=1", "＝1", "\t1"]
     for number, start in enumerate(starts, start=1):
         lines[number] = ",".join([start, *lines[number].split(",")[1:]])
     text = fetched(client, send(client, "\n".join(lines).encode()).address).decode()
@@ -427,7 +449,7 @@ def test_identifiers_that_are_formulas_come_back_harmless(
 def test_names_that_are_formulas_come_back_harmless(tmp_path: Path, ending: str) -> None:
     """People name segments: what they type is as little run as what is in the file."""
     row = {"CUST_ID": "a", "segment": 1, "segment_name": "\t=1", "reasons": ["=1", "B"]}
-    with ScoredWriter(tmp_path / f"scored{ending}") as writer:
+    with ScoredWriter(tmp_path / f"scored{ending}", SCHEMA) as writer:
         writer.write(pd.DataFrame([row, row]))
     read = pd.read_csv if ending == ".csv" else pd.read_excel
     frame = read(tmp_path / f"scored{ending}")

@@ -90,7 +90,7 @@ def test_shares_are_typed_as_they_are_shown(client: FlaskClient, scoring: Scorin
 
 
 @pytest.mark.parametrize(
-    ("known", "column", "value"),
+    ("values", "column", "value"),
     [
         ({"ONEOFF_PURCHASES": "100", "INSTALLMENTS_PURCHASES": "900"}, "PURCHASES", 1000.0),
         ({"PURCHASES": "1000", "INSTALLMENTS_PURCHASES": "900"}, "ONEOFF_PURCHASES", 100.0),
@@ -101,12 +101,12 @@ def test_shares_are_typed_as_they_are_shown(client: FlaskClient, scoring: Scorin
 def test_what_follows_from_a_sum_is_known(
     client: FlaskClient,
     scoring: Scoring,
-    known: dict[str, str],
+    values: dict[str, str],
     column: str,
     value: float | None,
 ) -> None:
     """Purchases are one-off purchases and instalments; no part is below nothing."""
-    client.post("/customer", data={**only("BALANCE"), **known})
+    client.post("/customer", data={**only("BALANCE"), **values})
     sent = last_sent(scoring)[column]
     assert (float(sent) if sent else None) == value
 
@@ -216,13 +216,13 @@ def test_a_page_asks_for_the_model_once(
 ) -> None:
     """Cards and frame never speak of two models."""
     client.get("/")
-    asked: list[int] = []
-    known = Knowledge.model
-    monkeypatch.setattr(Knowledge, "model", lambda self: asked.append(1) or known(self))
+    lookups: list[int] = []
+    model_of = Knowledge.model
+    monkeypatch.setattr(Knowledge, "model", lambda self: lookups.append(1) or model_of(self))
     for path in ("/", "/customer", "/file", "/segments/1", "/engineers"):
-        asked.clear()
+        lookups.clear()
         client.get(path)
-        assert len(asked) == 1, path
+        assert len(lookups) == 1, path
 
 
 def test_a_first_visit_before_the_registry_answers_comes_back(client: FlaskClient) -> None:
