@@ -10,7 +10,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -33,6 +33,8 @@ CHAMPION, CHALLENGER = "champion", "challenger"
 DATA = "segmentation_model"
 # Written by MLflow beside a model: a body for `/invocations`.
 EXAMPLE = "serving_input_example.json"
+# On a version: who would move to it from the champion of the day, see `Migration`.
+MIGRATION = "migration"
 # Tags of the registered model, followed by a segment's number: its name and what to do for it.
 NAME, NOTE = "segment_name.", "segment_note."
 MOST_VERSIONS = 100
@@ -123,6 +125,44 @@ class Promotion:
     from_version: str
     to_version: str
     gates: tuple[Gate, ...] = ()
+
+
+@dataclass(frozen=True)
+class Migration:
+    """Who would move from a champion to a new version, counted on that version's customers."""
+
+    champion: str  # version
+    flows: dict[str, int]  # customers by segment numbers before and after: "1>2"
+    drift: str = ""  # the verdict on the customers against the champion's, empty where not known
+    sentences: tuple[str, ...] = ()  # what drifted
+
+    def to_json(self) -> str:
+        """Return it as the text of a tag."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> Migration | None:
+        """Return what :meth:`to_json` returned; None for any other text."""
+        try:
+            raw = json.loads(text)
+            return cls(**{**raw, "sentences": tuple(raw["sentences"])})
+        except (ValueError, TypeError, KeyError):
+            return None
+
+    def reversed(self, champion: str) -> Migration:
+        """Return the way back; the drift says nothing of it."""
+        flows = {">".join(reversed(pair.split(">"))): count for pair, count in self.flows.items()}
+        return Migration(champion, flows)
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What speaks for and against a move of the champion, before it is made."""
+
+    candidate: ModelInfo
+    champion: ModelInfo | None  # None for the first version, and where it is the candidate
+    gates: tuple[Gate, ...]  # those that need no model loaded
+    migration: Migration | None  # None where it was not counted for these two
 
 
 class GateError(RegistryError):
@@ -309,6 +349,19 @@ def history(name: str = MODEL_NAME) -> list[Move]:
     from experiments.registry import promotion  # noqa: PLC0415
 
     return promotion.history(name)
+
+
+def evidence(name: str = MODEL_NAME, version: str = "") -> Evidence:
+    """Return what to know before a version is promoted; before the roll-back without a version.
+
+    Raises
+    ------
+    RegistryError
+        When there is no such model or version, or no champion to return to.
+    """
+    from experiments.registry import promotion  # noqa: PLC0415
+
+    return promotion.evidence(name, version)
 
 
 def promote(

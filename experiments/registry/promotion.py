@@ -18,9 +18,12 @@ from mlflow.exceptions import MlflowException
 
 from experiments.registry.client import (
     CHALLENGER,
+    MIGRATION,
     MODEL_NAME,
+    Evidence,
     Gate,
     GateError,
+    Migration,
     ModelInfo,
     Move,
     Promotion,
@@ -123,11 +126,7 @@ def rollback(
         log = PromotionLog(client, name)
         moves = log.sync()
     current = moves[-1].to_version if moves else ""
-    forward = (m for m in reversed(moves) if m.to_version == current and m.kind != "rollback")
-    arrival = next(forward, None)
-    if arrival is None or not arrival.from_version:
-        raise RegistryError(f"{name} had no champion before version {current or 'none'}")
-    target = arrival.from_version
+    target = _before(name, moves)
     gates = tuple(integrity_gates(client, name, target, isolated=isolated))
     if not all(gate.passed for gate in gates):
         raise GateError(target, gates)
@@ -135,6 +134,50 @@ def rollback(
     with _log_errors(name):
         log.move(moves, target, who=who or user(), why=why, kind="rollback")
     return Promotion(current, target, gates)
+
+
+def _before(name: str, moves: list[Move]) -> str:
+    """Return the version that was champion before the present one."""
+    current = moves[-1].to_version if moves else ""
+    forward = (m for m in reversed(moves) if m.to_version == current and m.kind != "rollback")
+    arrival = next(forward, None)
+    if arrival is None or not arrival.from_version:
+        raise RegistryError(f"{name} had no champion before version {current or 'none'}")
+    return arrival.from_version
+
+
+def evidence(name: str = MODEL_NAME, version: str = "") -> Evidence:
+    """Return what to know before a version is promoted; before the roll-back without a version.
+
+    The gates are those of :func:`quality_gates`; files and answers are checked when it is promoted.
+
+    Raises
+    ------
+    RegistryError
+        When there is no such model or version, or no champion to return to.
+    """
+    client = MlflowClient()
+    moves = history(name)
+    current = moves[-1].to_version if moves else ""
+    target = version or _before(name, moves)
+    candidate = describe(name, target)
+    champion = describe(name, current) if current and current != target else None
+    gates = tuple(_gates(candidate, champion)) if version else ()
+    return Evidence(candidate, champion, gates, _migration(client, candidate, champion))
+
+
+def _migration(
+    client: MlflowClient, candidate: ModelInfo, champion: ModelInfo | None
+) -> Migration | None:
+    """Return who would move, counted when either of two versions was registered."""
+    if champion is None:
+        return None
+    for one, other in ((candidate, champion), (champion, candidate)):
+        tags = client.get_model_version(one.name, one.version).tags
+        migration = Migration.from_json(tags.get(MIGRATION, ""))
+        if migration is not None and migration.champion == other.version:
+            return migration if one is candidate else migration.reversed(champion.version)
+    return None
 
 
 def history(name: str = MODEL_NAME) -> list[Move]:
@@ -145,20 +188,22 @@ def history(name: str = MODEL_NAME) -> list[Move]:
 
 def quality_gates(name: str, version: str, champion: str, k: int = 0) -> Iterator[Gate]:
     """Yield the gates of a version's evaluation, against the champion's where there is one."""
-    info = describe(name, version)
+    yield from _gates(describe(name, version), describe(name, champion) if champion else None, k)
+
+
+def _gates(info: ModelInfo, champion: ModelInfo | None, k: int = 0) -> Iterator[Gate]:
     evaluation = info.evaluation
     feasible = bool(evaluation["feasible"])
     finding = "meets every constraint" if feasible else "violates a constraint"
     yield Gate("feasible", feasible, finding)
     stability, floor = float(evaluation["stability"]), Constraints().stability
     yield Gate("stability", stability >= floor, f"{stability:.3f}, at least {floor:.2f}")
-    if champion:
-        champion_info = describe(name, champion)
+    if champion is not None:
         if k:
             yield Gate(NOT_WORSE, True, f"not compared: {k} segments were asked for")
         else:
-            yield score_gate(info, champion_info)
-        yield schema_gate(info, champion_info)
+            yield score_gate(info, champion)
+        yield schema_gate(info, champion)
 
 
 def score_gate(info: ModelInfo, champion: ModelInfo) -> Gate:

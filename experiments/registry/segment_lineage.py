@@ -12,6 +12,7 @@ from experiments.registry.client import (
     CHAMPION,
     DATA,
     NAME,
+    Migration,
     RegistryError,
     describe,
     names_of_segments,
@@ -21,10 +22,15 @@ from experiments.registry.verification import verified
 from segmentation.errors import DataError
 from segmentation.model.segment_matching import Numbering, match_segments, new_numbering
 from segmentation.model.segmentation_model import SegmentationModel
+from segmentation.monitoring import compare_batches, reference_batch, summarise
+from segmentation.monitoring.comparison import compare_models
+from segmentation.monitoring.drift import MIN_CUSTOMERS, drift_sentences
 
 # On the registered model: the number that its next new segment gets.
 NEXT_NUMBER = "next_segment"
 LONGEST_NAME = 60
+# A version's tag holds 5,000 characters.
+MOST_SENTENCES = 8
 
 
 def load(client: MlflowClient, name: str, version: str) -> SegmentationModel:
@@ -91,6 +97,36 @@ def numbered_like_champion(
     profiles = model.description["profiles"]
     other_names = {p["name"]: p["other_names"] for p in profiles if "other_names" in p}
     return model.with_numbering(match_segments(previous, before, after, names, other_names))
+
+
+def migration_from_champion(
+    client: MlflowClient, name: str, model: SegmentationModel, customers: pd.DataFrame
+) -> Migration | None:
+    """Return who would move from the champion to a new model, and how much its customers drifted.
+
+    None without a champion that can assign these customers, the new model's training customers.
+    """
+    version = version_of(client, name, CHAMPION)
+    if not version:
+        return None
+    champion = load(client, name, version)
+    try:
+        comparison = compare_models(champion, model, customers)
+    except DataError:
+        return None
+    reference, sentences, verdict = reference_batch(champion), (), ""
+    if reference is not None and len(customers) >= MIN_CUSTOMERS:
+        drift = compare_batches(reference, summarise(champion, customers, reference))
+        labels = {column.name: column.label for column in champion.schema.columns}
+        sentences = drift_sentences(drift, labels, champion.numbering.name_of)[:MOST_SENTENCES]
+        verdict = drift.verdict
+    flows = {
+        f"{before}>{after}": int(count)
+        for row, before in zip(comparison.matrix, comparison.before, strict=True)
+        for count, after in zip(row, comparison.after, strict=True)
+        if count
+    }
+    return Migration(version, flows, verdict, sentences)
 
 
 def reserve_numbers(client: MlflowClient, name: str, numbering: Numbering) -> None:

@@ -20,6 +20,7 @@ from threadpoolctl import threadpool_limits
 
 from experiments.faults import check_source, ending_in_a_sentence, notify
 from experiments.registry import packaging, registration, segment_lineage
+from experiments.registry.client import MIGRATION
 from experiments.registry.promotion_log import check_name
 from experiments.search.fidelity import Samples
 from experiments.search.options import SearchOptions, checked, search_options
@@ -153,7 +154,7 @@ def summed_up(
     model = with_reference(model, formed.people).with_outcomes(formed.people, formed.outcomes)
     audited = audit_of(model, formed, options.seed)
     summary = Summary(result, structure, options.k, model, audit=audited)
-    registered = register(tracker, summary, model, len(formed.customers), options)
+    registered = register(tracker, summary, model, formed.people, options)
     return replace(summary, registered=registered)
 
 
@@ -161,7 +162,7 @@ def register(
     tracker: Tracker,
     summary: Summary,
     model: SegmentationModel,
-    rows: int,
+    customers: pd.DataFrame,
     options: SearchOptions,
 ) -> str:
     """Register the pick, fitted on all customers; the same pick only once."""
@@ -172,7 +173,7 @@ def register(
     if version := registration.version_of_trial(client, options.model_name, pick.run_id):
         return f"{options.model_name} version {version}"
     digest = str(tracker.dataset.dataset.digest)
-    text = card.card(summary, model, rows=rows, digest=digest, options=options)
+    text = card.card(summary, model, rows=len(customers), digest=digest, options=options)
     log_model = tracking_store(client.tracking_uri).retried(packaging.log_model)
     uri = log_model(client, tracker.parent, model)
     numbering = model.numbering
@@ -188,6 +189,11 @@ def register(
         "sensitive": "form" if options.sensitive else "describe",
         registration.TRIAL: pick.run_id,
     }
+    migration = segment_lineage.migration_from_champion(
+        client, options.model_name, model, customers
+    )
+    if migration is not None:
+        tags[MIGRATION] = migration.to_json()
     version = registration.register(
         client, options.model_name, uri, run_id=tracker.parent, description=text, tags=tags
     )

@@ -39,6 +39,13 @@ def percent(share: float) -> str:
     return f"{_signed(text)}%"
 
 
+def whole_percent(share: float) -> str:
+    """Return a share in whole per cent for a dense table: ``"42%"``, ``"<1%"``, ``">99%"``."""
+    if 0 < share < 0.01:
+        return "<1%"
+    return ">99%" if 0.99 < share < 1 else f"{100 * share:.0f}%"
+
+
 def number(value: float | None) -> str:
     """Return a number without a unit: ``"1,850"``, ``"12.35"``, ``"0.083"``, ``"–"`` if undefined.
 

@@ -40,6 +40,7 @@ MOST_PHRASES = 8
 MOST_NAMES = 6
 LETTERS = ascii_uppercase
 ORDINARY = "Typical customers"
+PERSONAL = re.compile(r"income|salary|wage|earning|wealth|education|schooling", re.IGNORECASE)
 ALIKE = "Nothing sets it apart: no column differs noticeably from the other customers."
 
 
@@ -58,6 +59,9 @@ class Trait:
     effect: float  # Cliff's delta, in [-1, 1]; of a share the difference from other customers
     level: str = ""  # of a share; empty for the ones of a column of zeros and ones
     position: float = 0.5  # of a median: share of the table's values below it, in [0, 1]
+    # Of a column without values below 0: the shares of segment and table above it.
+    some: float | None = None
+    book_some: float | None = None
     missing: float = 0.0  # share of the segment without a value
     book_missing: float = 0.0
 
@@ -101,6 +105,8 @@ class Trait:
             "differs": self.differs,
             "missing": self.missing,
             "book_missing": self.book_missing,
+            "some": self.some,
+            "book_some": self.book_some,
         }
 
 
@@ -178,7 +184,7 @@ def phrases_of(trait: Trait) -> list[str]:
         texts = [f"{'higher' if up else 'lower'} {label}"]
         if trait.statistic == "median" and not LOW <= trait.position <= 1 - LOW:
             high = trait.position > LOW
-            texts.insert(0, (column.high if high else column.low) or f"{_end(high)} {label}")
+            texts.insert(0, (column.high if high else column.low) or f"{_end(high, label)} {label}")
         return texts
     if trait.statistic == "missing":
         return _by_share(trait, f"{label} missing", f"{label} known")
@@ -207,8 +213,9 @@ def _by_share(trait: Trait, some: str, none: str) -> list[str]:
     return texts
 
 
-def _end(high: bool) -> str:
-    return "high" if high else "low"
+def _end(high: bool, label: str) -> str:
+    """Return the word for an end of a column; for people's means one that people can be shown."""
+    return "high" if high else "modest" if PERSONAL.search(label) else "low"
 
 
 def _level_words(level: str, label: str) -> str:

@@ -26,6 +26,8 @@ SIDES: tuple[Literal["left", "right"], ...] = ("left", "right")
 MOSTLY = 0.5
 # What a level less frequent than elsewhere counts against one that is more frequent.
 LESS_TELLING = 0.75
+# A rule that is right for fewer of whom it holds for is not shown: it would mislead.
+LEAST_PRECISION = 2 / 3
 FLAG_KINDS = {"number", "count"}
 
 
@@ -125,7 +127,11 @@ def profile_segments(
                 share=float(size / len(matrix)),
                 columns=_columns(rows, effects[number], own[number], book, schema),
                 traits=traits[number],
-                rules=tuple(rule.in_words(schema) for rule in described[number]),
+                rules=tuple(
+                    rule.in_words(schema)
+                    for rule in described[number]
+                    if rule.precision >= LEAST_PRECISION
+                ),
             )
         )
     return tuple(profiles)
@@ -283,7 +289,10 @@ def _by_size(
     options = _median_traits(column, values, segment, effects)
     if len(present) and present.min() == 0:
         positive = _share_traits(column, "above zero", values > 0, segment)
-        options = [own and [*own, some] for own, some in zip(options, positive, strict=True)]
+        options = [
+            [*(replace(t, some=some.value, book_some=some.book) for t in own), some] if own else []
+            for own, some in zip(options, positive, strict=True)
+        ]
     for i, own in enumerate(options):
         if own:
             inside = values[segment == i]

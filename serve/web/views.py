@@ -472,12 +472,18 @@ class CustomerMap:
 
 def figures(profile: Mapping[str, Any], model: ModelInfo) -> list[Figure]:
     """Return at most three figures that set a segment most apart, none that reads alike."""
-    rows = [
-        Figure(trait["label"], *_texts(column, trait))
-        for column, trait in _traits(profile, model)
-        if trait["differs"]
-    ]
+    rows = [_figure(column, trait) for column, trait in _traits(profile, model) if trait["differs"]]
     return rows[:FIGURES]
+
+
+def _figure(column: Column, trait: Mapping[str, Any]) -> Figure:
+    """Return a trait as a figure; where half of a side have 0, the share of those who have more."""
+    own, whole = trait.get("some"), trait.get("book_some")
+    if trait["statistic"] == "median" and 0 in (trait["value"], trait["book"]) and own is not None:
+        texts = percent(own), percent(whole)
+        if texts[0] != texts[1]:
+            return Figure(figure_label(column, "above zero"), *texts)
+    return Figure(trait["label"], *_texts(column, trait))
 
 
 def portrait(profile: Mapping[str, Any], model: ModelInfo) -> list[Row]:

@@ -28,6 +28,7 @@ from serve.jobs.store import DONE, FAILED, INVALID, WAITING, Job, Jobs, Limits
 from serve.web.auth import who
 from serve.web.context import served_model, settings
 from serve.web.forms import UploadForm
+from serve.web.versions.comparison import flow_cell
 from serve.web.views import example_customer, how_sure, plain, sure
 
 pages = Blueprint("upload", __name__)
@@ -186,22 +187,22 @@ def _result(job: Job) -> str:
         rows=[(int(n), job.names[n], count, 100 * count / total) for n, count in order],
         total=total,
         flow=_flow(job),
-        others=[name for _, name in sorted(job.others.items(), key=lambda item: int(item[0]))],
+        others=sorted((int(number), name) for number, name in job.others.items()),
         identifier=next(iter(job.preview[0])),
         sure=sure,
         how_sure=how_sure,
     )
 
 
-def _flow(job: Job) -> list[tuple[str, list[tuple[int, float, bool]]]]:
-    """Return a row per segment: its name, and for each of the challenger's the customers there."""
+def _flow(job: Job) -> list[tuple[int, str, list[tuple[str, bool]]]]:
+    """Return a row per segment: its number, name, and how many are in each of the challenger's."""
     rows = []
     for own in sorted(job.counts, key=int):
-        cells = []
-        for other in sorted(job.others, key=int):
-            count = job.flows.get(f"{own}>{other}", 0)
-            cells.append((count, 100 * count / job.counts[own], own == other))
-        rows.append((job.names[own], cells))
+        cells = [
+            (flow_cell(job.flows.get(f"{own}>{other}", 0), job.counts[own]), own == other)
+            for other in sorted(job.others, key=int)
+        ]
+        rows.append((int(own), job.names[own], cells))
     return rows
 
 

@@ -7,9 +7,11 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from experiments.registry.client import (
     CHALLENGER,
+    CHAMPION,
     GateError,
     RegistryError,
     Version,
+    evidence,
     history,
     list_versions,
     promote,
@@ -19,6 +21,7 @@ from serve.web.auth import promoters_only, who
 from serve.web.context import knowledge, scoring, settings
 from serve.web.forms import MoveForm
 from serve.web.scoring_client import AWAY
+from serve.web.versions.comparison import SideBySide, side_by_side
 
 pages = Blueprint("versions", __name__)
 
@@ -49,7 +52,11 @@ def page() -> str | tuple[str, int]:
 def ask_promotion(number: int) -> str | tuple[str, int]:
     """Ask for a reason before a version is promoted."""
     try:
-        return _ask("promote", _version(number), MoveForm(seen=_seen()))
+        version = _version(number)
+        if CHAMPION in version.aliases:
+            failure = f"Version {number} is the champion already."
+            return _ask("promote", version, MoveForm(), failure=failure), 409
+        return _ask("promote", version, MoveForm(seen=_seen()), sides=_sides(str(number)))
     except RegistryError:
         return _away()
 
@@ -62,7 +69,7 @@ def promoted(number: int) -> str | tuple[str, int] | BaseResponse:
     try:
         version = _version(number)
         if not form.validate_on_submit():
-            return _ask("promote", version, form), 422
+            return _ask("promote", version, form, sides=_sides(version.number)), 422
         promote(
             name,
             version.number,
@@ -76,15 +83,18 @@ def promoted(number: int) -> str | tuple[str, int] | BaseResponse:
     except RegistryError as error:
         return _ask("promote", version, form, failure=str(error)), 409
     knowledge().refresh()
-    flash(f"Version {version.number} is the champion. It serves as soon as it answers.")
+    flash(f"Version {version.number} is the champion. It serves as soon as it answers.", "undo")
     return redirect(url_for("versions.page"), code=303)
 
 
 @pages.get("/versions/rollback")
 @promoters_only
-def ask_rollback() -> str:
-    """Ask for a reason before the champion before this one returns."""
-    return _ask("rollback", None, MoveForm())
+def ask_rollback() -> str | tuple[str, int]:
+    """Show what the champion before this one is like; ask for a reason before it returns."""
+    try:
+        return _ask("rollback", None, MoveForm(), sides=_sides(""))
+    except RegistryError as error:
+        return _ask("rollback", None, MoveForm(), failure=str(error)), 409
 
 
 @pages.post("/versions/rollback")
@@ -109,6 +119,11 @@ def _ask(kind: str, version: Version | None, form: MoveForm, **more: object) -> 
     return render_template(
         "versions/move.html", kind=kind, version=version, form=form, path=request.path, **more
     )
+
+
+def _sides(version: str) -> SideBySide | None:
+    """Return what to know before a version serves, the one before the champion without a number."""
+    return side_by_side(evidence(settings().model_name, version))
 
 
 def _version(number: int) -> Version:
