@@ -114,7 +114,9 @@ def migration_from_champion(
         comparison = compare_models(champion, model, customers)
     except DataError:
         return None
-    reference, sentences, verdict = reference_batch(champion), (), ""
+    reference = reference_batch(champion)
+    sentences: tuple[str, ...] = ()
+    verdict = ""
     if reference is not None and len(customers) >= MIN_CUSTOMERS:
         drift = compare_batches(reference, summarise(champion, customers, reference))
         labels = {column.name: column.label for column in champion.schema.columns}

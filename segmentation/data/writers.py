@@ -105,7 +105,8 @@ def scored_rows(
     columns = answers[[column for column in TYPES if column in answers]]
     if "reasons" in columns:
         labels = {column.name: column.label for column in schema.columns}
-        columns = columns.assign(reasons=[_labelled(names, labels) for names in columns["reasons"]])
+        reasons = columns["reasons"].map(lambda names: _labelled(names, labels))
+        columns = columns.assign(reasons=reasons)
     if len(columns) == len(own):
         return pd.concat([own, columns.set_axis(own.index)], axis=1)
     joined = own.join(columns)

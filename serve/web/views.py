@@ -480,7 +480,7 @@ def _figure(column: Column, trait: Mapping[str, Any]) -> Figure:
     """Return a trait as a figure; where half of a side have 0, the share of those who have more."""
     own, whole = trait.get("some"), trait.get("book_some")
     if trait["statistic"] == "median" and 0 in (trait["value"], trait["book"]) and own is not None:
-        texts = percent(own), percent(whole)
+        texts = percent(own), percent(whole or 0.0)
         if texts[0] != texts[1]:
             return Figure(figure_label(column, "above zero"), *texts)
     return Figure(trait["label"], *_texts(column, trait))

@@ -99,13 +99,11 @@ def side_by_side(evidence: Evidence) -> SideBySide | None:
 
 def _quality(champion: ModelInfo, candidate: ModelInfo) -> Iterator[QualityRow]:
     for key, label, more_is_better, how in QUALITY:
-        values = [model.evaluation.get(key) for model in (champion, candidate)]
-        texts = [_written(value, how) for value in values]
-        before, after = values
-        worse = bool(
-            more_is_better and None not in values and after < before and texts[0] != texts[1]
-        )
-        yield QualityRow(label, *texts, worse and key not in NOT_CALLED_WORSE)
+        before, after = champion.evaluation.get(key), candidate.evaluation.get(key)
+        first, second = _written(before, how), _written(after, how)
+        lower = before is not None and after is not None and after < before and first != second
+        worse = bool(more_is_better) and lower and key not in NOT_CALLED_WORSE
+        yield QualityRow(label, first, second, worse)
 
 
 def _written(value: Any, how: str) -> str:
@@ -134,11 +132,9 @@ def _worse(
     for number, name in gone.items():
         yield f"Segment {number} ({name}) is gone, and with it what is planned for it."
     for title in titles:
-        spans = [_span(model, title) for model in (champion, candidate)]
-        if None not in spans and spans[1][1] < spans[0][1]:  # type: ignore[index]
-            before, after = spans[0][0], spans[1][0]  # type: ignore[index]
-            if before != after:
-                yield f"Segments differ less in {title.lower()}: {after}, {before} before."
+        before, after = _span(champion, title), _span(candidate, title)
+        if before and after and after[1] < before[1] and after[0] != before[0]:
+            yield f"Segments differ less in {title.lower()}: {after[0]}, {before[0]} before."
     if evidence.migration is not None and evidence.migration.drift == "retrain":
         yield "Its customers differ from those of the champion; see what drifted below."
 
@@ -166,10 +162,10 @@ def _segments(
     sides = [{p["number"]: p for p in model.profiles} for model in (champion, candidate)]
     for number in sorted({*sides[0], *sides[1]}):
         pair = [side.get(number, {}) for side in sides]
-        names = [str(profile.get("name", "")) for profile in pair]
-        shares = [percent(profile["share"]) if profile else "" for profile in pair]
+        first, second = (str(profile.get("name", "")) for profile in pair)
+        before, after = (percent(profile["share"]) if profile else "" for profile in pair)
         outcomes = tuple((_figure(pair[0], title), _figure(pair[1], title)) for title in titles)
-        yield SegmentRow(number, *names, *shares, outcomes)
+        yield SegmentRow(number, first, second, before, after, outcomes)
 
 
 def _figure(profile: Mapping[str, Any], title: str) -> str:

@@ -11,7 +11,10 @@ from flask.testing import FlaskClient
 from mlflow import MlflowClient
 
 from experiments.benchmark.races import NAME, prepare
+from experiments.registry import segment_lineage
+from experiments.registry.client import MIGRATION
 from experiments.registry.promotion import history, promote
+from segmentation.data.synthetic import generate
 from serve.app import create_app
 from serve.web.settings import Settings
 from tests.serve.conftest import Scoring
@@ -56,6 +59,9 @@ def test_promote_and_roll_back(client: FlaskClient, registry: MlflowClient) -> N
     before = champion(registry)
     other = next(n for n in "123" if n != before)
     form = client.get(f"/versions/{other}/promote").text
+    assert "<strong>stability</strong>" in form
+    assert "not worse than the champion" in form
+    assert "Nothing measured is worse than in version" in form
     reply = client.post(
         f"/versions/{other}/promote", data={"reason": "new quarter", "seen": seen(form)}
     )
@@ -64,6 +70,9 @@ def test_promote_and_roll_back(client: FlaskClient, registry: MlflowClient) -> N
     page = client.get("/versions").text
     assert f"Version {other} is the champion" in page
     assert "new quarter" in page
+    assert 'href="/versions/rollback">Undo' in page
+    way_back = client.get("/versions/rollback").text
+    assert f"Nothing measured is worse than in version {other}" in way_back
     assert client.post("/versions/rollback", data={"reason": "worse"}).status_code == 303
     assert champion(registry) == before
     assert history(NAME)[-1].why == "worse"
@@ -119,3 +128,32 @@ def test_a_damaged_version_is_not_promoted(client: FlaskClient, registry: Mlflow
     assert reply.status_code == 409
     assert "failed" in reply.text
     assert champion(registry) == before
+
+
+def test_the_champion_is_not_promoted_again(client: FlaskClient, registry: MlflowClient) -> None:
+    """The page says so instead of asking for a reason."""
+    reply = client.get(f"/versions/{champion(registry)}/promote")
+    assert reply.status_code == 409
+    assert "is the champion already" in reply.text
+
+
+def test_who_would_move_is_counted_at_registration(
+    client: FlaskClient, registry: MlflowClient
+) -> None:
+    """Both models assign the customers; the page shows the counts, the way back the same ones."""
+    before = champion(registry)
+    other = next(n for n in "123" if n != before)
+    model = segment_lineage.load(registry, NAME, other)
+    customers = generate(900, seed=5).set_index("CUST_ID")[list(model.schema.column_names)]
+    customers = customers.astype(float)
+    migration = segment_lineage.migration_from_champion(registry, NAME, model, customers)
+    assert migration is not None
+    segments = segment_lineage.load(registry, NAME, before).assign(customers).segment
+    numbers = model.numbering.numbers
+    counts = {f"{numbers[i]}>{numbers[i]}": int((segments == i).sum()) for i in range(len(numbers))}
+    assert (migration.champion, migration.flows) == (before, counts)
+    registry.set_model_version_tag(NAME, other, MIGRATION, migration.to_json())
+    page = client.get(f"/versions/{other}/promote").text
+    assert "0 of 900 customers (0%) would change their segment." in page
+    for count in counts.values():
+        assert f"{count:,} (100%)" in page
