@@ -321,8 +321,8 @@ def check(seed: int) -> None:
         clauses = profile["sentence"].split("; ")
         assert len(clauses) == max(1, min(2, len(cards)))
         for card, clause in zip(cards, clauses, strict=False):
-            told = f" {card.segment} against {card.book}" in clause
-            assert told or card.label not in labels
+            in_clause = f" {card.segment} against {card.book}" in clause
+            assert in_clause or card.label not in labels
         check_portrait(raw, profile, model)
         check_answer(raw, model, number, number % len(names) + 1, seed % len(raw.frame))
     check_audit(raw)

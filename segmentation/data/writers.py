@@ -318,8 +318,8 @@ def _cell(value: object) -> object:
         return ILLEGAL_CHARACTERS_RE.sub("", value)
     if isinstance(value, datetime.datetime) and value.tzinfo is not None:
         return value.isoformat()
-    held = (int, float, bool, datetime.date, datetime.time, datetime.timedelta)
-    return value if value is None or isinstance(value, held) else str(value)
+    fitting = (int, float, bool, datetime.date, datetime.time, datetime.timedelta)
+    return value if value is None or isinstance(value, fitting) else str(value)
 
 
 def _harmless(texts: pd.Series[str]) -> pd.Series[str]:
