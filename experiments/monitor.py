@@ -28,6 +28,7 @@ from segmentation.monitoring.drift import (
     MAX_BINS,
     MIN_CUSTOMERS,
     drift_sentences,
+    headline,
     shares_by_bin,
 )
 from segmentation.monitoring.outcome_changes import outcome_changes
@@ -62,6 +63,7 @@ class Monitoring:
     """The drift of a batch, in words too, and the report."""
 
     drift: Drift
+    headline: str
     sentences: tuple[str, ...]
     html: str
 
@@ -103,6 +105,7 @@ def monitor(model: SegmentationModel, frame: pd.DataFrame, source: str, title: s
         title=title,
         source=source,
         drift=drift,
+        headline=headline(drift, labels),
         sentences=sentences,
         names=names,
         segments=[f for f in drift.findings if f.kind == "segment"],
@@ -110,7 +113,7 @@ def monitor(model: SegmentationModel, frame: pd.DataFrame, source: str, title: s
         columns=_columns(drift, labels),
         outcomes=outcomes,
     )
-    return Monitoring(drift, sentences, html)
+    return Monitoring(drift, headline(drift, labels), sentences, html)
 
 
 def _columns(drift: Drift, labels: dict[str, str]) -> list[ColumnRow]:
@@ -174,7 +177,7 @@ def run(data: str, model_name: str, alias: str, out: str, *, skip_bad_rows: bool
     result = monitor(model, piece.rows.iloc[piece.good], source, title)
     verdict, rows = result.drift.verdict, result.drift.batch.rows
     lines = "\n".join(f"- {sentence}" for sentence in result.sentences)
-    note = f"**{verdict}** for {source}, {rows:,} customers.\n\n{lines}"
+    note = f"**{verdict}** for {source}, {rows:,} customers. {result.headline}\n\n{lines}"
     event_run.record(
         client,
         model_name,
@@ -187,7 +190,7 @@ def run(data: str, model_name: str, alias: str, out: str, *, skip_bad_rows: bool
     )
     if out:
         Path(out).write_text(result.html, encoding="utf-8")
-    click.echo(f"{title}, {source}, {rows:,} customers: {verdict}")
+    click.echo(f"{title}, {source}, {rows:,} customers: {verdict}. {result.headline}")
     if piece.n_bad:
         click.echo(f"  {piece.n_bad:,} bad row{'' if piece.n_bad == 1 else 's'} left out.")
     for sentence in result.sentences:
@@ -219,7 +222,7 @@ class VerdictCommand(click.Command):
 @click.option("--out", default="", help="Also write the HTML report here.")
 @skip_option("Compare the other rows.")
 def main(*, data: str, model_name: str, alias: str, out: str, skip_bad_rows: bool) -> None:
-    """Exit with 0 when all is well, 1 to watch, 2 to train again, 3 on an error."""
+    """Exit with 0: all is well, 1: watch or check a column, 2: train again, 3: an error."""
     quiet()
     with ending_in_a_sentence(FAILED):
         check_output("out", out, data)

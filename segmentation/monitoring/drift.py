@@ -20,12 +20,16 @@ MIN_SHARE = 0.005
 SEVERE_INDEX = 0.25
 SEVERE_SHARE = 0.10
 MAX_BINS = 10
+# A feed looks broken where one of at least so many columns drifts severely, and at most this share
+# of all drifts beside it.
+LEAST_COLUMNS, MOST_OTHERS = 4, 0.2
 EMPTY_BIN_SHARE = 1e-4
 # Five customers expected in every bin, as for a chi-squared test. The index of n customers who do
 # not differ at all is about (MAX_BINS - 1) / n: 0.18 here, and beyond SEVERE_INDEX below 36.
 MIN_CUSTOMERS = 5 * MAX_BINS
-OK, WATCH, RETRAIN = "ok", "watch", "retrain"
-EXIT_CODES = {OK: 0, WATCH: 1, RETRAIN: 2}
+OK, WATCH, CHECK, RETRAIN = "ok", "watch", "check", "retrain"
+# Neither of the first two calls for training: customers may be what they were.
+EXIT_CODES = {OK: 0, WATCH: 1, CHECK: 1, RETRAIN: 2}
 COLUMN_KINDS = ("distribution", "missing", "range")
 DISTRIBUTION_KINDS = ("distribution", "confidence")
 
@@ -80,12 +84,34 @@ class Drift:
 
     @property
     def verdict(self) -> str:
-        """``ok``, ``watch``, or ``retrain``: a severe drift, or most columns drifted."""
+        """``ok``, ``watch``, ``check`` or ``retrain``.
+
+        ``retrain``: a severe drift, or most columns drifted. ``check``: all that is severe comes
+        from one column, whose feed looks broken.
+        """
+        if self.broken:
+            return CHECK
         columns = {finding.subject for finding in self.drifted if finding.kind in COLUMN_KINDS}
         severe = any(finding.severe for finding in self.drifted)
         if severe or 2 * len(columns) > len(self.batch.columns):
             return RETRAIN
         return WATCH if self.drifted else OK
+
+    @property
+    def broken(self) -> str:
+        """The one column whose feed looks broken; empty where customers changed, or nothing did.
+
+        It drifts severely, no other column does, and few others drift at all: customers who
+        changed change in several respects. Where it moved the segments' shares too, no other
+        column explains that.
+        """
+        columns = [f for f in self.drifted if f.kind in (*COLUMN_KINDS, "new level")]
+        severe = {finding.subject for finding in columns if finding.severe}
+        others = {finding.subject for finding in columns} - severe
+        alone = len(severe) == 1 and len(self.batch.columns) >= LEAST_COLUMNS
+        if not alone or len(others) > MOST_OTHERS * len(self.batch.columns):
+            return ""
+        return severe.pop()
 
     def metrics(self) -> dict[str, float]:
         """Return numbers for a run: by column, by segment, and in all."""
@@ -153,6 +179,18 @@ def stability_index(before: FloatArray, after: FloatArray) -> float:
     """
     b, a = np.maximum(before, EMPTY_BIN_SHARE), np.maximum(after, EMPTY_BIN_SHARE)
     return float(np.sum((a - b) * np.log(a / b)))
+
+
+def headline(drift: Drift, labels: Mapping[str, str]) -> str:
+    """Return the verdict as a sentence that says what to do; `labels` are by column."""
+    label = labels.get(drift.broken, drift.broken)
+    return {
+        OK: "These customers are like those the model learnt from.",
+        WATCH: "Watch: some things are different.",
+        CHECK: f"The feed of one column looks broken: check {label} first. Other columns are as "
+        "before, so there is no reason yet to train again.",
+        RETRAIN: "Train again: these are other customers.",
+    }[drift.verdict]
 
 
 def drift_sentences(

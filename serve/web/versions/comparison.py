@@ -137,6 +137,8 @@ def _worse(
             yield f"Segments differ less in {title.lower()}: {after[0]}, {before[0]} before."
     if evidence.migration is not None and evidence.migration.drift == "retrain":
         yield "Its customers differ from those of the champion; see what drifted below."
+    if evidence.migration is not None and evidence.migration.drift == "check":
+        yield "One column of its customers looks broken; see what drifted below."
 
 
 def _span(model: ModelInfo, title: str) -> tuple[str, float] | None:

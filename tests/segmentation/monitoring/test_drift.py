@@ -20,7 +20,15 @@ from segmentation.monitoring import (
     summarise,
     with_reference,
 )
-from segmentation.monitoring.drift import OK, RETRAIN, WATCH, drift_sentences, stability_index
+from segmentation.monitoring.drift import (
+    CHECK,
+    OK,
+    RETRAIN,
+    WATCH,
+    drift_sentences,
+    headline,
+    stability_index,
+)
 from segmentation.preprocessing.categorical import form
 from segmentation.schema import load_schema
 
@@ -122,6 +130,33 @@ def test_another_population_asks_for_training(model: SegmentationModel, book: pd
     assert drift.verdict == RETRAIN
     assert drift.metrics()["verdict"] == 2
     assert drift.metrics()["psi_PAYMENTS"] > 0.25
+
+
+@pytest.mark.parametrize("fault", ["nulls", "cents", "constant"])
+def test_a_broken_feed_is_told_from_other_customers(
+    model: SegmentationModel, book: pd.DataFrame, fault: str
+) -> None:
+    """One column emptied, in another unit, or stuck: check it first, do not train again."""
+    batch = fresh(book, 0)
+    spoilt = {
+        "nulls": batch["PAYMENTS"].where(np.arange(ROWS) % 2 == 0),
+        "cents": batch["PAYMENTS"] * 100,
+        "constant": 0.0 * batch["PAYMENTS"],
+    }
+    drift = drift_of(model, batch.assign(PAYMENTS=spoilt[fault]))
+    assert (drift.verdict, drift.broken) == (CHECK, "PAYMENTS")
+    assert drift.metrics()["verdict"] == 1
+    assert "check Payments first" in headline(drift, {"PAYMENTS": "Payments"})
+
+
+def test_several_changed_columns_are_no_broken_feed(
+    model: SegmentationModel, book: pd.DataFrame
+) -> None:
+    """Two severe columns, or a severe one among many that drift: other customers."""
+    batch = fresh(book, 0)
+    two = drift_of(model, batch.assign(PAYMENTS=100 * batch["PAYMENTS"], BALANCE=0.0))
+    assert (two.verdict, two.broken) == (RETRAIN, "")
+    assert drift_of(model, batch).broken == ""
 
 
 def test_one_customer_can_be_compared(model: SegmentationModel, book: pd.DataFrame) -> None:
