@@ -26,6 +26,7 @@ from experiments.tracking.parent_run import open_experiment
 from experiments.tracking.tracker import params_of, tags_of
 from segmentation.data.readers import AUTO, read_table, schema_for
 from segmentation.data.warehouse.address import Snapshot, short_name
+from segmentation.data.writers import harmless
 from segmentation.reports.exploration import STEPS, Exploration, Table, explore
 from segmentation.reports.exploration.recommendations import search_parameters
 from segmentation.reports.figures.exploration_figures import Picture, pictures
@@ -200,7 +201,8 @@ def _write(
         text = json.dumps(plain(getattr(exploration, part)), indent=1)
         (tables / f"{part}.json").write_text(text, encoding="utf-8")
     for name, rows in TABLES.items():
-        pd.DataFrame(plain(rows(exploration))).to_csv(tables / f"{name}.csv", index=False)
+        cells = pd.DataFrame(plain(rows(exploration))).map(harmless)
+        cells.to_csv(tables / f"{name}.csv", index=False)
     for section, section_pictures in drawn.items():
         place = folder / "figures" / section
         place.mkdir(parents=True)

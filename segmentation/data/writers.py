@@ -67,15 +67,27 @@ NUMBERS = ["segment", "runner_up", "challenger_segment"]
 # A formula starts with one of these, also in their full-width form, or with what a spreadsheet
 # drops before them: blanks, control characters, marks without width.
 DROPPED = r"\s\x00-\x1f\x7f\u200b-\u200f\u2060\ufeff"
-FORMULA = re.compile(rf"^[{DROPPED}]*[=+\-@|＝＋－＠｜]|^[\t\r\n]")
+STARTS = r"=+\-@|＝＋－＠｜"
+FORMULA = re.compile(rf"^[{DROPPED}]*[{STARTS}]|^[\t\r\n]")
 # A signed number alone is none.
-NUMBER = re.compile(r"[+-]\d[\d.,]*%?")
+SIGNED = r"[+-]\d[\d.,]*%?"
+NUMBER = re.compile(SIGNED)
+# Where a spreadsheet may cut a cell of a CSV file: it has a separator of its own, and takes quotes
+# in the middle of what it cut for text.
+CUTS = r";,|\t\r\n\v\f\x1c-\x1e\x85\u2028\u2029"
+LATER_FORMULA = re.compile(rf"([{CUTS}])(?!{SIGNED}(?:[{CUTS}]|$))(?=[{DROPPED}\"]*[{STARTS}])")
 
 
 def harmless(value: object) -> object:
-    """Return a cell with an apostrophe before what a spreadsheet would run; numbers stay."""
-    runs = isinstance(value, str) and FORMULA.match(value) and not NUMBER.fullmatch(value)
-    return f"'{value}" if runs else value
+    """Return a cell with an apostrophe before what a spreadsheet would run; numbers stay.
+
+    A spreadsheet that separates by semicolons, tabs or bars cuts a text at them: formulas are
+    looked for after each of them too.
+    """
+    if not isinstance(value, str):
+        return value
+    text = LATER_FORMULA.sub(r"\1'", value)
+    return f"'{text}" if FORMULA.match(text) and not NUMBER.fullmatch(text) else text
 
 
 def scored_rows(

@@ -1,10 +1,12 @@
 """A file of customers: what comes back, what is refused, what is kept and for how long."""
 
+import csv
 import io
 import json
 import os
 import re
 import sqlite3
+import tempfile
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +15,8 @@ import pandas as pd
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 from werkzeug.test import TestResponse
 
 from segmentation.data.files.workbook import MOST_UNPACKED
@@ -442,7 +446,66 @@ def test_identifiers_that_are_formulas_come_back_harmless(
         lines[number] = ",".join([start, *lines[number].split(",")[1:]])
     text = fetched(client, send(client, "\n".join(lines).encode()).address).decode()
     for start in starts:
-        assert f"\n'{start}," in text
+        cell = start.replace("\t=", "\t'=")  # a tab separates too
+        assert f"\n'{cell}," in text
+
+
+FORMULA_PIECES = ["=cmd|' /C calc'!A0", "+1", "-1", "-1+x", "@x", "＝1"]
+TEXT_PIECES = [
+    ";",
+    ",",
+    "\t",
+    "|",
+    "\n",
+    "\r",
+    "\f",
+    '"',
+    "'",
+    " ",
+    "\ufeff",
+    "\u2028",
+    "a",
+    "7",
+    ";=cmd",
+    '"";"=1',
+]
+
+
+def cells_as_read(text: str) -> list[str]:
+    """Return the cells of a CSV file as spreadsheets with each separator read them."""
+    cells: list[str] = []
+    for delimiter in ";,\t|":
+        rows = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+        cells += [cell for row in rows for cell in row]
+    return cells
+
+
+@settings(max_examples=200, deadline=None, derandomize=True)
+@example([";", "=cmd|' /C calc'!A0"])
+@example(["a", '"', ";", '"', "=1"])
+@given(st.lists(st.sampled_from(FORMULA_PIECES + TEXT_PIECES), max_size=6))
+def test_no_separator_makes_a_formula_of_a_text(pieces: list[str]) -> None:
+    """Whatever separates cells where a download is opened, none of them starts as a formula."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "scored.csv"
+        row = {"CUST_ID": "".join(pieces), "segment": 1, "segment_name": "".join(pieces)}
+        with ScoredWriter(path, SCHEMA) as writer:
+            writer.write(pd.DataFrame([{**row, "reasons": pieces}]))
+        written = path.read_bytes().decode()
+    # A signed number calls nothing, whatever another separator leaves behind it.
+    formula = re.compile(r"[\s\ufeff]*(?![+-]\d[\d.,]*%?(?:[,;|\s\"]|\Z))[=+\-@＝]")
+    starts = [cell for cell in cells_as_read(written) if formula.match(cell)]
+    assert starts == []
+
+
+def test_texts_without_formulas_come_back_as_they_are(tmp_path: Path) -> None:
+    """Separators, quotes and dashes within a text change nothing."""
+    texts = ["A;B", "x, y", "a|b", "2020-01-02", 'the "big" one', "a\nb", "0012", "a=b", "x - y"]
+    table = pd.DataFrame({"CUST_ID": texts, "segment_name": texts, "reasons": [["A", "B-C"]] * 9})
+    with ScoredWriter(tmp_path / "scored.csv", SCHEMA) as writer:
+        writer.write(table)
+    back = pd.read_csv(tmp_path / "scored.csv", dtype=str)
+    assert list(back["CUST_ID"]) == list(back["segment_name"]) == texts
 
 
 @pytest.mark.parametrize("ending", [".csv", ".xlsx"])
@@ -453,7 +516,7 @@ def test_names_that_are_formulas_come_back_harmless(tmp_path: Path, ending: str)
         writer.write(pd.DataFrame([row, row]))
     read = pd.read_csv if ending == ".csv" else pd.read_excel
     frame = read(tmp_path / f"scored{ending}")
-    assert list(frame["segment_name"]) == ["'\t=1"] * 2
+    assert list(frame["segment_name"]) == ["'\t'=1"] * 2
     assert list(frame["reasons"]) == ["'=1, B"] * 2
 
 
@@ -461,7 +524,7 @@ def test_an_unfinished_file_is_done_after_a_restart(
     tmp_path: Path, scoring: Scoring, customers_csv: bytes
 ) -> None:
     """A worker does what another left in the middle, once; a file that always kills is given up."""
-    settings = Settings(scoring_url=scoring.url)
+    chosen = Settings(scoring_url=scoring.url)
     jobs = Jobs(tmp_path / FOLDER, 3600)
     left = jobs.new(".csv", "left.csv", SCHEMA, {})
     left.state, left.done, left.attempts = "scoring", 10, 1
@@ -470,7 +533,7 @@ def test_an_unfinished_file_is_done_after_a_restart(
     deadly = jobs.new(".csv", "deadly.csv", SCHEMA, {})
     deadly.state, deadly.attempts = "reading", 3
     jobs.save(deadly)
-    _, put = file_queue(tmp_path, settings, at_once=True)
+    _, put = file_queue(tmp_path, chosen, at_once=True)
     assert set(jobs.unfinished()) == {left.token, deadly.token}
     for token in (left.token, deadly.token, left.token):
         put(token)
