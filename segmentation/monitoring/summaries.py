@@ -1,4 +1,7 @@
-"""Summarise a batch of customers and a model's answers: shares and quantiles, no customer."""
+"""Summarise a batch of customers and a model's answers: shares and quantiles, no customer.
+
+A quantile is a value that at least five customers have, or the average of five neighbours.
+"""
 
 from __future__ import annotations
 
@@ -9,13 +12,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from segmentation.clustering.microaggregation import GROUP_SIZE
 from segmentation.model.segmentation_model import SegmentationModel
 from segmentation.preprocessing.columns import customer_matrix
 from segmentation.schema.levels import encode
 from segmentation.types import FloatArray
 
-# Without the lowest and the highest value: each of those belongs to one customer.
-QUANTILES = np.linspace(0.005, 0.995, 100)
+MOST_EDGES = 100
 CONFIDENCE = "confidence"
 # Of a model's description: the summary of its training customers.
 REFERENCE = "reference"
@@ -30,7 +33,7 @@ class ColumnSummary:
     column: str
     n_values: int
     n_missing: int
-    edges: tuple[float, ...]  # ascending, at most a hundred; of a category its level codes
+    edges: tuple[float, ...]  # ascending, at most a hundred; none of fewer than five values
     below: tuple[float, ...]  # share of the values at or below each edge, in [0, 1]
     below_first: float = 0.0  # share of the values below the first edge, in [0, 1]
 
@@ -38,14 +41,14 @@ class ColumnSummary:
     def of(
         cls, column: str, values: FloatArray, edges: Sequence[float] | None = None
     ) -> ColumnSummary:
-        """Summarise values, shape (n,), NaN where missing, at given edges or at their quantiles."""
+        """Summarise values, shape (n,), NaN where missing, at given edges or at their quantiles.
+
+        There is one quantile for every five values, at most a hundred.
+        """
         present = np.sort(values[~np.isnan(values)])
         n_values = len(present)
         if edges is None:
-            edges = []
-            if n_values:
-                quantiles = np.quantile(present, QUANTILES, method="inverted_cdf")
-                edges = np.unique(quantiles).tolist()
+            edges = _group_quantiles(present).tolist()
         below = np.searchsorted(present, edges, side="right") / max(n_values, 1)
         return cls(
             column,
@@ -64,9 +67,9 @@ class ColumnSummary:
 
     @property
     def median(self) -> float:
-        """The smallest edge with half of the values at or below; NaN without values."""
+        """The smallest edge with half of the values at or below; NaN without edges."""
         middle = int(np.searchsorted(self.below, 0.5))
-        return self.edges[min(middle, len(self.edges) - 1)] if self.n_values else float("nan")
+        return self.edges[min(middle, len(self.edges) - 1)] if self.edges else float("nan")
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data that is valid JSON."""
@@ -83,6 +86,24 @@ class ColumnSummary:
             tuple(map(float, raw["below"])),
             float(raw["less"]),
         )
+
+
+def _group_quantiles(present: FloatArray) -> FloatArray:
+    """Return quantiles of sorted values, none of which tells the value of fewer than five.
+
+    A value that so few have is replaced by its average with those around it, in the manner of
+    microaggregation. The groups do not overlap, so that no value is the difference of two averages.
+    """
+    n_edges = min(MOST_EDGES, len(present) // GROUP_SIZE)
+    if not n_edges:
+        return np.empty(0)
+    middle = ((np.arange(n_edges) + 0.5) * len(present) / n_edges).astype(np.int64)
+    first = np.clip(middle - GROUP_SIZE // 2, 0, len(present) - GROUP_SIZE)
+    groups = present[first[:, None] + np.arange(GROUP_SIZE)]
+    counts = np.searchsorted(present, groups, "right") - np.searchsorted(present, groups, "left")
+    shared = (counts >= GROUP_SIZE).all(axis=1)
+    edges: FloatArray = np.unique(np.where(shared, present[middle], groups.mean(axis=1)))
+    return edges
 
 
 @dataclass(frozen=True)

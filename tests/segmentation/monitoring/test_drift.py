@@ -53,6 +53,37 @@ def model(book: pd.DataFrame) -> SegmentationModel:
     return with_reference(made, people)
 
 
+@pytest.mark.parametrize("rows", [3, 50, 100, 600, 10_000])
+def test_the_reference_tells_no_value_that_fewer_than_five_have(rows: int) -> None:
+    """Every edge is a value that many have, or the average of five: of any size of table."""
+    rng = np.random.default_rng(rows)
+    amounts = rng.lognormal(6, 1.5, rows)
+    visits = np.floor(rng.exponential(3, rows))
+    mixed = np.where(rng.random(rows) < 0.6, 0.0, amounts)
+    for values in (amounts, visits, mixed):
+        edges = np.array(ColumnSummary.of("x", values).edges)
+        assert len(edges) <= min(100, rows // 5)
+        present = np.sort(values)
+        for edge in edges:
+            alike = np.count_nonzero(values == edge)
+            place = np.searchsorted(present, edge)
+            around = range(max(0, place - 5), place + 1)
+            averages = [present[start : start + 5].mean() for start in around]
+            assert alike >= 5 or np.isclose(edge, averages, rtol=1e-12, atol=0).any()
+        if values is amounts:
+            assert not np.isin(edges, values).any()
+
+
+def test_averages_keep_the_shape_of_a_column() -> None:
+    """The edges of ten thousand values are as before within a thousandth of their spread."""
+    values = np.sort(np.random.default_rng(0).normal(size=10_000))
+    summary = ColumnSummary.of("x", values)
+    assert len(summary.edges) == 100
+    exact = np.quantile(values, summary.below)
+    assert np.abs(exact - summary.edges).max() < 0.02
+    assert abs(summary.median - np.median(values)) < 0.02
+
+
 def drift_of(model: SegmentationModel, customers: pd.DataFrame, **levels: int) -> Drift:
     """Compare customers with those the model learnt from."""
     reference = reference_batch(model)
