@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import click
-from mlflow import MlflowClient
 
 from experiments.faults import ending_in_a_sentence
-from experiments.registry import segment_lineage
-from experiments.registry.client import MODEL_NAME, ModelName
+from experiments.registry.client import MODEL_NAME, ModelName, rename_segment
 from experiments.study.databases import prepare_tracking, quiet
 
 
@@ -20,7 +18,7 @@ def main(model_name: str, segment: int, name: str) -> None:
     quiet()
     with ending_in_a_sentence():
         prepare_tracking()
-        before = segment_lineage.rename(MlflowClient(), model_name, segment, name)
+        before = rename_segment(model_name, segment, name)
     click.echo(f"segment {segment}: {before} -> {name.strip()}")
 
 

@@ -21,6 +21,7 @@ from experiments.registry.client import (
     ModelInfo,
     ModelName,
     describe,
+    put_actions,
     put_names,
 )
 from experiments.registry.verification import verified
@@ -111,6 +112,7 @@ class Scoring:
         customers = decode(piece.validated.customers, schema)
         answer = cast(pd.DataFrame, self.model.predict(customers))
         put_names(answer, self.info.given_names)
+        put_actions(answer, {number: action.text for number, action in self.info.actions.items()})
         scored = scored_rows(piece.rows, schema, piece.start, answer.set_axis(piece.good))
         writer.write(scored.iloc[piece.good])
         self.customers += len(answer)

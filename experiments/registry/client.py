@@ -36,7 +36,8 @@ EXAMPLE = "serving_input_example.json"
 # On a version: who would move to it from the champion of the day, see `Migration`.
 MIGRATION = "migration"
 # Tags of the registered model, followed by a segment's number: its name and what to do for it.
-NAME, NOTE = "segment_name.", "segment_note."
+NAME, ACTION = "segment_name.", "segment_note."
+LONGEST_SEGMENT_NAME = 60
 MOST_VERSIONS = 100
 # In model cards. A tag `score` without a tag `vote` is of an earlier release, which added the vote.
 CARD_SCORE = re.compile(r"\*\*Score\*\* (\d\.\d+)")
@@ -44,6 +45,23 @@ CARD_SCORE = re.compile(r"\*\*Score\*\* (\d\.\d+)")
 
 class RegistryError(Exception):
     """The registry lacks a version, cannot be reached, or a model does not answer."""
+
+
+@dataclass(frozen=True)
+class Action:
+    """What to do for a segment, from version to version."""
+
+    text: str
+    who: str = ""  # empty where nobody signs in
+    when: str = ""  # UTC, ISO 8601; empty of an earlier release
+
+    @classmethod
+    def from_text(cls, text: str) -> Action:
+        """Return the action in a tag: JSON, or the bare text of an earlier release."""
+        try:
+            return cls(**json.loads(text))
+        except (ValueError, TypeError):
+            return cls(text)
 
 
 @dataclass(frozen=True)
@@ -65,7 +83,7 @@ class ModelInfo:
     evaluation: dict[str, Any]
     map: dict[str, Any]
     given_names: dict[int, str] = field(default_factory=dict)  # newer than the model's own names
-    notes: dict[int, str] = field(default_factory=dict)
+    actions: dict[int, Action] = field(default_factory=dict)  # what to do, by segment
     challenger: str = ""  # the version behind that alias, empty for none
 
 
@@ -258,7 +276,10 @@ def describe(name: str = MODEL_NAME, alias: str = CHAMPION) -> ModelInfo:
         evaluation=description["evaluation"],
         map=description["map"],
         given_names=given_names,
-        notes=_by_segment(registered.tags, NOTE),
+        actions={
+            number: Action.from_text(text)
+            for number, text in _by_segment(registered.tags, ACTION).items()
+        },
         challenger=str(registered.aliases.get(CHALLENGER, "")),
     )
 
@@ -385,19 +406,48 @@ def rollback(name: str, *, who: str, reason: str) -> Promotion:
     return promotion.rollback(name, who=who, reason=reason, isolated=True)
 
 
-def write_note(name: str, segment: int, text: str) -> None:
-    """Store what to do for a segment, for every version; an empty text removes the note.
+def write_action(name: str, segment: int, text: str, who: str) -> None:
+    """Store what to do for a segment, for every version; an empty text removes it.
 
     Raises
     ------
     RegistryError
         When the registry cannot be reached.
     """
-    with _errors("the note was not saved") as client:
+    key = f"{ACTION}{segment}"
+    with _errors("the action was not saved") as client:
         if text:
-            client.set_registered_model_tag(name, f"{NOTE}{segment}", text)
-        elif f"{NOTE}{segment}" in client.get_registered_model(name).tags:
-            client.delete_registered_model_tag(name, f"{NOTE}{segment}")
+            now = datetime.now(UTC).isoformat(timespec="seconds")
+            value = json.dumps(asdict(Action(text, who, now)), ensure_ascii=False)
+            client.set_registered_model_tag(name, key, value)
+        elif key in client.get_registered_model(name).tags:
+            client.delete_registered_model_tag(name, key)
+
+
+def rename_segment(name: str, segment: int, text: str) -> str:
+    """Give a segment of the champion of a registered model a name; return the one it had.
+
+    Raises
+    ------
+    RegistryError
+        When there is no champion or no such segment, or the name is empty, too long or taken.
+    """
+    info = describe(name)
+    names = {int(p["number"]): str(p["name"]) for p in info.profiles}
+    new = " ".join(text.split())
+    if segment not in names:
+        raise RegistryError(
+            f"segment={segment}: version {info.version} of {name} has no such segment; expected "
+            f"one of {', '.join(map(str, sorted(names)))}"
+        )
+    if not 0 < len(new) <= LONGEST_SEGMENT_NAME:
+        raise RegistryError(f"name={text!r}: expected 1 to {LONGEST_SEGMENT_NAME} characters")
+    others = {other.casefold(): number for number, other in names.items() if number != segment}
+    if (owner := others.get(new.casefold())) is not None:
+        raise RegistryError(f"name={text!r}: segment {owner} has it already; choose another")
+    with _errors("the name was not saved") as client:
+        client.set_registered_model_tag(name, f"{NAME}{segment}", new)
+    return names[segment]
 
 
 def names_of_segments(client: MlflowClient, name: str) -> dict[int, str]:
@@ -412,6 +462,15 @@ def put_names(answers: pd.DataFrame, names: Mapping[int, str]) -> None:
     for number, name in (("segment", "segment_name"), ("runner_up", "runner_up_name")):
         pairs = zip(answers[number], answers[name], strict=True)
         answers[name] = [names.get(int(segment), own) for segment, own in pairs]
+
+
+def put_actions(answers: pd.DataFrame, actions: Mapping[int, str]) -> None:
+    """Add what to do for each customer's segment to a table of answers, in place.
+
+    Without a single action there is no column.
+    """
+    if actions:
+        answers["action"] = [actions.get(int(segment), "") for segment in answers["segment"]]
 
 
 @contextmanager

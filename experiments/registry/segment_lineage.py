@@ -11,10 +11,7 @@ from mlflow import MlflowClient
 from experiments.registry.client import (
     CHAMPION,
     DATA,
-    NAME,
     Migration,
-    RegistryError,
-    describe,
     names_of_segments,
     version_of,
 )
@@ -28,7 +25,6 @@ from segmentation.monitoring.drift import MIN_CUSTOMERS, drift_sentences
 
 # On the registered model: the number that its next new segment gets.
 NEXT_NUMBER = "next_segment"
-LONGEST_NAME = 60
 # A version's tag holds 5,000 characters.
 MOST_SENTENCES = 8
 
@@ -46,31 +42,6 @@ def load(client: MlflowClient, name: str, version: str) -> SegmentationModel:
     own, chosen = model.numbering.name_of, names_of_segments(client, name)
     names = tuple(chosen.get(number, own[number]) for number in own)
     return model.with_numbering(replace(model.numbering, names=names))
-
-
-def rename(client: MlflowClient, name: str, segment: int, text: str) -> str:
-    """Give a segment of the champion of a registered model a name; return the one it had.
-
-    Raises
-    ------
-    RegistryError
-        When there is no champion or no such segment, or the name is empty, too long or taken.
-    """
-    info = describe(name)
-    names = {int(p["number"]): str(p["name"]) for p in info.profiles}
-    new = " ".join(text.split())
-    if segment not in names:
-        raise RegistryError(
-            f"segment={segment}: version {info.version} of {name} has no such segment; expected "
-            f"one of {', '.join(map(str, sorted(names)))}"
-        )
-    if not 0 < len(new) <= LONGEST_NAME:
-        raise RegistryError(f"name={text!r}: expected 1 to {LONGEST_NAME} characters")
-    others = {other.casefold(): number for number, other in names.items() if number != segment}
-    if (owner := others.get(new.casefold())) is not None:
-        raise RegistryError(f"name={text!r}: segment {owner} has it already; choose another")
-    client.set_registered_model_tag(name, f"{NAME}{segment}", new)
-    return names[segment]
 
 
 def numbered_like_champion(

@@ -44,7 +44,9 @@ CHALLENGER = MappingProxyType({"challenger_segment": pa.int64(), "challenger_nam
 PROBLEM = "problem"
 # Where the table has no identifier: the row's number, from 1, before the answer.
 ROW = "row"
-TYPES = {**ANSWER, **CHALLENGER, PROBLEM: pa.string()}
+# What to do for the customer's segment; there where something is to be done for any.
+ACTION = "action"
+TYPES = {**ANSWER, ACTION: pa.string(), **CHALLENGER, PROBLEM: pa.string()}
 MEANINGS = MappingProxyType(
     {
         ROW: "Number of the row in the file that was sent, from 1.",
@@ -58,6 +60,7 @@ MEANINGS = MappingProxyType(
         "with care.",
         "reasons": "What speaks most for the segment and against the runner-up.",
         "model_version": "Version of the model that answered.",
+        ACTION: "What to do for the customers of the segment.",
         "challenger_segment": "Number of the segment that the challenger answers.",
         "challenger_name": "What the challenger calls that segment.",
         PROBLEM: "Why the row was not scored; empty where it was.",

@@ -60,6 +60,7 @@ class Job:
     skipped: int = 0
     unlike: int = 0  # customers unlike the training data
     notes: list[str] = field(default_factory=list)
+    actions: dict[str, str] = field(default_factory=dict)  # what to do, by segment number
     preview: list[dict[str, Any]] = field(default_factory=list)
     facts: dict[str, dict[str, str]] = field(default_factory=dict)  # of segments, by number
     # Problems of the whole file, of its cells, and how many cells are not listed.

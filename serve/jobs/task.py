@@ -11,11 +11,12 @@ import numpy as np
 import pandas as pd
 from pyarrow.lib import ArrowException
 
-from experiments.registry.client import put_names
+from experiments.registry.client import put_actions, put_names
 from segmentation.data.files.table_file import TableFile
 from segmentation.data.readers import text_columns
 from segmentation.data.row_errors import CheckedPiece, cells_to_correct, check_piece, write_bad_rows
 from segmentation.data.writers import (
+    ACTION,
     ANSWER,
     CHALLENGER,
     PROBLEM,
@@ -189,7 +190,8 @@ def _piece(run: _Run, piece: pd.DataFrame, start: int, writer: ScoredWriter) -> 
     if run.bad and not job.anyway:
         return
     job.state = SCORING
-    answer = pd.DataFrame(columns=[*ANSWER, *(CHALLENGER if run.challenger else ())])
+    further = (*((ACTION,) if job.actions else ()), *(CHALLENGER if run.challenger else ()))
+    answer = pd.DataFrame(columns=[*ANSWER, *further])
     if checked.validated is not None:
         answer = _answers(run, decode(checked.validated.customers, schema)).set_axis(checked.good)
     scored = scored_rows(checked.rows, schema, start, answer)
@@ -215,6 +217,7 @@ def _answers(run: _Run, customers: pd.DataFrame) -> pd.DataFrame:
     customers = customers.set_axis(pd.RangeIndex(len(customers)))
     answer = run.scoring.many(customers)
     put_names(answer, run.given_names)
+    put_actions(answer, {int(number): text for number, text in run.job.actions.items()})
     for own, text in zip(answer["segment"], answer["segment_name"], strict=True):
         run.counts[own] = run.counts.get(own, 0) + 1
         run.names[own] = text

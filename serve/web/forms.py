@@ -23,6 +23,7 @@ from wtforms import (
 from wtforms.validators import DataRequired, Length, Optional, ValidationError
 from wtforms.widgets import HiddenInput
 
+from experiments.registry.client import LONGEST_SEGMENT_NAME
 from segmentation.interpretation.formatting import quantity
 from segmentation.schema import Column, Identity, TableSchema
 from serve.web.views import level_labels, switch_labels, typed
@@ -34,7 +35,7 @@ UNKNOWN = "Unknown"
 # More levels are searched, not looked through; more columns below one heading are cut in parts.
 MOST_LISTED = 30
 MOST_TOGETHER = 20
-MOST_NOTE = 2_000
+MOST_ACTION = 500
 MOST_REASON = 1_000
 SHORTER = f"At most {MOST_REASON:,} characters; shorten it a little."
 
@@ -180,13 +181,27 @@ class SearchField(StringField):  # type: ignore[misc]
         self.data = self.choices[code_of[typed]][0]
 
 
-class NoteForm(FlaskForm):  # type: ignore[misc]
-    """What people want to do for a segment."""
+class ActionForm(FlaskForm):  # type: ignore[misc]
+    """What to do for the customers of a segment."""
 
     text = TextAreaField(
-        "Ideas for action",
+        "Action",
         validators=[
-            Length(max=MOST_NOTE, message=f"At most {MOST_NOTE:,} characters; shorten it a little.")
+            Length(
+                max=MOST_ACTION, message=f"At most {MOST_ACTION:,} characters; shorten it a little."
+            )
+        ],
+    )
+
+
+class NameForm(FlaskForm):  # type: ignore[misc]
+    """Another name for a segment."""
+
+    name = StringField(
+        "Name",
+        validators=[
+            DataRequired("Enter a name."),
+            Length(max=LONGEST_SEGMENT_NAME, message=f"At most {LONGEST_SEGMENT_NAME} characters."),
         ],
     )
 

@@ -529,6 +529,108 @@ def _outcome_row(outcome: Mapping[str, Any], model: ModelInfo) -> OutcomeRow:
     )
 
 
+@dataclass(frozen=True)
+class PairRow:
+    """One column of two segments: median or commonest level, and how far they overlap."""
+
+    label: str
+    first: str
+    second: str
+    book: str
+    overlap: str
+
+
+@dataclass(frozen=True)
+class PairOutcome:
+    """One outcome of two segments, with intervals and sample sizes."""
+
+    title: str
+    first: str
+    second: str
+    average: str
+    verdict: str
+
+
+def pair_rows(
+    first: Mapping[str, Any], second: Mapping[str, Any], model: ModelInfo
+) -> list[PairRow]:
+    """Return the columns of two segments, those that lie furthest apart first.
+
+    The distance is that of the medians as a share of the table's usual range, of categories that of
+    the shares of the levels (half the sum of differences).
+    """
+    rows = []
+    sides = [_entries(profile["number"], model) for profile in (first, second)]
+    for column in model.schema.columns:
+        one, other = (side.get(column.name, {}) for side in sides)
+        values = [None if e.get("missing", 0.0) > MOSTLY else e.get("median") for e in (one, other)]
+        typical = model.book.get(column.name, {}).get("median")
+        statistic: Statistic = "mode" if column.kind == "category" else "median"
+        texts = [shown(value, column) for value in (*values, typical)]
+        row = PairRow(figure_label(column, statistic), *texts, _overlap(one, other, column))
+        rows.append((_apart(one, other, column, model), row))
+    return [row for _, row in sorted(rows, key=lambda pair: -pair[0])]
+
+
+def _apart(
+    one: Mapping[str, Any], other: Mapping[str, Any], column: Column, model: ModelInfo
+) -> float:
+    if "shares" in one and "shares" in other:
+        levels = {*one["shares"], *other["shares"]}
+        gaps = (abs(one["shares"].get(n, 0.0) - other["shares"].get(n, 0.0)) for n in levels)
+        return sum(gaps) / 2
+    medians = one.get("median"), other.get("median")
+    width = _width(model.book.get(column.name, {}))
+    if medians[0] is None or medians[1] is None or not width:
+        return 0.0
+    return float(abs(medians[0] - medians[1]) / width)
+
+
+def _overlap(one: Mapping[str, Any], other: Mapping[str, Any], column: Column) -> str:
+    """Return the share of the narrower middle half that lies within the other one."""
+    ends = [side.get("quantiles", {}).get(q) for side in (one, other) for q in ("q25", "q75")]
+    if column.categorical or column.binary or None in ends:
+        return ""
+    common = min(ends[1], ends[3]) - max(ends[0], ends[2])
+    narrower = min(ends[1] - ends[0], ends[3] - ends[2])
+    if narrower == 0:
+        return percent(float(common >= 0))
+    return percent(min(1.0, max(0.0, common / narrower)))
+
+
+def pair_outcomes(first: Mapping[str, Any], second: Mapping[str, Any]) -> list[PairOutcome]:
+    """Return the outcomes of two segments side by side."""
+    others = {outcome["title"]: outcome for outcome in second.get("outcomes", ())}
+    return [
+        PairOutcome(
+            outcome["title"],
+            outcome_text(outcome),
+            outcome_text(others[outcome["title"]]),
+            outcome["average"],
+            _apart_in_words(outcome["segment"], others[outcome["title"]]["segment"]),
+        )
+        for outcome in first.get("outcomes", ())
+        if outcome["title"] in others
+    ]
+
+
+def outcome_text(outcome: Mapping[str, Any]) -> str:
+    """Return an outcome with interval and sample size: ``8% (6% to 10%), n = 512``."""
+    if outcome["segment"]["value"] is None:
+        return str(outcome["gap"])
+    interval = f" ({outcome['interval']})" if outcome["interval"] else ""
+    return f"{outcome['text']}{interval}, n = {outcome['segment']['n']:,}"
+
+
+def _apart_in_words(one: Mapping[str, Any], other: Mapping[str, Any]) -> str:
+    """Return whether two intervals have no value in common."""
+    if None in (one["low"], other["low"]):
+        return "–"
+    if one["low"] > other["high"]:
+        return "higher in the first"
+    return "higher in the second" if other["low"] > one["high"] else "no clear difference"
+
+
 def customer_map(model: ModelInfo, here: tuple[float, float, int] | None = None) -> CustomerMap:
     """Return the map in the picture's units; up is up."""
     points = [tuple(p) for p in model.map.get("points", ())]

@@ -49,7 +49,7 @@ def segment(page: Page) -> None:
     expect(page.get_by_role("heading", name="Beside the whole table")).to_be_visible()
     accessible(page)
     page.get_by_label("What to offer").fill("Offer instalments.")
-    page.get_by_role("button", name="Save the note").click()
+    page.get_by_role("button", name="Save the action").click()
     expect(page.get_by_role("status")).to_contain_text("note is saved")
     expect(page.get_by_label("What to offer")).to_have_value("Offer instalments.")
     accessible(page)

@@ -146,7 +146,7 @@ def fields(rule: Rule) -> tuple[str, ...]:
     fields_of = {
         "customer.ask": tuple(typed()),
         "customer.what_if": tuple(typed()),
-        "segments.note": ("text",),
+        "segments.action": ("text",),
         "access.sign_in": ("name", "password"),
         "versions.promoted": ("reason", "seen"),
         "versions.rolled_back": ("reason", "seen"),

@@ -23,7 +23,7 @@ ODD = (
     f"/versions/{10**30}/promote", "/%00", "/%ff%fe", "/..%2f..%2fsecret_key", "/sign-in?next=//x",
 )  # fmt: skip
 POSTS = (
-    "/customer", "/customer/what-if", "/file", "/segments/1/note", "/versions/1/promote",
+    "/customer", "/customer/what-if", "/file", "/segments/1/action", "/versions/1/promote",
     "/versions/999/promote", "/versions/rollback", "/sign-out", "/sign-in", f"/file/{TEXT}/again",
 )  # fmt: skip
 
@@ -59,7 +59,7 @@ def visits() -> st.SearchStrategy[Visit]:
         st.builds(Visit, st.just("POST"), st.just("/customer"), customers),
         st.builds(Visit, st.just("POST"), query.map("/customer".__add__), spoilt),
         st.builds(Visit, st.just("POST"), query.map("/customer/what-if".__add__), customers),
-        st.builds(Visit, st.just("POST"), st.just("/segments/1/note"), note),
+        st.builds(Visit, st.just("POST"), st.just("/segments/1/action"), note),
         st.builds(Visit, st.just("POST"), st.just("/file"), st.just({}), files),
         st.builds(Visit, st.just("POST"), st.sampled_from(POSTS), anything),
         st.builds(Visit, st.just("POST"), st.sampled_from(POSTS), st.binary(max_size=200),

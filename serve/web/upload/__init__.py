@@ -86,6 +86,7 @@ def receive() -> str | tuple[str, int] | BaseResponse:
             return _form(upload), 429
         job = jobs.new(ending, title, model.schema, model.given_names)
         job.compare, job.owner = bool(upload.compare.data), who()
+        job.actions = {str(number): action.text for number, action in model.actions.items()}
         job.facts = {str(n): facts for n, facts in segment_facts(model.profiles).items()}
         try:
             sent.save(jobs.upload(job))

@@ -8,6 +8,7 @@ from typing import Any
 
 from experiments.registry.client import Evidence, Gate, Migration, ModelInfo
 from segmentation.interpretation.formatting import percent, whole_percent
+from serve.web.views import outcome_text
 
 # What is compared of an evaluation: label, whether more is better (None: neither), how to write.
 QUALITY = (
@@ -171,14 +172,9 @@ def _segments(
 
 
 def _figure(profile: Mapping[str, Any], title: str) -> str:
-    """Return an outcome of a segment with its interval and size: ``8% (6% to 10%), n = 512``."""
+    """Return an outcome of a segment with interval and sample size, empty where there is none."""
     outcome = next((o for o in profile.get("outcomes", ()) if o["title"] == title), None)
-    if outcome is None:
-        return ""
-    if outcome["segment"]["value"] is None:
-        return str(outcome["gap"])
-    interval = f" ({outcome['interval']})" if outcome["interval"] else ""
-    return f"{outcome['text']}{interval}, n = {outcome['segment']['n']:,}"
+    return "" if outcome is None else outcome_text(outcome)
 
 
 def _flow(migration: Migration, champion: ModelInfo, candidate: ModelInfo) -> Flow:

@@ -447,24 +447,6 @@ def test_every_segment_has_a_page(client: FlaskClient, model) -> None:
     assert quantity(median, column) in page
 
 
-def test_a_note_is_kept_for_everybody(client: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Written to the registry; too long is a mistake beside the field; away loses nothing."""
-    notes: list[tuple[str, int, str]] = []
-    monkeypatch.setattr("serve.web.segments.write_note", lambda *note: notes.append(note))
-    reply = client.post("/segments/2/note", data={"text": " Offer instalments. "})
-    assert reply.status_code == 303
-    assert notes == [("customer-segmentation", 2, "Offer instalments.")]
-    assert client.post("/segments/2/note", data={"text": "x" * 2001}).status_code == 422
-
-    def away(*note: object) -> None:
-        raise RegistryError("down")
-
-    monkeypatch.setattr("serve.web.segments.write_note", away)
-    lost = client.post("/segments/2/note", data={"text": "Offer it."})
-    assert lost.status_code == 503
-    assert "Offer it." in lost.text
-
-
 def test_engineers_get_calls_that_work(client: FlaskClient, scoring: Scoring) -> None:
     """The page names the address and every column."""
     page = client.get("/engineers").text
@@ -552,7 +534,7 @@ def test_pages_show_what_happened_to_a_segment(
     described = with_outcomes(model)
     monkeypatch.setattr("serve.web.model_cache.describe", lambda *_: described)
     home = shown_text(client.get("/").get_data(as_text=True))
-    assert "What happened to them Churn 26% against 14%" in home
+    assert "What happened to them Churn 26% against 14% 95% interval 22% to 31%, n = 400" in home
     assert "Churn too few to tell" in home
     page = client.get("/segments/1").get_data(as_text=True)
     assert "Churn missing for 8.3% 26% 22% to 31% 14% 1.9 times" in shown_text(page)

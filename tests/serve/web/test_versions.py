@@ -12,7 +12,7 @@ from mlflow import MlflowClient
 
 from experiments.benchmark.races import NAME, prepare
 from experiments.registry import segment_lineage
-from experiments.registry.client import MIGRATION
+from experiments.registry.client import MIGRATION, describe
 from experiments.registry.promotion import history, promote
 from segmentation.data.synthetic import generate
 from serve.app import create_app
@@ -157,3 +157,23 @@ def test_who_would_move_is_counted_at_registration(
     assert "0 of 900 customers (0%) would change their segment." in page
     for count in counts.values():
         assert f"{count:,} (100%)" in page
+
+
+def test_name_and_action_are_kept_in_the_registry(
+    client: FlaskClient, registry: MlflowClient
+) -> None:
+    """Typed on a segment's page, they are what is known of the model; an empty action goes."""
+    number = describe(NAME).profiles[0]["number"]
+    path = f"/segments/{number}"
+    assert client.post(f"{path}/name", data={"name": "Careful payers"}).status_code == 303
+    assert client.post(f"{path}/action", data={"text": "Thank them."}).status_code == 303
+    known = describe(NAME)
+    assert known.given_names == {number: "Careful payers"}
+    assert known.actions[number].text == "Thank them."
+    assert known.actions[number].when.startswith("20")
+    other = describe(NAME).profiles[1]["number"]
+    taken = client.post(f"/segments/{other}/name", data={"name": "careful payers"})
+    assert taken.status_code == 409
+    assert f"segment {number} has it already" in taken.text
+    client.post(f"{path}/action", data={"text": ""})
+    assert describe(NAME).actions == {}
