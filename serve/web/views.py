@@ -566,8 +566,13 @@ def pair_rows(
         values = [None if e.get("missing", 0.0) > MOSTLY else e.get("median") for e in (one, other)]
         typical = model.book.get(column.name, {}).get("median")
         statistic: Statistic = "mode" if column.kind == "category" else "median"
-        texts = [shown(value, column) for value in (*values, typical)]
-        row = PairRow(figure_label(column, statistic), *texts, _overlap(one, other, column))
+        row = PairRow(
+            label=figure_label(column, statistic),
+            first=shown(values[0], column),
+            second=shown(values[1], column),
+            book=shown(typical, column),
+            overlap=_overlap(one, other, column),
+        )
         rows.append((_apart(one, other, column, model), row))
     return [row for _, row in sorted(rows, key=lambda pair: -pair[0])]
 
@@ -578,7 +583,7 @@ def _apart(
     if "shares" in one and "shares" in other:
         levels = {*one["shares"], *other["shares"]}
         gaps = (abs(one["shares"].get(n, 0.0) - other["shares"].get(n, 0.0)) for n in levels)
-        return sum(gaps) / 2
+        return float(sum(gaps) / 2)
     medians = one.get("median"), other.get("median")
     width = _width(model.book.get(column.name, {}))
     if medians[0] is None or medians[1] is None or not width:
