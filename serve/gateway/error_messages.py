@@ -7,9 +7,10 @@ the kind of mistake is taken, and the names of columns that the model knows.
 from __future__ import annotations
 
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from itertools import accumulate
+from typing import Any
 
 JSON, CSV, PARQUET = "application/json", "text/csv", "application/vnd.apache.parquet"
 TYPES = (JSON, CSV, PARQUET)
@@ -92,6 +93,44 @@ def too_deep(body: bytes) -> Refusal | None:
     if max(accumulate(map(STEP.__getitem__, brackets)), default=0) > DEEPEST:
         return Refusal(400, "The customers cannot be scored. The JSON is nested too deeply.")
     return None
+
+
+def truths(body: bytes, columns: Collection[str]) -> Refusal | None:
+    """Return why JSON with true or false in a column is not handed on; None where it has none.
+
+    MLflow would score them as 1 and 0, which it refuses in every other format. Only `columns`,
+    which the model knows, are looked at and named.
+    """
+    if b"true" not in body and b"false" not in body:
+        return None
+    try:
+        sent = json.loads(body)
+    except ValueError:
+        return None  # refused as no JSON by the server
+    wrong = {name for name, value in _cells(sent) if value is True or value is False}
+    named = [name for name in columns if name in wrong]
+    if not named:
+        return None
+    what = "expected a number or text, found true or false; send 1 or 0, or null"
+    return Refusal(400, f"The customers cannot be scored. {', '.join(named)}: {what}. {HELP}")
+
+
+def _cells(sent: Any) -> Iterator[tuple[str, Any]]:
+    """Yield column and value of each cell of a table in one of MLflow's forms."""
+    if not isinstance(sent, dict):
+        return
+    split = sent.get("dataframe_split")
+    if isinstance(split, dict):
+        columns, rows = split.get("columns"), split.get("data")
+        if isinstance(columns, list) and isinstance(rows, list):
+            for row in rows:
+                if isinstance(row, list):
+                    yield from ((str(n), value) for n, value in zip(columns, row, strict=False))
+    for form in ("dataframe_records", "instances", "inputs"):
+        content = sent.get(form)
+        for row in content if isinstance(content, list) else [content]:
+            for name, values in row.items() if isinstance(row, dict) else ():
+                yield from ((name, v) for v in (values if isinstance(values, list) else [values]))
 
 
 def reworded(text: str, columns: Collection[str]) -> Refusal:

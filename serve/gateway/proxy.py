@@ -21,6 +21,7 @@ from serve.gateway.error_messages import (
     refused_path,
     reworded,
     too_deep,
+    truths,
 )
 from serve.gateway.openapi import described
 from serve.gateway.supervisor import Supervisor
@@ -175,6 +176,9 @@ async def _ask(
 
     Query and headers stay here: MLflow uses none but the content type, and logs the query.
     """
+    # Parsing a large body would keep all others waiting.
+    if kind == JSON and (refusal := await asyncio.to_thread(truths, body, backend.columns)):
+        return _refused(refusal)
     backend.in_flight += 1
     try:
         async with request.app[SESSION].request(

@@ -4,7 +4,14 @@ import json
 
 import pytest
 
-from serve.gateway.error_messages import known_type, refused_body, refused_path, reworded, too_deep
+from serve.gateway.error_messages import (
+    known_type,
+    refused_body,
+    refused_path,
+    reworded,
+    too_deep,
+    truths,
+)
 
 COLUMNS = ("BALANCE", "PAYMENTS")
 ECHO = "Failed to predict data '  BALANCE canary'. \nError: "
@@ -61,3 +68,39 @@ def test_json_deeper_than_a_table_is_refused() -> None:
     """MLflow's parser ends with a trace on it; a table with brackets in texts passes."""
     assert too_deep(b"[" * 33) is not None
     assert too_deep(b'{"dataframe_records": [{"a": [1]}, {"b": "]]["}]}' * 50) is None
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        {"dataframe_split": {"columns": ["BALANCE", "x"], "data": [[1, 2], [True, 2]]}},
+        {"dataframe_records": [{"BALANCE": 1}, {"BALANCE": False}]},
+        {"instances": [{"BALANCE": True}]},
+        {"inputs": {"BALANCE": [1, True]}},
+        {"inputs": {"BALANCE": True}},
+    ],
+)
+def test_true_is_no_number(sent: dict[str, object]) -> None:
+    """True would be scored as 1: it is refused in every form, by column and remedy."""
+    refusal = truths(json.dumps(sent).encode(), COLUMNS)
+    assert refusal is not None
+    assert refusal.status == 400
+    assert "BALANCE: expected a number" in refusal.message
+    assert "1 or 0" in refusal.message
+    assert "PAYMENTS" not in refusal.message
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        {"dataframe_records": [{"BALANCE": 1, "note": "true"}]},
+        {"dataframe_records": [{"BALANCE": 1, "other": True}]},
+        {"dataframe_split": {"columns": ["BALANCE", "x"], "data": [[1, True], "odd"]}},
+        {"dataframe_split": "false", "inputs": [[True]], "params": {"detail": True}},
+        [True],
+    ],
+)
+def test_true_elsewhere_is_left_to_the_server(sent: object) -> None:
+    """In texts, in columns that no model asks for, in what is no table."""
+    assert truths(json.dumps(sent).encode(), COLUMNS) is None
+    assert truths(b"{true", COLUMNS) is None
