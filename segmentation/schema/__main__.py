@@ -53,9 +53,10 @@ def _name_of(source: str) -> str:
 
 
 def _summary(schema: TableSchema) -> str:
-    categories = sum(column.categorical for column in schema.columns)
+    forming = [column for column in schema.columns if not column.sensitive]
+    categories = sum(column.categorical for column in forming)
     lines = [
-        f"{schema.name}: {len(schema.columns)} features, {categories} of them categories; "
+        f"{schema.name}: {len(forming)} features, {categories} of them categories; "
         f"identifier: {schema.identifier or 'none'}",
         *(f"excluded {name}: {reason}" for name, reason in schema.excluded.items()),
     ]
@@ -63,7 +64,8 @@ def _summary(schema: TableSchema) -> str:
         names = ", ".join(schema.outcome_names)
         lines.append(f"outcomes, which describe segments and never form them: {names}")
     if schema.sensitive_names:
-        lines.append(f"sensitive: {', '.join(schema.sensitive_names)}")
+        names = ", ".join(schema.sensitive_names)
+        lines.append(f"sensitive, which describe segments and do not form them: {names}")
     if schema.missing:
         lines.append(f"mean a missing value: {', '.join(map(repr, schema.missing))}")
     lines += (f"{name}: {note}" for name, note in schema.notes.items())

@@ -26,6 +26,9 @@ SHORT_YEARS = 69  # 69 and above are years before 2000, as POSIX reads them
 DAYS_A_MONTH, DAYS_A_YEAR = 30.4375, 365.25
 EPOCHS = (631_152_000, 3_471_292_800)  # from 1990 to 2080
 MANY_DATES = 5
+# Days as spreadsheets count them; below the first, from 1920, anything else is likelier.
+SERIAL, SERIAL_ZERO = "serial", datetime.date(1899, 12, 30)
+FIRST_SERIAL, LAST_SERIAL = 7_306, 65_746
 # Twelve months a language, abbreviated; a longer word begins with one of them.
 MONTHS = {
     folded(prefix): number
@@ -62,13 +65,15 @@ DATED = vocabulary(
     "date, dates, datum, fecha, dt, timestamp, datetime, time, ts, created, created at, updated at,"
     "joined, since, seit, birth, dob, born, yyyymm, yyyymmdd, period, cohort, yearmonth, signup"
 )
+# Under these numbers of five digits are rather seconds, or numbers of periods.
+NO_SERIAL = vocabulary("time, timestamp, ts, period, cohort, yyyymm, yyyymmdd, yearmonth")
 
 
 def order_of(values: pd.Series[Any], words: Iterable[str] = ()) -> str:
     """Return the order of a column's dates, a key of `DATE_ORDERS`; empty where it holds none.
 
-    Whole numbers are dates where all are such as 20170228; as 201702 or seconds since 1970 only
-    if the name's `words` say so.
+    Whole numbers are dates where all are such as 20170228; as 201702, seconds since 1970 or days
+    of a spreadsheet only if the name's `words` say so.
     """
     if is_datetime64_any_dtype(values):
         return "ymd"
@@ -76,13 +81,14 @@ def order_of(values: pd.Series[Any], words: Iterable[str] = ()) -> str:
     if not len(present) or is_bool_dtype(values):
         return ""
     if is_numeric_dtype(values):
-        return _order_of_numbers(present, bool(DATED & set(words)))
+        return _order_of_numbers(present, set(words))
     texts = texts_of(spread(present, MOST_JUDGED))
     texts = pd.Series(texts[texts != ""].unique())
     sample = texts.iloc[:: max(len(texts) // SAMPLE, 1)]
     if sample.empty or sample.str.fullmatch(r"\d+").all():
-        return _order_of_numbers(_whole(texts), bool(DATED & set(words)))
-    shares = {o: np.mean([d is not None for d in _dates(sample, o)]) for o in DATE_ORDERS}
+        return _order_of_numbers(_whole(texts), set(words))
+    orders = [order for order in DATE_ORDERS if order != SERIAL]
+    shares = {o: np.mean([d is not None for d in _dates(sample, o)]) for o in orders}
     best = max(shares, key=lambda order: shares[order])
     return best if shares[best] >= MOSTLY else ""
 
@@ -141,11 +147,16 @@ def time_since(values: pd.Series[Any], order: str, since: str, unit: str) -> Flo
     return np.where(np.isnan(times), numbers, times)
 
 
-def _order_of_numbers(present: pd.Series[Any], named: bool) -> str:
+def _order_of_numbers(present: pd.Series[Any], words: set[str]) -> str:
     numbers = np.unique(pd.to_numeric(present, errors="coerce").to_numpy(np.float64))
-    if not len(numbers) or not np.isfinite(numbers).all() or (numbers != np.round(numbers)).any():
+    if not len(numbers) or not np.isfinite(numbers).all():
         return ""
+    named = bool(DATED & words) or any(word.endswith("datum") for word in words)
     low, high = float(numbers[0]), float(numbers[-1])
+    if named and not NO_SERIAL & words and low >= FIRST_SERIAL and high <= LAST_SERIAL:
+        return SERIAL
+    if (numbers != np.round(numbers)).any():
+        return ""
     for digits, order in ((1e4, "ymd"), (1e10, "ymd"), (1e2, "ym")):
         if low >= FIRST_YEAR * digits and high < (LAST_YEAR + 1) * digits:
             # A few numbers may look like dates by chance; many with a day cannot.
@@ -168,7 +179,9 @@ def _whole(texts: pd.Series[Any]) -> pd.Series[Any]:
 
 def _dates(texts: Iterable[str], order: str) -> Iterator[datetime.date | None]:
     for text in texts:
-        if order in {"seconds", "milliseconds"}:
+        if order == SERIAL:
+            yield _from_serial(text)
+        elif order in {"seconds", "milliseconds"}:
             yield _from_epoch(text, 1 if order == "seconds" else 1000)
         else:
             parts = _parts(text)
@@ -180,6 +193,15 @@ def _from_epoch(text: str, a_second: int) -> datetime.date | None:
         return None
     moment = datetime.datetime.fromtimestamp(int(text) / a_second, datetime.UTC)
     return moment.date()
+
+
+def _from_serial(text: str) -> datetime.date | None:
+    """Return a spreadsheet's day; the part behind the point is the time of day."""
+    if not re.fullmatch(r"\d{4,5}(?:\.\d+)?", text):
+        return None
+    days = int(float(text))
+    in_range = FIRST_SERIAL <= days <= LAST_SERIAL
+    return SERIAL_ZERO + datetime.timedelta(days) if in_range else None
 
 
 def _parts(text: str) -> list[tuple[int, int]] | None:

@@ -13,7 +13,7 @@ from pandas.api.types import is_bool_dtype, is_numeric_dtype
 from segmentation.errors import DataError, Problem
 from segmentation.schema import Column, Kind, TableSchema
 from segmentation.schema.dates import MOST_JUDGED, dates_of, is_ambiguous, order_of, spread
-from segmentation.schema.drafting.identifiers import key_of
+from segmentation.schema.drafting.identifiers import ROW_IS_PURCHASE, key_of, names_purchases
 from segmentation.schema.drafting.number_kinds import is_postal, kind_of, sentinel_note
 from segmentation.schema.drafting.ordinals import in_order
 from segmentation.schema.drafting.outcome_names import event_last, is_outcome
@@ -92,6 +92,9 @@ def infer_schema(frame: pd.DataFrame, name: str = "inferred") -> TableSchema:
     identifier = min(ranks, key=ranks.__getitem__, default=None)
     features = _columns(drafts.values(), outcome=False)
     _check_number(features, drafts, len(frame))
+    notes = {n: draft.note for n, draft in drafts.items() if draft.note}
+    if identifier is not None and names_purchases(identifier):
+        notes = {identifier: ROW_IS_PURCHASE, **notes}
     features, groups = grouped(features)
     tokens = dict.fromkeys(token for draft in drafts.values() for token in draft.tokens)
     return TableSchema(
@@ -103,7 +106,7 @@ def infer_schema(frame: pd.DataFrame, name: str = "inferred") -> TableSchema:
         excluded={n: d.reason for n, d in drafts.items() if d.reason and n != identifier},
         missing=tuple(tokens),
         outcomes=_columns(drafts.values(), outcome=True),
-        notes={n: draft.note for n, draft in drafts.items() if draft.note},
+        notes=notes,
     )
 
 

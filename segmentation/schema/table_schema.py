@@ -24,6 +24,7 @@ DATE_ORDERS: Mapping[str, str] = {
     "my": "month-year",
     "seconds": "seconds since 1970",
     "milliseconds": "milliseconds since 1970",
+    "serial": "as days of a spreadsheet, 1 for 1 January 1900",
 }
 CATEGORIES: tuple[Kind, ...] = ("category", "ordered")
 # Two levels that answer a question: the first means no.

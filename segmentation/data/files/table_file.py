@@ -8,7 +8,7 @@ import io
 import re
 import sys
 from collections import Counter, deque
-from collections.abc import Collection, Generator, Iterable, Iterator, Sequence
+from collections.abc import Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -35,6 +35,7 @@ from segmentation.data.files.workbook import (
     table_sheet,
 )
 from segmentation.errors import DataError, Problem
+from segmentation.schema.drafting.identifiers import is_key_name
 from segmentation.schema.numbers import decimal_of
 
 PARQUET = frozenset({".parquet", ".pq"})
@@ -203,7 +204,8 @@ class TableFile:
     def _texts_of(self, layout: Layout) -> set[str]:
         """Return the columns of a CSV file to be read as text."""
         others = set() if self.numbers is None else {*layout.names} - self.numbers
-        return {*self.texts, *others, *_grouped_by_points(layout)}
+        heads = _heads(layout)
+        return {*self.texts, *others, *_grouped_by_points(heads), *_keys_with_zeros(heads)}
 
     def _csv_layout(self, encoding: str, delimiter: str) -> Layout:
         head, complete = _head(self.path, encoding, delimiter)
@@ -244,15 +246,28 @@ def _is_customer(record: Record, layout: Layout) -> bool:
     return record.number not in layout.skipped and any(cell not in PANDAS_MISSING for cell in cells)
 
 
-def _grouped_by_points(layout: Layout) -> list[str]:
-    """Return columns such as ``1.234`` of a table whose other columns have decimal commas."""
-    columns: dict[str, pd.Series[str]] = {
+def _heads(layout: Layout) -> dict[str, pd.Series[str]]:
+    """Return the first cells of each column by its name, as texts."""
+    return {
         layout.names[place]: pd.Series(
             [record.cells[place] for record in layout.body if place < len(record.cells)],
             dtype="str",
         )
         for place in layout.columns
     }
+
+
+def _keys_with_zeros(columns: Mapping[str, pd.Series[str]]) -> list[str]:
+    """Return columns named for keys, some of which begin with zeros that count."""
+    return [
+        name
+        for name, cells in columns.items()
+        if is_key_name(name) and cells.str.strip().str.fullmatch(r"0\d+").any()
+    ]
+
+
+def _grouped_by_points(columns: Mapping[str, pd.Series[str]]) -> list[str]:
+    """Return columns such as ``1.234`` of a table whose other columns have decimal commas."""
     marks = {name: decimal_of(cells) for name, cells in columns.items()}
     grouped = [
         name

@@ -59,6 +59,17 @@ BESIDE = vocabulary(
     "transaction, transaction id, trans, total, value, payment, betrag, menge, preis, montant,"
     "quantite, prix, importe, cantidad, precio, importo, quantita, prezzo, valor, quantidade"
 )
+# What a row is where its key is that of a purchase.
+PURCHASES = vocabulary(
+    "invoice, order, transaction, trans, txn, receipt, purchase, sale, sales, basket, booking,"
+    "reservation, ticket, bill, payment, checkout, rechnung, rechnungs, bestellung, beleg, bon,"
+    "kauf, buchung, commande, facture, achat, factura, pedido, compra, reserva, recibo, fattura,"
+    "ordine, acquisto, nota fiscal, bestelling, factuur"
+)
+ROW_IS_PURCHASE = (
+    "names purchases, not customers: if a row is a purchase, sum up per customer first; if every "
+    "customer has one row, choose or add the customers' own identifier"
+)
 LEAST_RUN = 10
 LEAST_DENSE = 40
 HUGE, LEAST_HUGE = 1e9, 20
@@ -111,6 +122,18 @@ def key_of(name: str, values: pd.Series[Any]) -> Key | None:
     if unique and rank is not None:
         return Key(rank, "identifies customers")
     return _repeated_key(words, present, whole)
+
+
+def is_key_name(name: str) -> bool:
+    """Return whether a name is one for keys: ``customer_id``, ``Kundennummer``, ``order no``."""
+    words = words_of(name)
+    return _names(words) or (ends_with(words, KEYS) and not _counts(words))
+
+
+def names_purchases(name: str) -> bool:
+    """Return whether a key's name is one for purchases: ``Invoice ID``, ``order_no``."""
+    words = words_of(name)
+    return mentions(words, PURCHASES) and not _names(words)
 
 
 def _rank(words: tuple[str, ...], distinct: pd.Series[Any], whole: FloatArray | None) -> int | None:

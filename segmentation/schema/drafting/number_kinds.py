@@ -9,7 +9,7 @@ import numpy as np
 
 from segmentation.schema import Kind
 from segmentation.schema.drafting.words import ends_with, is_named, mentions, vocabulary, words_of
-from segmentation.types import FloatArray
+from segmentation.types import FloatArray, IntArray
 
 MONEY = vocabulary(
     "amount, amounts, amt, amts, balance, bal, limit, payment, payments, purchases, purchase,"
@@ -84,7 +84,7 @@ MOST_COUNTED = 6
 NARROW = 24  # the widest range of what may be a code
 # Values that stand for something else than an amount.
 SENTINELS = frozenset(
-    {-1.0, -2.0, -9.0, 365_243.0}
+    {-1.0, -2.0, -7.0, -8.0, -9.0, 97.0, 98.0, 997.0, 998.0, 365_243.0}
     | {sign * float(digit * n) for sign in (1, -1) for digit in "98" for n in range(2, 8)}
 )
 LEAST_REPEATED = 3
@@ -182,7 +182,7 @@ def is_postal(name: str) -> bool:
 
 
 def sentinel_note(numbers: FloatArray) -> str:
-    """Return a sentence on a repeated value that stands apart; empty where there is none.
+    """Return a sentence on repeated values that stand apart; empty where there are none.
 
     Parameters
     ----------
@@ -190,19 +190,34 @@ def sentinel_note(numbers: FloatArray) -> str:
         Finite values, shape (n,).
     """
     distinct, counts = np.unique(numbers, return_counts=True)
-    if len(distinct) < LEAST_REPEATED:
-        return ""
-    ends = ((distinct[0], counts[0], distinct[1:]), (distinct[-1], counts[-1], distinct[:-1]))
-    for value, count, rest in ends:
-        if count >= LEAST_REPEATED and value in SENTINELS and _stands_apart(value, rest):
-            return (
-                f"{value:.0f} in {count:,} of {len(numbers):,} values stands apart from the other "
-                f"ones and may mean missing; if so, write missing: ['{value:.0f}'] in this column"
-            )
+    for step in (1, -1):  # from the smallest value on, then from the largest
+        values, times = distinct[::step], counts[::step]
+        marks = [v in SENTINELS and n >= LEAST_REPEATED for v, n in zip(values, times, strict=True)]
+        most = min(marks.index(False) if False in marks else len(marks), len(values) - 2)
+        for n in range(most, 0, -1):
+            if _stand_apart(values[:n], np.sort(values[n:])):
+                return _sentinels(values[:n], times[:n], len(numbers))
     return ""
 
 
-def _stands_apart(value: float, rest: FloatArray) -> bool:
-    """Return whether a value is far from all others, or the only one below zero."""
-    gap = float(min(abs(value - rest[0]), abs(value - rest[-1])))
-    return value < 0 <= rest[0] or gap > GAP * float(rest[-1] - rest[0])
+def _sentinels(values: FloatArray, counts: IntArray, rows: int) -> str:
+    """Return a sentence on values that may mean missing."""
+    each = [f"{v:.0f} in {n:,}" for v, n in zip(values, counts, strict=True)]
+    several = len(each) > 1
+    what = f"{', '.join(each[:-1])} and {each[-1]}" if several else each[0]
+    return (
+        f"{what} of {rows:,} values {'stand' if several else 'stands'} apart from the other ones "
+        f"and may mean missing; if so, write missing: {[f'{v:.0f}' for v in values]} in this column"
+    )
+
+
+def _stand_apart(values: FloatArray, rest: FloatArray) -> bool:
+    """Return whether values are far from all others, or the only ones below zero.
+
+    Several below zero that others follow without a gap, as -2, -1, 0, 1, are a scale.
+    """
+    inner = values[-1]
+    gap = float(min(abs(inner - rest[0]), abs(inner - rest[-1])))
+    scale = len(values) > 1 and bool((np.diff([*values, rest[0]]) == 1).all())
+    negative = values[0] <= inner < 0 <= rest[0] and not scale
+    return negative or gap > GAP * float(rest[-1] - rest[0])

@@ -39,9 +39,10 @@ SCALES: tuple[str, ...] = (
     "monthly|every month, quarterly|every 3 months, half yearly|semi annually|semiannually|"
     "biannually,"
     "annually|yearly|annual|every year",
-    "free|free trial|trial, starter|lite|light, basic|essential,"
-    "standard|regular|classic, plus, premium|pro|professional|advanced,"
-    "enterprise|ultimate|deluxe|vip|elite",
+    "free|free trial|trial, starter|start|lite|light|entry, basic|essential|basis|basico|essentiel,"
+    "standard|regular|classic, plus|extended|extra|enhanced|comfort|komfort|confort,"
+    "premium|pro|professional|advanced|full|complete|completo|comprehensive,"
+    "enterprise|ultimate|deluxe|vip|elite|luxury|max",
     "economy|eco, economy plus|eco plus|premium economy, business|business class, first|"
     "first class",
     "uneducated|illiterate|no education|no schooling|none, preschool, primary|elementary|basic|"

@@ -160,6 +160,20 @@ def test_zeros_before_an_identifier_stay(tmp_path: Path) -> None:
     assert list(pd.concat(pieces).index) == list(table["CUST_ID"])
 
 
+@pytest.mark.parametrize("name", ["customer_id", "Kundennummer", "Member No.", "key"])
+def test_zeros_before_an_identifier_stay_without_a_schema(name: str, tmp_path: Path) -> None:
+    """A column that is named for keys and begins with zeros is read as text; no other is."""
+    keys = [f"{number:05d}" for number in range(0, 90, 3)]
+    spend = [number * number % 31 for number in range(30)]
+    texts = [f"{amount:04d}" for amount in spend]
+    table = pd.DataFrame({name: keys, "spend": texts, "visits": spend[::-1]})
+    table.to_csv(tmp_path / "table.csv", index=False)
+    frame = read_table(str(tmp_path / "table.csv")).frame
+    assert frame[name].tolist() == keys
+    assert frame["spend"].tolist() == spend
+    assert load_described(str(tmp_path / "table.csv"), "auto")[0].customers.index.tolist() == keys
+
+
 def test_a_longer_row_of_a_later_piece_is_told(tmp_path: Path) -> None:
     """As a sentence with its line, not as the reader's own exception."""
     file = tmp_path / "table.csv"

@@ -65,7 +65,7 @@ def test_a_draft_is_a_file_that_reads_back(tmp_path: Path) -> None:
     assert batch.warnings == ()
     assert batch.customers["Gender"].isna().sum() == 10
     checked = CliRunner().invoke(main, ["check", str(tmp_path / "my.yaml")])
-    assert "sensitive: Gender" in checked.output
+    assert "do not form them: Gender" in checked.output
 
 
 def test_a_draft_of_nothing_ends_without_a_trace(tmp_path: Path) -> None:

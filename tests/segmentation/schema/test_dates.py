@@ -89,3 +89,32 @@ def test_time_since_a_day() -> None:
     np.testing.assert_allclose(
         time_since(born, "ymd", "2015-01-01", "years"), [29.999, np.nan], 1e-4
     )
+
+
+@pytest.mark.parametrize(
+    ("values", "words", "order"),
+    [
+        ([43831, 43832, 45000], ("join", "date"), "serial"),
+        ([43831.25, 43832.5, None], ("order", "date"), "serial"),
+        (["43831", "44197"], ("kaufdatum",), "serial"),
+        ([9000, 21000, 33000], ("dob",), "serial"),
+        ([43831, 43832, 45000], ("balance",), ""),
+        ([43831, 43832, 45000], ("time",), ""),
+        ([1999, 2005, 2021], ("birth",), ""),
+        ([120, 43831], ("date",), ""),
+        (["43831.25", "12000.5"], ("spend",), ""),
+    ],
+)
+def test_days_of_a_spreadsheet_need_a_name(
+    values: list[object], words: tuple[str, ...], order: str
+) -> None:
+    """Numbers of five digits may be anything; under a name for dates they are days since 1900."""
+    assert order_of(pd.Series(values), words) == order
+
+
+def test_days_of_a_spreadsheet_are_read() -> None:
+    """As a spreadsheet shows them; the part behind the point is the time of day."""
+    cells = pd.Series([43831, 43831.75, np.nan, 60000.0])
+    days = dates_of(cells, "serial").astype(str).tolist()
+    assert days == ["2020-01-01", "2020-01-01", "NaT", "2064-04-08"]
+    assert time_since(cells[:1], "serial", "2020-02-01", "months")[0] == pytest.approx(31 / 30.4375)

@@ -105,6 +105,9 @@ def test_possible_codes_are_asked_about(name: str, low: int, high: int, note: st
         (np.r_[[365_243.0] * 9, -whole(1_000, 20_000)], "365243 in 9 of 309 values"),
         (np.r_[[-9999.0] * 4, RNG.random(300)], "-9999 in 4 of 304 values"),
         (np.r_[[99.0] * 4, whole(1, 5)], "99 in 4 of 304 values"),
+        (np.r_[[98.0] * 5, [99.0] * 4, whole(1, 5)], "99 in 4 and 98 in 5 of 309 values stand"),
+        (np.r_[[-9.0] * 3, [-1.0] * 4, whole(0, 90)], "-9 in 3 and -1 in 4 of 307 values stand"),
+        (np.r_[[997.0] * 3, [998.0] * 3, [999.0] * 3, whole(0, 30)], "999 in 3, 998 in 3 and 997"),
     ],
 )
 def test_a_value_that_stands_apart_is_noticed(values: np.ndarray, start: str) -> None:
@@ -116,7 +119,15 @@ def test_a_value_that_stands_apart_is_noticed(values: np.ndarray, start: str) ->
 
 @pytest.mark.parametrize(
     "values",
-    [whole(18, 99), whole(-2, 8), whole(0, 1), whole(0, 999), np.r_[[-1.0], whole(0, 90)]],
+    [
+        whole(18, 99),
+        whole(-2, 8),
+        whole(-9, 9),
+        np.r_[[98.0] * 9, [99.0] * 9, whole(60, 97)],
+        whole(0, 1),
+        whole(0, 999),
+        np.r_[[-1.0], whole(0, 90)],
+    ],
 )
 def test_ordinary_values_are_not(values: np.ndarray) -> None:
     """Values within the range, several negative ones, or a single one are no markers."""
