@@ -67,9 +67,7 @@ def run(data: str, schema_name: str, experiment_name: str, out: str, seed: int) 
     notify(raw.remarks)
     schema = schema_for(raw.frame, schema_name, data)
     table = Table.of(raw.frame, schema, short_name(data), seed, raw.remarks)
-    notify(warnings=table.warnings)
-    for name, note in schema.notes.items():
-        click.echo(f"note: {name}: {note}", err=True)
+    notify(warnings=table.warnings, notes=schema.notes)
     exploration = explore(table, progress)
     progress("pictures")
     drawn = pictures(exploration)
@@ -217,7 +215,12 @@ def _metrics(values: Mapping[str, float]) -> list[Metric]:
 
 
 @click.command()
-@click.option("--data", default="embedded", show_default=True, help="CSV, Parquet or openml:<id>.")
+@click.option(
+    "--data",
+    default="embedded",
+    show_default=True,
+    help="CSV, Excel or Parquet file, openml:<id>, or embedded.",
+)
 @click.option(
     "--schema",
     default=AUTO,

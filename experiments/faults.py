@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import click
@@ -52,12 +53,21 @@ def ending_in_a_sentence(code: int = FAILED) -> Iterator[None]:
         _end(f"{place}{error.strerror or error}. {remedy}", code)
 
 
-def notify(remarks: Iterable[str] = (), warnings: Iterable[Problem] = ()) -> None:
-    """Say how a file was read and what stands out in it, without a number of a customer."""
+def notify(
+    remarks: Iterable[str] = (),
+    warnings: Iterable[Problem] = (),
+    notes: Mapping[str, str] = MappingProxyType({}),
+) -> None:
+    """Say how a file was read and what stands out in it, without a number of a customer.
+
+    `notes` are what a draft noticed, by column.
+    """
     for remark in remarks:
         click.echo(f"remark: {remark}", err=True)
     for warning in warnings:
         click.echo(f"warning: {warning.without_amounts()}", err=True)
+    for name, note in notes.items():
+        click.echo(f"note: {name}: {note}", err=True)
 
 
 def _end(message: str, code: int) -> None:

@@ -99,6 +99,7 @@ class Version:
     score: str
     matched: str  # segments that are the previous champion's, for example "5 of 6"
     algorithm: str
+    outcomes: str  # how far segments differ in them, for example "Churn 3.1% to 35%"
     run_id: str
 
 
@@ -334,6 +335,7 @@ def list_versions(name: str) -> list[Version]:
             score=_score(version),
             matched=version.tags.get("segments_kept", ""),
             algorithm=version.tags.get("algorithm", ""),
+            outcomes=version.tags.get("outcomes", ""),
             run_id=str(version.run_id),
         )
         for version in versions

@@ -24,6 +24,7 @@ from segmentation.data.validation import Validated, validate
 from segmentation.errors import SegmentationError
 from segmentation.evaluation.constraints import Constraints
 from segmentation.evaluation.result import Evaluation
+from segmentation.interpretation.formatting import percent
 from segmentation.interpretation.outcomes import OutcomeProfile
 from segmentation.model.segmentation_model import SegmentationModel
 from segmentation.monitoring import with_reference
@@ -134,7 +135,7 @@ class Segments:
         lines = [self._headline()]
         width = max(map(len, self.profiles["name"]))
         for number, profile in self._rows():
-            lines.append(f"  {number}. {profile['name']:<{width}} {profile['share']:4.0%}")
+            lines.append(f"  {number}. {profile['name']:<{width}} {percent(profile['share']):>5}")
             lines += [f"     {outcomes}" for outcomes in filter(None, [profile.get("outcomes")])]
         return "\n".join(lines)
 
@@ -142,7 +143,7 @@ class Segments:
         """Return a card: segments, what sets them apart, and the alternatives."""
         segments = "".join(
             f"<tr><td style='{CELL}'>{i}</td><td style='{CELL}'><b>{escape(p['name'])}</b></td>"
-            f"<td style='{CELL}'>{p['share']:.0%}</td>"
+            f"<td style='{CELL}'>{percent(p['share'])}</td>"
             f"<td style='{CELL}'>{escape(p['sentence'])}{_second_line(p)}</td></tr>"
             for i, p in self._rows()
         )

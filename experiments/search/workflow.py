@@ -43,6 +43,7 @@ from segmentation.data.validation import Validated
 from segmentation.data.warehouse.address import public_name
 from segmentation.evaluation.clusterability import structure_of
 from segmentation.evaluation.constraints import Constraints
+from segmentation.interpretation.outcomes import ranges_of
 from segmentation.interpretation.sensitive_audit import Audit, audit
 from segmentation.model.segmentation_model import SegmentationModel
 from segmentation.monitoring import with_reference
@@ -63,7 +64,7 @@ def run(options: SearchOptions) -> int:
 def _run(options: SearchOptions, workers: Workers) -> int:
     check_source("data", options.data)
     validated, table = load_described(options.data, options.schema, options.outcomes_as_features)
-    notify(validated.remarks, validated.warnings)
+    notify(validated.remarks, validated.warnings, table.notes)
     summary = record(options, validated, table, workers)
     click.echo(console(summary))
     return 0 if summary.model else 1
@@ -186,6 +187,7 @@ def register(
         "vote": f"{result.pick.vote:.3f}",
         "stability": f"{pick.evaluation.stability:.3f}",
         "structure": "yes" if summary.structure.present else "no",
+        "outcomes": ranges_of(model.outcomes),
         "sensitive": "form" if options.sensitive else "describe",
         registration.TRIAL: pick.run_id,
     }

@@ -25,7 +25,29 @@ CONFIDENCE = 0.95
 LEAST_VALUES = 20
 # Nor may the whole table less the other segments give the figure of a group smaller than this.
 LEAST_DERIVED = 5
+MOST_RANGES = 3
 YES = frozenset(yes for _, yes in ANSWERS)
+
+
+def ranges_of(outcomes: Sequence[Sequence[OutcomeProfile]]) -> str:
+    """Return how far segments differ in the first outcomes: ``Churn 3.1% to 35%``.
+
+    Empty where there are none, or too few values to tell.
+
+    Parameters
+    ----------
+    outcomes
+        Of each segment, in the table's order.
+    """
+    ranges = []
+    for first, *others in zip(*outcomes, strict=True):
+        values = [o.segment.value for o in (first, *others) if o.segment.value is not None]
+        if len(values) > 1:
+            low, high = first.text(min(values)), first.text(max(values))
+            ranges.append(
+                f"{first.title} {low} to {high}" if low != high else f"{first.title} {low}"
+            )
+    return "; ".join(ranges[:MOST_RANGES])
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ from segmentation.types import FloatArray
 ROWS, LEAST_ROWS = 2_000, 30
 FIRST_TABLES, ALL_TABLES, LOOKS = 7, 19, 3
 SIGNIFICANT, OBVIOUS, ORDINARY = 0.01, 1e-6, 2.0
+LEVEL = f"{SIGNIFICANT:.0%}"
 # Two questions are asked of a table: each p-value counts twice (Bonferroni).
 QUESTIONS = 2
 EULER = 0.5772156649
@@ -89,9 +90,10 @@ class Structure:
             )
         reasons = ["no column has two peaks"]
         if self.peaked:
-            reasons = [f"{peaks}, which is not beyond chance"]
+            reasons = [f"{peaks}, which is not beyond chance at a level of {LEVEL}"]
         if not isnan(self.z):
-            reasons.insert(0, f"a mixture of Gaussians gains no more than chance allows in {null}")
+            gains = f"a mixture of Gaussians gains no more than chance allows at a level of {LEVEL}"
+            reasons.insert(0, f"{gains} in {null}")
         z = "" if isnan(self.z) else f"z {self.z:.1f}, "
         return (
             f"No structure: these data look like one cloud without groups. As far as "

@@ -41,6 +41,7 @@ def page() -> str | tuple[str, int]:
         versions=versions,
         moves=list(reversed(moves))[:MOST_MOVES],
         has_challenger=any(CHALLENGER in version.aliases for version in versions),
+        has_outcomes=any(version.outcomes for version in versions),
         can_go_back=any(move.from_version for move in moves),
         notice=notice,
         away=notice == AWAY,

@@ -13,6 +13,7 @@ from experiments import find_segments
 from experiments.registry.client import describe
 from experiments.search.workflow import run
 from segmentation.data.synthetic import generate
+from segmentation.interpretation.formatting import percent
 from segmentation.model.segmentation_model import SegmentationModel
 from tests.experiments.conftest import OPTIONS
 
@@ -43,6 +44,9 @@ def test_the_notebook_finds_what_the_command_finds(workplace: Path, tmp_path: Pa
     assert again.score(result_customers(frame)).equals(answers)
     card = result._repr_html_()
     assert all(name in card and name in repr(result) for name in result.profiles["name"])
+    for share in map(percent, result.profiles["share"]):
+        assert share in card
+        assert share in repr(result)
     assert "Alternatives" in card
 
 

@@ -165,6 +165,9 @@ def test_a_sentence_says_what_was_compared() -> None:
     )
     neither = Structure(300, 0.4, 0.6, 7, "", float("nan"), 1.0)
     assert "no column has two peaks (z 0.4, p 1.00)" in neither.sentence
+    near = Structure(300, 3.1, 0.014, 19, "", float("nan"), 1.0)
+    assert "no more than chance allows at a level of 1% in 19 tables" in near.sentence
+    assert near.sentence.count("p 0.028") == 1
     alone = Structure(300, float("nan"), 1.0, 0, "", float("nan"), 1.0)
     assert "As far as 300 customers tell, no column has two peaks (p 1.00)." in alone.sentence
 

@@ -16,6 +16,7 @@ from segmentation.interpretation.outcomes import (
     Estimate,
     OutcomeProfile,
     profile_outcomes,
+    ranges_of,
 )
 from segmentation.schema import Column, TableSchema
 from segmentation.schema.drafting.outcome_names import event_of
@@ -234,3 +235,21 @@ def test_zeros_and_ones_are_a_rate_other_numbers_a_mean() -> None:
     (outcomes,) = profile_outcomes(table, np.zeros(40, dtype=np.int64), 1, schema)
     assert [outcome.level for outcome in outcomes] == ["1", "", ""]
     assert [outcome.segment.value for outcome in outcomes] == [0.5, 1.0, 0.0]
+
+
+def test_versions_say_how_far_segments_differ() -> None:
+    """The smallest and the largest rate or mean of the first outcomes; none without values."""
+    segment = np.repeat([0, 1], 100)
+    table = pd.DataFrame(
+        {
+            "churn": [1.0] * 10 + [0.0] * 90 + [1.0] * 40 + [0.0] * 60,
+            "grade": np.nan,
+            "flag": [0.0, 1.0] * 100,
+            "revenue": [12.0] * 100 + [90.0] * 100,
+            "change": [1.0] * 200,
+        }
+    )
+    outcomes = profile_outcomes(table, segment, 2, SCHEMA)
+    ranges = "Churn 10% to 40%; Response 50%; Revenue next year $12 to $90"
+    assert ranges_of(outcomes) == ranges
+    assert ranges_of([(), ()]) == ""

@@ -177,3 +177,15 @@ def test_name_and_action_are_kept_in_the_registry(
     assert f"segment {number} has it already" in taken.text
     client.post(f"{path}/action", data={"text": ""})
     assert describe(NAME).actions == {}
+
+
+def test_versions_show_outcomes_where_there_are_some(
+    client: FlaskClient, registry: MlflowClient
+) -> None:
+    """How far segments differ in them, beside stability and score; no empty column without."""
+    assert "Outcomes by segment" not in client.get("/versions").text
+    registry.set_model_version_tag(NAME, "2", "outcomes", "Churn 3.1% to 35%")
+    page = client.get("/versions").text
+    registry.delete_model_version_tag(NAME, "2", "outcomes")
+    assert page.count("Outcomes by segment") == 1
+    assert page.count("<td>Churn 3.1% to 35%</td>") == 1
