@@ -61,6 +61,15 @@ def data_folder() -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def cases_folder(data_folder: Path) -> Path:
+    """Return the folder of small tables with one fault each, beside that of the public tables."""
+    folder = data_folder.parent / "cases"
+    if not folder.is_dir():
+        pytest.skip(f"there is no {folder}")
+    return folder
+
+
 @pytest.fixture
 def times(request: pytest.FixtureRequest) -> Callable[[int, int], int]:
     """Return what chooses a count: few in every run, many in a soak."""

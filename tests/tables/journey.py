@@ -31,7 +31,8 @@ from tests.tables.shape import Shape
 # Few trials in this process: what is checked is what is said, not what a long search finds.
 SEARCH = {
     "schema": "auto",
-    "n-trials": "6",
+    "n-trials": "3",
+    "k-max": "5",
     "algorithms": "k_means",
     "n-jobs": "1",
     "trial-seconds": "0",
@@ -105,9 +106,9 @@ class Journey:
     score_output: str
 
 
-def search(shape: Shape, file: Path, **options: str) -> tuple[int, str]:
+def search(name: str, file: Path, **options: str) -> tuple[int, str]:
     """Run a search as the command does; return its exit status and all that it printed."""
-    values = {"data": str(file), "model-name": shape.name, "experiment-name": shape.name}
+    values = {"data": str(file), "model-name": name, "experiment-name": name}
     pairs = {**SEARCH, **values, **options}.items()
     arguments = [part for name, value in pairs for part in (f"--{name}", value)]
     result = CliRunner().invoke(workflow.main, arguments)
@@ -119,7 +120,7 @@ def search(shape: Shape, file: Path, **options: str) -> tuple[int, str]:
 def travelled(shape: Shape, folder: Path) -> Journey:
     """Take a table all the way, without a schema written by hand."""
     file = shape.written(folder)
-    status, output = search(shape, file)
+    status, output = search(shape.name, file)
     assert status == 0, output
     target = folder / f"{shape.name}_scored.csv"
     arguments = ["--data", str(file), "--out", str(target), "--model-name", shape.name]
@@ -179,3 +180,12 @@ def pages(journey: Journey, folder: Path) -> Iterator[FlaskClient]:
     finally:
         server.should_exit = True
         thread.join()
+
+
+def typing(value: object, decimal: str) -> str:
+    """Return a value as a person types it."""
+    if pd.isna(value):
+        return ""
+    if isinstance(value, float):
+        return f"{value:.12g}".replace(".", decimal)
+    return str(value)
