@@ -37,6 +37,11 @@ OUTCOME = re.compile(
     r"(?P<title>.+?): (?P<own>\S+?)(?: on average)? \((?P<low>\S+) to (?P<high>\S+)\), "
     r"(?P<beside>.+?)(?:; missing for (?P<gap>\S+))?\."
 )
+WITHHELD = re.compile(
+    r"(?P<title>.+?): (?P<why>too few to tell|withheld to protect a small group), "
+    r"(?P<n>[\d,]+) customers? (?:has|have) a value(?:; missing for (?P<gap>\S+))?\."
+)
+LEAST_VALUES = 20
 
 
 def same(text: str, value: Value) -> bool:
@@ -366,6 +371,8 @@ class Facts:
 
     def wrong_outcome(self, sentence: str, number: int) -> str:
         """Return what is wrong with the sentence on an outcome; empty where nothing is."""
+        if withheld := WITHHELD.fullmatch(sentence):
+            return self._wrong_withheld(withheld, number)
         match = OUTCOME.fullmatch(sentence)
         if match is None:
             return f"{sentence}: not read"
@@ -393,6 +400,20 @@ class Facts:
         return (
             f"{sentence}: {wrong}; in the table {mean}, {low} to {high}, {whole}" if wrong else ""
         )
+
+    def _wrong_withheld(self, match: re.Match[str], number: int) -> str:
+        """Return what is wrong with the sentence on an outcome without a figure."""
+        values = self._outcome(match["title"])
+        if values is None:
+            return f"{match[0]}: speaks of no outcome"
+        own = values[self.members(number)]
+        n, missing = int(own.notna().sum()), float(own.isna().mean())
+        right = (
+            same(match["n"], n)
+            and (n < LEAST_VALUES) == match["why"].startswith("too few")
+            and (same(match["gap"], missing) if match["gap"] else missing == 0)
+        )
+        return "" if right else f"{match[0]}: in the table {n} values, missing for {missing}"
 
     def _outcome(self, title: str) -> pd.Series | None:
         """Return the outcome a title speaks of: ones where its level happened, or numbers."""
