@@ -29,7 +29,14 @@ from experiments.benchmark.scale import SIZES, draw_scale, missed, scale_rows, s
 from experiments.benchmark.searching import run_search, search_table, short_of
 from experiments.benchmark.segments import alternatives_of, planted_rows, repeat_rows, summary
 from experiments.benchmark.serving import run_serving, serving_table, too_slow
+from experiments.benchmark.simulated import simulated_tables
 from experiments.benchmark.spark import run_spark
+from experiments.benchmark.suite import (
+    SCIKIT_LEARN,
+    LabelledProblem,
+    ScikitLearnTable,
+    read_suite,
+)
 from experiments.benchmark.tracking import print_costs
 from experiments.benchmark.uploads import run_upload
 from experiments.registry.client import MODEL_NAME
@@ -54,7 +61,9 @@ def tracking(experiment_name: str) -> None:
 
 
 @main.command()
-@click.option("--suite", required=True, type=click.Path(exists=True, path_type=Path))
+@click.option("--suite", type=click.Path(exists=True, path_type=Path), help="Problems on disk.")
+@click.option("--scikit-learn/--no-scikit-learn", default=False, help="Its four real tables.")
+@click.option("--simulated", default=0, show_default=True, help="Tables of every simulated kind.")
 @click.option("--trials", default=60, show_default=True, type=click.IntRange(1))
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(0))
 @click.option("--jobs", default=CORES, show_default="cores", type=click.IntRange(1))
@@ -62,11 +71,26 @@ def tracking(experiment_name: str) -> None:
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="JSON report.")
 @click.option("--plot", type=click.Path(path_type=Path), help="PNG of all problems.")
 def quality(
-    *, suite: Path, trials: int, seed: int, jobs: int, track: bool, out: Path, plot: Path | None
+    *,
+    suite: Path | None,
+    scikit_learn: bool,
+    simulated: int,
+    trials: int,
+    seed: int,
+    jobs: int,
+    track: bool,
+    out: Path,
+    plot: Path | None,
 ) -> None:
-    """Search every labelled problem below a folder, k unknown; then score the choices."""
+    """Search labelled problems, k unknown; then score the choices."""
+    problems: list[LabelledProblem] = list(read_suite(suite)) if suite else []
+    if scikit_learn:
+        problems += map(ScikitLearnTable, SCIKIT_LEARN)
+    problems += simulated_tables(simulated)
+    if not problems:
+        raise click.UsageError("nothing to search: give --suite, --scikit-learn or --simulated")
     rows = []
-    for row in run_suite(suite, trials, seed, jobs, track=track):
+    for row in run_suite(problems, trials, seed, jobs, track=track):
         click.echo(f"{row.dataset}: ARI {row.ari:.3f}, {row.seconds:.0f} s", err=True)
         rows.append(row)
     report(rows, out)

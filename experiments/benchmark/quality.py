@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -19,11 +19,15 @@ import pandas as pd
 from experiments.benchmark.baseline import kmeans_silhouette
 from experiments.benchmark.one import search_table
 from experiments.benchmark.report import QualityRow, render
-from experiments.benchmark.suite import LabelledTable, agreement, read_suite
+from experiments.benchmark.suite import LabelledProblem, agreement
 from segmentation.clustering.segmenter import Segmenter
+from segmentation.data.validation import validate
 from segmentation.evaluation.constraints import Constraints
+from segmentation.preprocessing.categorical import form
+from segmentation.preprocessing.columns import customer_matrix
+from segmentation.preprocessing.imputation import MedianFill
 from segmentation.schema.inference import infer_schema
-from segmentation.types import FloatArray, IntArray
+from segmentation.types import IntArray
 
 K_MIN, K_MAX = 2, 12
 # Labelled suites hold small clusters and pairs, and groups of a few dozen points that refits on
@@ -59,14 +63,14 @@ class Choice:
 
 
 def choose(
-    values: FloatArray, trials: int, seed: int, *, name: str = "suite", track: bool = False
+    table: pd.DataFrame, trials: int, seed: int, *, name: str = "suite", track: bool = False
 ) -> Choice:
     """Run the search, and the baseline, on a table without labels.
 
     Parameters
     ----------
-    values
-        Shape (n, d).
+    table
+        Shape (n, d), numbers and categories.
     trials
         Trials of the search.
     seed
@@ -77,17 +81,19 @@ def choose(
         Whether every trial becomes an MLflow run.
     """
     start = time.perf_counter()
-    frame = pd.DataFrame(values, columns=[f"x{i + 1}" for i in range(values.shape[1])])
-    schema = infer_schema(frame, "suite")
+    inferred = infer_schema(table, "suite")
+    formed = form(validate(table, inferred).customers, inferred)
+    frame, schema = formed.customers, formed.schema
     result, samples = search_table(
         frame, schema, CONSTRAINTS, name=name, trials=trials, seed=seed, track=track
     )
     # A suite wants an answer even where nothing is stable: the best of what there is.
     best = result.ranking.pick()
-    partition = _one_segment(values)
+    partition = np.zeros(len(frame), dtype=np.int64)
     if best:
         partition = Segmenter(best.candidate.spec, schema).fit_within(frame).assignment_.segment
     seconds = time.perf_counter() - start
+    matrix = MedianFill().fit_transform(customer_matrix(frame, schema.column_names))
     return Choice(
         partition=partition,
         algorithm=best.candidate.spec.clusterer if best else "none",
@@ -96,22 +102,22 @@ def choose(
             for candidate in result.candidates
             if candidate.partition
         ),
-        baseline=kmeans_silhouette(values, K_MIN, K_MAX, seed),
+        baseline=kmeans_silhouette(matrix, K_MIN, K_MAX, seed),
         seconds=seconds,
     )
 
 
-def scored(table: LabelledTable, trials: int, seed: int, *, track: bool = False) -> QualityRow:
+def scored(table: LabelledProblem, trials: int, seed: int, *, track: bool = False) -> QualityRow:
     """Choose, then read the labels and score the choice."""
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    values = table.values()
-    choice = choose(values, trials, seed, name=table.name, track=track)
+    frame = table.frame()
+    choice = choose(frame, trials, seed, name=table.name, track=track)
     labellings = table.labellings()
     ours = agreement(choice.partition, labellings)
     return QualityRow(
         dataset=table.name,
-        n=len(values),
-        d=values.shape[1],
+        n=len(frame),
+        d=frame.shape[1],
         k_chosen=int(choice.partition.max()) + 1,
         k_reference=ours.k_reference,
         algorithm=choice.algorithm,
@@ -130,19 +136,14 @@ def scored(table: LabelledTable, trials: int, seed: int, *, track: bool = False)
 
 
 def run_suite(
-    suite: Path, trials: int, seed: int, jobs: int, *, track: bool = False
+    problems: Iterable[LabelledProblem], trials: int, seed: int, jobs: int, *, track: bool = False
 ) -> Iterator[QualityRow]:
-    """Yield the result on every problem below a folder, in the order of their names."""
-    tables = list(read_suite(suite))
+    """Yield the result on every problem, in their order."""
     with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
-        yield from pool.map(partial(scored, trials=trials, seed=seed, track=track), tables)
+        yield from pool.map(partial(scored, trials=trials, seed=seed, track=track), problems)
 
 
 def report(rows: Sequence[QualityRow], out: Path) -> None:
     """Write the rows as JSON and print the tables."""
     out.write_text(json.dumps([asdict(row) for row in rows], indent=1), encoding="utf-8")
     click.echo(render(rows))
-
-
-def _one_segment(values: FloatArray) -> IntArray:
-    return np.zeros(len(values), dtype=np.int64)

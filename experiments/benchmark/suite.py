@@ -1,17 +1,63 @@
-"""Labelled clustering problems on disk; the labels are read only when a choice is scored."""
+"""Labelled clustering problems; the labels are read only when a choice is scored."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Protocol
 
 import numpy as np
+import pandas as pd
+from sklearn.datasets import load_breast_cancer, load_digits, load_iris, load_wine
 from sklearn.metrics import adjusted_mutual_info_score, adjusted_rand_score
 
 from segmentation.types import FloatArray, IntArray
 
 NOISE = 0
+SCIKIT_LEARN: Mapping[str, Callable[[], Any]] = MappingProxyType(
+    {
+        "breast_cancer": load_breast_cancer,
+        "digits": load_digits,
+        "iris": load_iris,
+        "wine": load_wine,
+    }
+)
+
+
+class LabelledProblem(Protocol):
+    """A table, and the groups it is known to have."""
+
+    @property
+    def name(self) -> str:
+        """Folder or kind, and the problem's own name, for example ``"fcps/atom"``."""
+
+    def frame(self) -> pd.DataFrame:
+        """Return the table, shape (n, d)."""
+
+    def labellings(self) -> Sequence[IntArray]:
+        """Return every reference labelling, each of shape (n,); 0 is noise."""
+
+
+@dataclass(frozen=True)
+class ScikitLearnTable:
+    """A real table with classes that comes with scikit-learn, a key of `SCIKIT_LEARN`."""
+
+    title: str
+
+    @property
+    def name(self) -> str:
+        """The title, in the folder of scikit-learn's tables."""
+        return f"scikit-learn/{self.title}"
+
+    def frame(self) -> pd.DataFrame:
+        """Return the columns, shape (n, d)."""
+        return numbered(SCIKIT_LEARN[self.title]().data)
+
+    def labellings(self) -> list[IntArray]:
+        """Return the classes, from 1."""
+        return [np.asarray(SCIKIT_LEARN[self.title]().target, dtype=np.int64) + 1]
 
 
 @dataclass(frozen=True)
@@ -40,6 +86,10 @@ class LabelledTable:
     def values(self) -> FloatArray:
         """Read the points, shape (n, d)."""
         return np.loadtxt(self.data_file, dtype=np.float64, ndmin=2)
+
+    def frame(self) -> pd.DataFrame:
+        """Read the points as a table."""
+        return numbered(self.values())
 
     def labellings(self) -> list[IntArray]:
         """Read every reference labelling, each of shape (n,)."""
@@ -81,6 +131,11 @@ def read_suite(folder: Path) -> Iterator[LabelledTable]:
         if labels:
             name = str((path.parent / stem).relative_to(folder))
             yield LabelledTable(name, path, labels)
+
+
+def numbered(values: FloatArray) -> pd.DataFrame:
+    """Return values of shape (n, d) as a table whose columns are x1, x2, ..."""
+    return pd.DataFrame(values, columns=[f"x{i + 1}" for i in range(values.shape[1])])
 
 
 def agreement(partition: IntArray, labellings: Sequence[IntArray]) -> Agreement:
