@@ -82,6 +82,16 @@ class Ranking:
         best = next((s for s in firm if not s.candidate.restates), next(iter(firm), None))
         return _simplest(_most_separated(best, firm), firm) if best else None
 
+    def equals(self, pick: Standing) -> list[Standing]:
+        """Return the alternatives with other numbers that rank as the pick within noise."""
+        return [
+            s
+            for s in self.alternatives()
+            if s.k != pick.k
+            and (_firm(s), s.candidate.restates) == (_firm(pick), pick.candidate.restates)
+            and abs(s.preference - pick.preference) <= EQUAL
+        ]
+
 
 def rank(candidates: Iterable[Candidate]) -> Ranking:
     """Rank candidates of one fidelity level; a spec tried twice counts once.
@@ -126,7 +136,21 @@ def promising(ranking: Ranking, most: int) -> list[Candidate]:
 
 
 def reason(ranking: Ranking, pick: Standing, k: int = 0) -> str:
-    """Return in words why the pick has this number of segments; `k` is the number requested."""
+    """Return in words why the pick has this number of segments; `k` is the number requested.
+
+    Other numbers that the ranking cannot tell from it are named.
+    """
+    equals = [] if k else ranking.equals(pick)
+    if not equals:
+        return _reason(ranking, pick, k)
+    names = " and ".join(str(standing.k) for standing in equals)
+    return (
+        f"{_reason(ranking, pick)} {names} segments rank equal within noise ({EQUAL:.2f}): these "
+        "customers do not tell which is right; choose by use."
+    )
+
+
+def _reason(ranking: Ranking, pick: Standing, k: int = 0) -> str:
     alternatives = ranking.alternatives()
     head = f"{pick.k} segments: "
     if k:

@@ -218,11 +218,15 @@ def _cell(text: str) -> str:
 
 
 def alternatives_table(result: SearchResult) -> str:
-    """Return the best candidate of every number of segments as a Markdown table."""
-    rows = []
-    for standing in result.ranking.alternatives():
+    """Return the best candidate of every number of segments as a Markdown table.
+
+    An arrow marks the pick, ≈ what ranks equal to it within noise.
+    """
+    ranking, pick, rows = result.ranking, result.pick, []
+    equal = {standing.k for standing in ranking.equals(pick)} if pick else set()
+    for standing in ranking.alternatives():
         evaluation, spec = standing.candidate.evaluation, standing.candidate.spec
-        picked = " ←" if result.pick and standing.k == result.pick.k else ""
+        picked = " ←" if pick and standing.k == pick.k else " ≈" if standing.k in equal else ""
         rows.append(
             f"| {standing.k}{picked} | {CLUSTERERS[spec.clusterer].title} "
             f"(#{standing.candidate.number}) | {evaluation.score:.3f} | "

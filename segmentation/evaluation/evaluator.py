@@ -21,6 +21,7 @@ from segmentation.evaluation.metrics import (
     METRICS,
     SILHOUETTE_ROWS,
     EvaluationTable,
+    main_axes,
     score,
     without_ties,
 )
@@ -45,6 +46,8 @@ from segmentation.types import FloatArray, IntArray
 
 TRIVIAL_TREE = 0.98
 SLIVER = 0.03
+# Fewer customers do not tell a group's departure from a Gaussian from chance.
+FEW_ROWS = 800
 OWN_FIELDS = frozenset(f.name for f in fields(Evaluation))
 
 
@@ -113,7 +116,8 @@ class Evaluator:
         sample = self._order[:SILHOUETTE_ROWS]
         self.table = EvaluationTable(
             coordinates=coordinates,
-            without_ties=self._without_ties(coordinates, flags),
+            axes=self._axes(coordinates, flags),
+            few=self._few,
             graph=NeighbourGraph.of(coordinates),
             ranks=column_ranks(self.matrix),
             flags=flags,
@@ -124,11 +128,18 @@ class Evaluator:
         halves = random_halves(self._order, n_splits, seed)
         self._preparations = Preparations(self.matrix, schema, halves)
 
-    def _without_ties(self, coordinates: FloatArray, flags: Flags) -> FloatArray:
-        """Break ties in an order that depends on the customers, not on their rows."""
-        smooth = np.empty_like(coordinates)
-        smooth[self._order] = without_ties(coordinates[self._order], flags.columns, self.seed)
-        return smooth
+    @property
+    def _few(self) -> bool:
+        return len(self.matrix) < FEW_ROWS
+
+    def _axes(self, coordinates: FloatArray, flags: Flags) -> FloatArray:
+        """Break ties and find main axes in an order that depends on the customers only."""
+        ordered = without_ties(coordinates[self._order], flags.columns, self.seed)
+        if self._few:
+            ordered = main_axes(ordered, self.seed)
+        axes = np.empty_like(ordered)
+        axes[self._order] = ordered
+        return axes
 
     def evaluate(self, spec: SegmenterSpec) -> EvaluatedSegmenter:
         """Fit a spec on the customers and evaluate it.

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from math import log, nan
 from types import MappingProxyType
 
 import numpy as np
-from scipy.special import ndtri
+from scipy.linalg import solve_triangular
+from scipy.special import logsumexp, ndtri
 from sklearn.metrics import calinski_harabasz_score, davies_bouldin_score, silhouette_score
 
 from segmentation.evaluation.reference_space import NeighbourGraph
@@ -20,6 +21,8 @@ from segmentation.types import FloatArray, IntArray
 SEGMENTS_WEIGHT = 0.03
 SILHOUETTE_ROWS = 2000
 RIDGE = 1e-3
+# So few columns are all looked at; of more, only the axes that columns share.
+FEW_COLUMNS, LEAST_AXES = 5, 2
 
 
 @dataclass(frozen=True)
@@ -27,7 +30,8 @@ class EvaluationTable:
     """What all candidates of a study are evaluated on, computed once for n customers."""
 
     coordinates: FloatArray  # shape (n, d), in the reference space
-    without_ties: FloatArray  # shape (n, d), the same after `without_ties`
+    axes: FloatArray  # shape (n, q), the same without ties; of few customers the `main_axes`
+    few: bool  # whether there are so few that groups which overlap count as two
     graph: NeighbourGraph
     ranks: IntArray  # shape (n, d), of `column_ranks`
     flags: Flags
@@ -53,20 +57,28 @@ def score(stability: float, separation: float, n_segments: int) -> float:
     return max(0.0, stability + separation + SEGMENTS_WEIGHT * log(n_segments))
 
 
-def likelihood_gain(labels: IntArray, coordinates: FloatArray) -> float:
-    """Return what a partition gains in classification likelihood over a single Gaussian.
+def likelihood_gain(labels: IntArray, coordinates: FloatArray, *, completed: bool) -> float:
+    """Return what a partition gains in likelihood over a single Gaussian, penalised as in the BIC.
 
-    The integrated completed likelihood in its BIC form (Biernacki, Celeux and Govaert 2000,
-    IEEE PAMI 22), for hard labels: log-likelihood of every customer in the own segment's
-    Gaussian and share, less half the parameters times ln n. Full, common and diagonal
-    covariances are tried and the best counts, as in Banfield and Raftery (1993, Biometrics 49).
+    The segments' shares, means and covariances are taken for those of a mixture of Gaussians.
+    Its log-likelihood, less half the parameters times ln n (Schwarz 1978, Annals of Statistics
+    6), is compared with that of one Gaussian, as Fraley and Raftery choose a mixture (2002,
+    J. American Statistical Association 97). Covariances are full, diagonal or spherical, one a
+    segment or common to all (Banfield and Raftery 1993, Biometrics 49); the best of six counts.
+
+    Completed, a customer counts for the own segment only (Biernacki, Celeux and Govaert 2000,
+    IEEE PAMI 22). That joins groups which overlap. Without, a customer between two segments
+    counts for both; but among many customers every departure of a group from a Gaussian then
+    becomes a segment more.
 
     Parameters
     ----------
     labels
         Shape (n,), integers in [0, k).
     coordinates
-        Shape (n, d).
+        Shape (n, q).
+    completed
+        Whether customers count for their own segment only.
 
     Returns
     -------
@@ -75,7 +87,37 @@ def likelihood_gain(labels: IntArray, coordinates: FloatArray) -> float:
     """
     _, gapless = np.unique(labels, return_inverse=True)
     one = np.zeros_like(gapless)
-    return _completed(gapless, coordinates) - _completed(one, coordinates)
+    return _penalised(gapless, coordinates, completed) - _penalised(one, coordinates, completed)
+
+
+def main_axes(coordinates: FloatArray, seed: int) -> FloatArray:
+    """Return the coordinates of customers on the axes that several columns share.
+
+    In many columns a group's covariance has more parameters than a small table can tell, and
+    the penalty hides every group. Axes are those principal components whose variance exceeds
+    that in columns permuted one by one (Horn 1965, Psychometrika 30), at least two.
+
+    Parameters
+    ----------
+    coordinates
+        Shape (n, d), in an order that depends on the customers only.
+    seed
+        Of the permutation.
+
+    Returns
+    -------
+    FloatArray
+        Shape (n, q); the coordinates themselves for at most five columns.
+    """
+    if coordinates.shape[1] <= FEW_COLUMNS:
+        return coordinates
+    rng = np.random.default_rng(seed)
+    offset = coordinates - coordinates.mean(axis=0)
+    variance, axes = np.linalg.eigh(offset.T @ offset)
+    permuted = rng.permuted(offset, axis=0)
+    shared = variance[::-1] > np.linalg.eigvalsh(permuted.T @ permuted)[::-1]
+    count = max(LEAST_AXES, int(np.argmin(shared)) if not shared.all() else len(shared))
+    return np.asarray(offset @ axes[:, ::-1][:, :count])
 
 
 def without_ties(coordinates: FloatArray, columns: IntArray, seed: int) -> FloatArray:
@@ -120,7 +162,9 @@ METRICS: Mapping[str, Metric] = MappingProxyType(
     {
         "agreement": lambda labels, table: neighbour_agreement(labels, table.graph),
         "separation": lambda labels, table: separation(labels, table.graph, table.cuts),
-        "likelihood_gain": lambda labels, table: likelihood_gain(labels, table.without_ties),
+        "likelihood_gain": lambda labels, table: likelihood_gain(
+            labels, table.axes, completed=not table.few
+        ),
         "tree_accuracy": lambda labels, table: tree_accuracy(labels, table.ranks),
         "restatement": lambda labels, table: restatement(labels, table.flags)[0],
         "one_column": lambda labels, table: one_column(labels, table.ranks)[0],
@@ -140,38 +184,47 @@ def _defined(
     return float(index(coordinates, labels)) if 1 < clusters < len(labels) else nan
 
 
-def _completed(labels: IntArray, coordinates: FloatArray) -> float:
-    """Return the best likelihood over the kinds of covariance, per customer and penalised."""
+def _penalised(labels: IntArray, coordinates: FloatArray, completed: bool) -> float:
+    """Return the best penalised likelihood over the six kinds of covariance, per customer."""
     n, d = coordinates.shape
     sizes = np.bincount(labels)
     k = len(sizes)
     means = np.stack([coordinates[labels == i].mean(axis=0) for i in range(k)])
+    shares = np.log(sizes / n) - 0.5 * d * np.log(2 * np.pi)
     offset = coordinates - means[labels]
     groups = [offset[labels == i] for i in range(k)]
-    shares = float(sizes @ np.log(sizes / n)) - 0.5 * n * d * np.log(2 * np.pi)
-    full, diagonal = sum(map(_normal, groups)), sum(map(_independent, groups), 0.0)
-    kinds = (
-        (full, k * d * (d + 1) / 2),
-        (_normal(offset), d * (d + 1) / 2),
-        (diagonal, k * d),
-    )
     best = -np.inf
-    for likelihood, parameters in kinds:
+    for covariances, parameters in _covariances(groups):
+        if completed:
+            own = map(_log_density, groups, covariances)
+            likelihood = sum(float(part.sum()) for part in own) + float(sizes @ shares)
+        else:
+            to_all = map(_log_density, (coordinates - mean for mean in means), covariances)
+            likelihood = float(logsumexp(shares[:, None] + np.stack([*to_all]), axis=0).sum())
         penalty = 0.5 * (parameters + k * d + k - 1) * np.log(n)
-        best = max(best, (likelihood + shares - penalty) / n)
+        best = max(best, (likelihood - penalty) / n)
     return float(best)
 
 
-def _normal(offset: FloatArray) -> float:
-    """Return the log-likelihood of offsets under their own covariance, without the constant."""
-    covariance = offset.T @ offset / len(offset)
-    ridged = covariance + RIDGE * np.eye(len(covariance))
-    log_det = np.linalg.slogdet(ridged)[1]
-    return float(-0.5 * len(offset) * (log_det + np.trace(np.linalg.solve(ridged, covariance))))
+def _covariances(groups: Sequence[FloatArray]) -> Iterator[tuple[FloatArray, float]]:
+    """Yield each kind of covariance, shape (k, d, d), and its number of parameters.
+
+    Groups are rows as offsets from their mean.
+    """
+    k, d = len(groups), groups[0].shape[1]
+    own = np.stack([group.T @ group / len(group) for group in groups])
+    sizes = np.array([len(group) for group in groups])
+    common = np.tensordot(sizes / sizes.sum(), own, axes=1)[None].repeat(k, axis=0)
+    for covariances, times in ((own, k), (common, 1)):
+        variances = np.diagonal(covariances, axis1=1, axis2=2)
+        spheres = variances.mean(axis=1, keepdims=True).repeat(d, axis=1)
+        yield covariances, times * d * (d + 1) / 2
+        yield variances[:, None, :] * np.eye(d), times * d
+        yield spheres[:, None, :] * np.eye(d), times
 
 
-def _independent(offset: FloatArray) -> float:
-    """Return the same under a diagonal covariance."""
-    variance = np.mean(offset**2, axis=0)
-    spread = variance + RIDGE
-    return -0.5 * len(offset) * float(np.sum(np.log(spread) + variance / spread))
+def _log_density(offset: FloatArray, covariance: FloatArray) -> FloatArray:
+    """Return the log-density of offsets from a Gaussian's mean, without the constant."""
+    root = np.linalg.cholesky(covariance + RIDGE * np.eye(len(covariance)))
+    standard = solve_triangular(root, offset.T, lower=True, check_finite=False)
+    return np.asarray(-np.log(np.diag(root)).sum() - 0.5 * (standard**2).sum(axis=0))

@@ -155,6 +155,17 @@ def test_of_equals_the_most_set_apart_is_picked() -> None:
     assert "3 segments: the most separated (0.90) of those that rank equal" in reason(ranking, pick)
 
 
+def test_two_numbers_within_noise_are_named_as_two() -> None:
+    """Neither a worse one nor one that does not come back is; and none where one is asked for."""
+    candidates = [candidate(0, 5, 1.50), candidate(1, 3, 1.47), candidate(2, 4, 1.40)]
+    ranking = rank([*candidates, candidate(3, 6, 1.49, stability=0.7)])
+    pick = ranking.pick()
+    assert pick is not None
+    assert [pick.k, *(s.k for s in ranking.equals(pick))] == [5, 3]
+    assert "3 segments rank equal within noise (0.04)" in reason(ranking, pick)
+    assert "within noise" not in reason(ranking, pick, 5)
+
+
 @pytest.mark.parametrize(
     ("others", "n_segments", "words"),
     [

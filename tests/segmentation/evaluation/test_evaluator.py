@@ -90,6 +90,13 @@ def test_order_of_rows_and_units_do_not_matter(clusterer: str) -> None:
     assert numbers(after.evaluation) == pytest.approx(numbers(before.evaluation), abs=1e-9)
 
 
+def test_few_customers_are_judged_on_main_axes() -> None:
+    """Below 800, likelihoods are those on main axes, with every customer counted for both sides."""
+    few, many = (Evaluator(planted(rows)[0], SCHEMA).table for rows in (799, 800))
+    assert (few.few, many.few) == (True, False)
+    assert few.axes.shape[1] < many.axes.shape[1] == len(SCHEMA.columns)
+
+
 def test_dropping_information_does_not_win(evaluator: Evaluator) -> None:
     """Two components flatter themselves in their own space; in the reference space they lose."""
     thin = spec(preprocessing=Preprocessing(variance=0.3), n_clusters=4)

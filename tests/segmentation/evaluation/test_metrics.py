@@ -4,18 +4,15 @@ from math import isnan, log
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial.distance import cdist
-from sklearn.cluster import KMeans
-from sklearn.mixture import GaussianMixture
 
 from segmentation.evaluation.metrics import (
     METRICS,
     EvaluationTable,
     calinski_harabasz,
     davies_bouldin,
-    likelihood_gain,
     score,
     silhouette,
 )
@@ -24,9 +21,6 @@ from segmentation.evaluation.separation import CompactCuts
 from segmentation.evaluation.triviality import column_flags, column_ranks
 from segmentation.types import FloatArray, IntArray
 
-RANDOM = np.random.default_rng(0)
-GROUPS = np.repeat([0, 1, 2], 300)
-POINTS = RANDOM.normal(size=(900, 3)) + 6 * GROUPS[:, None]
 CENTRES = np.array([[0.0, 0.0], [20.0, 0.0], [0.0, 20.0]])
 
 
@@ -41,6 +35,7 @@ def in_order(rows: int) -> IntArray:
     return np.arange(rows, dtype=np.int64)
 
 
+@settings(deadline=None)
 @given(st.permutations(range(3)))
 def test_numbering_of_segments_does_not_matter(numbers: list[int]) -> None:
     """Every metric is the same for renumbered segments."""
@@ -49,6 +44,7 @@ def test_numbering_of_segments_does_not_matter(numbers: list[int]) -> None:
     table = EvaluationTable(
         points,
         points,
+        True,
         NeighbourGraph.of(points),
         column_ranks(points),
         column_flags(points),
@@ -83,36 +79,3 @@ def test_score_by_hand() -> None:
     """Stability plus separation plus three hundredths of the logarithm of k."""
     assert score(0.9, 0.8, 5) == pytest.approx(1.7 + 0.03 * log(5))
     assert score(0.0, 0.0, 1) == 0.0
-
-
-def test_true_groups_gain_most() -> None:
-    """More than two of three merged, or one cut in half."""
-    merged, cut = np.minimum(GROUPS, 1), GROUPS + 3 * (POINTS[:, 0] > 12)
-    gains = [likelihood_gain(labels, POINTS) for labels in (GROUPS, merged, cut)]
-    assert gains[0] > max(gains[1:])
-    assert gains[0] > 0
-
-
-@pytest.mark.parametrize("k", [2, 5])
-def test_cutting_one_cloud_gains_nothing(k: int) -> None:
-    """Segments of one Gaussian cost more than they explain."""
-    points = np.random.default_rng(1).normal(size=(2000, 5))
-    labels = KMeans(k, random_state=0).fit(points).labels_.astype(np.int64)
-    assert likelihood_gain(labels, points) < 0
-
-
-def test_one_segment_gains_exactly_nothing() -> None:
-    """It is what the others are compared with."""
-    assert likelihood_gain(np.zeros(900, dtype=np.int64), POINTS) == 0.0
-
-
-def test_it_is_the_bic_of_hard_labels() -> None:
-    """On groups far apart it equals the difference of scikit-learn's BIC, halved, per row."""
-    # Planted with one common covariance, so the tied mixture is the best kind.
-    three, one = (
-        GaussianMixture(k, covariance_type="tied", reg_covar=1e-9, random_state=0).fit(POINTS)
-        for k in (3, 1)
-    )
-    expected = (one.bic(POINTS) - three.bic(POINTS)) / 2 / len(POINTS)
-    labels = three.predict(POINTS).astype(np.int64)
-    assert likelihood_gain(labels, POINTS) == pytest.approx(expected, abs=0.01)
