@@ -4,7 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 ROOMS := segmentation experiments serve
 SBOM ?= var/sbom.json
-UV_PIN = $(shell sed -n 's/^\(uv==[^ ]*\).*/\1/p' requirements.lock)
+# Of the lock: the line of uv and those of its hashes.
+UV_PIN = sed -n '/^uv==/,/[^\\]$$/p' requirements.lock
 
 # Compiled bytecode makes every later start seconds faster; some shells switch it off.
 unexport PYTHONDONTWRITEBYTECODE
@@ -22,7 +23,8 @@ $(VENV)/.ready: requirements.lock
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "Python 3.11 or later is needed, $(PYTHON) is $$($(PYTHON) -V 2>&1). Name another with: make PYTHON=python3.12"; exit 1; }
 	@if command -v uv >/dev/null; then uv venv --quiet --allow-existing --python "$$(command -v $(PYTHON))" $(VENV); \
-	else $(PYTHON) -m venv $(VENV) && $(BIN)/pip install --quiet --disable-pip-version-check '$(UV_PIN)' && \
+	else $(PYTHON) -m venv $(VENV) && $(UV_PIN) > $(VENV)/uv.lock && \
+		$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --requirement $(VENV)/uv.lock && \
 		{ ! $(BIN)/pip show --quiet setuptools 2>/dev/null || $(BIN)/pip uninstall --quiet --yes setuptools; }; fi
 	@uv=$$(command -v uv || echo $(BIN)/uv); VIRTUAL_ENV=$(VENV) $$uv pip sync --quiet --require-hashes requirements.lock
 	@touch $@

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import signal
 import socket
@@ -13,7 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import BinaryIO, Self
 from urllib.parse import urlsplit
 
 import psutil
@@ -67,11 +68,19 @@ class ServiceGroup:
         A `listener` becomes its standard input. It stays open here as long as the process lives,
         so that no other process can ever answer on this port, and is closed after it: then
         connections are refused.
+
+        Raises
+        ------
+        ServiceError
+            When another process listens on its port or writes its log, which stays as it is.
         """
         if service in self._running:
             self._running[service].wait()
+        if listener is None:
+            _check_port(service)
         self.log_folder.mkdir(parents=True, exist_ok=True)
-        with self._log(service).open("wb") as log:
+        with self._log(service).open("ab") as log:
+            self._begin_log(service, log)
             process = subprocess.Popen(  # noqa: S603 - fixed programs, no shell
                 service.command,
                 stdout=log,
@@ -83,6 +92,20 @@ class ServiceGroup:
         self._running[service] = process
         if listener is not None:
             threading.Thread(target=_close_after, args=(process, listener), daemon=True).start()
+
+    def _begin_log(self, service: Service, log: BinaryIO) -> None:
+        """Empty a log, unless another process writes to it.
+
+        The lock belongs to the open file, so that the server, which inherits it, keeps it.
+        """
+        try:
+            fcntl.flock(log, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise ServiceError(
+                f"{service.name}: another process writes to {self._log(service)}. Stop it, or "
+                "start this one in another folder."
+            ) from error
+        log.truncate(0)
 
     def wait_until_ready(self, seconds: float) -> None:
         """Return once every started server answers on a port of its own.
@@ -185,6 +208,37 @@ def listen_on_loopback() -> socket.socket:
 def _close_after(process: subprocess.Popen[bytes], listener: socket.socket) -> None:
     process.wait()
     listener.close()
+
+
+def _check_port(service: Service) -> None:
+    """Refuse a port on which another process listens already, and name it.
+
+    Raises
+    ------
+    ServiceError
+        Naming the port, and the process where this user may see it.
+    """
+    address = urlsplit(service.ready_url)
+    if not address.port:
+        return
+    with socket.socket() as probe:
+        probe.settimeout(1.0)
+        if probe.connect_ex((address.hostname or "127.0.0.1", address.port)):
+            return
+    raise ServiceError(
+        f"{service.name}: port {address.port} is in use by {_owner(address.port)}. Stop it, or "
+        "choose another port."
+    )
+
+
+def _owner(port: int) -> str:
+    """Return which process listens on a port, in words."""
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            for connection in process.net_connections("tcp"):
+                if connection.status == psutil.CONN_LISTEN and connection.laddr.port == port:
+                    return f"process {process.pid} ({process.name()})"
+    return "another process"
 
 
 def _listening(pid: int) -> set[int]:

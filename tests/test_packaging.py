@@ -1,5 +1,6 @@
 """The wheel holds what the product needs and no more; its command starts at once."""
 
+import re
 import subprocess
 import sys
 import zipfile
@@ -72,6 +73,23 @@ def test_the_wheel_has_one_command(wheel: zipfile.ZipFile) -> None:
     (name,) = (name for name in wheel.namelist() if name.endswith("entry_points.txt"))
     scripts = wheel.read(name).decode()
     assert "customer-segmentation = experiments.command_line:main" in scripts
+
+
+def test_setup_installs_nothing_without_a_hash() -> None:
+    """Also uv itself, where it is absent: its version and hashes are those of the lock."""
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    setup = makefile[makefile.index("setup: ") : makefile.index("demo: ")]
+    installs = re.findall(r"pip (?:install|sync) [^\n&;]*", setup)
+    assert len(installs) == 3
+    assert all("--require-hashes" in line for line in installs)
+    pin = re.search(r"^UV_PIN = (.*)$", makefile, re.MULTILINE)
+    assert pin is not None
+    command = ("sh", "-c", pin[1].replace("$$", "$"))
+    lines = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    first, *hashes = lines.stdout.replace("\\", "").split()
+    assert first.startswith("uv==")
+    assert hashes
+    assert all(word.startswith("--hash=sha256:") for word in hashes)
 
 
 def test_listing_the_commands_imports_none_of_them() -> None:

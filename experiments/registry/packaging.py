@@ -75,15 +75,20 @@ def log_model(client: MlflowClient, run_id: str, model: SegmentationModel) -> st
 
 
 def example_customers(model: SegmentationModel) -> pd.DataFrame:
-    """Return made-up customers: the schema's examples, else one with the book's medians."""
+    """Return made-up customers: the schema's examples, else one with the book's medians.
+
+    Of a column with levels it has the one in the middle, or the most frequent.
+    """
     schema = model.schema
     if schema.examples:
         rows = [dict(example.values) for example in schema.examples]
     else:
-        book = model.description["book"]
+        medians = {name: entry["median"] for name, entry in model.description["book"].items()}
         rows = [
             {
-                c.name: c.levels[0] if c.categorical else book[c.name]["median"]
+                c.name: c.levels[round(medians.get(c.name, 0))]
+                if c.categorical
+                else medians[c.name]
                 for c in schema.columns
             }
         ]

@@ -87,6 +87,26 @@ def test_a_server_that_ends_early_is_named_with_its_log(tmp_path: Path) -> None:
     assert "no such model" in (tmp_path / "scoring.log").read_text()
 
 
+def test_a_second_serve_on_the_same_port_leaves_the_first_alone(tmp_path: Path) -> None:
+    """The port and its process are named; the log of the first is as it was."""
+    service = http_server("pages", free_port(18806))
+    log = tmp_path / "pages.log"
+    with ServiceGroup(tmp_path) as first, ServiceGroup(tmp_path) as second:
+        first.start(service)
+        first.wait_until_ready(20)
+        requests.get(service.ready_url, timeout=5)
+        before = log.read_text()
+        assert "GET /" in before
+        (pid,) = first.process_ids
+        owner = rf"pages: port \d+ is in use by process {pid} \(python"
+        with pytest.raises(ServiceError, match=owner):
+            second.start(service)
+        with pytest.raises(ServiceError, match=r"pages: another process writes to .*pages\.log"):
+            second.start(http_server("pages", free_port(18807)))
+        assert second.process_ids == ()
+        assert log.read_text() == before
+
+
 def test_a_server_that_never_answers_is_given_up(tmp_path: Path) -> None:
     """Waiting ends at the deadline with the address that did not answer."""
     with ServiceGroup(tmp_path) as group:
@@ -100,10 +120,10 @@ def test_an_answer_of_another_process_does_not_count(tmp_path: Path) -> None:
     """A server whose port another process holds is not ready, though its address answers."""
     port = free_port(18804)
     with ServiceGroup(tmp_path / "first") as first, ServiceGroup(tmp_path / "second") as second:
-        first.start(http_server("first", port))
-        first.wait_until_ready(20)
         idle = (sys.executable, "-c", "import time; time.sleep(60)")
         second.start(Service("second", idle, f"http://127.0.0.1:{port}/"))
+        first.start(http_server("first", port))
+        first.wait_until_ready(20)
         with pytest.raises(ServiceError, match="second did not answer"):
             second.wait_until_ready(1)
 

@@ -15,10 +15,13 @@ from experiments.registry.client import DATA, RegistryError, describe, version_o
 from experiments.registry.registration import register
 from segmentation.clustering.spec import Preprocessing, SegmenterSpec
 from segmentation.data.synthetic import generate
+from segmentation.data.validation import validate
 from segmentation.errors import DataError
 from segmentation.evaluation.evaluator import Evaluator
 from segmentation.model.segmentation_model import SegmentationModel
+from segmentation.preprocessing.categorical import form
 from segmentation.schema import load_schema
+from segmentation.schema.inference import infer_schema
 
 NAME = "registry-test"
 SCHEMA = load_schema("cc_general")
@@ -121,6 +124,22 @@ def test_the_input_example_is_made_up(versions: tuple[str, str]) -> None:
     example = mlflow.pyfunc.load_model(f"models:/{NAME}/{versions[0]}").input_example
     expected = pd.DataFrame([e.values for e in SCHEMA.examples])[COLUMNS].astype(float)
     pd.testing.assert_frame_equal(example, expected, check_dtype=False)
+
+
+def test_the_input_example_tells_no_level_that_one_person_has() -> None:
+    """Without examples in the schema it has the most frequent level, not the first one listed."""
+    frame = generate(200, seed=2)[COLUMNS]
+    title = np.where(np.arange(200) % 3 == 0, "Miss", "Mister").astype(object)
+    title[7] = "Archduke"  # the first of the levels
+    schema = infer_schema(frame.assign(title=title), "titles")
+    formed = form(validate(frame.assign(title=title), schema).customers, schema)
+    spec = SegmenterSpec("titles", Preprocessing(), "k_means", {"n_clusters": 2})
+    evaluated = Evaluator(formed.customers, formed.schema).evaluate(spec)
+    titled = SegmentationModel.build(
+        evaluated.segmenter, formed.customers, evaluated.evaluation, 0, formed.table
+    )
+    assert schema.column("title").levels[0] == "Archduke"
+    assert list(packaging.example_customers(titled)["title"]) == ["Mister"]
 
 
 def test_a_damaged_model_is_not_registered(
