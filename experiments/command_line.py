@@ -12,6 +12,7 @@ import click
 # Name, where its command is, and one line of help: listing the commands imports none of them.
 COMMANDS = {
     "search": ("experiments.search.__main__", "Search for segments and register the best model."),
+    "collect": ("experiments.collect", "Make one row a customer of transactions."),
     "explore": ("experiments.explore", "Write a report about a table before any search."),
     "score": ("experiments.score", "Score a file of customers with a registered model."),
     "promote": ("experiments.promote", "Make a registered version the champion."),

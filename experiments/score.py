@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import cast
+from typing import Protocol, cast
 
 import click
 import mlflow
@@ -14,6 +16,7 @@ from mlflow import MlflowClient
 from mlflow.pyfunc import PyFuncModel
 from tqdm import tqdm
 
+from experiments.collect import Day, OtherTables, collected_file
 from experiments.faults import check_output, check_source, ending_in_a_sentence, notify, skip_option
 from experiments.registry.client import (
     CHAMPION,
@@ -37,7 +40,8 @@ from segmentation.data.row_errors import (
     check_piece,
     write_bad_rows,
 )
-from segmentation.data.warehouse.address import public_name
+from segmentation.data.warehouse.address import address_of, is_database, public_name
+from segmentation.data.warehouse.writing import table_writer
 from segmentation.data.writers import (
     WORKBOOK,
     ScoredWriter,
@@ -52,6 +56,13 @@ CHUNK_ROWS = 50_000
 ENDINGS = (".csv", *sorted({*PARQUET, *WORKBOOK}))
 BAD_ROWS = ".bad_rows.csv"
 CHECK_EXPORT = "Check the export."
+
+
+class Writer(Protocol):
+    """What scored customers are written with."""
+
+    def write(self, scored: pd.DataFrame) -> None:
+        """Append the rows of one piece."""
 
 
 @dataclass
@@ -76,15 +87,12 @@ class Scoring:
         """The columns to be read as text."""
         return text_columns(self.info.schema)
 
-    def write(self, draft: Path) -> None:
+    def write(self, writer: Writer) -> None:
         """Check the file to its end; write the scores, those before a bad row or of all others."""
         schema = self.info.schema
         numbers = (*schema.column_names, *schema.outcome_names)
         file = TableFile(self.source, self.texts, numbers)
-        types = own_types(file.path, schema)
-        facts = segment_facts(self.info.profiles)
         with (
-            ScoredWriter(draft, schema, types=types, facts=facts) as writer,
             closing(file.pieces(self.chunk_rows)) as pieces,
             tqdm(unit=" customers", disable=None) as bar,
         ):
@@ -105,7 +113,7 @@ class Scoring:
             before = [self.warnings[key]] if key in self.warnings else []
             self.warnings[key] = merged([*before, warning])
 
-    def _score(self, piece: CheckedPiece, writer: ScoredWriter) -> None:
+    def _score(self, piece: CheckedPiece, writer: Writer) -> None:
         if piece.validated is None:
             return
         schema = self.info.schema
@@ -135,9 +143,8 @@ class Scoring:
                 self.problems, self.source, self.chunk_rows, self.rows - self.n_bad
             )
 
-    def write_bad_rows(self, target: Path) -> None:
-        """Write the bad rows beside `target`, or remove those of another time."""
-        file = bad_rows_path(target)
+    def write_bad_rows(self, file: Path) -> None:
+        """Write the bad rows, or remove those of another time."""
         if self.problems:
             with appearing_whole(file) as draft:
                 write_bad_rows(draft, self.problems, self.source, self.chunk_rows, self.texts)
@@ -145,52 +152,98 @@ class Scoring:
             file.unlink(missing_ok=True)
 
 
-def bad_rows_path(target: Path) -> Path:
-    """Return where the rows are that could not be scored into a file."""
-    return target.with_name(f"{target.name}{BAD_ROWS}")
+def bad_rows_path(target: str | Path) -> Path:
+    """Return where the rows are that could not be scored: beside a file, or in this folder."""
+    database = is_database(str(target))
+    path = Path(address_of(str(target)).table) if database else Path(target)
+    return path.with_name(f"{path.name}{BAD_ROWS}")
 
 
 def score_file(
     source: str,
-    target: Path,
+    target: str | Path,
     model_name: str,
     alias: str,
     chunk_rows: int = CHUNK_ROWS,
     *,
     skip_bad_rows: bool = False,
+    collecting: OtherTables | None = None,
+    as_of: date | None = None,
 ) -> Scoring:
-    """Score a table, in a file or elsewhere, into a file; return what it came to.
+    """Score a table, in a file or elsewhere, into a file or a table; return what it came to.
 
-    `target` appears only when all of it is written; at most `chunk_rows` customers are in memory.
-    With `skip_bad_rows` the rows that cannot be scored are in a file beside it, its name followed
-    by ``.bad_rows.csv``.
+    A file appears only when all of it is written, and so does a batch in a table; at most
+    `chunk_rows` customers are in memory. With `skip_bad_rows` the rows that cannot be scored are
+    in a file beside it, its name followed by ``.bad_rows.csv``. With `collecting` the source holds
+    transactions, of which the model's own recipe makes customers as of `as_of`; otherwise that day
+    only names the batch in a table, and is today where it is not given.
 
     Raises
     ------
     DataError
-        When the file does not fit the model's schema, or a row cannot be scored and is not skipped.
+        When the table does not fit the model's schema, or a row cannot be scored and is not
+        skipped.
+    SpecError
+        When customers are to be collected for a model without a recipe.
     RegistryError
         When there is no such version.
     """
     info = describe(model_name, alias)
     with verified(MlflowClient(), model_name, info.version) as folder:
         model = mlflow.pyfunc.load_model(str(folder))
-    with as_file(source, info.schema) as file:
+    with ExitStack() as stack:
+        day = as_of or datetime.now(UTC).date()
+        if collecting:
+            file, day = stack.enter_context(collected_file(source, info.schema, as_of, collecting))
+        else:
+            file = stack.enter_context(as_file(source, info.schema))
         scoring = Scoring(public_name(source), file, model, info, chunk_rows, skip_bad_rows)
-        with appearing_whole(target) as draft:
-            scoring.write(draft)
+        with writing(target, model_name, day, scoring) as writer:
+            scoring.write(writer)
             scoring.check()
-            if skip_bad_rows:
-                scoring.write_bad_rows(target)
+        if skip_bad_rows:
+            scoring.write_bad_rows(bad_rows_path(target))
     return scoring
 
 
+@contextmanager
+def writing(target: str | Path, model_name: str, as_of: date, scoring: Scoring) -> Iterator[Writer]:
+    """Yield what writes scored customers into a file, or a table in a database."""
+    schema = scoring.info.schema
+    if is_database(str(target)):
+        with table_writer(str(target), schema.identifier, model_name, as_of) as table:
+            yield table
+        return
+    types, facts = own_types(scoring.source, schema), segment_facts(scoring.info.profiles)
+    with (
+        appearing_whole(Path(target)) as draft,
+        ScoredWriter(draft, schema, types=types, facts=facts) as file,
+    ):
+        yield file
+
+
 @click.command()
-@click.option("--data", required=True, help="CSV, Excel or Parquet; on Spark also a folder of it.")
-@click.option("--out", required=True, help="CSV, Excel or Parquet; on Spark a new folder of it.")
+@click.option("--data", required=True, help="A file, folder, glob or address, as of search.")
+@click.option(
+    "--out",
+    required=True,
+    help="CSV, Excel or Parquet, duckdb:///FILE?table=… or postgresql://…?table=…; on Spark a new "
+    "folder of Parquet.",
+)
 @click.option("--model-name", type=ModelName(), default=MODEL_NAME, show_default=True)
 @click.option("--alias", default=CHAMPION, show_default=True)
 @skip_option("Score the other rows; write these into OUT.bad_rows.csv.")
+@click.option(
+    "--collect",
+    type=bool,
+    default=False,
+    is_flag=False,
+    flag_value=True,
+    help="The data are transactions: make customers of them by the model's recipe.",
+)
+@click.option("--as-of", type=Day(), default="", help="Their day; default: today.")
+@click.option("--accounts", default="", help="With collect: a table with one row a customer.")
+@click.option("--statements", default="", help="With collect: a table of monthly statements.")
 @engine_options
 def main(
     *,
@@ -199,12 +252,20 @@ def main(
     model_name: str,
     alias: str,
     skip_bad_rows: bool,
+    collect: bool,
+    as_of: date | None,
+    accounts: str,
+    statements: str,
     engine: str,
     master: str,
 ) -> None:
-    """Score a file with a registered model."""
+    """Score a table with a registered model."""
     quiet()
     if engine == SPARK:
+        if collect:
+            raise click.UsageError(
+                "collect: engine=spark scores customers. Collect them first, or use engine=process."
+            )
         if skip_bad_rows:
             raise click.UsageError(
                 "skip_bad_rows: engine=spark scores whole tables only. Correct the rows, or use "
@@ -216,15 +277,25 @@ def main(
         click.echo(f"{done:,} customers scored into {out}")
         return
     with ending_in_a_sentence():
-        check_source("data", data)
-        check_output("out", out, data, ENDINGS)
+        for option, address in (("data", data), ("out", out)):
+            check_source(option, address)
+        if not is_database(out):
+            check_output("out", out, data, ENDINGS)
         prepare_tracking()
-        scoring = score_file(data, Path(out), model_name, alias, skip_bad_rows=skip_bad_rows)
+        scoring = score_file(
+            data,
+            out,
+            model_name,
+            alias,
+            skip_bad_rows=skip_bad_rows,
+            collecting=OtherTables(accounts, statements) if collect else None,
+            as_of=as_of,
+        )
     notify(scoring.remarks, scoring.warnings.values())
-    click.echo(f"{scoring.customers:,} customers scored into {out}")
+    click.echo(f"{scoring.customers:,} customers scored into {public_name(out)}")
     if scoring.n_bad:
         rows = "row was" if scoring.n_bad == 1 else "rows were"
-        click.echo(f"{scoring.n_bad:,} {rows} not scored: see {bad_rows_path(Path(out))}")
+        click.echo(f"{scoring.n_bad:,} {rows} not scored: see {bad_rows_path(out)}")
 
 
 if __name__ == "__main__":

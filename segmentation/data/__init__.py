@@ -1,1 +1,14 @@
-"""From a file, a public data set or the generator to validated customers, and back to files."""
+"""From a file, a warehouse, a public data set or the generator to validated customers, and back."""
+
+from typing import Any
+
+__all__ = ["features_from_transactions"]
+
+
+def __getattr__(name: str) -> Any:
+    """Import the front door at its first use, so that importing the package stays light."""
+    if name not in __all__:
+        raise AttributeError(f"module 'segmentation.data' has no attribute {name!r}")
+    from segmentation.data.transactions import collect  # noqa: PLC0415 - light until it is used
+
+    return getattr(collect, name)

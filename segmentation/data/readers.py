@@ -10,7 +10,7 @@ from pathlib import Path
 import pandas as pd
 
 from segmentation.data.files.table_file import TableFile, not_a_table, read_pieces
-from segmentation.data.synthetic import generate
+from segmentation.data.synthetic import generate, rows_and_seed
 from segmentation.data.synthetic.demographics import generate_people
 from segmentation.data.validation import Validated, refuse_repeated_customers, validate
 from segmentation.data.warehouse.address import Snapshot, is_elsewhere, public_name, short_name
@@ -19,7 +19,6 @@ from segmentation.errors import DataError, Problem
 from segmentation.schema import TableSchema, load_schema
 from segmentation.schema.inference import infer_schema
 
-EMBEDDED_ROWS = 5_000
 Generate = Callable[[int, int], pd.DataFrame]
 EMBEDDED: dict[str, Generate] = {"embedded": generate, "embedded-people": generate_people}
 AUTO = "auto"
@@ -128,7 +127,7 @@ def read_table(source: str, schema: TableSchema | None = None) -> RawTable:
     texts = text_columns(schema) if schema else ()
     remarks: list[str] = []
     if scheme in EMBEDDED:
-        frame = _embedded(source, EMBEDDED[scheme], rest)
+        frame = EMBEDDED[scheme](*rows_and_seed(source, scheme, rest))
     elif scheme == "openml":
         frame = _openml(source, rest)
     elif is_elsewhere(source):
@@ -196,16 +195,6 @@ def iter_chunks(path: str, schema: TableSchema, rows: int = 50_000) -> Iterator[
 def _shifted(problems: tuple[Problem, ...], start: int) -> tuple[Problem, ...]:
     """Return problems of a piece with rows counted from the start of the file."""
     return tuple(replace(p, rows=tuple(row + start for row in p.rows)) for p in problems)
-
-
-def _embedded(source: str, generate: Generate, rest: str) -> pd.DataFrame:
-    parts = rest.split(":") if rest else []
-    if len(parts) > 2 or not all(part.isdecimal() for part in parts) or parts[:1] == ["0"]:
-        raise not_a_table(
-            source, "embedded, embedded:<rows> or embedded:<rows>:<seed>", "Correct the numbers."
-        )
-    rows, seed = ([int(part) for part in parts] + [EMBEDDED_ROWS, 0][len(parts) :])[:2]
-    return generate(rows, seed)
 
 
 def _openml(source: str, identifier: str) -> pd.DataFrame:

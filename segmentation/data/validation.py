@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import shlex
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -29,6 +30,7 @@ NOT_A_NUMBER = (
     "Correct these cells, leave them empty, or list the text under `missing` in the schema.",
 )
 TRUTHS = ("true_or_false", "0 or 1", "1 is taken for true, 0 for false.")
+NO_SOURCE = "the table"
 UNSEEN = "unseen_level"
 UNREAD = "unread_outcome"
 UNSEEN_REMEDY = "It is treated as missing; add it to the schema's levels and train again."
@@ -55,7 +57,7 @@ class Validated:
 def validate(
     frame: pd.DataFrame,
     schema: TableSchema,
-    source: str = "the table",
+    source: str = NO_SOURCE,
     *,
     to_train: bool = False,
 ) -> Validated:
@@ -96,7 +98,7 @@ def validate(
     )
 
 
-def refuse_repeated_customers(frame: pd.DataFrame, source: str = "the table") -> None:
+def refuse_repeated_customers(frame: pd.DataFrame, source: str = NO_SOURCE) -> None:
     """Refuse a table whose rows are purchases, not customers, before anything is learnt of it.
 
     Raises
@@ -116,8 +118,16 @@ def refuse_repeated_customers(frame: pd.DataFrame, source: str = "the table") ->
         f"one row a customer, found {customers:,} customers in {rows:,} rows: a row seems to be a "
         "purchase"
     )
+    commands = (
+        f"customer-segmentation collect --data {shlex.quote(source)} --out customers.parquet\n"
+        "        customer-segmentation search --data customers.parquet --schema customers.yaml"
+        "\n    "
+    )
+    way = "Sum up per customer first, with "
+    if source != NO_SOURCE:
+        way = f"Two commands lead to segments:\n        {commands}In Python: "
     remedy = (
-        "Sum up per customer first, for example with pandas: "
+        f"{way}segmentation.data.features_from_transactions(frame), or with pandas: "
         f"frame.groupby({column!r}).agg(purchases=({column!r}, 'size'){total})."
     )
     raise DataError([Problem(column, "repeated_customers", expected, remedy)], source)

@@ -224,7 +224,7 @@ class ScoredWriter:
             self._parquet = self._parquet or pq.ParquetWriter(self.path, table.schema)
             self._parquet.write_table(table)
         else:
-            text = scored.assign(reasons=scored["reasons"].map(_joined))
+            text = scored.assign(reasons=scored["reasons"].map(joined_reasons))
             for name in text.select_dtypes(["object", "string"]):
                 text[name] = _harmless(text[name])
             text.columns = pd.Index([harmless(name) for name in text.columns])
@@ -345,5 +345,6 @@ def _harmless(texts: pd.Series[str]) -> pd.Series[str]:
         return texts.map(harmless)
 
 
-def _joined(reasons: object) -> str:
+def joined_reasons(reasons: object) -> str:
+    """Return the reasons of an answer as one text."""
     return ", ".join(reasons) if isinstance(reasons, list) else ""

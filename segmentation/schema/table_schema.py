@@ -127,6 +127,8 @@ class TableSchema:
     # Of an outcome with two levels the second is the event that is counted.
     outcomes: tuple[Column, ...] = ()
     notes: Mapping[str, str] = field(default_factory=dict)  # column to what a draft noticed
+    # How the table is made of transactions: :class:`segmentation.data.transactions.recipe.Recipe`.
+    recipe: Mapping[str, Any] = field(default_factory=dict)
 
     @cached_property
     def column_names(self) -> tuple[str, ...]:
@@ -247,6 +249,7 @@ class TableSchema:
             fields["excluded"] = dict(fields.get("excluded") or {})
             fields["missing"] = tuple(map(str, fields.get("missing") or ()))
             fields["outcomes"] = tuple(_column(item) for item in fields.get("outcomes") or ())
+            fields["recipe"] = dict(fields.get("recipe") or {})
             fields["notes"] = {str(k): str(v) for k, v in (fields.get("notes") or {}).items()}
             schema = cls(**fields)
         except (KeyError, TypeError, ValueError) as error:

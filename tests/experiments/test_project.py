@@ -9,11 +9,12 @@ import pytest
 import yaml
 from packaging.requirements import Requirement
 
-from experiments import compare, explore, monitor, promote, rename, rollback, score
+from experiments import collect, compare, explore, monitor, promote, rename, rollback, score
 from experiments.search import workflow as search
 
 ROOT = Path(__file__).resolve().parents[2]
 COMMANDS = {
+    "collect": collect.main,
     "compare": compare.main,
     "monitor": monitor.main,
     "rename": rename.main,

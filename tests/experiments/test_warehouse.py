@@ -11,6 +11,7 @@ from mlflow import MlflowClient
 
 from experiments import monitor, score
 from experiments.search.workflow import run as search
+from segmentation.data.readers import read_table
 from segmentation.data.synthetic import generate
 from tests.conftest import NewDatabase
 from tests.experiments.conftest import OPTIONS
@@ -72,6 +73,21 @@ def test_a_table_in_a_database_is_scored_and_monitored(bank: str, tmp_path: Path
         scored.append(pd.read_csv(tmp_path / "out.csv").sort_values("CUST_ID", ignore_index=True))
     pd.testing.assert_frame_equal(*scored)
     assert "new, 120 customers: " in run(monitor.main, "--data", f"{bank}&table=new").output
+
+
+def test_answers_go_back_into_the_database(bank: str) -> None:
+    """Twice for one day and version is once; the view has one row a customer."""
+    fill(bank, "july", generate(90, seed=4))
+    out = f"{bank}&table=segments"
+    for _ in range(2):
+        arguments = ("--data", f"{bank}&table=july", "--out", out, "--as-of", "2024-07-01")
+        result = run(score.main, *arguments)
+        assert result.exit_code == 0, result.output
+        assert "90 customers scored into postgresql:///warehouse" in result.output
+    current = read_table(f"{bank}&table=segments_current").frame
+    assert len(read_table(out).frame) == len(current) == current["CUST_ID"].nunique() == 90
+    assert set(current["as_of"]) == {pd.Timestamp("2024-07-01")}
+    assert set(current["model_name"]) == {NAME}
 
 
 def test_bad_rows_of_a_database_are_named_by_column(bank: str, tmp_path: Path) -> None:

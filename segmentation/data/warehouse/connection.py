@@ -30,8 +30,10 @@ if TYPE_CHECKING:
 # Texts stay texts: dates are read by the recipe, in one order in the whole column.
 CSV_TYPES = ["BOOLEAN", "BIGINT", "DOUBLE", "VARCHAR"]
 CSV = (".csv", ".csv.gz", ".tsv", ".txt")
-# Drivers' own errors, where the driver is loaded.
+# Errors of ibis and of drivers, where these are loaded.
 DRIVERS = (
+    ("builtins", "OSError"),
+    *(("ibis.common.exceptions", "IbisError"), ("ibis.common.exceptions", "TableNotFound")),
     *(("duckdb", "Error"), ("psycopg", "Error"), ("snowflake.connector", "Error")),
     *(("trino.exceptions", "Error"), ("databricks.sql", "Error"), ("MySQLdb", "Error")),
     *(("pyodbc", "Error"), ("google.api_core.exceptions", "GoogleAPIError")),
@@ -94,13 +96,11 @@ def _is_unknown(source: str) -> bool:
 @contextmanager
 def speaking_of(source: str, address: Address | None = None) -> Iterator[None]:
     """Turn what an engine says of a source into a sentence, without credentials and values."""
-    from ibis.common.exceptions import IbisError, TableNotFound  # noqa: PLC0415 - takes 0.7 s
-
     try:
         yield
     except DataError:
         raise
-    except (IbisError, TableNotFound, OSError, *_classes(DRIVERS)) as error:
+    except _classes(DRIVERS) as error:
         raise not_a_table(
             public_name(source),
             f"a table that can be read ({_shown(error, address)})",
@@ -108,11 +108,11 @@ def speaking_of(source: str, address: Address | None = None) -> Iterator[None]:
         ) from None
 
 
-def _classes(names: Sequence[tuple[str, str]]) -> tuple[type[Exception], ...]:
+def _classes(names: Sequence[tuple[str, str]]) -> tuple[type[BaseException], ...]:
     return tuple(getattr(sys.modules[m], name) for m, name in names if m in sys.modules)
 
 
-def _shown(error: Exception, address: Address | None) -> str:
+def _shown(error: BaseException, address: Address | None) -> str:
     """Return what an engine says, on one line."""
     if isinstance(error, _classes(ABOUT_VALUES)):
         return f"{type(error).__name__}: a value has another form than its column"

@@ -112,7 +112,7 @@ def key_of(name: str, values: pd.Series[Any]) -> Key | None:
     if whole is None and numbers is not None:
         return None
     unique = bool(present.is_unique) and len(present) == len(values)
-    if whole is not None and _is_running(whole) and not _names(words):
+    if whole is not None and _is_running(whole) and not names_customers(words):
         reason = f"numbers the rows from {whole.min():,.0f} to {whole.max():,.0f}"
         gaps = ", with gaps" if len(np.unique(np.diff(np.sort(whole)))) > 1 else ""
         return Key(4 if is_named(words, SERIAL) else None, reason + gaps)
@@ -140,7 +140,7 @@ def _rank(words: tuple[str, ...], distinct: pd.Series[Any], whole: FloatArray | 
     """Return how good an identifier a column of distinct values is; None where it is none."""
     if is_named(words, SERIAL):
         return 4
-    if _names(words):
+    if names_customers(words):
         return 0
     if ends_with(words, KEYS) and not _counts(words):
         return 1
@@ -156,7 +156,7 @@ def _repeated_key(
     count = int(present.nunique())
     sizes = f"{count:,} different in {len(present):,} rows"
     few = count <= FEW_LEVELS
-    if _names(words) and not (few and is_named(words, WHO)):
+    if names_customers(words) and not (few and is_named(words, WHO)):
         return Key(None, f"names customers: {sizes}")
     if few:
         return None
@@ -167,7 +167,7 @@ def _repeated_key(
     return None
 
 
-def _names(words: tuple[str, ...]) -> bool:
+def names_customers(words: tuple[str, ...]) -> bool:
     """Return whether a name is one for customers' keys."""
     bare = tuple(word for word in words if word != "#")
     named = is_named(bare, PLAIN | WHO) or ends_with(bare, CUSTOMERS)
@@ -225,7 +225,9 @@ def repeated_customers(frame: pd.DataFrame) -> RepeatedCustomers | None:
         words = words_of(str(column))
         values = frame[column].dropna()
         customers = int(values.nunique())
-        if not _names(words) or not LEAST_CUSTOMERS <= customers <= LOG_SHARE * len(values):
+        if not names_customers(words) or not LEAST_CUSTOMERS <= customers <= LOG_SHARE * len(
+            values
+        ):
             continue
         if is_named(words, WHO) and not _look_like_keys(values, customers):
             continue

@@ -1,0 +1,165 @@
+"""Collect one row a customer from a table of transactions; write it with its schema."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import click
+
+from experiments.faults import check_output, check_source, ending_in_a_sentence, notify
+from segmentation.data.atomic import appearing_whole, write_whole
+from segmentation.data.files.table_file import PARQUET
+from segmentation.data.transactions.collect import (
+    Collected,
+    drafted,
+    explained,
+    features_from_transactions,
+)
+from segmentation.data.transactions.recipe import Recipe, load_recipe, recipe_text
+from segmentation.data.warehouse.address import short_name
+from segmentation.errors import SpecError
+from segmentation.schema import TableSchema, to_yaml
+
+ENDINGS = (".csv", *sorted(PARQUET))
+RECIPES = (".yaml", ".yml")
+
+
+class Day(click.ParamType[date | None]):
+    """A day, such as 2024-07-01; empty for none."""
+
+    name = "day"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> date | None:
+        """Return the day."""
+        if not value:
+            return None
+        if isinstance(value, date):
+            return value
+        try:
+            return date.fromisoformat(str(value))
+        except ValueError:
+            self.fail(f"{value!r}: expected a day such as 2024-07-01", param, ctx)
+
+
+@dataclass(frozen=True)
+class OtherTables:
+    """Where the tables beside the transactions are; empty for none."""
+
+    accounts: str = ""
+    statements: str = ""
+
+
+NO_OTHERS = OtherTables()
+
+
+def run(
+    data: str, recipe: Recipe, out: Path, as_of: date | None = None, beside: OtherTables = NO_OTHERS
+) -> Collected:
+    """Collect customers into `out`, their schema beside it; return them."""
+    collected = features_from_transactions(
+        data,
+        recipe,
+        as_of=as_of,
+        accounts=beside.accounts or None,
+        statements=beside.statements or None,
+        name=out.stem,
+    )
+    with appearing_whole(out) as draft:
+        if out.suffix.lower() in PARQUET:
+            collected.frame.to_parquet(draft, index=False)
+        else:
+            collected.frame.to_csv(draft, index=False)
+    write_whole(schema_path(out), to_yaml(collected.schema, short_name(data)))
+    return collected
+
+
+def schema_path(out: Path) -> Path:
+    """Return where the schema of collected customers is written."""
+    return out.with_suffix(".yaml")
+
+
+@contextmanager
+def collected_file(
+    source: str, schema: TableSchema, as_of: date | None, beside: OtherTables
+) -> Iterator[tuple[Path, date]]:
+    """Yield a file of customers made by the recipe that a schema holds, and their day.
+
+    Raises
+    ------
+    SpecError
+        When the schema has no recipe.
+    DataError
+        When the transactions cannot be collected.
+    """
+    if not schema.recipe:
+        raise SpecError(
+            f"collect: the model's schema {schema.name!r} has no recipe; expected a model of "
+            "customers that collect made. Score a table of customers instead."
+        )
+    recipe = Recipe.from_dict(schema.recipe)
+    with TemporaryDirectory() as folder:
+        out = Path(folder) / "customers.parquet"
+        collected = run(source, recipe, out, as_of, beside)
+        notify(collected.remarks)
+        yield out, collected.as_of
+
+
+@click.command()
+@click.option("--data", required=True, help="Transactions: a file, folder, glob or address.")
+@click.option("--out", default="", help="Customers: CSV or Parquet; a draft: YAML.")
+@click.option("--recipe", default="", help="YAML file; default: the draft.")
+@click.option("--as-of", type=Day(), default="", help="First day that does not count any more.")
+@click.option("--accounts", default="", help="Table with one row a customer.")
+@click.option("--statements", default="", help="Table of monthly statements.")
+@click.option(
+    "--draft", type=bool, default=False, is_flag=False, flag_value=True, help="Write a recipe."
+)
+@click.option(
+    "--explain", type=bool, default=False, is_flag=False, flag_value=True, help="Print the SQL."
+)
+def main(
+    *,
+    data: str,
+    out: str,
+    recipe: str,
+    as_of: date | None,
+    accounts: str,
+    statements: str,
+    draft: bool,
+    explain: bool,
+) -> None:
+    """Make one row a customer of transactions, as of a day."""
+    with ending_in_a_sentence():
+        for option, source in (("data", data), ("accounts", accounts), ("statements", statements)):
+            check_source(option, source)
+        check_output("out", out, data, RECIPES if draft else ENDINGS)
+        others = accounts or None, statements or None
+        chosen = load_recipe(recipe) if recipe else drafted(data, *others)
+        if draft:
+            text = recipe_text(chosen, short_name(data))
+            write_whole(Path(out), text) if out else click.echo(text, nl=False)
+            return
+        if explain:
+            day = as_of or datetime.now(UTC).date()
+            click.echo(explained(data, chosen, day, *others))
+            return
+        if not out:
+            raise SpecError("out='': expected the file for the customers. Name one.")
+        collected = run(data, chosen, Path(out), as_of, OtherTables(accounts, statements))
+    notify(collected.remarks)
+    features = len(collected.schema.columns)
+    click.echo(
+        f"{len(collected.frame):,} customers with {features} features as of {collected.as_of} in "
+        f"{out}, their schema in {schema_path(Path(out))}"
+    )
+
+
+if __name__ == "__main__":
+    main()

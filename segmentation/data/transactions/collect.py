@@ -1,0 +1,246 @@
+"""Collect one row a customer from a table of transactions, wherever it lies."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from segmentation.data.synthetic import rows_and_seed
+from segmentation.data.synthetic.card_transactions import (
+    STATEMENTS,
+    TRANSACTIONS,
+    iter_statements,
+    iter_transactions,
+    write_pieces,
+)
+from segmentation.data.transactions.described import schema_of
+from segmentation.data.transactions.drafting import (
+    SAMPLE_ROWS,
+    draft_accounts,
+    draft_recipe,
+    draft_statements,
+)
+from segmentation.data.transactions.features import features, prepared
+from segmentation.data.transactions.recipe import Recipe
+from segmentation.data.transactions.remarks import last_day, remarks_on
+from segmentation.data.warehouse.connection import opened_table, speaking_of
+from segmentation.errors import DataError, Problem, SpecError
+from segmentation.schema import TableSchema
+
+if TYPE_CHECKING:
+    import ibis.expr.types as ir
+
+
+EMBEDDED = {TRANSACTIONS: iter_transactions, STATEMENTS: iter_statements}
+
+
+@dataclass(frozen=True)
+class Collected:
+    """One row a customer as of a day, with its schema.
+
+    Attributes
+    ----------
+    frame
+        The identifier as the recipe calls it, then the features, ordered by customer.
+    schema
+        Of the frame, with the recipe inside: a model that learns from it knows how to collect.
+    as_of
+        The first day that does not count any more.
+    remarks
+        What was left out, refunded, repeated or mixed, in sentences.
+    sql
+        The query that was sent to where the transactions are.
+    """
+
+    frame: pd.DataFrame
+    schema: TableSchema
+    recipe: Recipe
+    as_of: date
+    remarks: tuple[str, ...]
+    sql: str
+
+
+def features_from_transactions(
+    transactions: pd.DataFrame | str,
+    recipe: Recipe | None = None,
+    *,
+    as_of: date | None = None,
+    accounts: pd.DataFrame | str | None = None,
+    statements: pd.DataFrame | str | None = None,
+    name: str = "transactions",
+) -> Collected:
+    """Return one row a customer as of a day: recency, frequency, money, habits, regularity.
+
+    Parameters
+    ----------
+    transactions
+        A data frame, or a source: a file, folder or glob of CSV or Parquet, or a table in a
+        database, where the features are then computed.
+    recipe
+        What to compute from which columns; by default a draft from the table's own.
+    as_of
+        The first day that does not count any more; by default the day after the last transaction.
+        Windows close before it, so no later row changes a feature.
+    accounts, statements
+        Tables of the same kind, where the recipe has columns for them; sources of one database
+        are joined there.
+    name
+        Of the schema.
+
+    Raises
+    ------
+    DataError
+        When a table is none, lacks a column, or has no transaction before the day.
+    """
+    recipe = recipe or drafted(transactions, accounts, statements)
+    _must_agree(recipe, accounts=accounts, statements=statements)
+    tables = {"transactions": transactions, "accounts": accounts, "statements": statements}
+    with _opened(tables, recipe) as (opened, connection):
+        rows = prepared(opened["transactions"], recipe)
+        day = as_of or last_day(rows) + timedelta(days=1)
+        remarks = remarks_on(rows, recipe, day)
+        table = features(rows, recipe, day, opened.get("accounts"), opened.get("statements"))
+        frame = table.to_pyarrow().to_pandas()
+        sql = str(connection.compile(table, pretty=True))
+    # Sorted here: engines order texts by their own rules.
+    frame = frame.sort_values(recipe.customer, ignore_index=True)
+    if not len(frame):
+        expected = f"a customer who bought something in the {recipe.longest} days before {day}"
+        problem = Problem(None, "no_rows", expected, "Keep the others, or choose another day.")
+        raise DataError([problem], "the table of transactions")
+    return Collected(frame, schema_of(recipe, name, day), recipe, day, remarks, sql)
+
+
+def explained(
+    source: str,
+    recipe: Recipe,
+    as_of: date,
+    accounts: str | None = None,
+    statements: str | None = None,
+) -> str:
+    """Return the SQL that collects from a source, without running it."""
+    _must_agree(recipe, accounts=accounts, statements=statements)
+    tables = {"transactions": source, "accounts": accounts, "statements": statements}
+    with _opened(tables, recipe) as (opened, connection):
+        rows = prepared(opened["transactions"], recipe)
+        table = features(rows, recipe, as_of, opened.get("accounts"), opened.get("statements"))
+        return str(connection.compile(table, pretty=True))
+
+
+def drafted(
+    transactions: pd.DataFrame | str,
+    accounts: pd.DataFrame | str | None = None,
+    statements: pd.DataFrame | str | None = None,
+) -> Recipe:
+    """Return a recipe drafted from a table of transactions, and of accounts and statements.
+
+    Raises
+    ------
+    DataError
+        When one has no column for customer, time, amount or balance.
+    """
+    recipe = draft_recipe(_sample(transactions))
+    if accounts is not None:
+        recipe = replace(recipe, accounts=draft_accounts(_sample(accounts)))
+    if statements is not None:
+        recipe = replace(recipe, statements=draft_statements(_sample(statements)))
+    return recipe
+
+
+def _must_agree(recipe: Recipe, **tables: pd.DataFrame | str | None) -> None:
+    """Refuse a table of which the recipe says nothing, and a recipe whose table is missing."""
+    for name, table in tables.items():
+        if (getattr(recipe, name) is None) != (table is None):
+            lacks = "the table" if table is None else f"{name}: in the recipe"
+            raise SpecError(
+                f"{name}: expected both a table and its columns in the recipe, found no {lacks}. "
+                "Name both, or neither."
+            )
+
+
+def _sample(transactions: pd.DataFrame | str) -> pd.DataFrame:
+    """Return the first rows of a table."""
+    if isinstance(transactions, pd.DataFrame):
+        return transactions.head(SAMPLE_ROWS)
+    with generated(transactions) as source, opened_table(source) as opened:
+        sample: pd.DataFrame = opened.table.limit(SAMPLE_ROWS).to_pyarrow().to_pandas()
+    return sample
+
+
+@contextmanager
+def _opened(
+    tables: Mapping[str, pd.DataFrame | str | None], recipe: Recipe
+) -> Iterator[tuple[dict[str, ir.Table], Any]]:
+    """Yield the tables by name on one engine, that of the transactions, and the engine."""
+    texts: dict[str, tuple[str, ...]] = {"transactions": (recipe.customer, recipe.transaction)}
+    texts["accounts"] = (recipe.accounts.customer,) if recipe.accounts else ()
+    texts["statements"] = (recipe.statements.customer,) if recipe.statements else ()
+    with ExitStack() as stack:
+        opened: dict[str, ir.Table] = {}
+        connection: Any = None
+        for name, table in tables.items():
+            if table is None:
+                continue
+            if isinstance(table, str):
+                table = stack.enter_context(generated(table))  # noqa: PLW2901 - its file
+                stack.enter_context(speaking_of(table))
+                place = stack.enter_context(opened_table(table, texts[name], recipe.time_zone))
+                opened[name], own = place.table, place.connection
+            else:
+                own = connection or stack.enter_context(_local(recipe.time_zone))
+                opened[name] = _put(own, name, _as_arrow(table))
+            if connection is not None and own is not connection:
+                # Small beside the transactions: it travels to where those are.
+                opened[name] = _put(connection, name, opened[name].to_pyarrow())
+            connection = connection or own
+        yield opened, connection
+
+
+@contextmanager
+def generated(source: str) -> Iterator[str]:
+    """Yield a source, of embedded transactions or statements the file they are generated into."""
+    scheme, _, rest = source.partition(":")
+    if scheme not in EMBEDDED:
+        yield source
+        return
+    with TemporaryDirectory() as folder:
+        rows, seed = rows_and_seed(source, scheme, rest)
+        path = Path(folder) / "rows.parquet"
+        write_pieces(EMBEDDED[scheme](rows, seed), path)
+        yield str(path)
+
+
+def _put(connection: Any, name: str, rows: Any) -> ir.Table:
+    """Return rows of this process as a table of an engine, for this session."""
+    if connection.name == "duckdb":
+        connection.con.register(name, rows)
+        table: ir.Table = connection.table(name)
+        return table
+    return connection.create_table(name, rows, temp=True)
+
+
+@contextmanager
+def _local(time_zone: str) -> Iterator[Any]:
+    import ibis  # noqa: PLC0415 - takes 0.7 s
+
+    connection = ibis.duckdb.connect()
+    connection.raw_sql(f"SET TimeZone = '{time_zone}'")
+    try:
+        yield connection
+    finally:
+        connection.disconnect()
+
+
+def _as_arrow(frame: pd.DataFrame) -> Any:
+    import pyarrow as pa  # noqa: PLC0415 - beside ibis
+
+    return pa.Table.from_pandas(
+        frame.set_axis([str(name) for name in frame.columns], axis=1), preserve_index=False
+    )

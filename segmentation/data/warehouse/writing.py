@@ -1,0 +1,215 @@
+"""Write scored customers into a table of a database: all of a day and version, or nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from typing import Any, Protocol
+
+import pandas as pd
+import pyarrow as pa
+
+from segmentation.data.files.table_file import not_a_table
+from segmentation.data.warehouse.address import Address, address_of
+from segmentation.data.warehouse.connection import speaking_of
+from segmentation.data.writers import ANSWER, TYPES, joined_reasons
+from segmentation.errors import DataError, Problem
+from segmentation.schema import free_name
+
+SQL_TYPES = {
+    pa.int64(): "BIGINT",
+    pa.float64(): "DOUBLE PRECISION",
+    pa.bool_(): "BOOLEAN",
+}
+# What a batch is, beside the answers: written once more it replaces itself.
+BATCH = {"model_name": "TEXT", "as_of": "DATE", "written_at": "TIMESTAMP"}
+CURRENT = "_current"
+
+
+class _Database(Protocol):
+    """What the two engines have in common."""
+
+    def execute(self, sql: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
+        """Run a statement; return its rows."""
+
+    def lock(self, table: str) -> None:
+        """Let two writers of one batch take turns; readers are not kept waiting."""
+
+    def insert(self, table: str, rows: pd.DataFrame) -> None:
+        """Append rows whose columns are those of the table."""
+
+
+@dataclass
+class TableWriter:
+    """Writes the scored customers of one day and version into a table; see :func:`table_writer`."""
+
+    table: str
+    database: _Database
+    identifier: str | None
+    model_name: str
+    as_of: date
+    written_at: datetime = field(default_factory=lambda: datetime.now(UTC).replace(tzinfo=None))
+    started: bool = False
+
+    def write(self, scored: pd.DataFrame) -> None:
+        """Append the rows of one piece; the first piece replaces what the batch wrote before.
+
+        Raises
+        ------
+        DataError
+            When customers have no identifier, or the table has other columns.
+        """
+        # An answer's column keeps its name; an identifier of that name has given way.
+        who = free_name(self.identifier, TYPES) if self.identifier else ""
+        if who not in scored:
+            expected = "an identifier, by which a customer is recognised in the table"
+            problem = Problem(None, "no_identifier", expected, "Name it in the schema.")
+            raise DataError([problem], self.table)
+        rows = scored[[who, *ANSWER]].assign(
+            reasons=scored["reasons"].map(joined_reasons),
+            **{name: getattr(self, name) for name in BATCH},
+        )
+        if not self.started:
+            self._start(rows)
+        self.database.insert(_quoted(self.table), rows)
+
+    def _start(self, rows: pd.DataFrame) -> None:
+        who, version = str(rows.columns[0]), str(rows["model_version"].iloc[0])
+        table, columns = _quoted(self.table), {who: "TEXT"}
+        columns |= {name: SQL_TYPES.get(kind, "TEXT") for name, kind in ANSWER.items()}
+        columns |= BATCH
+        self.database.execute(
+            f"CREATE TABLE IF NOT EXISTS {table} "
+            f"({', '.join(f'{_quoted_name(name)} {kind}' for name, kind in columns.items())})"
+        )
+        self._check(who, columns)
+        self.database.lock(table)
+        self.database.execute(
+            f"DELETE FROM {table} WHERE model_name = ? AND model_version = ? AND as_of = ?",  # noqa: S608 - quoted
+            (self.model_name, version, self.as_of),
+        )
+        names = ", ".join(map(_quoted_name, columns))
+        self.database.execute(
+            f"CREATE OR REPLACE VIEW {_quoted(self.table + CURRENT)} AS SELECT {names} FROM "  # noqa: S608 - quoted
+            f"(SELECT *, row_number() OVER (PARTITION BY {_quoted_name(who)} "
+            f"ORDER BY as_of DESC, written_at DESC) AS latest FROM {table}) AS ranked "
+            "WHERE latest = 1"
+        )
+        self.started = True
+
+    def _check(self, who: str, columns: Iterable[str]) -> None:
+        """Refuse a table that is not one of segments."""
+        schema, _, name = self.table.rpartition(".")
+        sql = "SELECT column_name FROM information_schema.columns WHERE table_name = ?"
+        rows = self.database.execute(
+            f"{sql} AND table_schema = {'?' if schema else 'current_schema()'}",
+            (name, schema) if schema else (name,),
+        )
+        present = {row[0] for row in rows}
+        if present != set(columns):
+            expected = f"a table of segments of {who}, found one with {', '.join(sorted(present))}"
+            problem = Problem(None, "another_table", expected, "Name another table in out.")
+            raise DataError([problem], self.table)
+
+
+@contextmanager
+def table_writer(
+    target: str, identifier: str | None, model_name: str, as_of: date
+) -> Iterator[TableWriter]:
+    """Yield a writer of scored customers into a table of DuckDB or PostgreSQL.
+
+    Everything is one transaction: readers see the batch of this day and version as it was until
+    all of it is written, also where the process is killed. The view `<table>_current` has the
+    latest answer for every customer.
+
+    Parameters
+    ----------
+    target
+        Address of the table, which is made where it does not exist.
+    identifier
+        The column that names customers; the table has it, and the answers.
+    model_name, as_of
+        Together with the answers' version they name the batch; writing it again replaces it.
+
+    Raises
+    ------
+    DataError
+        When there is no such database, it cannot be written, or the table is another one.
+    """
+    address = address_of(target)
+    if not address.table:
+        raise not_a_table(address.public, "?table=NAME, the table to write to", "Name one.")
+    with speaking_of(target, address), _transaction(address) as database:
+        yield TableWriter(address.table, database, identifier, model_name, as_of)
+
+
+@contextmanager
+def _transaction(address: Address) -> Iterator[_Database]:
+    """Yield a database in a transaction that ends well only if the block does."""
+    if address.scheme == "duckdb":
+        import duckdb  # noqa: PLC0415 - a database is seldom written to
+
+        with duckdb.connect(str(address.path)) as connection:
+            connection.execute("BEGIN")
+            yield _DuckDB(connection)
+            connection.execute("COMMIT")
+    elif address.scheme.startswith("postgres"):
+        import psycopg  # noqa: PLC0415 - optional
+
+        with psycopg.connect(address.connection) as session:
+            yield _PostgreSQL(session)
+    else:
+        raise not_a_table(
+            address.public,
+            "duckdb:///FILE?table=… or postgresql://…?table=… to write to",
+            "Write Parquet, and load it there.",
+        )
+
+
+@dataclass(frozen=True)
+class _DuckDB:
+    connection: Any
+
+    def execute(self, sql: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
+        rows: list[tuple[Any, ...]] = self.connection.execute(sql, list(values)).fetchall()
+        return rows
+
+    def lock(self, table: str) -> None:
+        """Do nothing: only one process at a time can write to the file."""
+
+    def insert(self, table: str, rows: pd.DataFrame) -> None:
+        self.connection.register("piece", pa.Table.from_pandas(rows, preserve_index=False))
+        self.connection.execute(f"INSERT INTO {table} BY NAME SELECT * FROM piece")  # noqa: S608 - quoted
+        self.connection.unregister("piece")
+
+
+@dataclass(frozen=True)
+class _PostgreSQL:
+    session: Any
+
+    def execute(self, sql: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
+        cursor = self.session.execute(sql.replace("?", "%s"), values)
+        return cursor.fetchall() if cursor.description else []
+
+    def lock(self, table: str) -> None:
+        self.session.execute(f"LOCK TABLE {table} IN SHARE ROW EXCLUSIVE MODE")
+
+    def insert(self, table: str, rows: pd.DataFrame) -> None:
+        names = ", ".join(map(_quoted_name, rows.columns))
+        plain = rows.astype(object).where(rows.notna(), None)
+        with (
+            self.session.cursor() as cursor,
+            cursor.copy(f"COPY {table} ({names}) FROM STDIN") as copy,
+        ):
+            for row in plain.itertuples(index=False):
+                copy.write_row(row)
+
+
+def _quoted(table: str) -> str:
+    return ".".join(map(_quoted_name, table.split(".")))
+
+
+def _quoted_name(name: object) -> str:
+    return '"' + str(name).replace('"', '""') + '"'

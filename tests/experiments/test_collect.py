@@ -1,0 +1,137 @@
+"""From transactions to segments by commands, and to the very features when scored again."""
+
+import shlex
+from dataclasses import replace
+from pathlib import Path
+
+import duckdb
+import pandas as pd
+import pytest
+from click.testing import CliRunner, Result
+
+from experiments import collect, explore, score
+from experiments.command_line import main as every_command
+from experiments.registry.client import describe
+from experiments.search.workflow import run as search
+from segmentation.data.synthetic.card_transactions import AS_OF
+from segmentation.data.transactions.recipe import Recipe, load_recipe
+from segmentation.schema import load_schema
+from tests.experiments.conftest import OPTIONS
+
+NAME = "collected"
+DATA = "embedded-transactions:400"
+
+
+def run(command: object, *arguments: object) -> Result:
+    """Run a command."""
+    return CliRunner().invoke(command, list(map(str, arguments)))  # type: ignore[arg-type]
+
+
+@pytest.fixture(scope="module")
+def customers(workplace: Path) -> Path:
+    """Collect customers, and register a model that learned from them."""
+    out = workplace / "customers.parquet"
+    result = run(collect.main, "--data", DATA, "--out", out, "--as-of", AS_OF)
+    assert result.exit_code == 0, result.output
+    assert f"features as of {AS_OF} in {out}, their schema in {workplace}/customers.yaml" in (
+        result.output
+    )
+    schema = str(out.with_suffix(".yaml"))
+    options = replace(OPTIONS, data=str(out), schema=schema, experiment_name=NAME, model_name=NAME)
+    assert search(options) == 0
+    return out
+
+
+def test_a_recipe_travels_with_the_model(customers: Path) -> None:
+    """What the schema beside the table has is what the registered version has."""
+    recipe = Recipe.from_dict(describe(NAME, "champion").schema.recipe)
+    assert recipe == Recipe.from_dict(load_schema(str(customers.with_suffix(".yaml"))).recipe)
+
+
+def test_scoring_transactions_scores_their_customers(customers: Path, tmp_path: Path) -> None:
+    """The same answers from transactions as from the customers collected of them."""
+    scored = []
+    for data, more in ((customers, ()), (DATA, ("--collect", "--as-of", AS_OF))):
+        out = tmp_path / "scored.csv"
+        result = run(score.main, "--data", data, "--out", out, "--model-name", NAME, *more)
+        assert result.exit_code == 0, result.output
+        scored.append(pd.read_csv(out))
+    pd.testing.assert_frame_equal(*scored, check_exact=True)
+    target = f"duckdb:///{tmp_path}/bank.db?table=segments"
+    words = ("--data", DATA, "--out", target, "--model-name", NAME, "--collect", "--as-of", AS_OF)
+    assert run(score.main, *words).exit_code == 0
+    with duckdb.connect(str(tmp_path / "bank.db")) as connection:
+        days = connection.execute("select distinct as_of from segments_current").fetchall()
+    assert days == [(AS_OF,)]
+
+
+def test_a_draft_is_a_recipe_that_a_person_may_change(workplace: Path, tmp_path: Path) -> None:
+    """Written or printed; with another window the customers have its columns."""
+    file = tmp_path / "recipe.yaml"
+    assert run(collect.main, "--data", DATA, "--draft", "--out", file).exit_code == 0
+    assert run(collect.main, "--data", DATA, "--draft").output == file.read_text("utf-8")
+    assert load_recipe(str(file)).customer == "CUST_ID"
+    file.write_text(file.read_text("utf-8").replace("- 365", "- 180"), encoding="utf-8")
+    out = tmp_path / "customers.csv"
+    assert run(collect.main, "--data", DATA, "--recipe", file, "--out", out).exit_code == 0
+    assert {"purchases_30d", "purchases_180d"} <= set(pd.read_csv(out))
+
+
+def test_the_query_is_shown_and_not_run(workplace: Path) -> None:
+    """SQL as the engine gets it."""
+    result = run(collect.main, "--data", DATA, "--explain", "--as-of", AS_OF)
+    assert result.exit_code == 0
+    assert "SELECT" in result.output
+    assert "MAKE_DATE(2025, 1, 1)" in result.output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--data", DATA), "expected the file for the customers"),
+        (("--data", DATA, "--out", "x.pdf"), "a name that ends in .csv"),
+        (("--data", DATA, "--draft", "--out", "x.csv"), "a name that ends in .yaml"),
+        (("--data", DATA, "--as-of", "July"), "expected a day such as 2024-07-01"),
+        (("--data", "nowhere.csv", "--out", "x.csv"), "Parquet or CSV files, found none"),
+        (("--data", DATA, "--recipe", "no.yaml", "--out", "x.csv"), "draft one with collect"),
+    ],
+)
+def test_what_cannot_be_is_a_sentence(
+    workplace: Path, arguments: tuple[str, ...], message: str
+) -> None:
+    """With exit code 2, and nothing written."""
+    result = run(collect.main, *arguments)
+    assert (result.exit_code, message in result.output) == (2, True), result.output
+
+
+def test_a_model_without_a_recipe_is_not_fed_transactions(
+    customers: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The sentence says what kind of model is expected."""
+    info = describe(NAME, "champion")
+    bare = replace(info, schema=replace(info.schema, recipe={}))
+    monkeypatch.setattr(score, "describe", lambda *_: bare)
+    words = ("--data", DATA, "--out", tmp_path / "x.csv", "--model-name", NAME, "--collect")
+    assert "has no recipe" in run(score.main, *words).output
+
+
+def test_a_retail_log_leads_to_customers_by_the_commands_that_explore_proposes(
+    workplace: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Customer id, dates as 5-Dec-17 and amounts: the printed commands run as they are."""
+    log = tmp_path / "retail log.csv"
+    rows = [
+        f"{n % 40 + 100},{n % 28 + 1}-{('Oct', 'Nov', 'Dec')[n % 3]}-17,{n % 37 + 0.5}"
+        for n in range(900)
+    ]
+    log.write_text("\n".join(["customer_id,date,amount", *rows]), encoding="utf-8")
+    refused = run(explore.main, "--data", log)
+    assert refused.exit_code == 2
+    lines = [line.strip() for line in refused.output.splitlines()]
+    commands = [shlex.split(line) for line in lines if line.startswith("customer-segmentation")]
+    assert [words[1] for words in commands] == ["collect", "search"]
+    monkeypatch.chdir(tmp_path)
+    assert run(every_command, *commands[0][1:]).exit_code == 0
+    assert commands[1][2:] == ["--data", "customers.parquet", "--schema", "customers.yaml"]
+    assert len(pd.read_parquet("customers.parquet")) == 40
+    assert load_schema("customers.yaml").identifier == "customer_id"
