@@ -77,6 +77,9 @@ class Recipe:
     statements: Statements | None = None
 
     def __post_init__(self) -> None:
+        # A model's files sort keys: features come in one order, whoever has kept the recipe.
+        for name in ("refunds", "shares"):
+            object.__setattr__(self, name, dict(sorted(getattr(self, name).items())))
         windows = self.windows
         if not windows or list(windows) != sorted({w for w in windows if 0 < w <= LONGEST_WINDOW}):
             raise SpecError(

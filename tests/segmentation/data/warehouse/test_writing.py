@@ -90,7 +90,7 @@ def test_a_batch_written_again_replaces_itself(target: str) -> None:
     write(target, scored("z", 7), model="other")
     assert len(rows(target, ALL)) == 5
     (row,) = rows(target, "select reasons, segment_name, runner_up_name from segments limit 1")
-    assert row == ("x, y", "Big spenders; DROP TABLE segments", None)
+    assert row == ("X, y", "Big spenders; DROP TABLE segments", None)
 
 
 @pytest.mark.parametrize("target", ENGINES, indirect=True)
