@@ -38,7 +38,7 @@ from segmentation.evaluation.triviality import (
     one_column,
     restatement,
 )
-from segmentation.interpretation.formatting import percent
+from segmentation.interpretation.formatting import inside_sentence, percent
 from segmentation.preprocessing.cache import Preparations, canonical_order
 from segmentation.preprocessing.columns import customer_matrix
 from segmentation.schema import TableSchema
@@ -200,13 +200,13 @@ class Evaluator:
         self, labels: IntArray, measured: Measured, values: Mapping[str, float]
     ) -> Iterator[str]:
         """Yield what a reader should know of a partition before using it."""
-        names = self.schema.column_names
+        labels_of = [column.label for column in self.schema.columns]
         if measured.stability is None:
-            yield "Stability was not computed: the partition violates another constraint already."
+            yield "Stability was not computed: the segments violate another constraint already."
         elif measured.stability < self.constraints.firm:
             yield (
                 f"Stability is {measured.stability:.2f}: fitted on other customers, the segments "
-                "would be drawn noticeably otherwise."
+                "would be noticeably different."
             )
         if measured.smallest_share < SLIVER:
             yield (
@@ -215,17 +215,18 @@ class Evaluator:
             )
         if values["restatement"] >= RESTATES:
             share, columns = restatement(labels, self.table.flags)
-            facts = " and ".join(names[column] for column in columns)
+            facts = " and ".join(inside_sentence(labels_of[column]) for column in columns)
             yield (
-                f"Two yes/no facts ({facts}: most frequent value or not) explain {percent(share)} "
-                "of this partition: the segments are little more than flags of who ever did what."
+                f"Two yes/no facts explain {percent(share)} of these segments: whether {facts} "
+                "have their most frequent value or another. The segments say little more."
             )
             return
         if measured.n_segments == 1:
             return
         if values["one_column"] >= DRIVES:
             share, column = one_column(labels, self.table.ranks)
-            yield f"One column, {names[column]}, explains {percent(share)} of this partition."
+            label = inside_sentence(labels_of[column])
+            yield f"One column, {label}, explains {percent(share)} of these segments."
         if values["tree_accuracy"] >= TRIVIAL_TREE:
             yield (
                 f"A tree of seven questions names the segment of "

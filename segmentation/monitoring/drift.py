@@ -274,7 +274,7 @@ def _sentence(finding: Finding, labels: Mapping[str, str], names: Mapping[int, s
         "missing": f"{label} is missing",
         "range": f"{label} is outside the usual range of the training customers",
         "segment": f"Segment {finding.subject} ({name})",
-        "unlike": "Unlike any training customer",
+        "unlike": "Unlike any customer in the training data",
     }[finding.kind]
     return (
         f"{share_of}: {percent(finding.before)} of customers before, {percent(finding.after)} now."

@@ -46,13 +46,18 @@ def test_a_person_walks_through_every_page(visit: Page, product: Product, tmp_pa
 
 def segment(page: Page) -> None:
     page.locator("article a").first.click()
-    expect(page.get_by_role("heading", name="Beside the whole table")).to_be_visible()
+    expect(page.get_by_role("heading", name="Compared with all card holders")).to_be_visible()
     accessible(page)
-    page.get_by_label("What to offer").fill("Offer instalments.")
+    page.get_by_label("Action for this segment").fill("Offer instalments.")
     page.get_by_role("button", name="Save the action").click()
-    expect(page.get_by_role("status")).to_contain_text("note is saved")
-    expect(page.get_by_label("What to offer")).to_have_value("Offer instalments.")
+    expect(page.get_by_role("status")).to_contain_text("action is saved")
+    expect(page.get_by_label("Action for this segment")).to_have_value("Offer instalments.")
     accessible(page)
+    here = page.url.partition("#")[0]
+    page.locator('a[href*="/beside/"]').first.click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Two segments side by side")
+    accessible(page)
+    page.goto(here)
     page.get_by_role("link", name="See a typical customer").click()
     expect(page.get_by_label("Balance", exact=True)).not_to_have_value("")
 
@@ -72,6 +77,10 @@ def customer(page: Page) -> None:
     expect(page.locator("#answer")).to_contain_text("You are here")
     page.get_by_label("Cash advances", exact=True).fill("0")
     expect(page.locator(".what-if")).to_contain_text(re.compile("Stays|Would move to"))
+    page.get_by_label("One-off purchases", exact=True).fill("1100")
+    page.get_by_label("Instalment purchases", exact=True).fill("234.5")
+    expect(page.get_by_label("Purchases", exact=True)).to_have_value("1334.5")
+    expect(page.locator("#what-if")).to_contain_text("the sum of its parts")
     accessible(page)
     # One version is registered: there is no challenger to ask.
     expect(page.get_by_text("challenger")).to_have_count(0)
@@ -200,7 +209,11 @@ def test_the_form_works_without_javascript(browser: Browser, product: Product) -
     page = context.new_page()
     page.goto(f"{product.addresses.pages}/customer")
     page.get_by_role("button", name="Find the segment").click()
+    expect(page.get_by_role("alert")).to_contain_text("No value is known")
+    page.get_by_label("Balance", exact=True).fill("1500")
+    page.get_by_role("button", name="Find the segment").click()
     expect(page.locator("#answer-title")).not_to_be_empty()
+    expect(page.locator("#answer")).to_contain_text("1 of 17 values known")
     context.close()
 
 

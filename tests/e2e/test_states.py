@@ -48,6 +48,7 @@ def test_failures_are_pages_too(
     scoring.mode = "breaks"
     with served(app) as url, watched(browser, *screen, url) as page:
         page.goto(f"{url}/customer")
+        page.get_by_label("Balance", exact=True).fill("1500")
         page.get_by_role("button", name="Find the segment").click()
         expect(page.locator("#failure")).to_contain_text("What you typed is still here")
         accessible(page)

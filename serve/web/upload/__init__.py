@@ -187,6 +187,7 @@ def _result(job: Job) -> str:
         job=job,
         rows=[(int(n), job.names[n], count, 100 * count / total) for n, count in order],
         total=total,
+        titles=list(dict.fromkeys(title for facts in job.facts.values() for title in facts)),
         flow=_flow(job),
         others=sorted((int(number), name) for number, name in job.others.items()),
         identifier=next(iter(job.preview[0])),

@@ -123,7 +123,7 @@ def _worse(
     """Yield what is worse about the candidate, one sentence each."""
     for gate in evidence.gates:
         if not gate.passed:
-            yield f"A check fails: {gate.name}, {gate.finding}."
+            yield f"The check “{gate.name}” fails; see its figures below."
     for row in quality:
         if row.worse:
             yield f"{row.label} falls from {row.champion} to {row.candidate}."

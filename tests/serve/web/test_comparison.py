@@ -55,7 +55,7 @@ def test_what_is_worse_is_said(evidence: Evidence) -> None:
     assert evidence.champion is not None
     gone = evidence.champion.profiles[2]["name"]
     first, second, third, *rest = sides.sentences
-    assert first == "A check fails: feasible, violates."
+    assert first == "The check “feasible” fails; see its figures below."
     assert second == "Stability falls from 0.91 to 0.85."
     assert third == f"Segment 3 ({gone}) is gone, and with it what is planned for it."
     assert rest[-1].startswith("Its customers differ")

@@ -152,3 +152,22 @@ def overlap_of(one: "pd.Series[float]", other: "pd.Series[float]") -> float:
     narrower = min(b - a, d - c)
     common = min(b, d) - max(a, c)
     return float(common >= 0) if narrower == 0 else min(1.0, max(0.0, common / narrower))
+
+
+def test_a_scored_file_is_summed_up_with_outcomes(
+    client: FlaskClient,
+    model: ModelInfo,
+    monkeypatch: pytest.MonkeyPatch,
+    customers_csv: bytes,
+) -> None:
+    """Beside its customers each segment has what happened to those in training."""
+    own, whole = Estimate(300, 0.0, 0.1, 0.07, 0.14), Estimate(600, 0.0, 0.25, 0.22, 0.29)
+    outcome = OutcomeProfile("churn", "Churn", "category", "", "yes", own, whole).to_dict()
+    profiles = [{**profile, "outcomes": [outcome]} for profile in model.profiles]
+    described = replace(model, profiles=profiles)
+    monkeypatch.setattr("serve.web.model_cache.describe", lambda *_: described)
+    data = {"file": (io.BytesIO(customers_csv), "customers.csv")}
+    reply = client.post("/file", data=data, content_type="multipart/form-data")
+    page = client.get(reply.location).text
+    assert '<th scope="col">Churn, in training</th>' in page
+    assert "<td>10% (7% to 14%)</td>" in page
