@@ -12,9 +12,10 @@ from types import MappingProxyType
 from typing import Any
 
 import click
+import mlflow
 from mlflow.exceptions import MlflowException
 
-from experiments.registry.client import RegistryError
+from experiments.registry.client import RegistryError, store_message
 from segmentation.data.files.table_file import TableFile
 from segmentation.data.row_errors import BadRowsError
 from segmentation.data.warehouse.address import has_password, is_elsewhere, public_name
@@ -44,13 +45,23 @@ def ending_in_a_sentence(code: int = FAILED) -> Iterator[None]:
     except (SegmentationError, RegistryError) as error:
         _end(str(error), code)
     except MlflowException as error:
-        _end(str(error).strip().partition("\n")[0], code)
+        _end(store_message(error, mlflow.get_tracking_uri()), code)
     except BrokenPipeError:
         raise  # whoever read the output has read enough
     except OSError as error:
         place = f"{os.fsdecode(error.filename)}: " if error.filename else ""
         remedy = "Check the path, its permissions and the disk."
         _end(f"{place}{error.strerror or error}. {remedy}", code)
+
+
+@contextmanager
+def answering_anyway() -> Iterator[None]:
+    """Let a command end with its answer where the store does not record it, and say so."""
+    try:
+        yield
+    except (MlflowException, SegmentationError, OSError) as error:
+        reason = store_message(error, mlflow.get_tracking_uri())
+        click.echo(f"warning: this is not recorded in MLflow: {reason}", err=True)
 
 
 def notify(

@@ -10,7 +10,14 @@ import click
 import pandas as pd
 from mlflow import MlflowClient
 
-from experiments.faults import check_output, check_source, ending_in_a_sentence, notify, skip_option
+from experiments.faults import (
+    answering_anyway,
+    check_output,
+    check_source,
+    ending_in_a_sentence,
+    notify,
+    skip_option,
+)
 from experiments.registry import segment_lineage
 from experiments.registry.client import CHAMPION, MODEL_NAME, ModelName, RegistryError, describe
 from experiments.study.databases import prepare_tracking, quiet
@@ -178,16 +185,6 @@ def run(data: str, model_name: str, alias: str, out: str, *, skip_bad_rows: bool
     verdict, rows = result.drift.verdict, result.drift.batch.rows
     lines = "\n".join(f"- {sentence}" for sentence in result.sentences)
     note = f"**{verdict}** for {source}, {rows:,} customers. {result.headline}\n\n{lines}"
-    event_run.record(
-        client,
-        model_name,
-        f"monitoring of version {version}",
-        kind="monitoring",
-        note=note,
-        metrics=result.drift.metrics(),
-        files={REPORT: result.html},
-        series=f"version {version}",
-    )
     if out:
         Path(out).write_text(result.html, encoding="utf-8")
     click.echo(f"{title}, {source}, {rows:,} customers: {verdict}. {result.headline}")
@@ -195,6 +192,17 @@ def run(data: str, model_name: str, alias: str, out: str, *, skip_bad_rows: bool
         click.echo(f"  {piece.n_bad:,} bad row{'' if piece.n_bad == 1 else 's'} left out.")
     for sentence in result.sentences:
         click.echo(f"  {sentence}")
+    with answering_anyway():
+        event_run.record(
+            client,
+            model_name,
+            f"monitoring of version {version}",
+            kind="monitoring",
+            note=note,
+            metrics=result.drift.metrics(),
+            files={REPORT: result.html},
+            series=f"version {version}",
+        )
     return verdict
 
 

@@ -17,7 +17,7 @@ from mlflow import MlflowClient
 from sklearn.metrics import adjusted_rand_score
 
 from experiments.benchmark.servers import memory_of
-from experiments.study.databases import SQLITE
+from experiments.study.retry import SQLITE
 from experiments.study.worker_pool import ROOT
 from segmentation.clustering.spec import SegmenterSpec
 from segmentation.data.readers import load_customers

@@ -7,6 +7,7 @@ function needs them, so that a page's process starts without them.
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -31,6 +32,11 @@ LONGEST_NAME = 200
 CHAMPION, CHALLENGER = "champion", "challenger"
 # The folder with the model below `data` among a version's files.
 DATA = "segmentation_model"
+# On a version: the digest of the manifest of its files; without one it is another program's.
+SEAL = "manifest"
+# In the message of an HTTP call that was tried often enough.
+NO_ANSWER = "Max retries exceeded"
+REMEDY = "run a search first, or name another one."
 # Written by MLflow beside a model: a body for `/invocations`.
 EXAMPLE = "serving_input_example.json"
 # On a version: who would move to it from the champion of the day, see `Migration`.
@@ -75,7 +81,7 @@ class ModelInfo:
     name: str
     version: str
     run_id: str
-    experiment_id: str
+    experiment_id: str  # of its run; empty where the run was deleted
     created: datetime  # UTC
     schema: TableSchema
     profiles: list[dict[str, Any]]
@@ -198,6 +204,22 @@ class GateError(RegistryError):
         super().__init__(f"version {version} is not promoted:\n{lines}\n{remedy}")
 
 
+def store_message(error: Exception, uri: str) -> str:
+    """Return one sentence about an error of the store at `uri`: what is wrong, and the remedy."""
+    code = getattr(error, "error_code", "")
+    if code == "UNAUTHENTICATED":
+        return (
+            f"{uri} refuses this user name and password: check MLFLOW_TRACKING_USERNAME and "
+            "MLFLOW_TRACKING_PASSWORD."
+        )
+    if code == "PERMISSION_DENIED":
+        who = os.environ.get("MLFLOW_TRACKING_USERNAME", "this user")
+        return f"{uri} does not permit this to {who}: ask an administrator for the permission."
+    if NO_ANSWER in str(error):
+        return f"{uri} does not answer: start it, or name another in MLFLOW_TRACKING_URI."
+    return str(error).strip().partition("\n")[0]
+
+
 def warm_up() -> None:
     """Import what the functions here need, so that the first of them does not wait for it."""
     import mlflow  # noqa: F401, PLC0415
@@ -247,27 +269,32 @@ def describe(name: str = MODEL_NAME, alias: str = CHAMPION) -> ModelInfo:
     import mlflow  # noqa: PLC0415 - see the module's docstring
     from mlflow.exceptions import MlflowException  # noqa: PLC0415
 
-    client = mlflow.MlflowClient()
+    client, version = mlflow.MlflowClient(), None
     try:
-        if alias.isdecimal():
-            version = client.get_model_version(name, alias)
-        else:
-            version = client.get_model_version_by_alias(name, alias)
+        registered = client.get_registered_model(name)
+        number = alias if alias.isdecimal() else str(registered.aliases.get(alias, ""))
+        if not number:
+            raise RegistryError(f"{name}@{alias}: there is no such alias in the registry; {REMEDY}")
+        version = client.get_model_version(name, number)
         uri = f"models:/{name}/{version.version}/data/{DATA}/description.json"
         description = json.loads(mlflow.artifacts.load_text(uri))
-        run = client.get_run(str(version.run_id))
-        registered = client.get_registered_model(name)
+        experiment_id = _experiment_of(client, str(version.run_id))
         given_names = _by_segment(registered.tags, NAME)
     except (MlflowException, OSError, ValueError, RecursionError) as error:
-        raise RegistryError(
-            f"no description of {name}@{alias} in the registry at {mlflow.get_tracking_uri()}: "
-            f"{error}"
-        ) from error
+        uri = mlflow.get_tracking_uri()
+        place = f"in the registry at {uri}"
+        if version is not None and SEAL not in version.tags:
+            raise RegistryError(
+                f"{name}@{alias} {place} is version {version.version}, which this project did not "
+                "register. Move the alias to one of its versions, or choose another model_name."
+            ) from error
+        reason = store_message(error, uri)
+        raise RegistryError(f"no description of {name}@{alias} {place}: {reason}") from error
     return ModelInfo(
         name=name,
         version=str(version.version),
         run_id=str(version.run_id),
-        experiment_id=str(run.info.experiment_id),
+        experiment_id=experiment_id,
         created=_moment(version),
         schema=TableSchema.from_dict(description["schema"]),
         profiles=[
@@ -285,14 +312,28 @@ def describe(name: str = MODEL_NAME, alias: str = CHAMPION) -> ModelInfo:
     )
 
 
+def _experiment_of(client: MlflowClient, run_id: str) -> str:
+    """Return the experiment of a run, empty where it was deleted or may not be read."""
+    from mlflow.exceptions import MlflowException  # noqa: PLC0415
+
+    try:
+        info = client.get_run(run_id).info
+    except MlflowException as error:
+        if error.error_code in {"RESOURCE_DOES_NOT_EXIST", "PERMISSION_DENIED"}:
+            return ""
+        raise
+    return str(info.experiment_id) if info.lifecycle_stage == "active" else ""
+
+
 def version_of(client: MlflowClient, name: str, alias: str) -> str:
     """Return the version behind an alias, empty when there is none."""
     from mlflow.exceptions import MlflowException  # noqa: PLC0415
 
     try:
-        return str(client.get_model_version_by_alias(name, alias).version)
+        # Not by the alias: of a model that does not exist, a server with sign-in forbids to ask it.
+        return str(client.get_registered_model(name).aliases.get(alias, ""))
     except MlflowException as error:
-        if error.error_code in {"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"}:
+        if error.error_code == "RESOURCE_DOES_NOT_EXIST":
             return ""
         raise
 
@@ -308,7 +349,7 @@ def alias_version(name: str = MODEL_NAME, alias: str = CHAMPION) -> str:
     with _errors("The registry cannot be reached.", detail=False) as client:
         version = version_of(client, name, alias)
     if not version:
-        raise RegistryError(f"{name} has no {alias}: run a search first.")
+        raise RegistryError(f"{name} has no {alias}: {REMEDY}")
     return version
 
 

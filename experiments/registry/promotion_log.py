@@ -37,6 +37,10 @@ class ForeignModelError(SegmentationError):
     """A registered model was not made by this project: it has versions, and no promotion log."""
 
 
+class NotPermittedError(SegmentationError):
+    """A user may not register versions of a model."""
+
+
 class PromotionLog:
     """The promotion log of one registered model, which must exist."""
 
@@ -192,6 +196,31 @@ def check_name(client: MlflowClient, name: str) -> bool:
     if client.search_model_versions(f"name = '{name}'", max_results=1):
         raise ForeignModelError(_foreign(name))
     return False
+
+
+def need_permission(client: MlflowClient, name: str) -> None:
+    """Ask whether this user may register versions of a model, where there is one.
+
+    Every user may create a registered model; versions of one need the permission that writing a
+    tag needs.
+
+    Raises
+    ------
+    NotPermittedError
+        When the user may not.
+    """
+    if not check_name(client, name):
+        return
+    log = client.get_registered_model(name).tags[RUN]
+    try:
+        client.set_registered_model_tag(name, RUN, log)
+    except MlflowException as error:
+        if error.error_code != "PERMISSION_DENIED":
+            raise
+        raise NotPermittedError(
+            f"model_name={name!r}: {user()} may not register versions of it. Ask its owner for the "
+            "permission EDIT, or name another model."
+        ) from error
 
 
 def _foreign(name: str) -> str:

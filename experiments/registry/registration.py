@@ -34,8 +34,8 @@ def register(
     """Register a logged model and return the version.
 
     The first version becomes the champion, a later one the challenger. The registered model is
-    created if there is none. `model_uri` is ``models:/<model id>``; the digests of its files are
-    stored in the run `run_id`, which logged it.
+    created if there is none. `model_uri` is ``models:/<model id>``, logged by the run `run_id`; the
+    digests of its files are stored beside them.
 
     Raises
     ------
@@ -44,7 +44,7 @@ def register(
     """
     check_answers(model_uri)
     create(client, name, DESCRIPTION, registry_experiment(client, name))
-    all_tags = {**tags, **seal(client, run_id, model_uri)}
+    all_tags = {**tags, **seal(client, model_uri.removeprefix("models:/"))}
     version = _create_version(
         client, name, model_uri, run_id, description=description, tags=all_tags
     )
@@ -84,8 +84,10 @@ def _create_version(
 
 def version_of_trial(client: MlflowClient, name: str, run_id: str) -> str:
     """Return the version a trial's spec was registered as; empty where there is none."""
-    versions = client.search_model_versions(f"name = '{name}'")
-    return next((str(v.version) for v in versions if v.tags.get(TRIAL) == run_id), "")
+    # Not more than that: after years of retraining there are more versions than MLflow's page.
+    query = f"name = '{name}' and tags.{TRIAL} = '{run_id}'"
+    versions = client.search_model_versions(query, max_results=1)
+    return str(versions[0].version) if versions else ""
 
 
 def check_answers(model_uri: str) -> int:

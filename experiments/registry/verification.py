@@ -19,13 +19,13 @@ from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 from mlflow.store.artifact.models_artifact_repo import REGISTERED_MODEL_META_FILE_NAME
 
-from experiments.registry.client import DATA
+from experiments.registry.client import DATA, SEAL
 from segmentation.errors import ModelFileError
 from segmentation.model.serialization import check_safe, compare_digests, digests
 
+# Beside the files of a version, so that it stays whole when its run is deleted. Of versions of
+# earlier releases the manifest is among the artifacts of the run.
 FOLDER = "manifests"
-# On a version: the digest of its manifest, which lies among the artifacts of its run.
-DIGEST = "manifest"
 # On a version: a signature of it and of its manifest, made with the key. Without a key everyone
 # who may write to the registry is trusted with what the scoring server runs.
 KEY, SIGNATURE = "SEGMENTATION_SIGNING_KEY", "manifest_signature"
@@ -44,13 +44,16 @@ YAML_ERRORS = (yaml.YAMLError, RecursionError)
 NOT_COPIED = (REGISTERED_MODEL_META_FILE_NAME, "__pycache__")
 
 
-def seal(client: MlflowClient, run_id: str, model_uri: str) -> dict[str, str]:
-    """Write the digests of a logged model's files into its run; return the tag of its version."""
-    with _copy(model_uri) as folder:
+def seal(client: MlflowClient, model_id: str) -> dict[str, str]:
+    """Write the digests of a logged model's files beside them; return the tag of its version."""
+    with _copy(f"models:/{model_id}") as folder:
+        shutil.rmtree(folder / FOLDER, ignore_errors=True)  # of an interrupted registration
         text = json.dumps(digests(folder), indent=1, sort_keys=True)
-    digest = hashlib.sha256(text.encode()).hexdigest()
-    client.log_text(run_id, text, f"{FOLDER}/{digest}.json")
-    return {DIGEST: digest}
+        digest = hashlib.sha256(text.encode()).hexdigest()
+        file = folder / f"{digest}.json"
+        file.write_text(text, encoding="utf-8")
+        client.log_model_artifact(model_id, str(file), FOLDER)
+    return {SEAL: digest}
 
 
 def sign(client: MlflowClient, name: str, version: str) -> None:
@@ -79,8 +82,10 @@ def verified(client: MlflowClient, name: str, version: str) -> Iterator[Path]:
         When there is no such version, or the store cannot be reached.
     """
     where = f"{name} version {version}"
-    expected = _manifest(client.get_model_version(name, version), where)
+    registered = client.get_model_version(name, version)
+    digest = _digest(registered, where)
     with _copy(f"models:/{name}/{version}") as folder:
+        expected = _manifest(folder, digest, str(registered.run_id), where)
         compare_digests(expected, digests(folder), where)
         _check_loader(folder, where)
         check_safe(folder / "data" / DATA)
@@ -92,15 +97,16 @@ def verified(client: MlflowClient, name: str, version: str) -> Iterator[Path]:
 
 def _signature(version: ModelVersion) -> str:
     # As JSON, so that no two lists of texts read alike.
-    parts = [version.name, str(version.version), str(version.run_id), version.tags.get(DIGEST)]
+    parts = [version.name, str(version.version), str(version.run_id), version.tags.get(SEAL)]
     return hmac.new(os.environ[KEY].encode(), json.dumps(parts).encode(), "sha256").hexdigest()
 
 
-def _manifest(version: ModelVersion, where: str) -> dict[str, str]:
-    digest = version.tags.get(DIGEST)
+def _digest(version: ModelVersion, where: str) -> str:
+    """Return the digest of a version's manifest; ModelFileError without one, or a signature."""
+    digest = version.tags.get(SEAL)
     if not digest:
         raise ModelFileError(
-            f"{where} has no tag {DIGEST!r}, so its files cannot be checked. Register it with "
+            f"{where} has no tag {SEAL!r}, so its files cannot be checked. Register it with "
             "`mlflow run .`, not by hand."
         )
     if os.environ.get(KEY):
@@ -111,11 +117,23 @@ def _manifest(version: ModelVersion, where: str) -> dict[str, str]:
                 "its files cannot be trusted. "
                 "Register it again where that key is set."
             )
+    return str(digest)
+
+
+def _manifest(folder: Path, digest: str, run_id: str, where: str) -> dict[str, str]:
+    """Take the manifest out of a version's files; return the digest of every other file."""
     path = f"{FOLDER}/{digest}.json"
+    file = folder / path
     try:
-        text = mlflow.artifacts.load_text(f"runs:/{version.run_id}/{path}")
-    except (MlflowException, OSError) as error:
-        raise ModelFileError(f"{where}: its manifest {path} is not among its run's") from error
+        if file.is_file():
+            text = file.read_text(encoding="utf-8")
+            file.unlink()
+        else:
+            text = mlflow.artifacts.load_text(f"runs:/{run_id}/{path}")
+    except (MlflowException, OSError, UnicodeDecodeError) as error:
+        raise ModelFileError(
+            f"{where}: its manifest {path} is neither among its files nor among its run's"
+        ) from error
     if hashlib.sha256(text.encode()).hexdigest() != digest:
         raise ModelFileError(f"{where}: its manifest {path} changed since it was registered")
     try:

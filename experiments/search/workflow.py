@@ -15,27 +15,28 @@ import optuna
 import pandas as pd
 from mlflow.data.code_dataset_source import CodeDatasetSource
 from mlflow.data.pandas_dataset import from_pandas
-from mlflow.entities import DatasetInput
+from mlflow.entities import DatasetInput, RunStatus
 from threadpoolctl import threadpool_limits
 
 from experiments.faults import check_source, ending_in_a_sentence, notify
 from experiments.registry import packaging, registration, segment_lineage
 from experiments.registry.client import MIGRATION
-from experiments.registry.promotion_log import check_name
+from experiments.registry.promotion_log import need_permission
 from experiments.search.fidelity import Samples
 from experiments.search.options import SearchOptions, checked, search_options
 from experiments.search.runner import Progress, SearchResult, build, choose, prepared, try_all
 from experiments.search.search_space import Space
 from experiments.spark.session import SPARK, engine_options
 from experiments.study.databases import one_at_a_time, prepare_tracking, quiet
-from experiments.study.recovery import close_orphans
+from experiments.study.pause import PausedError
+from experiments.study.recovery import close_orphans, reunite
 from experiments.study.retry import StoreError, retrying_client, tracking_store
 from experiments.study.separate_databases import need_another_database
 from experiments.study.storage import default_storage, open_storage
 from experiments.study.study import open_study, settled, study_name
 from experiments.study.worker_pool import Limits, Workers
 from experiments.tracking import model_card as card
-from experiments.tracking.parent_run import open_experiment, open_parent
+from experiments.tracking.parent_run import identity, open_experiment, open_parent
 from experiments.tracking.summary import Summary, console, record_study
 from experiments.tracking.tracker import Tracker
 from segmentation.data.readers import load_described
@@ -81,15 +82,18 @@ def record(
     url = options.storage or default_storage(uri)
     need_another_database(url, uri)
     client, storage = retrying_client(uri), open_storage(url)
-    check_name(client, options.model_name)  # rather now than after hours of trying
+    need_permission(client, options.model_name)  # rather now than after hours of trying
     name = study_name(options.experiment_name, digest, space)
     turn = partial(one_at_a_time, url, name)
     with turn():
         experiment_id = open_experiment(client, options.experiment_name)
-        study = open_study(storage, name, new=options.new_study)
+        study = open_study(
+            storage, name, experiment=identity(client, experiment_id), new=options.new_study
+        )
         storage.watch(study.study_name)
         parent = open_parent(client, experiment_id, study.study_name, asdict(options))
         tracker = Tracker(client, experiment_id, parent, dataset)
+        reunite(tracker, study)
         close_orphans(tracker, study)
         tracker.inputs(parent)
         tracker.tags(parent, validated.snapshot.tags() if validated.snapshot else {})
@@ -99,9 +103,10 @@ def record(
         )
     except StoreError:
         raise  # nothing more can be recorded; the next start sees to it
-    except BaseException:
+    except BaseException as error:
         close_orphans(tracker, study)
-        tracker.finish(failed=True)
+        paused = isinstance(error, KeyboardInterrupt)
+        tracker.finish(RunStatus.KILLED if paused else RunStatus.FAILED)
         raise
     tracker.finish()
     return summary
@@ -235,6 +240,10 @@ def main(engine: str, **values: Any) -> None:
             "work on one study."
         )
     quiet()
-    with ending_in_a_sentence():
-        status = run(checked(values))
+    try:
+        with ending_in_a_sentence():
+            status = run(checked(values))
+    except PausedError as paused:
+        click.echo(str(paused), err=True)
+        status = paused.exit_code
     sys.exit(status)

@@ -16,11 +16,11 @@ from filelock import FileLock
 from mlflow import MlflowClient
 from sqlalchemy import NullPool, create_engine, make_url, text
 
+from experiments.study.retry import SQLITE, retry_http
 from segmentation.data.atomic import appearing_whole
 from segmentation.errors import SegmentationError
 
 DEFAULT_TRACKING_URI = "sqlite:///mlflow.db"
-SQLITE = "sqlite:///"
 
 
 def quiet() -> None:
@@ -54,7 +54,10 @@ def prepare_tracking() -> str:
                 "file, or change the permissions."
             ) from error
     mlflow.set_tracking_uri(uri)
+    retry_http(uri)
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+    # Two lines for every trial, through the progress bar.
+    os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
     return uri
 
 

@@ -17,6 +17,17 @@ from experiments.tracking.tracker import Tracker
 REASON = "The process ended during this trial; it was tried again."
 
 
+def reunite(tracker: Tracker, study: optuna.Study) -> None:
+    """Hang every trial's run under the study's; let the tracker leave alone those that are gone.
+
+    The study's run is another one where the first was deleted for good.
+    """
+    present = {run.info.run_id for run in tracker.nested()}
+    runs = {str(trial.user_attrs.get(RUN, "")) for trial in study.get_trials(deepcopy=False)}
+    for run_id in sorted(runs - present - {""}):
+        tracker.adopt(run_id)
+
+
 def close_orphans(tracker: Tracker, study: optuna.Study) -> int:
     """Give every trial's run the state of its trial; return how many runs were ended.
 

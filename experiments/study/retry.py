@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import errno
 import functools
+import logging
 import os
 import shutil
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
+from math import inf, log2, nan
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar, cast
 from urllib.parse import unquote
 
+import click
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 from optuna.exceptions import StorageInternalError
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from tenacity import RetryCallState, Retrying, retry_if_exception, wait_exponential_jitter
 
-from experiments.study.databases import SQLITE
 from segmentation.errors import SegmentationError
 
 P = ParamSpec("P")
@@ -27,8 +29,7 @@ R = TypeVar("R")
 
 RETRY_VARIABLE = "SEGMENTATION_PATIENCE"
 RETRY_SECONDS = 90.0
-# MLflow's own retries through HTTP: 2 + 4 + 8 + 16 + 32 s and some jitter.
-HTTP_RETRIES = "6"
+SQLITE = "sqlite:///"
 AWAY_CODES = {"TEMPORARILY_UNAVAILABLE", "INTERNAL_ERROR"}
 FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 FULL_TEXTS = ("database or disk is full", "No space left on device", "Disk quota exceeded")
@@ -37,6 +38,58 @@ MEGABYTE = 1_000_000
 
 class StoreError(SegmentationError):
     """The tracking store or the study's database does not work; the message says which and why."""
+
+
+def patience() -> float:
+    """Return for how many seconds a store that is away is waited for.
+
+    Raises
+    ------
+    StoreError
+        When ``SEGMENTATION_PATIENCE`` is no number of seconds.
+    """
+    text = os.environ.get(RETRY_VARIABLE) or str(RETRY_SECONDS)
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = nan
+    if not 0 <= seconds < inf:
+        raise StoreError(f"{RETRY_VARIABLE}={text!r}: expected seconds, 0 or more, such as 90.")
+    return seconds
+
+
+def retry_http(uri: str) -> None:
+    """Let MLflow's calls to a server wait as long as all others, and say once that they do."""
+    # MLflow sleeps 0, 4, 8, 16, … s before its retries, with some jitter.
+    retries = int(log2(patience() + 4)) - 1
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", str(retries))
+    logger = logging.getLogger("urllib3.connectionpool")
+    if not any(isinstance(one, _Waiting) for one in logger.filters):
+        logger.addFilter(_Waiting(f"the tracking store {uri}"))
+
+
+class _Waiting(logging.Filter):
+    """Turns the warnings about every attempt into one sentence about the wait."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Say that the server is waited for; let every other record pass."""
+        if not record.getMessage().startswith("Retrying"):
+            return True
+        say_waiting(self.name)
+        return False
+
+
+_waited_for: dict[str, float] = {}
+
+
+def say_waiting(place: str) -> None:
+    """Say that a store is waited for, once an outage."""
+    now, before = time.monotonic(), _waited_for.get(place, -inf)
+    _waited_for[place] = now
+    if now - before > patience():
+        click.echo(
+            f"{place} does not answer; waiting up to {patience():g} s ({RETRY_VARIABLE}).", err=True
+        )
 
 
 class Store:
@@ -65,6 +118,7 @@ class Store:
                 retry=retry_if_exception(_may_come_back),
                 stop=self._stays_away,
                 wait=wait_exponential_jitter(multiplier=0.2, max=5),
+                before_sleep=lambda _: say_waiting(self.place),
                 reraise=True,
             )
             try:
@@ -81,7 +135,7 @@ class Store:
     def _stays_away(self, _: RetryCallState) -> bool:
         now = time.monotonic()
         self._away_since = self._away_since or now
-        return now - self._away_since > float(os.environ.get(RETRY_VARIABLE, RETRY_SECONDS))
+        return now - self._away_since > patience()
 
 
 class _Retrying:
@@ -97,7 +151,6 @@ class _Retrying:
 
 def retrying_client(uri: str) -> MlflowClient:
     """Return a client of the tracking store whose every call waits while the store is away."""
-    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", HTTP_RETRIES)
     return cast(MlflowClient, _Retrying(MlflowClient(uri), tracking_store(uri)))
 
 

@@ -24,6 +24,8 @@ HEARTBEAT_SECONDS = 20
 ERROR = "error"
 WORKER = "worker"
 PLACE = "place"
+# On a study: the MLflow experiment that records it.
+EXPERIMENT = "experiment"
 POLL_SECONDS = 0.2
 UNSIGNED = timedelta(seconds=3 * HEARTBEAT_SECONDS)
 UNSETTLED = (TrialState.WAITING, TrialState.RUNNING)
@@ -45,24 +47,47 @@ def study_name(experiment: str, data_digest: str, space: Space) -> str:
     return f"{experiment}-{digest[:10]}"
 
 
-def open_study(storage: BaseStorage | None, name: str, *, new: bool = False) -> optuna.Study:
+def open_study(
+    storage: BaseStorage | None, name: str, *, experiment: str = "", new: bool = False
+) -> optuna.Study:
     """Open the study of that name, or with `new` the next one of its kind.
 
-    No storage means memory; `new` leaves an existing study alone and begins another.
+    Parameters
+    ----------
+    storage
+        None means memory.
+    name
+        From :func:`study_name`.
+    experiment
+        Which MLflow experiment records it. A study that another one records, on another server
+        perhaps, is left alone; one of an experiment that was renamed is found again.
+    new
+        Leave an existing study alone and begin another.
     """
     if storage is not None:
-        taken = set(optuna.get_all_study_names(storage=storage))
+        every = storage.get_all_studies()
+        studies = {s.study_name: str(s.user_attrs.get(EXPERIMENT, "")) for s in every}
         number = 1
-        while (numbered := f"{name}-{number}") in taken:
+        while (numbered := f"{name}-{number}") in studies:
             number += 1
-        latest = f"{name}-{number - 1}"
-        name = latest if latest in taken and not new else numbered
+        earlier = [one for one in studies if _continues(one, studies[one], name, experiment)]
+        name = earlier[-1] if earlier and not new else numbered
     study = optuna.create_study(
         study_name=name, storage=storage, direction="maximize", load_if_exists=True
     )
     if storage is not None:
+        if experiment:
+            study.set_user_attr(EXPERIMENT, experiment)
         fail_interrupted(study)
     return study
+
+
+def _continues(study: str, recorded_by: str, name: str, experiment: str) -> bool:
+    """Whether a numbered study is of that name, or has its data and space and its experiment."""
+    own = study.rpartition("-")[0]
+    if not recorded_by or not experiment:
+        return own == name
+    return recorded_by == experiment and own.rpartition("-")[2] == name.rpartition("-")[2]
 
 
 def settled(study: optuna.Study) -> list[FrozenTrial]:

@@ -7,7 +7,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
@@ -24,6 +24,7 @@ from loky import ProcessPoolExecutor
 from loky.process_executor import BrokenProcessPool
 
 from experiments.search.candidates import as_text
+from experiments.study.pause import Pause, held_back, ignore_signals
 from experiments.tracking.pictures import drawn
 from segmentation.clustering.spec import SegmenterSpec
 from segmentation.errors import SegmentationError
@@ -35,6 +36,8 @@ ROOT = Path(__file__).resolve().parents[2]
 # One thread a process: threads of linear algebra would fight for the same cores.
 CAPPED = {f"{name}_NUM_THREADS": "1" for name in ("OMP", "OPENBLAS", "MKL")}
 GIGABYTE = 1024**3
+# How soon a pause is noticed while an evaluation is waited for.
+POLL_SECONDS = 0.1
 
 
 class EvaluationError(SegmentationError):
@@ -81,7 +84,8 @@ class Workers:
     """Processes that evaluate; with one job and no limits, this process itself.
 
     A process that crashes, hangs or runs out of memory is ended and replaced: it takes one
-    spec with it and nothing else.
+    spec with it and nothing else. A signal that asks this process to end ends all evaluations with
+    :class:`experiments.study.pause.PausedError`, which is no result of theirs.
 
     The limits are of one spec.
     """
@@ -89,6 +93,7 @@ class Workers:
     def __init__(self, jobs: int, limits: Limits | None = None) -> None:
         self.jobs, self.limits = jobs, limits or Limits()
         self._stack = ExitStack()
+        self._pause = Pause()
         self._evaluators: list[tuple[Evaluator, Path]] = []
         self._lock = Lock()
         self._idle: Queue[ProcessPoolExecutor] = Queue()
@@ -99,6 +104,7 @@ class Workers:
                 self._idle.put(self._process())
 
     def __enter__(self) -> Self:
+        self._stack.enter_context(self._pause.on_signals())
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -117,6 +123,8 @@ class Workers:
         ------
         EvaluationError
             When the evaluation raised an error, crashed, or reached a limit.
+        PausedError
+            When this process was asked to end.
         """
         if not self._own:
             try:
@@ -125,9 +133,11 @@ class Workers:
                 raise EvaluationError(_described(error)) from error
         path, process = self._file_of(evaluator), self._idle.get()
         try:
+            self._pause.check()
             return self._result(process.submit(_outcome, path, spec, draw))
         except _EndedError as ended:
             process.shutdown(kill_workers=True)
+            self._pause.check()
             process = self._process()
             raise EvaluationError(str(ended)) from ended
         finally:
@@ -152,13 +162,16 @@ class Workers:
 
     def _result(self, future: Future[Outcome]) -> Outcome:
         share = f"{self.limits.share(self.jobs):.3g} GB of memory for a trial (trial_gigabytes)"
-        try:
-            error = future.exception(self.limits.seconds or None)
-        except TimeoutError:
-            raise _EndedError(
-                f"it was ended after {self.limits.seconds:g} s, the limit of a trial "
-                "(trial_seconds)"
-            ) from None
+        deadline = time.monotonic() + (self.limits.seconds or float("inf"))
+        while not future.done():
+            self._pause.check()
+            if time.monotonic() > deadline:
+                raise _EndedError(
+                    f"it was ended after {self.limits.seconds:g} s, the limit of a trial "
+                    "(trial_seconds)"
+                )
+            wait([future], POLL_SECONDS)
+        error = future.exception()
         if isinstance(error, BrokenProcessPool):
             raise _EndedError(
                 f"its process ended by itself: native code crashed, perhaps at the limit of {share}"
@@ -172,8 +185,8 @@ class Workers:
     def _process(self) -> ProcessPoolExecutor:
         share = self.limits.share(self.jobs)
         arguments = (share, os.getpid())
-        process = ProcessPoolExecutor(1, env=CAPPED, initializer=_begin, initargs=arguments)
-        with self._lock, _our_code_first():
+        with self._lock, held_back(), _our_code_first():
+            process = ProcessPoolExecutor(1, env=CAPPED, initializer=_begin, initargs=arguments)
             process.submit(_warm)
         return process
 
@@ -216,8 +229,9 @@ def _described(error: BaseException) -> str:
 
 
 def _begin(gigabytes: float, parent: int) -> None:
-    """Let this process draw fast, have so much memory, and live no longer than its parent."""
+    """Let this process draw fast, have so much memory, and live as long as its parent wants."""
     Thread(target=_end_with, args=(parent,), daemon=True).start()
+    ignore_signals()
     # Hinting of letters is a fifth of a picture's time.
     matplotlib.rcParams["text.hinting"] = "none"
     if gigabytes and sys.platform != "win32":

@@ -7,10 +7,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from mlflow import MlflowClient
+from mlflow.entities import Experiment, LifecycleStage, Run, ViewType
 from mlflow.exceptions import MlflowException
-from mlflow.utils.mlflow_tags import MLFLOW_RUN_NAME, MLFLOW_RUN_NOTE
+from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID, MLFLOW_RUN_NAME, MLFLOW_RUN_NOTE
 
 from experiments.tracking.tracker import params_of, tags_of
+from segmentation.errors import SegmentationError
 
 # Opens MLflow's pages for model training instead of those for language models.
 KIND_TAG, KIND = "mlflow.experimentKind", "custom_model_development"
@@ -21,8 +23,18 @@ INTRODUCTION = (
 )
 
 
+class DeletedExperimentError(SegmentationError):
+    """An experiment was deleted in MLflow, where its name stays taken."""
+
+
 def open_experiment(client: MlflowClient, name: str, introduction: str = INTRODUCTION) -> str:
-    """Return the id of an experiment, created with an introduction where there is none."""
+    """Return the id of an experiment, created with an introduction where there is none.
+
+    Raises
+    ------
+    DeletedExperimentError
+        When it was deleted.
+    """
     experiment = client.get_experiment_by_name(name)
     if experiment is None:
         tags = {KIND_TAG: KIND, MLFLOW_RUN_NOTE: introduction}
@@ -33,7 +45,18 @@ def open_experiment(client: MlflowClient, name: str, introduction: str = INTRODU
             experiment = client.get_experiment_by_name(name)
             if experiment is None:
                 raise
+    if experiment.lifecycle_stage == LifecycleStage.DELETED:
+        raise DeletedExperimentError(
+            f"the experiment {name!r} was deleted in MLflow. Restore it with `mlflow experiments "
+            f"restore --experiment-id {experiment.experiment_id}`, or name another experiment."
+        )
     return str(experiment.experiment_id)
+
+
+def identity(client: MlflowClient, experiment_id: str) -> str:
+    """Return what tells an experiment from all others, on every server and whatever its name."""
+    experiment: Experiment = client.get_experiment(experiment_id)
+    return f"{experiment_id}@{experiment.creation_time}"
 
 
 def open_parent(
@@ -41,12 +64,16 @@ def open_parent(
 ) -> str:
     """Return the id of the study's run: the one it has, the one `mlflow run` made, or a new one.
 
-    The run of `mlflow run` becomes the study's where it lies in the study's experiment and the
-    study has none yet; otherwise it gets a note that names the study's run. Parameters that
-    `mlflow run` has logged already stay as they are.
+    One that was deleted is restored, with the trials' runs that were deleted. The run of `mlflow
+    run` becomes the study's where it lies in the study's experiment and the study has none yet;
+    otherwise it gets a note that names the study's run. Parameters that `mlflow run` has logged
+    already stay as they are.
     """
     tags = {"study": study, MLFLOW_RUN_NAME: study}
-    runs = client.search_runs([experiment_id], f"tags.study = '{study}'", max_results=1)
+    query = f"tags.study = '{study}'"
+    runs = client.search_runs([experiment_id], query, max_results=1) or _restored(
+        client, experiment_id, query
+    )
     launched = os.environ.get("MLFLOW_RUN_ID")
     launcher = client.get_run(launched) if launched else None
     if runs:
@@ -63,6 +90,18 @@ def open_parent(
     if launcher is not None and launcher.info.run_id != run_id:
         _point_to(client, launcher.info.run_id, study, experiment_id, run_id)
     return run_id
+
+
+def _restored(client: MlflowClient, experiment_id: str, query: str) -> list[Run]:
+    """Restore a study's run that was deleted, and the runs of its trials."""
+    deleted = ViewType.DELETED_ONLY
+    parents = client.search_runs([experiment_id], query, run_view_type=deleted, max_results=1)
+    for parent in parents:
+        trials = f"tags.`{MLFLOW_PARENT_RUN_ID}` = '{parent.info.run_id}'"
+        client.restore_run(parent.info.run_id)
+        for run in client.search_runs([experiment_id], trials, run_view_type=deleted):
+            client.restore_run(run.info.run_id)
+    return list(parents)
 
 
 def _point_to(

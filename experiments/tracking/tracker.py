@@ -17,7 +17,8 @@ from time import perf_counter, time
 from typing import Any
 
 from mlflow import MlflowClient
-from mlflow.entities import DatasetInput, Metric, Param, Run, RunStatus, RunTag
+from mlflow.entities import DatasetInput, LifecycleStage, Metric, Param, Run, RunStatus, RunTag
+from mlflow.exceptions import MlflowException
 from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID, MLFLOW_RUN_NOTE
 from tenacity import retry, retry_if_exception_message, stop_after_attempt
 
@@ -50,6 +51,7 @@ class Tracker:
         self.experiment_id = experiment_id
         self.parent = parent
         self.dataset = dataset
+        self._gone: set[str] = set()
         self._spent: Counter[str] = Counter()
         self._opened: dict[str, float] = {}
         self._lock = Lock()
@@ -87,6 +89,20 @@ class Tracker:
         self.client.set_terminated(run_id)
         self._account({"log": perf_counter() - start})
 
+    def adopt(self, run_id: str) -> None:
+        """Hang a trial's run under the study's run; nothing more is recorded in a deleted one."""
+        try:
+            active = self.client.get_run(run_id).info.lifecycle_stage == LifecycleStage.ACTIVE
+        except MlflowException as error:
+            # A server with sign-in answers the second where there is no such run.
+            if error.error_code not in {"RESOURCE_DOES_NOT_EXIST", "PERMISSION_DENIED"}:
+                raise
+            active = False
+        if active:
+            self.tags(run_id, {MLFLOW_PARENT_RUN_ID: self.parent})
+        else:
+            self._gone.add(run_id)
+
     @retry(
         retry=retry_if_exception_message(match=DUPLICATE_DATASET),
         stop=stop_after_attempt(2),
@@ -113,6 +129,8 @@ class Tracker:
         `outcome` has the same evaluation; it is None if an earlier session made it.
         """
         evaluation, run_id = candidate.evaluation, candidate.run_id
+        if run_id in self._gone:
+            return
         values = {**evaluation.metrics(), "fidelity": float(candidate.fidelity)}
         note, level = trial_note(candidate.spec, evaluation), str(candidate.fidelity)
         tags = {**_verdict(evaluation), "fidelity": level, MLFLOW_RUN_NOTE: note}
@@ -158,6 +176,8 @@ class Tracker:
         """Record vote and place in the runs of the trials at the highest fidelity level."""
         for place, standing in enumerate(ranking.standings, start=1):
             candidate = standing.candidate
+            if candidate.run_id in self._gone:
+                continue
             values = {"vote": standing.vote, "place": float(place)}
             tags = {"place": str(place)}
             self.metrics(candidate.run_id, values, step=candidate.evaluation.rows, tags=tags)
@@ -187,9 +207,8 @@ class Tracker:
                 (folder / "plots" / f"{file}.png").write_bytes(picture)
             self.client.log_artifacts(run_id, name)
 
-    def finish(self, failed: bool = False) -> None:
+    def finish(self, status: int = RunStatus.FINISHED) -> None:
         """End the study's run."""
-        status = RunStatus.FAILED if failed else RunStatus.FINISHED
         self.client.set_terminated(self.parent, RunStatus.to_string(status))
 
     def nested(self) -> Iterator[Run]:

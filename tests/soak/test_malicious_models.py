@@ -193,14 +193,14 @@ class Attacker:
         tags = {}
         if seal == COPIED:
             tags = {k: v for k, v in good.tags.items() if k.startswith("manifest")}
-            path = f"manifests/{tags['manifest']}.json"
-            text = mlflow.artifacts.load_text(f"runs:/{good.run_id}/{path}")
-            self.client.log_text(run.info.run_id, text, path)
+        else:
+            shutil.rmtree(model / "manifests")
         if seal == FORGED:
             manifest = serialization.digests(model) if attack is not link_nowhere else {}
             text = json.dumps(manifest, indent=1, sort_keys=True)
             digest = hashlib.sha256(text.encode()).hexdigest()
-            self.client.log_text(run.info.run_id, text, f"manifests/{digest}.json")
+            (model / "manifests").mkdir()
+            (model / "manifests" / f"{digest}.json").write_text(text, encoding="utf-8")
             tags = {**good.tags, "manifest": digest}
         made = self.client.create_model_version(NAME, str(model), run.info.run_id, tags=tags)
         return str(made.version)

@@ -171,9 +171,8 @@ def test_a_manifest_is_not_replaced_unnoticed(versions: list[str], client: Mlflo
     """Files and manifest changed together still differ from the digest in the registry."""
     version = client.get_model_version(NAME, versions[2])
     digest = version.tags["manifest"]
-    path = f"manifests/{digest}.json"
-    artifacts = str(client.get_run(str(version.run_id)).info.artifact_uri)
-    file = Path(artifacts.removeprefix("file://")) / path
+    files = str(client.get_logged_model(version.source.removeprefix("models:/")).artifact_location)
+    file = Path(files.removeprefix("file://")) / "manifests" / f"{digest}.json"
     before = file.read_text(encoding="utf-8")
     file.write_text(json.dumps({}), encoding="utf-8")
     (gate,) = promotion.integrity_gates(client, NAME, versions[2])

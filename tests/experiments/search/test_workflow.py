@@ -255,34 +255,68 @@ def test_another_seed_is_another_study(workplace: Path, capsys: pytest.CaptureFi
     assert len(set(names)) == 3
 
 
+def search_command(name: str) -> list[str]:
+    """Return the command whose study is the undisturbed one's, under another name."""
+    options = {"experiment-name": name, "model-name": name, "n-trials": 6}
+    options |= {"data": "embedded:600", "k-max": 5, "n-jobs": 2}
+    flags = [text for key, value in options.items() for text in (f"--{key}", str(value))]
+    return [sys.executable, "-m", "experiments.search", *flags]
+
+
+def started(command: list[str], folder: Path, line: str) -> subprocess.Popen[str]:
+    """Start a command as a terminal does; return once it printed a line that begins so."""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    process = subprocess.Popen(
+        command,
+        cwd=folder,
+        env=environment,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    assert process.stderr is not None
+    for printed in process.stderr:
+        if printed.startswith(line):
+            break
+    return process
+
+
 def test_a_killed_search_goes_on_as_if_nothing_had_happened(
     undisturbed: str, client: MlflowClient, workplace: Path
 ) -> None:
     """After kill -9 in the middle: nothing lost, nothing doubled, nothing left running."""
-    options = {"experiment-name": "killed", "model-name": "killed", "n-trials": 6}
-    options |= {"data": "embedded:600", "k-max": 5, "n-jobs": 2}
-    flags = [text for name, value in options.items() for text in (f"--{name}", str(value))]
-    command = [sys.executable, "-m", "experiments.search", *flags]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
-    process = subprocess.Popen(
-        command, cwd=workplace, env=environment, stderr=subprocess.PIPE, text=True
-    )
-    assert process.stderr is not None
-    for line in process.stderr:
-        if line.startswith("trial   2"):
-            break
-    process.send_signal(signal.SIGKILL)
-    process.wait()
-    process.stderr.close()
-    again = subprocess.run(
-        command, cwd=workplace, env=environment, capture_output=True, text=True, check=False
-    )
-    assert again.returncode == 0, again.stderr
+    command = search_command("killed")
+    with started(command, workplace, "trial   2") as process:
+        process.kill()
+    with started(command, workplace, "never") as again:
+        pass
+    assert again.returncode == 0
     assert trials_of("killed") == trials_of(undisturbed)
     parents, nested = runs_of(client, "killed")
     statuses = [run.info.status for run in [*parents, *nested]]
     assert "RUNNING" not in statuses
     assert statuses.count("FINISHED") == 7
+
+
+def test_ctrl_c_is_a_pause(undisturbed: str, client: MlflowClient, workplace: Path) -> None:
+    """No trial under way is recorded as failed; the study continued equals an undisturbed one."""
+    command = search_command("paused")
+    with started(command, workplace, "trial") as process:
+        assert process.stderr is not None
+        os.killpg(process.pid, signal.SIGINT)
+        printed = process.stderr.read()
+    assert process.returncode == 128 + signal.SIGINT, printed
+    assert printed.splitlines()[-1].startswith("Paused. Nothing recorded before is lost")
+    assert "failed" not in printed
+    assert "Traceback" not in printed
+    parents, nested = runs_of(client, "paused")
+    assert [run.info.status for run in parents] == ["KILLED"]
+    assert {run.info.status for run in nested} <= {"FINISHED", "KILLED"}
+    assert run(replace(OPTIONS, experiment_name="paused", model_name="paused")) == 0
+    assert trials_of("paused") == trials_of(undisturbed)
+    parents, nested = runs_of(client, "paused")
+    assert [run.info.status for run in parents] == ["FINISHED"]
+    assert [run.info.status for run in nested].count("FINISHED") == 6
 
 
 def test_a_search_killed_right_after_its_run_was_made_finds_it_again(workplace: Path) -> None:

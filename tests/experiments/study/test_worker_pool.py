@@ -1,5 +1,7 @@
 """Worker processes evaluate as this process does."""
 
+import os
+import signal
 import socket
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -7,11 +9,13 @@ from threading import Barrier
 
 import joblib
 import numpy as np
+import psutil
 import pytest
 from optuna.storages import RDBStorage
 from optuna.trial import TrialState
 
 from experiments.search.fidelity import Fidelity, Samples
+from experiments.study.pause import SIGNALS, PausedError
 from experiments.study.study import WORKER, fail_interrupted, open_study
 from experiments.study.worker_pool import EvaluationError, Workers, _load, outcome
 from segmentation.evaluation.constraints import Constraints
@@ -61,6 +65,26 @@ def test_errors_come_back(workers: Workers) -> None:
     )
     assert isinstance(refused, EvaluationError)
     assert "TooLargeError" in str(refused)
+
+
+@pytest.mark.parametrize("number", SIGNALS[1:])
+def test_a_signal_ends_no_evaluation_with_a_result(number: signal.Signals) -> None:
+    """Evaluations end at once, by an error that is none of theirs; the processes live on."""
+    before = signal.getsignal(number)
+    with Workers(2) as processes:
+        (child, *_) = psutil.Process().children()
+        child.send_signal(number)
+        outcomes = processes.evaluate_all(evaluator(), SPECS * 50)
+        next(outcomes)
+        with pytest.raises(PausedError) as paused:
+            os.kill(os.getpid(), number)
+        with pytest.raises(PausedError):
+            list(outcomes)
+        assert child.is_running()
+        assert paused.value.exit_code == 128 + number
+        assert signal.getsignal(number) is before
+        with pytest.raises(PausedError):
+            processes.evaluate(evaluator(), SPECS[0])
 
 
 def test_processes_share_what_they_evaluate_on(tmp_path: Path) -> None:
