@@ -204,7 +204,7 @@ def try_all(
                 raise
             remember(trial, spec, outcome.evaluation, outcome.partition)
             if tracker:
-                tracker.evaluated(run_id, spec, outcome)
+                tracker.evaluated(trial.number, run_id, spec, outcome)
         if progress:
             progress.trial(trial.number, spec, outcome.evaluation)
         return outcome.evaluation.score

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import asdict, replace
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import click
@@ -41,7 +42,7 @@ from experiments.tracking.summary import Summary, console, record_study
 from experiments.tracking.tracker import Tracker
 from segmentation.data.readers import load_described
 from segmentation.data.validation import Validated
-from segmentation.data.warehouse.address import public_name
+from segmentation.data.warehouse.address import public_name, short_name
 from segmentation.evaluation.clusterability import structure_of
 from segmentation.evaluation.constraints import Constraints
 from segmentation.interpretation.outcomes import ranges_of
@@ -142,7 +143,9 @@ def _searched(
                 study, samples, workers, k=options.k, tracker=tracker, progress=progress
             )
             summary = summed_up(tracker, result, formed, samples, options)
-            record_study(tracker, study, summary, samples)
+            title = short_name(options.data)
+            title = title if "://" in options.data else Path(title).stem
+            record_study(tracker, study, summary, samples, title)
             close_orphans(tracker, study)
     return summary
 
@@ -208,7 +211,7 @@ def register(
     title = f"{options.model_name} version {version}"
     client.log_text(tracker.parent, card.as_html(text, title), f"version_{version}/{card.FILE}")
     registered = f"{options.model_name} version {version}"
-    tracker.tags(tracker.parent, {"registered": registered})
+    tracker.registered(pick.run_id, uri.removeprefix("models:/"), registered)
     return registered
 
 

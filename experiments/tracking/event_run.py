@@ -9,7 +9,7 @@ from mlflow import MlflowClient
 from mlflow.utils.mlflow_tags import MLFLOW_RUN_NAME, MLFLOW_RUN_NOTE
 
 from experiments.tracking.parent_run import open_experiment
-from experiments.tracking.tracker import metrics_of, tags_of
+from experiments.tracking.tracker import metrics_of, origin, tags_of
 
 INTRODUCTION = (
     "What happens to the registered model {name}: its promotions (append-only), comparisons of "
@@ -41,6 +41,7 @@ def record(
     experiment = registry_experiment(client, name)
     run_id, step = _run(client, experiment, kind, series)
     tags = {MLFLOW_RUN_NAME: title, MLFLOW_RUN_NOTE: note, "kind": kind, "series": series}
+    tags |= origin("experiments")
     tags["times"] = str(step + 1)
     client.log_batch(run_id, metrics=metrics_of(metrics, step), tags=tags_of(tags))
     for path, text in files.items():

@@ -11,7 +11,7 @@ from mlflow.entities import Experiment, LifecycleStage, Run, ViewType
 from mlflow.exceptions import MlflowException
 from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID, MLFLOW_RUN_NAME, MLFLOW_RUN_NOTE
 
-from experiments.tracking.tracker import params_of, tags_of
+from experiments.tracking.tracker import origin, params_of, tags_of
 from segmentation.errors import SegmentationError
 
 # Opens MLflow's pages for model training instead of those for language models.
@@ -69,7 +69,7 @@ def open_parent(
     otherwise it gets a note that names the study's run. Parameters that `mlflow run` has logged
     already stay as they are.
     """
-    tags = {"study": study, MLFLOW_RUN_NAME: study}
+    tags = {"study": study, MLFLOW_RUN_NAME: study, **origin("experiments.search")}
     query = f"tags.study = '{study}'"
     runs = client.search_runs([experiment_id], query, max_results=1) or _restored(
         client, experiment_id, query

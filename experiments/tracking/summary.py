@@ -9,14 +9,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import optuna
-from mlflow.utils.mlflow_tags import MLFLOW_RUN_NOTE
+from mlflow.utils.mlflow_tags import MLFLOW_RUN_NAME, MLFLOW_RUN_NOTE
 
 from experiments.search.candidates import Candidate
 from experiments.search.fidelity import Samples
 from experiments.search.ranking import Standing, reason
 from experiments.search.runner import SearchResult
 from experiments.tracking.pictures import as_png, drawn
-from experiments.tracking.tracker import Tracker
+from experiments.tracking.tracker import Tracker, run_name
 from segmentation.clustering.clusterers import CLUSTERERS
 from segmentation.evaluation.clusterability import Structure
 from segmentation.interpretation.formatting import percent
@@ -53,8 +53,10 @@ class Summary:
         return reason(self.result.ranking, pick, self.k) if pick else ""
 
 
-def record_study(tracker: Tracker, study: optuna.Study, summary: Summary, samples: Samples) -> None:
-    """Put pictures, leaderboard, best numbers and the page into the study's run."""
+def record_study(
+    tracker: Tracker, study: optuna.Study, summary: Summary, samples: Samples, title: str
+) -> None:
+    """Name the study's run by table and pick; put pictures, leaderboard and page into it."""
     result, parent = summary.result, tracker.parent
     rows = [_row(standing) for standing in result.ranking.standings[:LEADERBOARD]]
     pictures = {
@@ -68,7 +70,7 @@ def record_study(tracker: Tracker, study: optuna.Study, summary: Summary, sample
     counts = {"trials": float(len(result.candidates)), "trials_feasible": float(feasible)}
     numbers = {**counts, **summary.structure.metrics(), "gap": result.ranking.gap}
     tags = {
-        MLFLOW_RUN_NOTE: study_page(summary),
+        MLFLOW_RUN_NOTE: study_page(summary, f"#/experiments/{tracker.experiment_id}/runs/"),
         "trials": str(len(result.candidates)),
         "structure": "yes" if summary.structure.present else "no",
         "reason": summary.reason,
@@ -81,9 +83,11 @@ def record_study(tracker: Tracker, study: optuna.Study, summary: Summary, sample
         tags = {"sensitive": "form" if audit.sensitive_form else "describe"}
         tracker.metrics(parent, audit.metrics(), tags=tags)
     if result.pick is not None:
-        best, vote = result.pick.candidate.evaluation, result.pick.vote
+        pick, vote = result.pick.candidate, result.pick.vote
+        best = pick.evaluation
         tags = {
-            "algorithm": CLUSTERERS[result.pick.candidate.spec.clusterer].title,
+            MLFLOW_RUN_NAME: run_name(title, pick.spec, best),
+            "algorithm": CLUSTERERS[pick.spec.clusterer].title,
             "segments": str(best.n_segments),
             "score": f"{best.score:.3f}",
             "vote": f"{vote:.3f}",
@@ -117,8 +121,8 @@ def importances(study: optuna.Study) -> dict[str, float]:
     return dict(shares)
 
 
-def study_page(summary: Summary) -> str:
-    """Return the Markdown page of a study."""
+def study_page(summary: Summary, runs: str) -> str:
+    """Return the Markdown page of a study; `runs` is where links to its trials lead."""
     result, model = summary.result, summary.model
     if result.pick is None or model is None:
         reasons = _common_reasons(result.candidates)
@@ -129,7 +133,7 @@ def study_page(summary: Summary) -> str:
     return "\n\n".join(
         [
             f"**{evaluation.n_segments} segments** by {CLUSTERERS[pick.spec.clusterer].title} "
-            f"(trial {pick.number}), registered as {summary.registered}. Stability "
+            f"(trial {_linked(pick, runs)}), registered as {summary.registered}. Stability "
             f"{evaluation.stability:.3f}, separation {evaluation.separation:.3f}, measured on "
             f"{evaluation.rows:,} customers.",
             verdict_of(summary.structure),
@@ -138,7 +142,7 @@ def study_page(summary: Summary) -> str:
             *([outcomes_table(model)] if any(model.outcomes) else []),
             "**Alternatives: the best for every number of segments.** Register another with the "
             "same command and `k`, for example `-P k=6`.",
-            alternatives_table(result),
+            alternatives_table(result, runs),
             *([summary.audit.page()] if summary.audit else []),
             *evaluation.notes,
             f"{len(result.candidates)} trials were evaluated. The same command with a larger "
@@ -217,10 +221,11 @@ def _cell(text: str) -> str:
     return " ".join(text.replace("|", "\\|").split())
 
 
-def alternatives_table(result: SearchResult) -> str:
+def alternatives_table(result: SearchResult, runs: str = "") -> str:
     """Return the best candidate of every number of segments as a Markdown table.
 
-    An arrow marks the pick, ≈ what ranks equal to it within noise.
+    An arrow marks the pick, ≈ what ranks equal to it within noise. `runs` is where
+    links to trials lead; without it there are none.
     """
     ranking, pick, rows = result.ranking, result.pick, []
     equal = {standing.k for standing in ranking.equals(pick)} if pick else set()
@@ -229,7 +234,7 @@ def alternatives_table(result: SearchResult) -> str:
         picked = " ←" if pick and standing.k == pick.k else " ≈" if standing.k in equal else ""
         rows.append(
             f"| {standing.k}{picked} | {CLUSTERERS[spec.clusterer].title} "
-            f"(#{standing.candidate.number}) | {evaluation.score:.3f} | "
+            f"({_linked(standing.candidate, runs)}) | {evaluation.score:.3f} | "
             f"{evaluation.stability:.3f} ± {evaluation.stability_spread:.3f} | "
             f"{evaluation.separation:.3f} | {standing.vote:.2f} | "
             f"{percent(evaluation.smallest_share)} | {percent(evaluation.tree_accuracy)} | "
@@ -238,6 +243,12 @@ def alternatives_table(result: SearchResult) -> str:
     titles = "segments algorithm score stability separation vote smallest tree flags"
     head = " | ".join(titles.split())
     return "\n".join([f"| {head} |", "|---" * len(head.split(" | ")) + "|", *rows])
+
+
+def _linked(candidate: Candidate, runs: str) -> str:
+    """Return a trial's number, in Markdown a link to its run where `runs` says where they are."""
+    number = f"#{candidate.number}"
+    return f"[{number}]({runs}{candidate.run_id})" if runs and candidate.run_id else number
 
 
 def _outcomes(model: SegmentationModel) -> dict[str, list[dict[str, object]]]:

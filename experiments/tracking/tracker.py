@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
+from functools import cache
 from math import isnan
 from pathlib import Path
 from threading import Lock
@@ -17,11 +18,31 @@ from time import perf_counter, time
 from typing import Any
 
 from mlflow import MlflowClient
-from mlflow.entities import DatasetInput, LifecycleStage, Metric, Param, Run, RunStatus, RunTag
+from mlflow.entities import (
+    DatasetInput,
+    LifecycleStage,
+    LoggedModelOutput,
+    Metric,
+    Param,
+    Run,
+    RunStatus,
+    RunTag,
+    SourceType,
+)
 from mlflow.exceptions import MlflowException
-from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID, MLFLOW_RUN_NOTE
+from mlflow.tracking.context.registry import resolve_tags
+from mlflow.utils.mlflow_tags import (
+    MLFLOW_GIT_COMMIT,
+    MLFLOW_PARENT_RUN_ID,
+    MLFLOW_RUN_NAME,
+    MLFLOW_RUN_NOTE,
+    MLFLOW_SOURCE_NAME,
+    MLFLOW_SOURCE_TYPE,
+    MLFLOW_USER,
+)
 from tenacity import retry, retry_if_exception_message, stop_after_attempt
 
+from experiments.registry.promotion_log import user
 from experiments.search.candidates import Candidate
 from experiments.search.ranking import Ranking
 from experiments.study.study import WORKER, worker
@@ -65,13 +86,14 @@ class Tracker:
         """
         start = perf_counter()
         tags = {
+            **origin("experiments.search"),
             MLFLOW_PARENT_RUN_ID: self.parent,
             "trial": str(number),
             WORKER: worker(),
             "algorithm": CLUSTERERS[spec.clusterer].title,
         }
         run = self.client.create_run(
-            self.experiment_id, tags=tags, run_name=trial_name(number, spec)
+            self.experiment_id, tags=tags, run_name=run_name(f"#{number:03d}", spec)
         )
         run_id: str = run.info.run_id
         self.inputs(run_id)
@@ -116,11 +138,13 @@ class Tracker:
         """
         self.client.log_inputs(run_id, [self.dataset])
 
-    def evaluated(self, run_id: str, spec: SegmenterSpec, outcome: Outcome) -> None:
-        """Record an evaluation: metrics, reasons, spec and pictures, and the seconds it took."""
+    def evaluated(self, number: int, run_id: str, spec: SegmenterSpec, outcome: Outcome) -> None:
+        """Record an evaluation: name, metrics, reasons, spec, pictures, and the seconds it took."""
         evaluation = outcome.evaluation
         note = trial_note(spec, evaluation)
+        name = run_name(f"#{number:03d}", spec, evaluation)
         tags = {**_verdict(evaluation), "fidelity": "0", MLFLOW_RUN_NOTE: note}
+        tags[MLFLOW_RUN_NAME] = name
         self._record(run_id, spec, outcome, evaluation.metrics(), tags)
 
     def reevaluated(self, candidate: Candidate, outcome: Outcome | None) -> None:
@@ -134,6 +158,7 @@ class Tracker:
         values = {**evaluation.metrics(), "fidelity": float(candidate.fidelity)}
         note, level = trial_note(candidate.spec, evaluation), str(candidate.fidelity)
         tags = {**_verdict(evaluation), "fidelity": level, MLFLOW_RUN_NOTE: note}
+        tags[MLFLOW_RUN_NAME] = run_name(f"#{candidate.number:03d}", candidate.spec, evaluation)
         if outcome:
             self._record(run_id, candidate.spec, outcome, values, tags)
         else:
@@ -171,6 +196,13 @@ class Tracker:
             return {}
         seconds = {f"total_seconds_{step}": value for step, value in self._spent.items()}
         return {**seconds, "tracking_share": (self._spent["draw"] + self._spent["log"]) / total}
+
+    def registered(self, run_id: str, model_id: str, version: str) -> None:
+        """Link the trial that was picked, and the study, to the logged model and its version."""
+        for one in {self.parent, run_id} - self._gone - {""}:
+            self.tags(one, {"registered": version})
+        if run_id not in self._gone:
+            self.client.log_outputs(run_id, [LoggedModelOutput(model_id, 0)])
 
     def standings(self, ranking: Ranking) -> None:
         """Record vote and place in the runs of the trials at the highest fidelity level."""
@@ -222,11 +254,22 @@ class Tracker:
                 return
 
 
-def trial_name(number: int, spec: SegmenterSpec) -> str:
-    """Return a trial's name in the run table, for example ``#012 ward k=5 yeo_johnson``."""
-    k = spec.hyperparameters.get("n_clusters")
-    segments = f" k={k}" if k else ""
-    return f"#{number:03d} {spec.clusterer}{segments} {spec.preprocessing.skew}"
+def run_name(start: str, spec: SegmenterSpec, evaluation: Evaluation | None = None) -> str:
+    """Return a name in the run table, for example ``CC GENERAL · 6 segments · k-means``."""
+    segments = [f"{evaluation.n_segments} segments"] if evaluation else []
+    return " · ".join([start, *segments, CLUSTERERS[spec.clusterer].title])
+
+
+@cache
+def origin(program: str) -> Mapping[str, str]:
+    """Return the tags by which MLflow's run table knows person, program and commit."""
+    commit = resolve_tags().get(MLFLOW_GIT_COMMIT)
+    return {
+        MLFLOW_USER: user(),
+        MLFLOW_SOURCE_NAME: program,
+        MLFLOW_SOURCE_TYPE: SourceType.to_string(SourceType.LOCAL),
+        **({MLFLOW_GIT_COMMIT: commit} if commit else {}),
+    }
 
 
 def trial_note(spec: SegmenterSpec, evaluation: Evaluation) -> str:

@@ -95,6 +95,30 @@ def test_every_trial_is_one_finished_run(undisturbed: str, client: MlflowClient)
     assert parents[0].data.metrics["score"] > 1
 
 
+def test_the_run_table_tells_the_story(undisturbed: str, client: MlflowClient) -> None:
+    """Which trial won, with what, on which data, by whom and from which commit, without a click."""
+    (parent,), nested = runs_of(client, undisturbed)
+    tags = parent.data.tags
+    story = f" · {tags['segments']} segments · {tags['algorithm']}"
+    assert parent.info.run_name == f"embedded:600{story}"
+    registered = [run for run in nested if "registered" in run.data.tags]
+    (winner,) = registered
+    assert winner.info.run_name == f"#{int(winner.data.tags['trial']):03d}{story}"
+    assert winner.data.tags["registered"] == tags["registered"] == "whole version 1"
+    version = client.get_model_version("whole", "1")
+    assert [f"models:/{one.model_id}" for one in winner.outputs.model_outputs] == [version.source]
+    link = f"](#/experiments/{parent.info.experiment_id}/runs/{winner.info.run_id})"
+    assert link in tags["mlflow.note.content"]
+    assert link not in version.description
+    commit = subprocess.run(
+        ["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    for run_tags in (tags, winner.data.tags):
+        assert run_tags["mlflow.source.name"] == "experiments.search"
+        assert run_tags["mlflow.user"]
+        assert run_tags.get("mlflow.source.git.commit", "") in {commit.stdout.strip(), ""}
+
+
 def test_every_metric_is_explained(undisturbed: str, client: MlflowClient) -> None:
     """The table in the room's README names every metric that a run holds, and no other."""
     text = (ROOT / "experiments" / "README.md").read_text(encoding="utf-8")
