@@ -12,6 +12,16 @@ from pathlib import Path
 import click
 import optuna
 
+from experiments.benchmark.confidence import (
+    diagram,
+    kept_row,
+    kept_table,
+    missed_targets,
+    planted_table,
+)
+from experiments.benchmark.confidence import (
+    planted_rows as planted_mixtures,
+)
 from experiments.benchmark.nulls import (
     PLANTED_ROWS,
     ROWS,
@@ -147,6 +157,32 @@ def nulls(tables: tuple[Path, ...], seeds: int, sizes: tuple[int, ...]) -> None:
         click.echo(f"{mark}{row.name}, {row.seed}: {row.structure.evidence}", err=True)
         answers.append(row)
     click.echo(summary_of(answers))
+
+
+@main.command()
+@click.option("--table", "tables", multiple=True, type=TABLE, help="A table without labels.")
+@click.option("--rows", default=2_000, show_default=True, type=click.IntRange(200))
+@click.option("--trials", default=60, show_default=True, type=click.IntRange(0))
+@click.option("--jobs", default=CORES, show_default="cores", type=click.IntRange(1))
+@click.option("--plot", type=click.Path(path_type=Path), help="PNG of the tables' reliability.")
+def confidence(
+    tables: tuple[Path, ...], rows: int, trials: int, jobs: int, plot: Path | None
+) -> None:
+    """Judge memberships beside a known posterior; refit real tables' models on bootstraps.
+
+    Mixtures are searched too, the number of groups unknown, unless --trials is 0.
+    """
+    planted, real = [], []
+    for row in planted_mixtures(rows, trials, jobs):
+        click.echo(f"{row.mixture}, {row.clusterer}: Brier {row.brier:.3f}", err=True)
+        planted.append(row)
+    click.echo(planted_table(planted))
+    for table in tables:
+        real.append(kept_row(table, max(trials, 1), jobs))
+        click.echo(f"\n{kept_table(real[-1])}")
+    if plot and real:
+        diagram(real).savefig(plot, dpi=110)
+    sys.exit(_told(missed_targets(planted, real)))
 
 
 @main.command()

@@ -12,7 +12,7 @@ import pandas as pd
 from mlflow import MlflowClient
 from mlflow.models import ModelSignature
 from mlflow.types import ColSpec, DataType, ParamSchema, ParamSpec, Schema, TensorSpec
-from mlflow.types.schema import Array
+from mlflow.types.schema import Array, Map
 
 from experiments.registry.client import DATA
 from experiments.scoring_model import DETAIL, FULL
@@ -37,6 +37,7 @@ OUTPUTS = Schema(
         ColSpec(DataType.long, "segment"),
         ColSpec(DataType.string, "segment_name"),
         ColSpec(DataType.double, "confidence"),
+        ColSpec(Map(DataType.double), "memberships"),
         ColSpec(DataType.long, "runner_up"),
         ColSpec(DataType.string, "runner_up_name"),
         ColSpec(DataType.boolean, "unlike_training"),

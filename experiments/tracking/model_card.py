@@ -32,6 +32,7 @@ SECTIONS = (
     "Intended use",
     "Data",
     "Quality",
+    "Confidence",
     "Specification",
     "What the segments are made of",
     "Sensitive columns",
@@ -63,6 +64,7 @@ def card(
         "Intended use": _use(model),
         "Data": _data(model, rows, digest, options),
         "Quality": _quality(summary, pick),
+        "Confidence": _confidence(model),
         "Specification": _spec(model),
         "What the segments are made of": summary.audit.made_of() if summary.audit else "",
         "Sensitive columns": summary.audit.sensitive() if summary.audit else "",
@@ -126,6 +128,21 @@ def _quality(summary: Summary, pick: Standing) -> str:
     return (
         f"{numbers}\n\nAlternatives, the best for every number of segments:\n\n"
         + alternatives_table(summary.result)
+    )
+
+
+def _confidence(model: SegmentationModel) -> str:
+    rows = [
+        f"| {number} | {stated:.3f} | {stays:.3f} |"
+        for number, (stated, stays, _) in enumerate(model.calibration.reliability, start=1)
+    ]
+    lines = ["| tenth | confidence, mean | keep their segment |", "|---|---|---|", *rows]
+    table = "\n".join(lines)
+    return (
+        "The probability of the assigned segment: no surer than the overlap of the segments, and "
+        "no surer than refits on bootstraps of the customers and a month's changes (a twelfth of "
+        "each amount) allow. Customers in tenths, the least sure first, in refits that were not "
+        "used to set the confidence (drawn in the study's run as `pick_reliability`):\n\n" + table
     )
 
 

@@ -24,6 +24,7 @@ from segmentation.interpretation.outcomes import LEAST_VALUES
 from segmentation.interpretation.sensitive_audit import Audit
 from segmentation.model.segmentation_model import SegmentationModel
 from segmentation.reports.figures import FIGURES
+from segmentation.reports.figures.reliability import draw_reliability
 from segmentation.reports.figures.study_figures import STUDY_FIGURES, StudyData, TrialPoint
 from segmentation.reports.json_data import plain
 
@@ -65,6 +66,8 @@ def record_study(
     if summary.model:
         of_pick = drawn(samples.pictured(summary.model), tuple(FIGURES))
         pictures |= {f"pick_{name}": picture for name, picture in of_pick.items()}
+        diagram = draw_reliability({"the pick": summary.model.calibration.reliability})
+        pictures["pick_reliability"] = as_png(diagram)
     tracker.files(parent, {"leaderboard.json": json.dumps(rows, indent=1)}, pictures)
     feasible = sum(candidate.evaluation.feasible for candidate in result.candidates)
     counts = {"trials": float(len(result.candidates)), "trials_feasible": float(feasible)}

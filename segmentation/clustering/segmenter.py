@@ -72,7 +72,7 @@ class Segmenter(ClusterMixin, BaseEstimator):  # type: ignore[misc]
     n_segments_
         Number of segments k.
     assignment_
-        The training customers' segment, runner-up and confidence, in their order.
+        The training customers' segments and margins, in their order.
     spec_, schema_
         The spec that was fitted; the columns its pipeline takes, with indicators in the place
         of nominal columns.
@@ -195,7 +195,7 @@ class Segmenter(ClusterMixin, BaseEstimator):  # type: ignore[misc]
         return self.assign(X).segment
 
     def assign(self, X: Any) -> Assignment:
-        """Return segment, runner-up and confidence of customers; raises as :meth:`features`."""
+        """Return the segments of customers and their margins; raises as :meth:`features`."""
         return self.assign_features(self.features(X))
 
     def matrix(self, X: Any) -> FloatArray:
@@ -410,8 +410,7 @@ def _by_size(rule: Rule, features: FloatArray) -> tuple[Rule, Assignment]:
     if len(order) < rule.n_segments:
         return renumbered, renumbered.assign(features)
     new = np.argsort(order)
-    segment, runner_up = new[assignment.segment], new[assignment.runner_up]
-    return renumbered, Assignment(segment, runner_up, assignment.confidence)
+    return renumbered, Assignment(new[assignment.segment], assignment.margins[:, order])
 
 
 def _joined(parts: Sequence[Assignment]) -> Assignment:
@@ -419,14 +418,11 @@ def _joined(parts: Sequence[Assignment]) -> Assignment:
         return parts[0]
     return Assignment(
         np.concatenate([part.segment for part in parts]),
-        np.concatenate([part.runner_up for part in parts]),
-        np.concatenate([part.confidence for part in parts]),
+        np.concatenate([part.margins for part in parts]),
     )
 
 
 def _in_order(assignment: Assignment, order: IntArray) -> Assignment:
     """Undo a reordering: row i of `assignment` belongs at position ``order[i]``."""
     back = np.argsort(order)
-    return Assignment(
-        assignment.segment[back], assignment.runner_up[back], assignment.confidence[back]
-    )
+    return Assignment(assignment.segment[back], assignment.margins[back])

@@ -13,7 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from sklearn.pipeline import Pipeline
 
-from segmentation.clustering.assignment_rules import rule_from_arrays
+from segmentation.clustering.assignment_rules import Rule, rule_from_arrays
 from segmentation.clustering.segmenter import Customers, Segmenter
 from segmentation.clustering.spec import SegmenterSpec
 from segmentation.errors import ModelFileError, SegmentationError
@@ -29,6 +29,7 @@ from segmentation.interpretation.profiles import (
 )
 from segmentation.interpretation.projection import Plane, segment_map
 from segmentation.model.calibration import Calibration
+from segmentation.model.earlier_format import CURVE, CurveCalibration
 from segmentation.model.novelty import Novelty
 from segmentation.model.segment_matching import Numbering, new_numbering
 from segmentation.model.serialization import Arrays, ModelFiles, with_prefix, without_prefix
@@ -58,7 +59,7 @@ class SegmentationModel:
     reference: ReferenceSpace  # in which novelty and reasons are measured
     reasons: Reasons
     novelty: Novelty
-    calibration: Calibration
+    calibration: Calibration | CurveCalibration
     plane: Plane
     description: Mapping[str, Any]
 
@@ -186,8 +187,10 @@ class SegmentationModel:
         -------
         DataFrame
             With the index of `customers` and the columns ``segment`` (its lasting number),
-            ``segment_name``, ``confidence`` (in [0, 1]: the share of such customers that keep
-            their segment when the model is refitted), ``runner_up``, ``runner_up_name``,
+            ``segment_name``, ``confidence`` (the probability of the segment, see
+            :class:`segmentation.model.calibration.Calibration`), ``memberships`` (the probability
+            of every segment, by its number as text; they sum to 1), ``runner_up`` (the most
+            probable other segment), ``runner_up_name``,
             ``unlike_training``, ``map_x`` and ``map_y`` (the customer's place on the map of the
             description) and ``reasons`` (at most five columns that decided for the segment over
             the runner-up, most important first).
@@ -200,8 +203,11 @@ class SegmentationModel:
         matrix = self._matrix(customers)
         if not len(matrix):
             return self._score_one_unknown().iloc[:0].set_axis(_index(customers))
-        assignment = self.segmenter.assign(matrix)
-        segment, runner_up = assignment.segment, assignment.runner_up
+        features = self.segmenter.features(matrix)
+        assignment = self.segmenter.assign_features(features)
+        segment = assignment.segment
+        memberships = self.calibration.memberships(assignment, features)
+        runner_up = self.calibration.runner_up(assignment, features)
         coordinates = self.reference.transform(matrix)
         reasons = self.reasons.decisive(coordinates, segment, runner_up, ~np.isnan(matrix))
         index = _index(customers)
@@ -210,7 +216,8 @@ class SegmentationModel:
         columns = {
             "segment": numbers[segment],
             "segment_name": pd.Series(names[segment], index=index, dtype=object),
-            "confidence": self.calibration.apply(assignment.confidence),
+            "confidence": memberships[np.arange(len(segment)), segment],
+            "memberships": pd.Series(self._by_number(memberships), index=index, dtype=object),
             "runner_up": numbers[runner_up],
             "runner_up_name": pd.Series(names[runner_up], index=index, dtype=object),
             "unlike_training": self.novelty.unlike(coordinates),
@@ -231,8 +238,11 @@ class SegmentationModel:
         matrix = self._matrix(customers)
         cluster, confidence = np.empty(0, dtype=np.int64), np.empty(0)
         if len(matrix):
-            assignment = self.segmenter.assign(matrix)
-            cluster, confidence = assignment.segment, self.calibration.apply(assignment.confidence)
+            features = self.segmenter.features(matrix)
+            assignment = self.segmenter.assign_features(features)
+            cluster = assignment.segment
+            memberships = self.calibration.memberships(assignment, features)
+            confidence = memberships[np.arange(len(cluster)), cluster]
         numbers, names = self._labels()
         return {
             "segment": numbers[cluster],
@@ -303,7 +313,7 @@ class SegmentationModel:
             ReferenceSpace.from_arrays(without_prefix("reference", arrays)),
             Reasons(segmenter.schema_.column_names, medians),
             Novelty.from_arrays(without_prefix("novelty", arrays)),
-            Calibration.from_arrays(without_prefix("calibration", arrays)),
+            _restored_calibration(without_prefix("calibration", arrays), segmenter.rule_),
             Plane.from_arrays(without_prefix("plane", arrays)),
             files.description,
         )
@@ -316,6 +326,10 @@ class SegmentationModel:
         if any(column.categorical for column in self.schema.columns):
             customers = expand(customers, self.schema, features)
         return customer_matrix(customers, features.column_names)
+
+    def _by_number(self, memberships: FloatArray) -> list[dict[str, float]]:
+        keys = [str(number) for number in self.numbering.numbers]
+        return [dict(zip(keys, row, strict=True)) for row in memberships.tolist()]
 
     def _labels(self) -> tuple[IntArray, NDArray[Any]]:
         """Return number and name of every segment, by cluster."""
@@ -369,6 +383,12 @@ def _restored_segmenter(parts: Mapping[str, Any], arrays: Arrays) -> Segmenter:
     segmenter.noise_share_ = float(parts["noise_share"])
     segmenter.notes_ = ()
     return segmenter
+
+
+def _restored_calibration(arrays: Arrays, rule: Rule) -> Calibration | CurveCalibration:
+    if CURVE in arrays:
+        return CurveCalibration.from_arrays(arrays, rule)
+    return Calibration.from_arrays(arrays)
 
 
 def _pipeline_arrays(pipeline: Pipeline) -> dict[str, NDArray[Any]]:

@@ -21,7 +21,9 @@ from numpy.typing import NDArray
 from segmentation.errors import ModelFileError
 
 Arrays = Mapping[str, NDArray[Any]]
-FORMAT = 1
+FORMAT = 2
+# Read, not written: their confidence is a curve, see `segmentation.model.earlier_format`.
+EARLIER_FORMATS = (1,)
 PARTS, ARRAYS, DESCRIPTION = "model.json", "arrays.npz", "description.json"
 MANIFEST = "manifest.json"
 FILES = (PARTS, ARRAYS, DESCRIPTION)
@@ -55,7 +57,7 @@ class ModelFiles:
         """
         arrays = check_safe(directory)
         parts = _read_json(directory / PARTS)
-        if parts.get("format") != FORMAT:
+        if parts.get("format") not in {FORMAT, *EARLIER_FORMATS}:
             raise ModelFileError(
                 f"{PARTS} has format {parts.get('format')!r}: expected {FORMAT}. Read it with "
                 "the version of this package that wrote it, or train again."

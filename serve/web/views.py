@@ -24,7 +24,8 @@ from serve.web.scoring_client import Answer
 if TYPE_CHECKING:
     import pandas as pd
 
-# Lower ends of calibrated confidence and what to call it.
+# Lower ends of confidence, the probability of the segment, and what to call it: very sure is wrong
+# at most once in twenty times, a close call more often than three times in ten.
 SURE = ((0.95, "Very sure"), (0.85, "Sure"), (0.70, "Fairly sure"), (0.0, "A close call"))
 # With less than this share of a customer's values known, a segment is a guess.
 LEAST_KNOWN = 0.5

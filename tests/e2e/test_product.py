@@ -242,6 +242,7 @@ def test_the_scoring_server_takes_nulls_and_whole_numbers(product: Product) -> N
             "segment",
             "segment_name",
             "confidence",
+            "memberships",
             "runner_up",
             "runner_up_name",
             "unlike_training",

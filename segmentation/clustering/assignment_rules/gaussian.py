@@ -7,14 +7,14 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from segmentation.clustering.assignment_rules.rule import Rule, best_two
+from segmentation.clustering.assignment_rules.rule import Rule, assigned_to_best
 from segmentation.preprocessing.rowwise import matmul, row_sums
 from segmentation.types import Assignment, FloatArray, IntArray
 
 
 @dataclass(frozen=True)
 class GaussianRule(Rule):
-    """Largest posterior probability; confidence is that probability.
+    """Largest posterior probability; margins are log odds.
 
     Parameters
     ----------
@@ -28,6 +28,7 @@ class GaussianRule(Rule):
     """
 
     name: ClassVar[str] = "gaussian"
+    log_odds: ClassVar[bool] = True
     weights: FloatArray
     means: FloatArray
     precisions: FloatArray
@@ -49,10 +50,9 @@ class GaussianRule(Rule):
 
     def assign(self, features: FloatArray) -> Assignment:
         """Assign each row; ties go to the lower segment."""
-        joint = np.stack([self._log_joint(features, i) for i in range(self.n_segments)], axis=1)
-        segment, runner_up = best_two(joint)
-        odds = np.exp(joint - joint[np.arange(len(joint)), segment][:, None])
-        return Assignment(segment, runner_up, 1.0 / row_sums(odds))
+        return assigned_to_best(
+            np.stack([self._log_joint(features, i) for i in range(self.n_segments)], axis=1)
+        )
 
     def renumbered(self, order: IntArray) -> Self:
         """Return the rule whose cluster i is this one's ``order[i]``."""

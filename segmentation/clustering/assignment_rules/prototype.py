@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from scipy.spatial.distance import cdist
 
-from segmentation.clustering.assignment_rules.rule import Rule, best_two, cluster_means
+from segmentation.clustering.assignment_rules.rule import Rule, assigned_to_best, cluster_means
 from segmentation.types import Assignment, FloatArray, IntArray
 
 CELLS = 2_000_000
@@ -18,8 +18,8 @@ CELLS = 2_000_000
 class PrototypeRule(Rule):
     """Nearest labelled prototype.
 
-    Confidence is ``d2 / (d1 + d2)``, d1 the distance to the nearest prototype of the assigned
-    segment and d2 to the nearest of any other: in [0.5, 1], 1 on a prototype.
+    A margin is the difference of the squared distances to the nearest prototypes of two segments:
+    along a line between two prototypes it grows evenly with the distance from the border.
 
     Parameters
     ----------
@@ -54,8 +54,7 @@ class PrototypeRule(Rule):
             block = slice(start, start + step)
             distance = cdist(features[block], self.points)
             nearest[block] = np.minimum.reduceat(distance, starts, axis=1)
-        segment, runner_up = best_two(-nearest)
-        return Assignment(segment, runner_up, _closeness(nearest, segment, runner_up))
+        return assigned_to_best(-nearest * nearest)
 
     def renumbered(self, order: IntArray) -> Self:
         """Return the rule whose cluster i is this one's ``order[i]``."""
@@ -66,12 +65,3 @@ class PrototypeRule(Rule):
     def centres(self) -> FloatArray:
         """Return the mean prototype of each cluster."""
         return cluster_means(self.points, self.owner)
-
-
-def _closeness(distances: FloatArray, segment: IntArray, runner_up: IntArray) -> FloatArray:
-    rows = np.arange(len(segment))
-    own, other = distances[rows, segment], distances[rows, runner_up]
-    if distances.shape[1] == 1:
-        return np.ones(len(segment))
-    total = own + other
-    return np.where(total > 0, other / np.where(total > 0, total, 1.0), 0.5)

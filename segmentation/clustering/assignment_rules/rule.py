@@ -20,6 +20,8 @@ class Rule(ABC):
     """Assigns feature rows to clusters 0..k-1; every field of a subclass is an array."""
 
     name: ClassVar[str]
+    # Whether margins are log odds already, or in a unit of the rule's own.
+    log_odds: ClassVar[bool] = False
 
     @property
     @abstractmethod
@@ -37,7 +39,7 @@ class Rule(ABC):
 
     @abstractmethod
     def assign(self, features: FloatArray) -> Assignment:
-        """Return segment, runner-up and confidence of each row of a (n, d) matrix."""
+        """Return the cluster of each row of a (n, d) matrix, and its margins."""
 
     @abstractmethod
     def renumbered(self, order: IntArray) -> Self:
@@ -57,19 +59,13 @@ class Rule(ABC):
         return cls(*(arrays[field.name] for field in fields(cls)))
 
 
-def best_two(scores: FloatArray) -> tuple[IntArray, IntArray]:
-    """Return the columns of each row's largest and second-largest score, ties to the lower one.
+def assigned_to_best(scores: FloatArray) -> Assignment:
+    """Assign each row to the column of its largest score, ties to the lower one.
 
-    `scores` has shape (n, k); with one column both are 0.
+    `scores` has shape (n, k), at most one of a row infinite; the margins are differences of scores.
     """
-    first = np.argmax(scores, axis=1).astype(np.int64)
-    if scores.shape[1] == 1:
-        return first, first.copy()
-    rest = scores.copy()
-    np.put_along_axis(rest, first[:, None], -np.inf, axis=1)
-    # A row whose other scores are all -inf must still not name the winner twice.
-    second = np.argmax(rest, axis=1).astype(np.int64)
-    return first, np.where(second == first, (first + 1) % scores.shape[1], second)
+    segment = np.argmax(scores, axis=1).astype(np.int64)
+    return Assignment(segment, scores[np.arange(len(scores)), segment][:, None] - scores)
 
 
 def cluster_means(features: FloatArray, labels: IntArray) -> FloatArray:

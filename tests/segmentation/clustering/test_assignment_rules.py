@@ -11,7 +11,7 @@ from segmentation.clustering.assignment_rules import RULES, learn_rule, rule_fro
 from segmentation.clustering.assignment_rules.gaussian import GaussianRule
 from segmentation.clustering.assignment_rules.neighbours import NeighboursRule
 from segmentation.clustering.assignment_rules.prototype import PrototypeRule
-from segmentation.clustering.assignment_rules.rule import best_two
+from segmentation.clustering.assignment_rules.rule import assigned_to_best
 from segmentation.clustering.microaggregation import labelled_local_means, local_means
 from segmentation.clustering.spec import RULES as SPEC_RULES
 from segmentation.preprocessing.rowwise import matmul, row_sums
@@ -46,13 +46,14 @@ def test_rules_of_the_table_are_the_rules_of_the_spec() -> None:
     assert set(RULES) == set(SPEC_RULES)
 
 
-def test_prototype_confidence_is_the_share_of_the_other_distance() -> None:
-    """On a line: 1 on a prototype, one half in the middle, d2 / (d1 + d2) between."""
+def test_prototype_margins_grow_evenly_from_the_border() -> None:
+    """On a line: 0 in the middle between two prototypes, and twice as much twice as far."""
     rule = PrototypeRule(LINE, np.array([0, 1, 2]))
     answer = rule.assign(np.array([[0.0], [1.0], [2.0], [9.0]]))
     assert answer.segment.tolist() == [0, 0, 0, 2]
     assert answer.runner_up.tolist() == [1, 1, 1, 1]
-    assert np.allclose(answer.confidence, [1.0, 0.75, 0.5, 5 / 6])
+    assert np.allclose(answer.margins[:3, 1], [16.0, 8.0, 0.0])
+    assert np.allclose(answer.margins[3], [80.0, 24.0, 0.0])
 
 
 def test_prototypes_of_one_segment_do_not_compete() -> None:
@@ -60,53 +61,54 @@ def test_prototypes_of_one_segment_do_not_compete() -> None:
     rule = PrototypeRule(LINE, np.array([0, 0, 1]))
     answer = rule.assign(np.array([[1.0]]))
     assert (answer.segment[0], answer.runner_up[0]) == (0, 1)
-    assert answer.confidence[0] == pytest.approx(0.9)
+    assert answer.margins[0].tolist() == [0.0, 80.0]
 
 
 def test_gaussian_agrees_with_scikit_learn() -> None:
-    """Posterior and assignment equal the mixture's own, for every covariance type."""
+    """Assignment and posterior, from log odds, are the mixture's own for every covariance."""
     features, _ = points()
     for kind in ("full", "tied", "diag"):
         mixture = GaussianMixture(3, covariance_type=kind, random_state=0).fit(features)
         rule = GaussianRule.learn(mixture, features, mixture.predict(features))
         answer = rule.assign(features)
         assert np.array_equal(answer.segment, mixture.predict(features))
-        assert np.allclose(answer.confidence, mixture.predict_proba(features).max(axis=1))
+        posterior = np.exp(-answer.margins) / np.exp(-answer.margins).sum(axis=1, keepdims=True)
+        assert np.allclose(posterior, mixture.predict_proba(features))
 
 
-def test_gaussian_far_from_everything_is_still_finite() -> None:
-    """A thousand standard deviations away the posterior neither overflows nor vanishes."""
+def test_margins_far_from_everything_are_still_finite() -> None:
+    """A million standard deviations away nothing overflows, and no margin is negative."""
     for rule in fitted_rules():
-        answer = rule.assign(np.full((1, 5), 1e6))
-        assert 0 <= answer.confidence[0] <= 1
+        margins = rule.assign(np.full((1, 5), 1e6)).margins
+        assert np.isfinite(margins).all()
+        assert (margins >= 0).all()
 
 
 def test_neighbours_vote_and_name_the_nearer_other_segment() -> None:
-    """A unanimous vote is sure; the runner-up is then the segment with the nearest mean."""
+    """Voters of one mind assign; the runner-up is the segment with the nearest points."""
     places = np.concatenate([np.linspace(c, c + 1, 10) for c in (0.0, 5.0, 20.0)])[:, None]
     rule = NeighboursRule(places, np.repeat(np.arange(3), 10))
     answer = rule.assign(np.array([[0.5], [19.0], [3.0]]))
     assert answer.segment.tolist()[:2] == [0, 2]
     assert answer.runner_up.tolist()[:2] == [1, 1]
-    assert answer.confidence.tolist()[:2] == [1.0, 1.0]
 
 
-def test_neighbours_confidence_is_the_share_of_votes() -> None:
-    """Three equally far voters against two give three fifths."""
+def test_most_of_equally_far_neighbours_decide() -> None:
+    """Three equally far voters outvote two, on the very border."""
     ring = np.exp(2j * np.pi * np.arange(5) / 5)
     rule = NeighboursRule(np.column_stack([ring.real, ring.imag]), np.array([0, 0, 0, 1, 1]))
     answer = rule.assign(np.zeros((1, 2)))
     assert answer.segment[0] == 0
-    assert answer.confidence[0] == pytest.approx(0.6)
+    assert np.allclose(answer.margins, 0.0)
 
 
-def test_neighbours_are_surer_inside_than_at_the_border() -> None:
-    """Five neighbours of one mind at a border are still less sure than in the interior."""
+def test_margins_of_neighbours_grow_from_the_border() -> None:
+    """Five neighbours of one mind at a border are still nearer to it than in the interior."""
     places = np.linspace(0, 1, 300)[:, None]
     rule = NeighboursRule(places, (places[:, 0] > 0.5).astype(np.int64))
     answer = rule.assign(np.array([[0.1], [0.485], [0.5]]))
     assert answer.segment.tolist()[:2] == [0, 0]
-    assert answer.confidence[0] == 1.0 > answer.confidence[1] > answer.confidence[2]
+    assert answer.margins[0, 1] > 0.3 > answer.margins[1, 1] > answer.margins[2].max()
 
 
 def test_no_kept_point_is_a_customer() -> None:
@@ -133,7 +135,7 @@ def test_averages_keep_to_their_label_and_number() -> None:
 
 @pytest.mark.parametrize("index", range(6))
 def test_a_row_alone_is_answered_as_in_a_batch(index) -> None:
-    """Bit for bit the same segment, runner-up and confidence, for every rule."""
+    """Bit for bit the same segment, runner-up and margins, for every rule."""
     rule = fitted_rules()[index]
     features, _ = points(97, seed=1)
     batch = rule.assign(features)
@@ -141,7 +143,7 @@ def test_a_row_alone_is_answered_as_in_a_batch(index) -> None:
         alone = rule.assign(row[None])
         assert alone.segment[0] == batch.segment[i]
         assert alone.runner_up[0] == batch.runner_up[i]
-        assert alone.confidence[0] == batch.confidence[i]
+        assert np.array_equal(alone.margins[0], batch.margins[i])
 
 
 @pytest.mark.parametrize("index", range(6))
@@ -150,7 +152,7 @@ def test_saved_arrays_give_the_same_rule(index) -> None:
     rule = fitted_rules()[index]
     again = rule_from_arrays(rule.name, rule.to_arrays())
     features, _ = points(50, seed=2)
-    assert np.array_equal(again.assign(features).confidence, rule.assign(features).confidence)
+    assert np.array_equal(again.assign(features).margins, rule.assign(features).margins)
 
 
 @pytest.mark.parametrize("index", range(6))
@@ -162,7 +164,7 @@ def test_renumbering_permutes_the_answer(index) -> None:
     before, after = rule.assign(features), rule.renumbered(order).assign(features)
     assert np.array_equal(order[after.segment], before.segment)
     assert np.array_equal(order[after.runner_up], before.runner_up)
-    assert np.allclose(after.confidence, before.confidence)
+    assert np.allclose(after.margins, before.margins[:, order])
 
 
 @pytest.mark.parametrize("index", range(6))
@@ -175,20 +177,21 @@ def test_a_cluster_can_be_dropped(index) -> None:
 
 
 def test_one_segment_is_beyond_doubt() -> None:
-    """With a single cluster the runner-up is the segment itself, and confidence is 1."""
+    """With a single cluster the runner-up is the segment itself, and there is no border."""
     features, _ = points(20)
     for name in ("prototype", "neighbours"):
         answer = learn_rule(name, None, features, np.zeros(20, dtype=np.int64)).assign(features)
         assert not answer.runner_up.any()
-        assert (answer.confidence == 1).all()
+        assert answer.margins.shape == (20, 1)
+        assert not answer.margins.any()
 
 
-def test_best_two_breaks_ties_downwards_and_never_repeats_the_winner() -> None:
+def test_ties_go_downwards_and_the_winner_is_never_its_own_runner_up() -> None:
     """Equal scores go to the lower column, even where all the others are minus infinity."""
     scores = np.array([[1.0, 1.0, 1.0], [0.0, -np.inf, -np.inf], [-np.inf, -np.inf, 0.0]])
-    first, second = best_two(scores)
-    assert first.tolist() == [0, 0, 2]
-    assert second.tolist() == [1, 1, 0]
+    answer = assigned_to_best(scores)
+    assert answer.segment.tolist() == [0, 0, 2]
+    assert answer.runner_up.tolist() == [1, 1, 0]
 
 
 def test_rowwise_products_are_products() -> None:

@@ -61,12 +61,23 @@ def test_any_customer_alone_scores_as_in_a_batch(name: str, rows: FloatArray) ->
 @given(rows=customers)
 @quick
 def test_any_customer_gets_a_valid_answer(name: str, rows: FloatArray) -> None:
-    """Segments exist, differ from the runner-up, and confidence is a share."""
+    """The segment is the most probable, the runner-up comes second, all together make 1."""
     answer = model(name).score(rows)
     assert answer["segment"].between(1, 4).all()
     assert answer["runner_up"].between(1, 4).all()
     assert (answer["segment"] != answer["runner_up"]).all()
     assert answer["confidence"].between(0, 1).all()
+    memberships = pd.DataFrame(answer["memberships"].tolist())
+    assert memberships.shape == (len(answer), 4)
+    assert np.allclose(memberships.sum(axis=1), 1.0)
+    own, others = (
+        [row[str(number)] for row, number in zip(answer["memberships"], answer[name], strict=True)]
+        for name in ("segment", "runner_up")
+    )
+    assert own == answer["confidence"].tolist()
+    assert np.allclose(memberships.max(axis=1), own)
+    second = np.sort(memberships.to_numpy(), axis=1)[:, -2]
+    assert np.allclose(second, others)
 
 
 @given(preprocessing=preprocessings, seed=st.integers(0, 5))
@@ -79,7 +90,7 @@ def test_shuffled_rows_give_the_same_partition(preprocessing: Preprocessing, see
     one = Segmenter(made, SCHEMA).fit(table).assignment_
     two = Segmenter(made, SCHEMA).fit(turned).assignment_
     assert np.array_equal(one.segment, two.segment[::-1])
-    assert np.array_equal(one.confidence, two.confidence[::-1])
+    assert np.array_equal(one.margins, two.margins[::-1])
 
 
 @given(preprocessing=preprocessings, column=st.integers(0, 3), power=st.integers(-8, 8))

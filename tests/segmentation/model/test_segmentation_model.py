@@ -19,6 +19,7 @@ COLUMNS = {
     "segment": "int64",
     "segment_name": "object",
     "confidence": "float64",
+    "memberships": "object",
     "runner_up": "int64",
     "runner_up_name": "object",
     "map_x": "float64",

@@ -33,7 +33,7 @@ def test_an_evaluation_does_not_depend_on_those_before(preprocessing: Preprocess
 
 
 def test_a_prepared_table_is_fitted_as_the_customers_are() -> None:
-    """Segments, runners-up and confidences are the same, whichever way the table came in."""
+    """Segments and margins are the same, whichever way the table came in."""
     customers, _ = planted(300)
     candidate = spec(preprocessing=ISOLATED, n_clusters=4)
     matrix = customer_matrix(customers, SCHEMA.column_names)
@@ -43,7 +43,7 @@ def test_a_prepared_table_is_fitted_as_the_customers_are() -> None:
         .fit_prepared(Prepared.of(matrix, candidate, SCHEMA))
         .assignment_
     )
-    for name in ("segment", "runner_up", "confidence"):
+    for name in ("segment", "margins"):
         assert np.array_equal(getattr(one, name), getattr(other, name)), name
 
 
