@@ -52,8 +52,8 @@ MEANINGS = MappingProxyType(
         ROW: "Number of the row in the file that was sent, from 1.",
         "segment": "Number of the segment; it stays when the model is trained again.",
         "segment_name": "What the segment is called.",
-        "confidence": "Share of such customers who keep their segment when the model is trained "
-        "again, 0 to 1.",
+        "confidence": "Probability of the segment, 0 to 1, as far as segments overlap, the model "
+        "may be trained again and a month may change the customer.",
         "runner_up": "Number of the segment that fits next best.",
         "runner_up_name": "What that segment is called.",
         "unlike_training": "TRUE for a customer unlike any in the training data: use the answer "

@@ -167,7 +167,8 @@ def test_monitoring_answers_with_its_exit_code(trained: Path, tmp_path: Path) ->
     customers["PAYMENTS"] *= 1.3
     customers.to_csv(other, index=False)
     out = tmp_path / "report.html"
-    assert invoke(monitor.main, "--data", str(clean))[0] == 0
+    code, output = invoke(monitor.main, "--data", str(clean))
+    assert code == 0, output
     code, output = invoke(monitor.main, "--data", str(other), "--out", str(out))
     assert code == 1, output
     assert "Payments: the distribution changed" in output
