@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from flask import Flask
 from playwright.sync_api import Browser, expect
 from werkzeug.serving import make_server
 
-from experiments.registry.client import ModelInfo
+from experiments.registry.client import Evidence, Gate, Migration, ModelInfo, Version
 from segmentation.data.synthetic import generate
 from serve.app import create_app
 from serve.web.auth import limiter
@@ -62,6 +63,45 @@ def test_failures_are_pages_too(
         expect(page.get_by_role("heading", level=1)).to_contain_text("5 customers scored")
         page.goto(f"{url}/file/nothing")
         expect(page.get_by_role("heading", level=1)).to_contain_text("No longer kept")
+        accessible(page)
+
+
+@pytest.mark.parametrize("screen", DEVICES, ids="-".join)
+def test_the_evidence_before_a_promotion(
+    browser: Browser,
+    app: Flask,
+    model: ModelInfo,
+    monkeypatch: pytest.MonkeyPatch,
+    screen: tuple[str, str],
+) -> None:
+    """What is worse, a failed check and who would move stand above the button, and are accessible.
+
+    So do a guess on little knowledge, and two segments side by side.
+    """
+    evaluations = [{"stability": stability, "score": 1.2} for stability in (0.91, 0.8)]
+    champion, candidate = (
+        replace(model, version=number, evaluation=evaluation)
+        for number, evaluation in zip("78", evaluations, strict=True)
+    )
+    gates = (Gate("stability", True, "0.800, at least 0.60"), Gate("feasible", False, "violates"))
+    migration = Migration("7", {"1>1": 300, "1>2": 28, "2>2": 272}, "retrain", ("It drifted.",))
+    evidence = Evidence(candidate, champion, gates, migration)
+    version = Version("8", model.created, ("challenger",), "2", "0.80", "1.20", "", "", "", "r")
+    monkeypatch.setattr("serve.web.versions.evidence", lambda *_: evidence)
+    monkeypatch.setattr("serve.web.versions.list_versions", lambda *_: [version])
+    monkeypatch.setattr("serve.web.versions.history", lambda *_: [])
+    with served(app) as url, watched(browser, *screen, url) as page:
+        page.goto(f"{url}/versions/8/promote")
+        expect(page.get_by_text("Stability falls from 0.91 to 0.80.")).to_be_visible()
+        expect(page.get_by_role("cell", name="28 (9%)")).to_be_visible()
+        accessible(page)
+        page.goto(f"{url}/segments/1/beside/2")
+        expect(page.get_by_role("heading", name="What differs most")).to_be_visible()
+        accessible(page)
+        page.goto(f"{url}/customer")
+        page.get_by_label("Balance", exact=True).fill("1500")
+        page.get_by_role("button", name="Find the segment").click()
+        expect(page.locator("#answer")).to_contain_text("A guess")
         accessible(page)
 
 
