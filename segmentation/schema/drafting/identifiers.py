@@ -127,13 +127,13 @@ def key_of(name: str, values: pd.Series[Any]) -> Key | None:
 def is_key_name(name: str) -> bool:
     """Return whether a name is one for keys: ``customer_id``, ``Kundennummer``, ``order no``."""
     words = words_of(name)
-    return _names(words) or (ends_with(words, KEYS) and not _counts(words))
+    return names_customers(words) or (ends_with(words, KEYS) and not _counts(words))
 
 
 def names_purchases(name: str) -> bool:
     """Return whether a key's name is one for purchases: ``Invoice ID``, ``order_no``."""
     words = words_of(name)
-    return mentions(words, PURCHASES) and not _names(words)
+    return mentions(words, PURCHASES) and not names_customers(words)
 
 
 def _rank(words: tuple[str, ...], distinct: pd.Series[Any], whole: FloatArray | None) -> int | None:
