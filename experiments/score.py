@@ -43,6 +43,7 @@ from segmentation.data.row_errors import (
 from segmentation.data.warehouse.address import address_of, is_database, public_name
 from segmentation.data.warehouse.writing import table_writer
 from segmentation.data.writers import (
+    MEMBERSHIPS,
     WORKBOOK,
     ScoredWriter,
     own_types,
@@ -75,6 +76,7 @@ class Scoring:
     info: ModelInfo
     chunk_rows: int
     skip_bad_rows: bool
+    memberships: bool = False  # whether the probability of every segment is written
     rows: int = 0  # read
     customers: int = 0  # scored
     n_bad: int = 0
@@ -120,6 +122,8 @@ class Scoring:
         customers = decode(piece.validated.customers, schema)
         answer = cast(pd.DataFrame, self.model.predict(customers))
         put_names(answer, self.info.given_names)
+        if not self.memberships:
+            answer = answer.drop(columns=MEMBERSHIPS, errors="ignore")
         put_actions(answer, {number: action.text for number, action in self.info.actions.items()})
         scored = scored_rows(piece.rows, schema, piece.start, answer.set_axis(piece.good))
         writer.write(scored.iloc[piece.good])
@@ -167,6 +171,7 @@ def score_file(
     chunk_rows: int = CHUNK_ROWS,
     *,
     skip_bad_rows: bool = False,
+    memberships: bool = False,
     collecting: OtherTables | None = None,
     as_of: date | None = None,
 ) -> Scoring:
@@ -174,7 +179,8 @@ def score_file(
 
     A file appears only when all of it is written, and so does a batch in a table; at most
     `chunk_rows` customers are in memory. With `skip_bad_rows` the rows that cannot be scored are
-    in a file beside it, its name followed by ``.bad_rows.csv``. With `collecting` the source holds
+    in a file beside it, its name followed by ``.bad_rows.csv``. With `memberships` the
+    probability of every segment is written too. With `collecting` the source holds
     transactions, of which the model's own recipe makes customers as of `as_of`; otherwise that day
     only names the batch in a table, and is today where it is not given.
 
@@ -197,7 +203,8 @@ def score_file(
             file, day = stack.enter_context(collected_file(source, info.schema, as_of, collecting))
         else:
             file = stack.enter_context(as_file(source, info.schema))
-        scoring = Scoring(public_name(source), file, model, info, chunk_rows, skip_bad_rows)
+        name = public_name(source)
+        scoring = Scoring(name, file, model, info, chunk_rows, skip_bad_rows, memberships)
         with writing(target, model_name, day, scoring) as writer:
             scoring.write(writer)
             scoring.check()
@@ -234,6 +241,15 @@ def writing(target: str | Path, model_name: str, as_of: date, scoring: Scoring) 
 @click.option("--alias", default=CHAMPION, show_default=True)
 @skip_option("Score the other rows; write these into OUT.bad_rows.csv.")
 @click.option(
+    "--memberships",
+    type=bool,
+    default=False,
+    is_flag=False,
+    flag_value=True,
+    show_default=True,
+    help="Write the probability of every segment too.",
+)
+@click.option(
     "--collect",
     type=bool,
     default=False,
@@ -252,6 +268,7 @@ def main(
     model_name: str,
     alias: str,
     skip_bad_rows: bool,
+    memberships: bool,
     collect: bool,
     as_of: date | None,
     accounts: str,
@@ -265,6 +282,10 @@ def main(
         if collect:
             raise click.UsageError(
                 "collect: engine=spark scores customers. Collect them first, or use engine=process."
+            )
+        if memberships:
+            raise click.UsageError(
+                "memberships: engine=spark writes the assigned segment only. Use engine=process."
             )
         if skip_bad_rows:
             raise click.UsageError(
@@ -288,6 +309,7 @@ def main(
             model_name,
             alias,
             skip_bad_rows=skip_bad_rows,
+            memberships=memberships,
             collecting=OtherTables(accounts, statements) if collect else None,
             as_of=as_of,
         )

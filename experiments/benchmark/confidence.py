@@ -28,7 +28,7 @@ WITHIN = 1.1
 FRESH = 4_000
 # Distance of a mean from its nearest neighbour, in standard deviations of a spherical group.
 NEAR, FAR = 2.8, 3.6
-REFITS = 20
+REFITS = 10
 MOST_REFITTED = 20_000
 # The clusterer whose model the groups are, of columns that were brought to one scale.
 KINDS = {"spherical": "gaussian_tied", "alike": "gaussian_tied", "elliptical": "gaussian_full"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -46,7 +47,15 @@ PROBLEM = "problem"
 ROW = "row"
 # What to do for the customer's segment; there where something is to be done for any.
 ACTION = "action"
-TYPES = {**ANSWER, ACTION: pa.string(), **CHALLENGER, PROBLEM: pa.string()}
+# The probability of every segment, where it was requested: JSON by number.
+MEMBERSHIPS = "memberships"
+TYPES = {
+    **ANSWER,
+    MEMBERSHIPS: pa.string(),
+    ACTION: pa.string(),
+    **CHALLENGER,
+    PROBLEM: pa.string(),
+}
 MEANINGS = MappingProxyType(
     {
         ROW: "Number of the row in the file that was sent, from 1.",
@@ -54,6 +63,7 @@ MEANINGS = MappingProxyType(
         "segment_name": "What the segment is called.",
         "confidence": "Probability of the segment, 0 to 1, as far as segments overlap, the model "
         "may be trained again and a month may change the customer.",
+        MEMBERSHIPS: "Probability of every segment, by its number.",
         "runner_up": "Number of the segment that fits next best.",
         "runner_up_name": "What that segment is called.",
         "unlike_training": "TRUE for a customer unlike any in the training data: use the answer "
@@ -109,7 +119,8 @@ def scored_rows(
     start
         Rows before these: without an identifier a row is called by its number, from 1.
     answers
-        By position in `rows`; a row without an answer gets empty cells.
+        By position in `rows`; a row without an answer gets empty cells. The memberships, where
+        there are some, become one text a customer, such as ``{"1": 0.9, "2": 0.1}``.
     """
     names = own_names(list(rows.columns), schema)
     own = rows.rename(columns=names)
@@ -122,6 +133,8 @@ def scored_rows(
         labels = {column.name: column.label for column in schema.columns}
         reasons = columns["reasons"].map(lambda names: _labelled(names, labels))
         columns = columns.assign(reasons=reasons)
+    if MEMBERSHIPS in columns:
+        columns = columns.assign(**{MEMBERSHIPS: columns[MEMBERSHIPS].map(json.dumps)})
     if len(columns) == len(own):
         return pd.concat([own, columns.set_axis(own.index)], axis=1)
     joined = own.join(columns)

@@ -1,5 +1,6 @@
 """`score` and `monitor` take what the pages take, and name what cannot be used as they do."""
 
+import json
 from pathlib import Path
 
 import mlflow
@@ -118,6 +119,24 @@ def test_a_scored_file_has_the_columns_of_a_download(
         assert amounts.tolist() == pytest.approx(table(60, seed=1).iloc[:, 1].tolist())
         assert list(scored["customer"]) == list(table(60)["customer"])
         assert set(scored["segment"]) == {1, 2, 3}
+
+
+def test_a_scored_file_has_memberships_where_they_are_requested(
+    champion: str, tmp_path: Path
+) -> None:
+    """One text a customer: a probability for every segment, that of the own one the confidence."""
+    source, target = written(table(50), tmp_path / "in.csv"), tmp_path / "out.csv"
+    arguments = ("--data", source, "--out", target)
+    assert run(score.main, *arguments, "--memberships").exit_code == 0
+    scored = read(target)
+    for cell, segment, confidence in zip(
+        scored["memberships"], scored["segment"], scored["confidence"], strict=True
+    ):
+        memberships = json.loads(cell)
+        assert sum(memberships.values()) == pytest.approx(1.0)
+        assert memberships[str(segment)] == pytest.approx(confidence)
+    assert run(score.main, *arguments).exit_code == 0
+    assert "memberships" not in read(target)
 
 
 def test_bad_rows_are_named_by_line_and_nothing_is_written(champion: str, tmp_path: Path) -> None:
