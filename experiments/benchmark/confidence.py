@@ -21,6 +21,7 @@ from segmentation.model.calibration import Calibration, bands, keeps_segment
 from segmentation.model.segment_matching import best_partner, contingency
 from segmentation.preprocessing.categorical import form
 from segmentation.reports.figures.reliability import draw_reliability
+from segmentation.schema.levels import decode
 from segmentation.types import FloatArray, IntArray
 
 SURE = 0.9
@@ -217,7 +218,8 @@ def planted_rows(rows: int, trials: int, jobs: int) -> Iterator[PlantedRow]:
 def kept_row(table: Path, trials: int, jobs: int) -> KeptRow:
     """Search a table; refit the pick on bootstraps and see which customers keep their segment."""
     validated, schema = load_described(str(table), "auto")
-    searched = find_segments(validated.customers, n_trials=trials, n_jobs=jobs, progress=False)
+    readable = decode(validated.customers, schema)
+    searched = find_segments(readable, schema=schema, n_trials=trials, n_jobs=jobs, progress=False)
     model, customers = searched.model, form(validated.customers, schema).customers
     customers = customers.head(MOST_REFITTED)
     features = model.segmenter.features(customers)
