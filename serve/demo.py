@@ -94,10 +94,15 @@ def scoring_service(addresses: Addresses) -> Service:
 
 def pages_service(addresses: Addresses) -> Service:
     """Return the pages under gunicorn."""
-    workers = ("--workers", "1", "--threads", "4", "--no-control-socket")
+    # Clients who send slowly hold a thread each, for seconds; the rest of a thread is cheap.
+    workers = ("--workers", "1", "--threads", "256", "--worker-connections", "900")
+    patient = ("--worker-class", "serve.web.patience.PatientWorker", "--keep-alive", "5")
     # Gunicorn's warnings repeat requests it could not read.
     bind = ("--bind", addresses.pages.removeprefix("http://"), "--log-level", "error")
-    command = (str(BIN / "gunicorn"), *workers, *bind, "serve.app:create_app()")
+    command = (
+        *(str(BIN / "gunicorn"), "--no-control-socket"),
+        *(*workers, *patient, *bind, "serve.app:create_app()"),
+    )
     return Service("pages", command, f"{addresses.pages}/healthz")
 
 

@@ -29,7 +29,7 @@ class Limits:
     """How many files of one person are here: not scored yet, of any state, and their bytes."""
 
     unfinished: int
-    kept: int
+    of_any_state: int
     total_bytes: int
 
 
@@ -98,8 +98,8 @@ class Jobs:
                 f"{limits.unfinished} of your files are not scored yet. Send another one when one "
                 "of them is ready."
             )
-        if len(files) >= limits.kept:
-            return f"At most {limits.kept} files an hour. Send another one later."
+        if len(files) >= limits.of_any_state:
+            return f"At most {limits.of_any_state} files an hour. Send another one later."
         if sum(map(self.size, files)) >= limits.total_bytes:
             return (
                 f"Your files that are not scored take {limits.total_bytes >> 20:,} MB, the most "
