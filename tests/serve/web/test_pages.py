@@ -534,7 +534,8 @@ def test_pages_show_what_happened_to_a_segment(
     described = with_outcomes(model)
     monkeypatch.setattr("serve.web.model_cache.describe", lambda *_: described)
     home = shown_text(client.get("/").get_data(as_text=True))
-    assert "What happened to them Churn 26% against 14% 95% interval 22% to 31%, n = 400" in home
+    assert "What happened to them Churn 26% against 14% 1.9 times the average; 95%" in home
+    assert "95% interval 22% to 31%, n = 400" in home
     assert "Churn too few to tell" in home
     page = client.get("/segments/1").get_data(as_text=True)
     assert "Churn missing for 8.3% 26% 22% to 31% 14% 1.9 times" in shown_text(page)
