@@ -20,6 +20,7 @@ from experiments.study.retry import SQLITE, retry_http
 from segmentation.data.atomic import appearing_whole
 from segmentation.errors import SegmentationError
 
+SQLITE_MAGIC, HEADER_BYTES = b"SQLite format 3\0", 100
 DEFAULT_TRACKING_URI = "sqlite:///mlflow.db"
 
 
@@ -83,14 +84,45 @@ def create_whole(path: Path, create: Callable[[Path], None]) -> None:
         Where the database belongs.
     create
         Makes the tables in the file of that path.
+
+    Raises
+    ------
+    sqlite3.DatabaseError
+        When the file was overwritten, emptied or cut: it is never made anew in silence.
     """
-    if not path.exists():
+    if path.exists():
+        check_whole(path)
+    else:
         path.parent.mkdir(parents=True, exist_ok=True)
         # Where another process is first, its database is as good.
         with appearing_whole(path, overwrite=False) as draft:
             create(draft)
             write_ahead(draft)
     write_ahead(path)
+
+
+def check_whole(path: Path) -> None:
+    """Refuse a file that is no SQLite database, or only the beginning of one.
+
+    SQLite itself takes an empty file for a new database, so that a study would begin anew.
+
+    Raises
+    ------
+    sqlite3.DatabaseError
+        Naming what is wrong.
+    """
+    with path.open("rb") as file:
+        head = file.read(HEADER_BYTES)
+    if len(head) < HEADER_BYTES or not head.startswith(SQLITE_MAGIC):
+        raise sqlite3.DatabaseError("it was emptied or overwritten; restore it, or move it away")
+    # https://www.sqlite.org/fileformat.html: the page count holds where these two agree.
+    size, pages = int.from_bytes(head[16:18]), int.from_bytes(head[28:32])
+    size = 65_536 if size == 1 else size
+    # With a log beside it, whoever opens it next may have to bring it up to its size.
+    log = path.with_name(f"{path.name}-wal")
+    complete = not log.exists() or not log.stat().st_size
+    if complete and head[24:28] == head[92:96] and path.stat().st_size < size * pages:
+        raise sqlite3.DatabaseError("it was cut short; restore it, or move it away")
 
 
 @contextmanager

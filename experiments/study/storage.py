@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import warnings
 import weakref
 from collections.abc import Callable, Container, Iterator, Sequence
@@ -208,7 +209,10 @@ def open_storage(url: str) -> RetryingStorage:
     """
     store = Store(f"the study's database {without_password(url)}")
     if path := sqlite_path(url):
-        create_whole(path, lambda draft: RDBStorage(sqlite_address(draft)).remove_session())
+        try:
+            create_whole(path, lambda draft: RDBStorage(sqlite_address(draft)).remove_session())
+        except sqlite3.DatabaseError as error:
+            raise StoreError(f"{url}: {path.absolute()} cannot be opened ({error}).") from error
     wait = {"connect_args": {"timeout": 60}} if sqlite_path(url) else {"pool_pre_ping": True}
 
     def opened() -> RDBStorage:

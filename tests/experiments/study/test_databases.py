@@ -1,12 +1,22 @@
 """Databases appear whole or not at all, and keep a log that survives a crash."""
 
 import sqlite3
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from optuna.storages import RDBStorage
 
-from experiments.study.databases import create_whole, sqlite_path
+from experiments.study.databases import (
+    create_whole,
+    prepare_tracking,
+    sqlite_address,
+    sqlite_path,
+)
+from experiments.study.retry import StoreError
+from experiments.study.storage import open_storage
+from segmentation.errors import SegmentationError
 
 
 def create(path: Path) -> None:
@@ -33,6 +43,42 @@ def test_a_database_is_made_once_with_write_ahead_logging(tmp_path: Path) -> Non
     connection.close()
     assert tables(path) == ["t"]
     assert not list(path.parent.glob(".creating-*"))
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda _: b"", "emptied or overwritten"),
+        (lambda _: b"not a database" * 1_000, "emptied or overwritten"),
+        (lambda whole: whole[: len(whole) // 2], "cut short"),
+        (lambda whole: whole[:-1], "cut short"),
+        (lambda whole: whole[:50], "emptied or overwritten"),
+    ],
+)
+def test_a_damaged_database_is_never_made_anew(
+    tmp_path: Path, damage: Callable[[bytes], bytes], message: str
+) -> None:
+    """Truncated, emptied or overwritten it is refused in a sentence, and stays as it is."""
+    path = tmp_path / "studies.db"
+    create_whole(path, lambda draft: RDBStorage(sqlite_address(draft)).remove_session())
+    create_whole(path, lambda draft: pytest.fail(f"made again: {draft}"))
+    damaged = damage(path.read_bytes())
+    path.write_bytes(damaged)
+    with pytest.raises(sqlite3.DatabaseError, match=message):
+        create_whole(path, lambda draft: pytest.fail(f"made again: {draft}"))
+    with pytest.raises(StoreError, match=message):
+        open_storage(sqlite_address(path))
+    assert path.read_bytes() == damaged
+
+
+def test_the_commands_say_that_the_tracking_store_is_damaged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The address, the file and what to do."""
+    (tmp_path / "mlflow.db").touch()
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path / 'mlflow.db'}")
+    with pytest.raises(SegmentationError, match=r"mlflow\.db cannot be opened \(it was emptied"):
+        prepare_tracking()
 
 
 def test_a_failure_while_making_leaves_nothing(tmp_path: Path) -> None:
