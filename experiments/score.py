@@ -48,7 +48,6 @@ from segmentation.data.writers import (
     ScoredWriter,
     own_types,
     scored_rows,
-    segment_facts,
 )
 from segmentation.errors import DataError, Problem, merged
 from segmentation.schema.levels import decode
@@ -221,7 +220,7 @@ def writing(target: str | Path, model_name: str, as_of: date, scoring: Scoring) 
         with table_writer(str(target), schema.identifier, model_name, as_of) as table:
             yield table
         return
-    types, facts = own_types(scoring.source, schema), segment_facts(scoring.info.profiles)
+    types, facts = own_types(scoring.source, schema), scoring.info.segment_facts
     with (
         appearing_whole(Path(target)) as draft,
         ScoredWriter(draft, schema, types=types, facts=facts) as file,

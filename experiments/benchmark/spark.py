@@ -18,6 +18,7 @@ from experiments.score import score_file
 from experiments.spark.scoring import score_table
 from experiments.spark.session import session
 from segmentation.data.synthetic import iter_generate
+from segmentation.data.writers import ANSWER
 
 KEY = "CUST_ID"
 
@@ -73,9 +74,9 @@ def run_spark(rows: int, master: str) -> SparkRow:
 
 
 def unequal(one: Path, other: Path, key: str = KEY) -> int:
-    """Return how many customers of two scored tables differ in any column, to the last bit."""
+    """Return how many customers' answers in two scored tables differ, to the last bit."""
     tables = [pq.read_table(path).to_pandas().set_index(key).sort_index() for path in (one, other)]
-    first, second = tables
+    first, second = (table[[name for name in ANSWER if name in table]] for table in tables)
     if not first.index.equals(second.index) or set(first) != set(second):
         return max(len(first), len(second))
     differs = pd.Series(False, index=first.index)

@@ -92,6 +92,18 @@ class ModelInfo:
     actions: dict[int, Action] = field(default_factory=dict)  # what to do, by segment
     challenger: str = ""  # the version behind that alias, empty for none
 
+    @property
+    def segment_facts(self) -> dict[int, dict[str, str]]:
+        """What was learned of outcomes, by segment: title to figure, for a scored file."""
+        return {
+            int(profile["number"]): {
+                f"{outcome['title']}, in training": outcome["gap"]
+                or outcome["text"] + (f" ({outcome['interval']})" if outcome["interval"] else "")
+                for outcome in profile.get("outcomes", ())
+            }
+            for profile in self.profiles
+        }
+
 
 @dataclass(frozen=True)
 class Version:

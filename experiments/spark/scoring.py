@@ -21,7 +21,7 @@ from experiments.spark.session import send_code, session
 from segmentation.data.atomic import appearing_whole
 from segmentation.data.files.table_file import delimiter_of
 from segmentation.data.validation import unknown_columns
-from segmentation.data.writers import ANSWER, TYPES, WORKBOOK
+from segmentation.data.writers import ANSWER, TYPES, WORKBOOK, labels_of
 from segmentation.errors import DataError, Problem, merged
 from segmentation.schema import TableSchema, free_name
 
@@ -44,6 +44,9 @@ class Table:
 
 def score_table(source: str, target: str, model_name: str, alias: str, master: str) -> int:
     """Score CSV or Parquet into a folder of Parquet files; return the number of customers.
+
+    They hold the identifier, or the row's number from 1, and the answer; the table's own columns
+    stay where they are, to be joined.
 
     Everything is checked first, so that an error names every bad column of the whole table and
     nothing is written.
@@ -213,22 +216,23 @@ def _scored(
     cells = F.struct(*[_column(name) for name in schema.column_names])
     answers = customers.select(_column(fields[0].name), answer(cells).alias("answer"))
     scored = answers.select(_column(fields[0].name), "answer.*")
-    return _with_names(scored.select(_column(name), *ANSWER), info.given_names)
+    return _in_words(scored.select(_column(name), *ANSWER), info)
 
 
-def _with_names(scored: Any, names: Mapping[int, str]) -> Any:
-    """Replace the names of segments by those given since the version was registered."""
+def _in_words(scored: Any, info: ModelInfo) -> Any:
+    """Call columns by their labels, and segments by names given since they were registered."""
     from pyspark.sql import functions as F  # noqa: PLC0415, N812 - optional; its usual name
 
-    if not names:
-        return scored
-    by_number = F.create_map(*[F.lit(part) for pair in names.items() for part in pair])
-    return scored.withColumns(
-        {
-            name: F.coalesce(F.try_element_at(by_number, F.col(number)), F.col(name))
-            for number, name in (("segment", "segment_name"), ("runner_up", "runner_up_name"))
-        }
-    )
+    def mapped(mapping: Mapping[Any, str], key: Any, default: Any) -> Any:
+        pairs = F.create_map(*[F.lit(part) for pair in mapping.items() for part in pair])
+        return F.coalesce(F.try_element_at(pairs, key), default)
+
+    labels = labels_of(info.schema)
+    words = {"reasons": F.transform("reasons", lambda name: mapped(labels, name, name))}
+    if info.given_names:
+        for number, name in (("segment", "segment_name"), ("runner_up", "runner_up_name")):
+            words[name] = mapped(info.given_names, F.col(number), F.col(name))
+    return scored.withColumns(words)
 
 
 @contextmanager

@@ -130,7 +130,7 @@ def scored_rows(
         own[ROW] = range(start + 1, start + len(rows) + 1)
     columns = answers[[column for column in TYPES if column in answers]]
     if "reasons" in columns:
-        labels = {column.name: column.label for column in schema.columns}
+        labels = labels_of(schema)
         reasons = columns["reasons"].map(lambda names: _labelled(names, labels))
         columns = columns.assign(reasons=reasons)
     if MEMBERSHIPS in columns:
@@ -164,19 +164,9 @@ def own_types(table: Path, schema: TableSchema) -> dict[str, pa.DataType]:
     return types
 
 
-def segment_facts(profiles: Iterable[Mapping[str, Any]]) -> dict[int, dict[str, str]]:
-    """Return what a model's profiles say of outcomes, by segment's number: title to figure.
-
-    For the second sheet of :class:`ScoredWriter`.
-    """
-    return {
-        int(profile["number"]): {
-            f"{outcome['title']}, in training": outcome["gap"]
-            or outcome["text"] + (f" ({outcome['interval']})" if outcome["interval"] else "")
-            for outcome in profile.get("outcomes", ())
-        }
-        for profile in profiles
-    }
+def labels_of(schema: TableSchema) -> dict[str, str]:
+    """Return what the columns of a model are called in reasons."""
+    return {column.name: column.label for column in schema.columns}
 
 
 def _labelled(names: object, labels: Mapping[str, str]) -> object:

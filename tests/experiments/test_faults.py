@@ -70,7 +70,7 @@ def sheet(folder: Path) -> str:
 HEADER = ",".join(generate(1).columns).encode()
 DATA_FAULTS: dict[str, tuple[Callable[[Path], str], str]] = {
     "missing": (nothing, "expected an existing file"),
-    "folder": (a_folder, "found a folder"),
+    "folder": (a_folder, "expected Parquet or CSV files, found none"),
     "empty": (of("empty.csv", b""), "found an empty file"),
     "blank": (of("blank.csv", b"\n\n  \n"), "expected a header line"),
     "header only": (of("header.csv", HEADER + b"\n"), "at least one row"),

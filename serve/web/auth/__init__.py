@@ -133,7 +133,7 @@ def too_many(error: RateLimitExceeded) -> Response:  # noqa: ARG001 - Flask pass
     """Say how long to wait; the same for an account that there is and one that there is not."""
     limit = limiter.current_limit
     seconds = max(1, ceil(limit.reset_at - time())) if limit else 60
-    minutes = ceil(seconds / 60)
+    minutes = max(1, round(seconds / 60))
     wait = "a minute" if minutes == 1 else f"{minutes:,} minutes"
     page = render_template(
         "errors/error.html",

@@ -22,7 +22,6 @@ from flask import (
 from werkzeug.utils import secure_filename
 from werkzeug.wrappers import Response as BaseResponse
 
-from segmentation.data.writers import segment_facts
 from serve.jobs.queue import FOLDER
 from serve.jobs.store import DONE, FAILED, INVALID, WAITING, Job, Jobs, Limits
 from serve.web.auth import who
@@ -87,7 +86,7 @@ def receive() -> str | tuple[str, int] | BaseResponse:
         job = jobs.new(ending, title, model.schema, model.given_names)
         job.compare, job.owner = bool(upload.compare.data), who()
         job.actions = {str(number): action.text for number, action in model.actions.items()}
-        job.facts = {str(n): facts for n, facts in segment_facts(model.profiles).items()}
+        job.facts = {str(n): facts for n, facts in model.segment_facts.items()}
         try:
             sent.save(jobs.upload(job))
             jobs.save(job)

@@ -184,7 +184,8 @@ def test_a_file_is_scored_in_pieces(
     assert list(read["CUST_ID"]) == list(customers["CUST_ID"])
     assert list(read["segment"]) == list(expected["segment"])
     assert np.allclose(read["confidence"], expected["confidence"])
-    reasons = [", ".join(r) for r in expected["reasons"]]
+    labels = {column.name: column.label for column in load_schema("cc_general").columns}
+    reasons = [", ".join(labels[name] for name in names) for names in expected["reasons"]]
     read_reasons = read["reasons"].fillna("") if ending == "csv" else read["reasons"].map(", ".join)
     assert list(read_reasons) == reasons
 

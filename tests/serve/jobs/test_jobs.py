@@ -554,7 +554,7 @@ def test_who_would_move_with_the_challenger_is_shown(client: FlaskClient) -> Non
     page = client.get(reply.location).text
     assert "Who would move with the challenger" in page
     flow = page.split("Who would move")[1]
-    cells = re.findall(r'<td class="text-end(?: stays)?">(\d+|<span)', flow)
+    cells = re.findall(r'<td class="text-end text-nowrap(?: stays)?">(\d+|<span)', flow)
     assert cells == ["2", "3", "<span", "1"]
     frame = scored(fetched(client, reply.location))
     assert frame["segment"].tolist() == [1, 1, 1, 1, 1, 2]

@@ -28,8 +28,8 @@ def text_of(page: str) -> str:
 def acted(client: FlaskClient, model: ModelInfo, monkeypatch: pytest.MonkeyPatch) -> FlaskClient:
     """Return a browser in front of a model with an action for its second segment."""
     action = Action(OFFER, "paul", "2026-11-27T10:15:00+00:00")
-    known = replace(model, actions={2: action})
-    monkeypatch.setattr("serve.web.model_cache.describe", lambda *_: known)
+    acting = replace(model, actions={2: action})
+    monkeypatch.setattr("serve.web.model_cache.describe", lambda *_: acting)
     return client
 
 

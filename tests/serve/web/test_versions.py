@@ -167,10 +167,10 @@ def test_name_and_action_are_kept_in_the_registry(
     path = f"/segments/{number}"
     assert client.post(f"{path}/name", data={"name": "Careful payers"}).status_code == 303
     assert client.post(f"{path}/action", data={"text": "Thank them."}).status_code == 303
-    known = describe(NAME)
-    assert known.given_names == {number: "Careful payers"}
-    assert known.actions[number].text == "Thank them."
-    assert known.actions[number].when.startswith("20")
+    info = describe(NAME)
+    assert info.given_names == {number: "Careful payers"}
+    assert info.actions[number].text == "Thank them."
+    assert info.actions[number].when.startswith("20")
     other = describe(NAME).profiles[1]["number"]
     taken = client.post(f"/segments/{other}/name", data={"name": "careful payers"})
     assert taken.status_code == 409
