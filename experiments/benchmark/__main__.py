@@ -12,6 +12,8 @@ from pathlib import Path
 import click
 import optuna
 
+from experiments.benchmark.collecting import SIZES as LOGS
+from experiments.benchmark.collecting import collect_rows, collect_table
 from experiments.benchmark.confidence import (
     diagram,
     kept_row,
@@ -106,6 +108,17 @@ def quality(
     report(rows, out)
     if plot:
         draw_quality(rows).savefig(plot, dpi=110)
+
+
+@main.command()
+@click.option("--rows", "sizes", multiple=True, type=click.IntRange(100), help="Transactions.")
+def collect(sizes: tuple[int, ...]) -> None:
+    """Collect customers from 1 and 10 million transactions; print pandas' groupby beside it."""
+    finished = []
+    for row in collect_rows(sizes or LOGS):
+        click.echo(f"{row.transactions:,}: {row.seconds:.1f} s", err=True)
+        finished.append(row)
+    click.echo(collect_table(finished))
 
 
 @main.command()

@@ -11,6 +11,23 @@ from segmentation.data.transactions.recipe import Recipe
 from segmentation.schema import Column, TableSchema
 
 SHARE = (0.0, 1.0)
+# Beginning of a feature's name to words for customers with much and little of it.
+WORDS = {
+    "purchases_": ("frequent buyers", "rare buyers"),
+    "amount_30": ("big spenders lately", "little spending lately"),
+    "amount_90": ("big spenders", "little spending"),
+    "amount_365": ("big spenders", "little spending"),
+    "mean_purchase_": ("large purchases", "small purchases"),
+    "median_purchase_": ("large purchases", "small purchases"),
+    "active_days_": ("buy on many days", "buy on few days"),
+    "merchants_": ("many merchants", "few merchants"),
+    "refund_share_": ("many refunds", "few refunds"),
+    "trend_": ("spending more lately", "spending less lately"),
+    "instalment_share_": ("instalment buyers", "few instalments"),
+    "utilisation_": ("limit mostly used", "limit hardly used"),
+    "full_payment_share_": ("full payers", "rarely paid in full"),
+    "minimum_payment_share_": ("minimum payers", "pay more than the minimum"),
+}
 MISSING_SHARE = "Missing where nothing was bought in the time."
 
 
@@ -27,7 +44,7 @@ def schema_of(recipe: Recipe, name: str, as_of: date) -> TableSchema:
         The day as of which the customers are described, for the period in words.
     """
     groups = {"activity": "Activity", "spending": "Spending", "habits": "Habits"}
-    columns = tuple(_columns(recipe))
+    columns = tuple(_worded(column) for column in _columns(recipe))
     if any(column.group == "statements" for column in columns):
         groups["statements"] = "Statements"
     return TableSchema(
@@ -39,6 +56,12 @@ def schema_of(recipe: Recipe, name: str, as_of: date) -> TableSchema:
         groups={key: text for key, text in groups.items() if any(c.group == key for c in columns)},
         recipe=recipe.to_dict(),
     )
+
+
+def _worded(column: Column) -> Column:
+    """Return a column with the words by which segments are named, where there are some."""
+    high, low = next((w for start, w in WORDS.items() if column.name.startswith(start)), ("", ""))
+    return replace(column, high=column.high or high, low=column.low or low)
 
 
 def _columns(recipe: Recipe) -> Iterator[Column]:
@@ -101,8 +124,11 @@ def _columns(recipe: Recipe) -> Iterator[Column]:
     for column, levels in recipe.shares.items():
         for level in levels:
             name, label = f"{slug(column)}_{slug(level)}_{longest}d", level.replace("_", " ")
-            yield _money(recipe, f"amount_{name}", f"Spent on {label}, {longest} days", "habits")
-            yield _share(f"share_{name}", f"Share of {label}", "habits")
+            much, little = f"much {label}", f"little {label}"
+            amount = _money(recipe, f"amount_{name}", f"Spent on {label}, {longest} days", "habits")
+            yield replace(amount, high=much, low=little)
+            share = _share(f"share_{name}", f"Share of {label}", "habits")
+            yield replace(share, high=much, low=little)
     yield from _of_statements(recipe)
 
 
