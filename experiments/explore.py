@@ -23,7 +23,7 @@ from experiments.faults import check_output, check_source, ending_in_a_sentence,
 from experiments.registry.client import MODEL_NAME
 from experiments.study.databases import prepare_tracking, quiet
 from experiments.tracking.parent_run import open_experiment
-from experiments.tracking.tracker import params_of, tags_of
+from experiments.tracking.tracker import origin, params_of, tags_of
 from segmentation.data.readers import AUTO, read_table, schema_for
 from segmentation.data.warehouse.address import Snapshot, short_name
 from segmentation.data.writers import harmless
@@ -131,6 +131,7 @@ def record(
     logged = client.get_run(run_id).data.params
     params = {"data": snapshot.source, "schema": table.schema.name, "seed": table.seed}
     tags = {
+        **origin("experiments.explore"),
         MLFLOW_RUN_NAME: f"explore {table.source}",
         MLFLOW_RUN_NOTE: note(exploration),
         "kind": "explore",
