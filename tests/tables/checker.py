@@ -23,7 +23,15 @@ Measure = Callable[[Mask], Value]
 YES = {"yes", "ja", "si", "true", "1"}
 NO = {"no", "nein", "false", "0"}
 NUMBER = re.compile(r"[−-]?\d[\d,]*(?:\.\d+)?(?:e[+-]?\d+)?")
-DIRECTIONS = {"high": 1, "higher": 1, "highest": 1, "low": -1, "lower": -1, "lowest": -1}
+DIRECTIONS = {
+    "high": 1,
+    "higher": 1,
+    "highest": 1,
+    "low": -1,
+    "lower": -1,
+    "lowest": -1,
+    "modest": -1,
+}
 TYPICAL = "Typical customers"
 ALIKE = "Nothing sets it apart: no column differs noticeably from the other customers."
 COMPARED = re.compile(
@@ -127,7 +135,7 @@ class Facts:
     def _measures(self) -> Iterator[tuple[str, Measure]]:
         """Yield every statement that can be made, in small letters, and what it is measured by."""
         for column in self.schema.columns:
-            label, raw = column.label.casefold(), self.table[column.name]
+            label, raw = column.label.lower(), self.table[column.name]
             yield f"{label} missing", self.share(raw.isna())
             if not column.categorical:
                 values = raw.astype(float)
@@ -146,15 +154,15 @@ class Facts:
                 yield f"median {label}", self.median(column)
             for level in column.levels:
                 share = self.share(levels == level)
-                yield f"{label} {level}".casefold(), share
-                if len(column.levels) == 2 and level.casefold() in YES:
+                yield f"{label} {level}".lower(), share
+                if len(column.levels) == 2 and level.lower() in YES:
                     yield label, share
-                if len(column.levels) == 2 and level.casefold() in NO:
+                if len(column.levels) == 2 and level.lower() in NO:
                     yield f"no {label}", share
 
     def wrong_comparison(self, clause: str, number: int) -> str:
         """Return what is wrong with ``WHAT OWN against WHOLE``; empty where nothing is."""
-        begins = [w for w in self.measures if clause.casefold().startswith(f"{w} ")]
+        begins = [w for w in self.measures if clause.lower().startswith(f"{w} ")]
         wrong = f"{clause}: speaks of nothing in the table"
         for what in begins:
             match = COMPARED.fullmatch(clause[len(what) + 1 :].removeprefix("for "))
@@ -180,7 +188,7 @@ class Facts:
 
     def wrong_figure(self, label: str, own: str, whole: str, number: int) -> str:
         """Return what is wrong with a labelled figure beside the whole table, or nothing."""
-        measure = self.measures.get(label.casefold().removeprefix("share with "))
+        measure = self.measures.get(label.lower().removeprefix("share with "))
         outcome = self._outcome(label)
         if measure is None and outcome is not None:
             own = own.split(maxsplit=1)[0]  # without the interval below it
@@ -263,12 +271,12 @@ class Facts:
                 phrases[f"{column.label} {one} to {other}"] = between
                 phrases[f"{column.label} {one} or {other}"] = between
         if len(column.levels) == 2:
-            yes = [level for level in column.levels if level.casefold() in YES]
+            yes = [level for level in column.levels if level.lower() in YES]
             if yes:
                 phrases[f"no {column.label}"] = levels.notna() & (levels != yes[0])
                 phrases[column.label] = levels == yes[0]
         for phrase, holds in phrases.items():
-            if text.casefold().startswith(phrase.rstrip().casefold()):
+            if text.lower().startswith(phrase.rstrip().lower()):
                 yield len(phrase.rstrip()), holds
 
     def _number_conditions(
@@ -308,11 +316,11 @@ class Facts:
 
     def _is_true(self, claim: str, number: int) -> bool:
         """Return whether a few words are true of a segment."""
-        claim, rows = claim.casefold(), self.members(number)
+        claim, rows = claim.lower(), self.members(number)
         others = ~rows
         for words, direction in DIRECTIONS.items():
             for column in self.schema.columns:
-                text = f"{words} {shortened(column.label)}".casefold()
+                text = f"{words} {shortened(column.label)}".lower()
                 if claim == text and self._rises(column, rows, direction):
                     return True
         for words, holds in (
@@ -340,7 +348,7 @@ class Facts:
         """What can be said of a share of customers, in small letters."""
         shares: dict[str, list[Measure]] = {}
         for column in self.schema.columns:
-            label, raw = shortened(column.label).casefold(), self.table[column.name]
+            label, raw = shortened(column.label).lower(), self.table[column.name]
             claims: dict[str, Mask] = {
                 f"{label} missing": raw.isna(),
                 f"{label} known": raw.notna(),
@@ -356,7 +364,7 @@ class Facts:
                 rare = levels.isin(counts[counts < 0.02 * counts.sum()].index)
                 claims |= {f"rare {label}": rare, f"no rare {label}": ~rare}
                 for level in column.levels:
-                    low = level.casefold()
+                    low = level.lower()
                     texts = [f"{label} {low}", f"{low} {label}", low]
                     if low in YES:
                         claims |= {f"not with {label}": levels != level}
@@ -423,7 +431,7 @@ class Facts:
                 return raw.astype(float)
             levels = raw.map(as_level)
             for level in levels.dropna().unique():
-                yes = title == column.label and level.casefold() in YES
+                yes = title == column.label and level.lower() in YES
                 if yes or title == f"{column.label} ({level})":
                     return (levels == level).astype(float).where(levels.notna())
         return None

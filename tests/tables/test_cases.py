@@ -29,6 +29,7 @@ from segmentation.evaluation.clusterability import structure_of
 from segmentation.preprocessing.categorical import form
 from segmentation.schema import TableSchema, load_schema
 from segmentation.schema.__main__ import main
+from segmentation.schema.levels import decode
 from serve.web.forms import CustomerForm, customer_form, typed_customer
 from tests.stores import tracking_store
 from tests.tables.checker import Facts
@@ -65,7 +66,7 @@ CASES: dict[str, Case] = {
             r"customer_id",
             r"8 customers in 30 rows",
             r"a row seems to be a purchase",
-            r"[Ss]um up per customer first",
+            r"customer-segmentation collect --data",
             r"tran_amount",
         ),
     ),
@@ -450,8 +451,12 @@ def test_the_form_asks_for_features_alone(name: str, drafts: Drafts) -> None:
     schema = draft.schema
     table = TableFile(draft.file, schema.column_names).whole()
     customers = validate(table, schema).customers
+    levels = decode(customers, schema).reset_index(drop=True)  # chosen from a list, not typed
     for row in (0, len(table) - 1):
-        typed = {column: typing(table[column][row], ".") for column in schema.column_names}
+        typed = {
+            column.name: typing((levels if column.categorical else table)[column.name][row], ".")
+            for column in schema.columns
+        }
         form = typed_form(typed, schema)
         assert [form.column(n).name for n in schema.column_names] == [*schema.column_names]
         assert typed_customer(form, schema).iloc[0].tolist() == customers.iloc[row].tolist()

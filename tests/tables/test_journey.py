@@ -77,7 +77,7 @@ def test_every_customer_is_scored_once(journey: Journey) -> None:
     scored, truth, identifier = journey.scored, journey.truth, journey.model.schema.identifier
     assert len(scored) == len(truth)
     if identifier in truth.columns:
-        assert scored.iloc[:, 0].astype(str).tolist() == truth[identifier].astype(str).tolist()
+        assert scored[identifier].astype(str).tolist() == truth[identifier].astype(str).tolist()
     sizes = scored["segment"].value_counts().to_dict()
     assert sizes == {p["number"]: p["size"] for p in journey.model.profiles}
     shares = {number: size / len(truth) for number, size in sizes.items()}

@@ -121,7 +121,7 @@ def _size(layout: Layout) -> tuple[int, int]:
 
 
 def rows_of(sheet: Any) -> Generator[Row, None, None]:
-    """Yield the values of a sheet's rows up to its last cell, blank ones too.
+    """Yield the values of a sheet's rows, blank ones too, as wide as the widest at its top.
 
     Raises
     ------
@@ -131,14 +131,17 @@ def rows_of(sheet: Any) -> Generator[Row, None, None]:
     """
     # The size that a file states would be filled up with empty cells, whatever it is.
     sheet.reset_dimensions()
-    for number, row in enumerate(sheet.iter_rows(values_only=True)):
+    rows = sheet.iter_rows(values_only=True)
+    top = list(islice(rows, SAMPLE))
+    width = max(map(len, top), default=0)
+    for number, row in enumerate(chain(top, rows)):
         if number >= MOST_SHEET_ROWS:
             raise _refused(
                 f"at most {MOST_SHEET_ROWS:,} rows in a sheet", "Save it again as .xlsx."
             )
         if len(row) > MOST_COLUMNS:
             raise _refused(f"at most {MOST_COLUMNS:,} columns", "Remove the others.")
-        yield row
+        yield (*row, *[None] * (width - len(row)))
 
 
 class SheetRow(NamedTuple):

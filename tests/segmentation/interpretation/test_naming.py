@@ -72,8 +72,8 @@ def test_the_poor_who_spend_and_the_poor_who_do_not() -> None:
         for i, s in ((-0.9, 0.8), (-0.9, -0.8), (0.9, 0.8), (0.9, -0.8), (-0.12, 0.1))
     ]
     assert segment_names(traits) == (
-        "Low annual income, high spending score",
-        "Low annual income, low spending score",
+        "Modest annual income, high spending score",
+        "Modest annual income, low spending score",
         "High annual income, high spending score",
         "High annual income, low spending score",
         "Typical customers",

@@ -145,6 +145,8 @@ def test_the_customers_are_read_and_nothing_else(
 ) -> None:
     """At once and in pieces alike, with what was left out and the lines of the rest."""
     cells, remarks = FILES[case]
+    if ending == "xlsx" and case == "a separator behind each row":
+        remarks = []  # a sheet ends with its last cell
     file = TableFile(write(tmp_path / f"t.{ending}", cells, delimiter, encoding))
     expected = pd.DataFrame(CUSTOMERS, columns=HEADER)
     pd.testing.assert_frame_equal(file.whole(), expected)
