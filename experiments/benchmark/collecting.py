@@ -97,7 +97,7 @@ def _write(path: Path, size: int) -> list[float]:
     with duckdb.connect() as connection:
         connection.execute("SELECT setseed(0.5)")
         connection.execute(
-            f"COPY (SELECT 'C' || (random() * {customers})::BIGINT AS customer, "  # noqa: S608 - numbers
+            f"COPY (SELECT 'C' || (random() * {customers})::BIGINT AS customer, "  # nosec B608 # noqa: S608 - numbers
             f"TIMESTAMP '{AS_OF}' - to_seconds(1 + (random() * 63072000)::BIGINT) AS time, "
             f"round(exp(3 + random() * 2), 2) AS amount FROM range({size})) TO '{path}'"
         )

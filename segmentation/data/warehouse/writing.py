@@ -87,12 +87,12 @@ class TableWriter:
         self._check(who, columns)
         self.database.lock(table)
         self.database.execute(
-            f"DELETE FROM {table} WHERE model_name = ? AND model_version = ? AND as_of = ?",  # noqa: S608 - quoted
+            f"DELETE FROM {table} WHERE model_name = ? AND model_version = ? AND as_of = ?",  # nosec B608 # noqa: S608 - quoted
             (self.model_name, version, self.as_of),
         )
         names = ", ".join(map(_quoted_name, columns))
         self.database.execute(
-            f"CREATE OR REPLACE VIEW {_quoted(self.table + CURRENT)} AS SELECT {names} FROM "  # noqa: S608 - quoted
+            f"CREATE OR REPLACE VIEW {_quoted(self.table + CURRENT)} AS SELECT {names} FROM "  # nosec B608 # noqa: S608 - quoted
             f"(SELECT *, row_number() OVER (PARTITION BY {_quoted_name(who)} "
             f"ORDER BY as_of DESC, written_at DESC) AS latest FROM {table}) AS ranked "
             "WHERE latest = 1"
@@ -181,7 +181,7 @@ class _DuckDB:
 
     def insert(self, table: str, rows: pd.DataFrame) -> None:
         self.connection.register("piece", pa.Table.from_pandas(rows, preserve_index=False))
-        self.connection.execute(f"INSERT INTO {table} BY NAME SELECT * FROM piece")  # noqa: S608 - quoted
+        self.connection.execute(f"INSERT INTO {table} BY NAME SELECT * FROM piece")  # nosec B608 # noqa: S608 - quoted
         self.connection.unregister("piece")
 
 
