@@ -96,12 +96,12 @@ def pages_service(addresses: Addresses) -> Service:
     """Return the pages under gunicorn."""
     # Clients who send slowly hold a thread each, for seconds; the rest of a thread is cheap.
     workers = ("--workers", "1", "--threads", "256", "--worker-connections", "900")
-    patient = ("--worker-class", "serve.web.patience.PatientWorker", "--keep-alive", "5")
+    worker = ("--worker-class", "serve.web.deadlines.DeadlineWorker", "--keep-alive", "5")
     # Gunicorn's warnings repeat requests it could not read.
     bind = ("--bind", addresses.pages.removeprefix("http://"), "--log-level", "error")
     command = (
         *(str(BIN / "gunicorn"), "--no-control-socket"),
-        *(*workers, *patient, *bind, "serve.app:create_app()"),
+        *(*workers, *worker, *bind, "serve.app:create_app()"),
     )
     return Service("pages", command, f"{addresses.pages}/healthz")
 

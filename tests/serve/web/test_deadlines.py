@@ -11,8 +11,8 @@ import requests
 
 from serve.demo import Addresses, pages_service
 from serve.processes import ServiceGroup, free_port
-from serve.web import patience
-from serve.web.patience import PatientSocket
+from serve.web import deadlines
+from serve.web.deadlines import DeadlineSocket
 
 HEAD = b"POST /customer HTTP/1.1\r\nHost: localhost\r\n"
 SLOW = {
@@ -50,10 +50,10 @@ def test_clients_who_wait_keep_nobody_waiting(pages: str, kind: str) -> None:
 
 def test_a_client_who_sends_too_slowly_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     """A byte now and then does not prolong the wait; what came in time was read."""
-    monkeypatch.setattr(patience, "RECEIVE_SECONDS", 0.3)
+    monkeypatch.setattr(deadlines, "RECEIVE_SECONDS", 0.3)
     client, server = socket.socketpair()
     with client, server:
-        patient, start = PatientSocket(server), time.monotonic()
+        patient, start = DeadlineSocket(server), time.monotonic()
         client.sendall(b"G")
         assert patient.recv(100) == b"G"
         client.sendall(b"E" * 50)
@@ -67,11 +67,11 @@ def test_a_client_who_sends_too_slowly_is_given_up(monkeypatch: pytest.MonkeyPat
 
 def test_a_client_who_sends_steadily_may_take_long(monkeypatch: pytest.MonkeyPatch) -> None:
     """A large file over a slow line is received to its end."""
-    monkeypatch.setattr(patience, "RECEIVE_SECONDS", 0.2)
-    monkeypatch.setattr(patience, "BYTES_A_SECOND", 100)
+    monkeypatch.setattr(deadlines, "RECEIVE_SECONDS", 0.2)
+    monkeypatch.setattr(deadlines, "BYTES_A_SECOND", 100)
     client, server = socket.socketpair()
     with client, server:
-        patient = PatientSocket(server)
+        patient = DeadlineSocket(server)
         for _ in range(6):
             client.sendall(bytes(10))
             assert patient.recv(100) == bytes(10)
@@ -80,7 +80,7 @@ def test_a_client_who_sends_steadily_may_take_long(monkeypatch: pytest.MonkeyPat
 
 def test_a_client_who_reads_nothing_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     """A download that is not fetched holds no thread for ever."""
-    monkeypatch.setattr(patience, "SEND_SECONDS", 0.1)
+    monkeypatch.setattr(deadlines, "SEND_SECONDS", 0.1)
     client, server = socket.socketpair()
     with client, server, pytest.raises(ConnectionResetError, match="too slow"):
-        PatientSocket(server).sendall(bytes(50_000_000))
+        DeadlineSocket(server).sendall(bytes(50_000_000))

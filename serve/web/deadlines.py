@@ -18,7 +18,7 @@ RECEIVE_SECONDS, BYTES_A_SECOND = 15.0, 10_000
 SEND_SECONDS, LINGER_SECONDS = 60.0, 0.05
 
 
-class PatientSocket:
+class DeadlineSocket:
     """A client's socket that gives up on one who sends or reads too slowly.
 
     It raises ConnectionResetError then, as where the client had left.
@@ -80,15 +80,15 @@ def _too_slow() -> ConnectionResetError:
     return ConnectionResetError(errno.ECONNRESET, "the client is too slow")
 
 
-class PatientWorker(ThreadWorker):  # type: ignore[misc]
+class DeadlineWorker(ThreadWorker):  # type: ignore[misc]
     """Gunicorn's threaded worker with deadlines; a connection without a byte holds no thread."""
 
     def handle(self, conn: Any) -> Any:
         """Handle a request in a thread."""
-        if isinstance(conn.sock, PatientSocket):
+        if isinstance(conn.sock, DeadlineSocket):
             conn.sock.restart()
         else:
-            conn.sock = PatientSocket(conn.sock)
+            conn.sock = DeadlineSocket(conn.sock)
         if not conn.initialized and not conn.wait_for_data(0):
             return _DEFER
         return super().handle(conn)
