@@ -20,7 +20,6 @@ from experiments.study.retry import SQLITE, retry_http
 from segmentation.data.atomic import appearing_whole
 from segmentation.errors import SegmentationError
 
-SQLITE_MAGIC, HEADER_BYTES = b"SQLite format 3\0", 100
 DEFAULT_TRACKING_URI = "sqlite:///mlflow.db"
 
 
@@ -104,25 +103,29 @@ def create_whole(path: Path, create: Callable[[Path], None]) -> None:
 def check_whole(path: Path) -> None:
     """Refuse a file that is no SQLite database, or only the beginning of one.
 
-    SQLite itself takes an empty file for a new database, so that a study would begin anew.
+    SQLite itself takes an empty file for a new database, so that a study would begin anew. The
+    rest it finds out when it reads. Nothing else may open the file: closing it would take away
+    the locks that this process's connections hold, and two writers at once ruin a database
+    (https://www.sqlite.org/howtocorrupt.html, 2.2).
 
     Raises
     ------
     sqlite3.DatabaseError
         Naming what is wrong.
     """
-    with path.open("rb") as file:
-        head = file.read(HEADER_BYTES)
-    if len(head) < HEADER_BYTES or not head.startswith(SQLITE_MAGIC):
-        raise sqlite3.DatabaseError("it was emptied or overwritten; restore it, or move it away")
-    # https://www.sqlite.org/fileformat.html: the page count holds where these two agree.
-    size, pages = int.from_bytes(head[16:18]), int.from_bytes(head[28:32])
-    size = 65_536 if size == 1 else size
-    # With a log beside it, whoever opens it next may have to bring it up to its size.
-    log = path.with_name(f"{path.name}-wal")
-    complete = not log.exists() or not log.stat().st_size
-    if complete and head[24:28] == head[92:96] and path.stat().st_size < size * pages:
-        raise sqlite3.DatabaseError("it was cut short; restore it, or move it away")
+    remedy = "restore it, or move it away"
+    if not path.stat().st_size:
+        raise sqlite3.DatabaseError(f"it was emptied; {remedy}")
+    connection = sqlite3.connect(path, timeout=30)
+    try:
+        connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    except sqlite3.OperationalError:
+        raise
+    except sqlite3.DatabaseError as error:
+        message = f"it was overwritten or cut short ({error}); {remedy}"
+        raise sqlite3.DatabaseError(message) from error
+    finally:
+        connection.close()
 
 
 @contextmanager
