@@ -1,6 +1,7 @@
 """A fresh tracking store for tests that use MLflow in their own process."""
 
 import os
+import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -26,3 +27,18 @@ def tracking_store(folder: Path) -> Iterator[MlflowClient]:
         os.environ.clear()
         os.environ.update(before)
         mlflow.set_tracking_uri(None)
+
+
+def files_with(folder: Path, *texts: str) -> list[str]:
+    """Return the files below a folder that hold one of these texts.
+
+    Another process reads them: one that opens a database's file by itself, and closes it, takes
+    away the locks of its own connections.
+    """
+    patterns = [part for text in texts for part in ("-e", text)]
+    command = ["grep", "--recursive", "--files-with-matches", "--fixed-strings", "--text"]
+    ended = subprocess.run(
+        [*command, *patterns, str(folder)], capture_output=True, text=True, check=False
+    )
+    assert ended.returncode in {0, 1}, ended.stderr
+    return ended.stdout.splitlines()
