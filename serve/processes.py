@@ -76,6 +76,7 @@ class ServiceGroup:
         """
         if service in self._running:
             self._running[service].wait()
+            _end_group(self._running[service].pid)
         if listener is None:
             _check_port(service)
         self.log_folder.mkdir(parents=True, exist_ok=True)
@@ -203,6 +204,19 @@ def listen_on_loopback() -> socket.socket:
     # Accepted connections inherit it. A server that takes a socket over does not set it itself.
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return listener
+
+
+def _end_group(group: int) -> None:
+    """End what a server that ended left behind: it still writes the log."""
+    left = []
+    for process in psutil.process_iter():
+        with contextlib.suppress(ProcessLookupError):
+            if os.getpgid(process.pid) == group:
+                left.append(process)
+    for process in left:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.kill()
+    psutil.wait_procs(left, timeout=STOP_SECONDS)
 
 
 def _close_after(process: subprocess.Popen[bytes], listener: socket.socket) -> None:

@@ -113,9 +113,10 @@ def guarded(
     monkeypatch.setattr("serve.web.model_cache.describe", lambda *_: model)
     people = tmp_path / "people.txt"
     People(people).add("vera", "viewer", PASSWORD)
-    limiter.reset()
     settings = Settings(scoring_url=scoring.url, auth=str(people))
-    return create_app({"INSTANCE": tmp_path / "instance", "SETTINGS": settings})
+    app = create_app({"INSTANCE": tmp_path / "instance", "SETTINGS": settings})
+    limiter.reset()
+    return app
 
 
 @pytest.mark.parametrize("screen", DEVICES, ids="-".join)
