@@ -531,13 +531,14 @@ def put_actions(answers: pd.DataFrame, actions: Mapping[int, str]) -> None:
 @contextmanager
 def _errors(message: str, *, detail: bool = True) -> Iterator[MlflowClient]:
     """Yield a client; what MLflow or the network raises meanwhile becomes a RegistryError."""
-    from mlflow import MlflowClient  # noqa: PLC0415
+    from mlflow import MlflowClient, get_tracking_uri  # noqa: PLC0415
     from mlflow.exceptions import MlflowException  # noqa: PLC0415
 
     try:
         yield MlflowClient()
     except (MlflowException, OSError) as error:
-        raise RegistryError(f"{message}: {error}" if detail else message) from error
+        reason = store_message(error, get_tracking_uri())
+        raise RegistryError(f"{message}: {reason}" if detail else message) from error
 
 
 def _by_segment(tags: Mapping[str, str], prefix: str) -> dict[int, str]:
