@@ -50,16 +50,16 @@ ODD_TYPES = [
 ODD_PATHS = ["/invocations", f"/{TEXT}", "/challenger/invocations", f"/ping?{TEXT}={NUMBER}", "//"]
 ODD_LINES = [
     b"GET /" + TEXT.encode(), b"\0" * 50, b"GET / HTTP/9.9\r\n\r\n", b"\x16\x03\x01\x02" * 20,
-    b"POST /invocations HTTP/1.1\r\nHost: x\r\nContent-Length: " + TEXT.encode() + b"\r\n\r\n",
-    b"POST /invocations HTTP/1.1\r\nHost: x\r\n" + TEXT.encode() + b"\r\n\r\n",
+    b"POST /invocations HTTP/1.1\r\nHost: localhost\r\nContent-Length: " + TEXT.encode() + b"\r\n\r\n",
+    b"POST /invocations HTTP/1.1\r\nHost: localhost\r\n" + TEXT.encode() + b"\r\n\r\n",
     b"POST /customer HTTP/1.1\r\nHost: localhost\r\nX: \0" + TEXT.encode() + b"\r\n\r\n",
-    b"POST /invocations HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+    b"POST /invocations HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
     b"Content-Encoding: gzip\r\nContent-Length: 12\r\n\r\n" + TEXT.encode()[:12].ljust(12),
-    b"POST /invocations HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+    b"POST /invocations HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
     b"Transfer-Encoding: chunked\r\n\r\nzz" + TEXT.encode() + b"\r\n\r\n",
-    b"GET /" + b"a" * 20_000 + b" HTTP/1.1\r\nHost: x\r\n\r\n",
-    b"GET / HTTP/1.1\r\nHost: x\r\nExpect: " + TEXT.encode() + b"\r\n\r\n",
-    b"GET / HTTP/1.1\r\nHost: x\r\n" + b"A: b\r\n" * 2_000 + b"\r\n",
+    b"GET /" + b"a" * 20_000 + b" HTTP/1.1\r\nHost: localhost\r\n\r\n",
+    b"GET / HTTP/1.1\r\nHost: localhost\r\nExpect: " + TEXT.encode() + b"\r\n\r\n",
+    b"GET / HTTP/1.1\r\nHost: localhost\r\n" + b"A: b\r\n" * 2_000 + b"\r\n",
 ]  # fmt: skip
 
 

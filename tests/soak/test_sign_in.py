@@ -91,11 +91,11 @@ def test_who_is_kept_out_of_what(pages: Flask, two_versions: MlflowClient, figur
 
 
 def promoters_doors(pages: Flask) -> list[str]:
-    """Return every method of every route below a move of the champion, by its address."""
+    """Return every method of every route that moves the champion or renames, by its address."""
     return [
         f"{method} {rule.rule}"
         for rule, _, method in asked(pages)
-        if rule.rule.endswith(("/promote", "/rollback"))
+        if rule.rule.endswith(("/promote", "/rollback", "/name"))
     ]
 
 
