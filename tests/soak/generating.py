@@ -50,7 +50,8 @@ ODD_TYPES = [
 ODD_PATHS = ["/invocations", f"/{TEXT}", "/challenger/invocations", f"/ping?{TEXT}={NUMBER}", "//"]
 ODD_LINES = [
     b"GET /" + TEXT.encode(), b"\0" * 50, b"GET / HTTP/9.9\r\n\r\n", b"\x16\x03\x01\x02" * 20,
-    b"POST /invocations HTTP/1.1\r\nHost: localhost\r\nContent-Length: " + TEXT.encode() + b"\r\n\r\n",
+    b"POST /invocations HTTP/1.1\r\nHost: localhost\r\nContent-Length: "
+    + TEXT.encode() + b"\r\n\r\n",
     b"POST /invocations HTTP/1.1\r\nHost: localhost\r\n" + TEXT.encode() + b"\r\n\r\n",
     b"POST /customer HTTP/1.1\r\nHost: localhost\r\nX: \0" + TEXT.encode() + b"\r\n\r\n",
     b"POST /invocations HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
