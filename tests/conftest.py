@@ -20,8 +20,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--soak", action="store_true", help=text)
 
 
-# What takes longest goes together; the tests of a part share servers and data.
-PARTS = {"experiments": "commands", "serve": "commands", "e2e": "servers", "soak": "servers"}
+# The tests of a part share servers and data.
+PARTS = {"experiments": "commands", "serve": "commands"}
 
 
 class Parts(LoadScopeScheduling):
