@@ -30,7 +30,7 @@ from segmentation.data.transactions.drafting import (
 from segmentation.data.transactions.features import features, prepared
 from segmentation.data.transactions.recipe import Recipe
 from segmentation.data.transactions.remarks import last_day, remarks_on
-from segmentation.data.warehouse.connection import opened_table, speaking_of
+from segmentation.data.warehouse.connection import engine, opened_table, speaking_of
 from segmentation.errors import DataError, Problem, SpecError
 from segmentation.schema import TableSchema
 
@@ -194,7 +194,7 @@ def _opened(
                 place = stack.enter_context(opened_table(table, texts[name], recipe.time_zone))
                 opened[name], own = place.table, place.connection
             else:
-                own = connection or stack.enter_context(_local(recipe.time_zone))
+                own = connection or stack.enter_context(engine(recipe.time_zone))
                 opened[name] = _put(own, name, _as_arrow(table))
             if connection is not None and own is not connection:
                 # Small beside the transactions: it travels to where those are.
@@ -224,18 +224,6 @@ def _put(connection: Any, name: str, rows: Any) -> ir.Table:
         table: ir.Table = connection.table(name)
         return table
     return connection.create_table(name, rows, temp=True)
-
-
-@contextmanager
-def _local(time_zone: str) -> Iterator[Any]:
-    import ibis  # noqa: PLC0415 - takes 0.7 s
-
-    connection = ibis.duckdb.connect()
-    connection.raw_sql(f"SET TimeZone = '{time_zone}'")
-    try:
-        yield connection
-    finally:
-        connection.disconnect()
 
 
 def _as_arrow(frame: pd.DataFrame) -> Any:

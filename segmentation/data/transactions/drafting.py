@@ -62,9 +62,7 @@ def draft_recipe(sample: pd.DataFrame) -> Recipe:
     DataError
         With every column that is missing: customer, time, amount.
     """
-    names = [str(name) for name in sample.columns]
-    frame = sample.set_axis(names, axis=1)
-    words = {name: words_of(name) for name in names}
+    frame, names, words = _named(sample)
     time = _first(names, lambda n: _is_time(frame[n], words[n]))
     repeated = repeated_customers(frame)
     customer = repeated.column if repeated else _first(names, lambda n: names_customers(words[n]))
@@ -105,11 +103,11 @@ def draft_accounts(sample: pd.DataFrame) -> Accounts:
     DataError
         When it has no column that names customers.
     """
-    names, words = _named(sample)
+    frame, names, words = _named(sample)
     customer = _first(names, lambda n: names_customers(words[n]))
     if not customer:
         raise _not_transactions(["customer"], names, "accounts")
-    return Accounts(customer, _first(names, lambda n: _is_time(sample[n], words[n])))
+    return Accounts(customer, _first(names, lambda n: _is_time(frame[n], words[n])))
 
 
 def draft_statements(sample: pd.DataFrame) -> Statements:
@@ -120,12 +118,12 @@ def draft_statements(sample: pd.DataFrame) -> Statements:
     DataError
         When it has no column for customer, time or balance.
     """
-    names, words = _named(sample)
+    frame, names, words = _named(sample)
     columns = {
         "customer": _first(names, lambda n: names_customers(words[n])),
-        "time": _first(names, lambda n: _is_time(sample[n], words[n])),
+        "time": _first(names, lambda n: _is_time(frame[n], words[n])),
     }
-    rest = [n for n in names if n not in columns.values() and is_numeric_dtype(sample[n])]
+    rest = [n for n in names if n not in columns.values() and is_numeric_dtype(frame[n])]
     for what, phrases in STATEMENT_WORDS.items():
         columns[what] = next((n for n in rest if mentions(words[n], phrases)), "")
         rest = [n for n in rest if n != columns[what]]
@@ -134,9 +132,10 @@ def draft_statements(sample: pd.DataFrame) -> Statements:
     return Statements(**columns)
 
 
-def _named(sample: pd.DataFrame) -> tuple[list[str], dict[str, tuple[str, ...]]]:
+def _named(sample: pd.DataFrame) -> tuple[pd.DataFrame, list[str], dict[str, tuple[str, ...]]]:
+    """Return a sample whose columns have texts for names, the names, and their words."""
     names = [str(name) for name in sample.columns]
-    return names, {name: words_of(name) for name in names}
+    return sample.set_axis(names, axis=1), names, {name: words_of(name) for name in names}
 
 
 def time_format_of(times: pd.Series[Any]) -> str:

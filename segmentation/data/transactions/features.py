@@ -93,12 +93,17 @@ def day_of(times: Any, time_format: str) -> Any:
     return times.cast("timestamp").date()
 
 
+def says_who_and_how_much(rows: ir.Table) -> Any:
+    """Return whether prepared transactions have a customer and an amount."""
+    return rows[WHO].notnull() & rows[VALUE].notnull()
+
+
 def usable(rows: ir.Table, recipe: Recipe, as_of: date) -> ir.Table:
     """Return the transactions before the day that say who, when and how much, each once."""
     import ibis  # noqa: PLC0415 - takes 0.7 s
 
     # Later rows are gone before anything is summed up: nothing can leak from them.
-    rows = rows.filter(rows[WHO].notnull(), rows[VALUE].notnull(), rows[DAY] < ibis.literal(as_of))
+    rows = rows.filter(says_who_and_how_much(rows), rows[DAY] < ibis.literal(as_of))
     return rows.distinct() if recipe.transaction else rows
 
 

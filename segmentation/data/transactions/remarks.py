@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
-from segmentation.data.transactions.features import DAY, REFUND, VALUE, WHO
+from segmentation.data.transactions.features import DAY, REFUND, VALUE, WHO, says_who_and_how_much
 from segmentation.data.transactions.recipe import LEAVE_OUT, Recipe
 from segmentation.errors import DataError, Problem
 
@@ -24,7 +24,7 @@ def last_day(rows: ir.Table) -> date:
     DataError
         When no row says who, when and how much.
     """
-    usable = rows.filter(rows[WHO].notnull(), rows[VALUE].notnull())
+    usable = rows.filter(says_who_and_how_much(rows))
     day = usable[DAY].max().to_pyarrow().as_py()
     if day is None:
         raise _none("before any day")
@@ -42,7 +42,7 @@ def remarks_on(rows: ir.Table, recipe: Recipe, as_of: date) -> tuple[str, ...]:
     import ibis  # noqa: PLC0415 - takes 0.7 s
 
     day = ibis.literal(as_of)
-    whole = rows[WHO].notnull() & rows[VALUE].notnull() & rows[DAY].notnull()
+    whole = says_who_and_how_much(rows) & rows[DAY].notnull()
     before = whole & (rows[DAY] < day)
     start = ibis.literal(as_of - timedelta(days=recipe.longest))
     counts = rows.agg(

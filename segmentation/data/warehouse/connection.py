@@ -74,16 +74,26 @@ def opened_table(
         When there is no such table, or it cannot be read; also from within the block.
     """
     address = address_of(source) if is_database(source) or _is_unknown(source) else None
-    with speaking_of(source, address), tempfile.TemporaryDirectory() as folder:
-        connection = _connected(address) if address else _engine(folder)
+    with speaking_of(source, address), engine(time_zone, address) as connection:
+        table = (
+            _table_of(connection, address)
+            if address
+            else _files(connection, source, [name for name in texts if name])
+        )
+        yield OpenTable(table, connection)
+
+
+@contextmanager
+def engine(time_zone: str, address: Address | None = None) -> Iterator[Any]:
+    """Yield the connection to a database, or to DuckDB in this process where none is named.
+
+    That one spills into a temporary folder what memory does not hold.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        connection = _connected(address) if address else _local(folder)
         try:
             connection.raw_sql(f"SET TimeZone = '{time_zone}'")
-            table = (
-                _table_of(connection, address)
-                if address
-                else _files(connection, source, [name for name in texts if name])
-            )
-            yield OpenTable(table, connection)
+            yield connection
         finally:
             connection.disconnect()
 
@@ -122,8 +132,7 @@ def _shown(error: BaseException, address: Address | None) -> str:
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
-def _engine(folder: str) -> Any:
-    """Return DuckDB in this process, which spills into `folder` what memory does not hold."""
+def _local(folder: str) -> Any:
     import ibis  # noqa: PLC0415 - takes 0.7 s
 
     return ibis.duckdb.connect(temp_directory=folder, preserve_insertion_order=False)
