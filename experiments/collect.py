@@ -11,7 +11,7 @@ from tempfile import TemporaryDirectory
 
 import click
 
-from experiments.faults import check_output, check_source, ending_in_a_sentence, notify
+from experiments.faults import check_output, check_source, ending_in_a_sentence, notify, switch
 from segmentation.data.atomic import appearing_whole, write_whole
 from segmentation.data.files.table_file import PARQUET
 from segmentation.data.transactions.collect import (
@@ -118,12 +118,8 @@ def collected_file(
 @click.option("--as-of", type=Day(), default="", help="First day that does not count any more.")
 @click.option("--accounts", default="", help="Table with one row a customer.")
 @click.option("--statements", default="", help="Table of monthly statements.")
-@click.option(
-    "--draft", type=bool, default=False, is_flag=False, flag_value=True, help="Write a recipe."
-)
-@click.option(
-    "--explain", type=bool, default=False, is_flag=False, flag_value=True, help="Print the SQL."
-)
+@switch("--draft", "Write a recipe.")
+@switch("--explain", "Print the SQL.")
 def main(
     *,
     data: str,

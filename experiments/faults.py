@@ -21,6 +21,7 @@ from segmentation.data.row_errors import BadRowsError
 from segmentation.data.warehouse.address import has_password, is_elsewhere, public_name
 from segmentation.errors import Problem, SegmentationError
 
+Option = Callable[[Callable[..., Any]], Callable[..., Any]]
 FAILED = 2
 SKIP = "--skip-bad-rows"
 
@@ -86,11 +87,22 @@ def _end(message: str, code: int) -> None:
     sys.exit(code)
 
 
-def skip_option(text: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Return the option to leave out rows that cannot be used."""
+def switch(name: str, text: str, *, show_default: bool = False) -> Option:
+    """Return an option that is off; ``--name`` and, as MLproject passes it, ``--name true``."""
     return click.option(
-        SKIP, type=bool, default=False, is_flag=False, flag_value=True, show_default=True, help=text
+        name,
+        type=bool,
+        default=False,
+        is_flag=False,
+        flag_value=True,
+        show_default=show_default,
+        help=text,
     )
+
+
+def skip_option(text: str) -> Option:
+    """Return the option to leave out rows that cannot be used."""
+    return switch(SKIP, text, show_default=True)
 
 
 class RecordedPasswordError(SegmentationError):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 from mlflow import MlflowClient
 
-from experiments.faults import ending_in_a_sentence
+from experiments.faults import ending_in_a_sentence, switch
 from experiments.registry import promotion
 from experiments.registry.client import (
     CHALLENGER,
@@ -30,9 +30,7 @@ from experiments.study.databases import prepare_tracking, quiet
     type=click.IntRange(0),
     help="Segments: another alternative of the champion's study, registered where it is not yet.",
 )
-@click.option(
-    "--force", type=bool, default=False, is_flag=False, flag_value=True, help="Pass closed gates."
-)
+@switch("--force", "Pass closed gates.")
 @click.option("--reason", default="", help="For the record; needed to force.")
 def main(model_name: str, version: str, k: int, force: bool, reason: str) -> None:
     """Check every gate, print each with its number, then move the champion alias."""

@@ -17,7 +17,14 @@ from mlflow.pyfunc import PyFuncModel
 from tqdm import tqdm
 
 from experiments.collect import Day, OtherTables, collected_file
-from experiments.faults import check_output, check_source, ending_in_a_sentence, notify, skip_option
+from experiments.faults import (
+    check_output,
+    check_source,
+    ending_in_a_sentence,
+    notify,
+    skip_option,
+    switch,
+)
 from experiments.registry.client import (
     CHAMPION,
     MODEL_NAME,
@@ -32,8 +39,8 @@ from experiments.spark.scoring import score_table
 from experiments.spark.session import SPARK, engine_options
 from experiments.study.databases import prepare_tracking, quiet
 from segmentation.data.atomic import appearing_whole
-from segmentation.data.files.table_file import PARQUET, TableFile
-from segmentation.data.readers import as_file, text_columns
+from segmentation.data.files.table_file import PARQUET
+from segmentation.data.readers import as_file, file_to_score, text_columns
 from segmentation.data.row_errors import (
     CheckedPiece,
     bad_rows_error,
@@ -90,9 +97,7 @@ class Scoring:
 
     def write(self, writer: Writer) -> None:
         """Check the file to its end; write the scores, those before a bad row or of all others."""
-        schema = self.info.schema
-        numbers = (*schema.column_names, *schema.outcome_names)
-        file = TableFile(self.source, self.texts, numbers)
+        file = file_to_score(self.source, self.info.schema)
         with (
             closing(file.pieces(self.chunk_rows)) as pieces,
             tqdm(unit=" customers", disable=None) as bar,
@@ -239,23 +244,8 @@ def writing(target: str | Path, model_name: str, as_of: date, scoring: Scoring) 
 @click.option("--model-name", type=ModelName(), default=MODEL_NAME, show_default=True)
 @click.option("--alias", default=CHAMPION, show_default=True)
 @skip_option("Score the other rows; write these into OUT.bad_rows.csv.")
-@click.option(
-    "--memberships",
-    type=bool,
-    default=False,
-    is_flag=False,
-    flag_value=True,
-    show_default=True,
-    help="Write the probability of every segment too.",
-)
-@click.option(
-    "--collect",
-    type=bool,
-    default=False,
-    is_flag=False,
-    flag_value=True,
-    help="The data are transactions: make customers of them by the model's recipe.",
-)
+@switch("--memberships", "Write the probability of every segment too.", show_default=True)
+@switch("--collect", "The data are transactions: make customers of them by the model's recipe.")
 @click.option("--as-of", type=Day(), default="", help="Their day; default: today.")
 @click.option("--accounts", default="", help="With collect: a table with one row a customer.")
 @click.option("--statements", default="", help="With collect: a table of monthly statements.")

@@ -163,6 +163,11 @@ def needed_by(schema: TableSchema | None) -> Needed:
     return Needed(schema.column_names, optional, text_columns(schema))
 
 
+def file_to_score(path: Path, schema: TableSchema) -> TableFile:
+    """Return a file whose rows go back as they came: what is no number of the schema is text."""
+    return TableFile(path, text_columns(schema), (*schema.column_names, *schema.outcome_names))
+
+
 def text_columns(schema: TableSchema) -> tuple[str, ...]:
     """Return the columns of a file that must be read as text to mean what the schema says."""
     commas = (c.name for c in (*schema.columns, *schema.outcomes) if c.decimal == ",")

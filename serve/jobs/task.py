@@ -12,8 +12,7 @@ import pandas as pd
 from pyarrow.lib import ArrowException
 
 from experiments.registry.client import put_actions, put_names
-from segmentation.data.files.table_file import TableFile
-from segmentation.data.readers import text_columns
+from segmentation.data.readers import file_to_score
 from segmentation.data.row_errors import CheckedPiece, cells_to_correct, check_piece, write_bad_rows
 from segmentation.data.writers import (
     ACTION,
@@ -141,8 +140,7 @@ def _score(run: _Run, table: Path) -> None:
     draft.unlink(missing_ok=True)
     try:
         schema = run.schema
-        numbers = (*schema.column_names, *schema.outcome_names)
-        file = TableFile(table, text_columns(schema), numbers)
+        file = file_to_score(table, schema)
         facts = {int(number): facts for number, facts in job.facts.items()}
         types = own_types(table, schema)
         with (
