@@ -116,6 +116,11 @@ def _labelled(parts: list[FloatArray]) -> Points:
     return np.vstack(parts), labels
 
 
+def _around(centres: FloatArray, sizes: IntArray, draw: Callable[[int], FloatArray]) -> Points:
+    """Draw a group of each size around each centre."""
+    return _labelled([draw(n) + c for n, c in zip(sizes, centres, strict=True)])
+
+
 def _frame(points: FloatArray) -> pd.DataFrame:
     return pd.DataFrame(points, columns=[f"x{j + 1}" for j in range(points.shape[1])])
 
@@ -174,9 +179,7 @@ def _clouds(random: Random) -> tuple[pd.DataFrame, IntArray]:
     d, k = int(random.integers(2, 6)), int(random.integers(2, 8))
     centres = _spread_centres(random, k, d, random.uniform(3.0, 4.5), 5.5)
     sizes = _sizes(random, _rows(random, 60 * k, 2_000), k)
-    points, labels = _labelled(
-        [_ball(random, n, d) + c for n, c in zip(sizes, centres, strict=True)]
-    )
+    points, labels = _around(centres, sizes, lambda n: _ball(random, n, d))
     return _frame(points), labels
 
 
@@ -185,9 +188,7 @@ def _line(random: Random) -> tuple[pd.DataFrame, IntArray]:
     k = int(random.integers(2, 5))
     centres = np.cumsum(random.uniform(3.6, 5.0, k))
     sizes = _sizes(random, _rows(random, 80 * k, 1_500), k)
-    points, labels = _labelled(
-        [_ball(random, n, 1) + c for n, c in zip(sizes, centres, strict=True)]
-    )
+    points, labels = _around(centres, sizes, lambda n: _ball(random, n, 1))
     noise = random.normal(size=(len(points), int(random.integers(1, 3))))
     return _frame(np.column_stack([points, noise])), labels
 
@@ -197,9 +198,7 @@ def _wide_clouds(random: Random) -> tuple[pd.DataFrame, IntArray]:
     d, k = _rows(random, 16, 128), int(random.integers(2, 9))
     centres = random.normal(size=(k, d)) * random.uniform(4.0, 6.0) / np.sqrt(2 * d)
     sizes = _sizes(random, _rows(random, 50 * k, 1_500), k)
-    points, labels = _labelled(
-        [_ball(random, n, d) + c for n, c in zip(sizes, centres, strict=True)]
-    )
+    points, labels = _around(centres, sizes, lambda n: _ball(random, n, d))
     return _frame(points), labels
 
 
@@ -208,9 +207,7 @@ def _stretched_clouds(random: Random) -> tuple[pd.DataFrame, IntArray]:
     d, k = int(random.integers(2, 7)), int(random.integers(2, 7))
     centres = _spread_centres(random, k, d, 4.0, 6.0)
     sizes = _sizes(random, _rows(random, 30 * k * d, 2_000), k, 4.0)
-    points, labels = _labelled(
-        [_stretched(random, n, d, 9.0) + c for n, c in zip(sizes, centres, strict=True)]
-    )
+    points, labels = _around(centres, sizes, lambda n: _stretched(random, n, d, 9.0))
     return _frame(points), labels
 
 
@@ -220,9 +217,7 @@ def _small(random: Random) -> tuple[pd.DataFrame, IntArray]:
     factors = int(random.integers(2, 5))
     centres = _spread_centres(random, k, factors, random.uniform(2.6, 4.0), 4.5)
     sizes = _sizes(random, _rows(random, 100, 350), k, 4.0)
-    hidden, labels = _labelled(
-        [_stretched(random, n, factors, 3.0) + c for n, c in zip(sizes, centres, strict=True)]
-    )
+    hidden, labels = _around(centres, sizes, lambda n: _stretched(random, n, factors, 3.0))
     loadings = random.normal(size=(factors, d))
     columns = hidden @ loadings + random.normal(0, random.uniform(0.3, 0.9), (len(hidden), d))
     skewed = random.random(d) < 0.4
@@ -235,9 +230,7 @@ def _redundant(random: Random) -> tuple[pd.DataFrame, IntArray]:
     k, factors = int(random.integers(2, 7)), int(random.integers(3, 6))
     centres = _spread_centres(random, k, factors, random.uniform(3.4, 5.0), 6.0)
     sizes = _sizes(random, _rows(random, 200, 700), k)
-    hidden, labels = _labelled(
-        [_ball(random, n, factors) + c for n, c in zip(sizes, centres, strict=True)]
-    )
+    hidden, labels = _around(centres, sizes, lambda n: _ball(random, n, factors))
     d = int(random.integers(25, 50))
     loadings = random.normal(size=(factors, d)) * (random.random((factors, d)) < 0.5)
     # How often a thing is measured has nothing to do with what it says of the groups.
@@ -253,9 +246,7 @@ def _categories(random: Random) -> tuple[pd.DataFrame, IntArray]:
     d, k = int(random.integers(2, 6)), int(random.integers(2, 7))
     centres = _spread_centres(random, k, d, random.uniform(3.0, 4.5), 6.0)
     sizes = _sizes(random, _rows(random, 300, 1_500), k)
-    points, labels = _labelled(
-        [_ball(random, n, d) + c for n, c in zip(sizes, centres, strict=True)]
-    )
+    points, labels = _around(centres, sizes, lambda n: _ball(random, n, d))
     frame = _frame(np.exp(points / 3))
     for j in range(int(random.integers(1, 4))):
         levels = int(random.integers(2, 6))
