@@ -76,7 +76,7 @@ class ServiceGroup:
         """
         if service in self._running:
             self._running[service].wait()
-            _end_group(self._running[service].pid)
+            _end_group(self._running[service])
         if listener is None:
             _check_port(service)
         self.log_folder.mkdir(parents=True, exist_ok=True)
@@ -206,16 +206,14 @@ def listen_on_loopback() -> socket.socket:
     return listener
 
 
-def _end_group(group: int) -> None:
+def _end_group(ended: subprocess.Popen[bytes]) -> None:
     """End what a server that ended left behind: it still writes the log."""
     left = []
     for process in psutil.process_iter():
         with contextlib.suppress(ProcessLookupError):
-            if os.getpgid(process.pid) == group:
+            if os.getpgid(process.pid) == ended.pid:
                 left.append(process)
-    for process in left:
-        with contextlib.suppress(psutil.NoSuchProcess):
-            process.kill()
+    _signal_group(ended, signal.SIGKILL)
     psutil.wait_procs(left, timeout=STOP_SECONDS)
 
 
