@@ -146,7 +146,10 @@ def _from_texts(distinct: pd.Series[str], decimal: str) -> FloatArray:
 
 
 def _plain(texts: pd.Series[str]) -> FloatArray:
-    return pd.to_numeric(texts).to_numpy(np.float64, na_value=np.nan)
+    try:
+        return pd.to_numeric(texts).to_numpy(np.float64, na_value=np.nan)
+    except OverflowError:  # a whole number of more than 308 digits
+        return np.array([float(text) for text in texts])
 
 
 def _from_object(value: object) -> float:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, expect, sync_playwright
 
 from serve.demo import BIN, MODEL, Addresses, services
 from serve.processes import ServiceGroup, free_port
@@ -23,6 +23,8 @@ CHROMIUM_ARGUMENTS = [
     "--disable-gpu",
     "--disable-background-networking",
 ]
+# A page that is slow because other tests use the machine is no page that is wrong.
+expect.set_options(timeout=20_000)
 SEARCH = ("-P", "data=embedded:1500", "-P", "n_trials=8", "-P", "k_max=6")
 
 

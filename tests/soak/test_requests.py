@@ -74,12 +74,13 @@ def test_generated_requests(
     failed = sum(count for status, count in both.items() if status >= "500")
     leaked = [line for line in logs.splitlines() if any(text in line for text in PLANTED)]
     traces = TRACES.findall(logs)
+    errors = [line for line in logs.splitlines() if "ERROR" in line] if failed else []
     figure(
         f"{both.total():,} requests counted by the servers ({scoring.total():,} scoring server, "
         f"{pages.total():,} pages), {valid[0]:.0%} valid: {failed} answers of 5xx, "
         f"{len(heard.wrong) + len(broken)} with a trace, {len(traces)} traces and {len(leaked)} "
         "customer values in the logs of all processes"
     )
-    assert (heard.wrong[:5], broken, leaked[:5], traces[:2], failed) == ([], [], [], [], 0)
+    assert (heard.wrong[:5], broken, leaked[:5], traces[:2], failed) == ([], [], [], [], 0), errors
     assert both.total() >= 2 * each
     assert min(valid) >= 0.3

@@ -72,7 +72,7 @@ def test_a_signal_ends_no_evaluation_with_a_result(number: signal.Signals) -> No
     """Evaluations end at once, by an error that is none of theirs; the processes live on."""
     before = signal.getsignal(number)
     with Workers(2) as processes:
-        (child, *_) = psutil.Process().children()
+        child = next(c for c in psutil.Process().children() if "popen_loky" in str(c.cmdline()))
         child.send_signal(number)
         outcomes = processes.evaluate_all(evaluator(), SPECS * 50)
         next(outcomes)

@@ -16,6 +16,7 @@ NAN = float("nan")
 # A text, and what it is with a decimal point and with a decimal comma.
 TEXTS = [
     ("1,234", 1234, 1.234),
+    ("9" * 400, float("inf"), float("inf")),
     ("1.234", 1.234, 1234),
     ("1,23", NAN, 1.23),
     ("1.23", 1.23, NAN),
