@@ -62,12 +62,24 @@ class Side:
     evaluation: Mapping[str, Any]
 
 
-def run(model_name: str, first: str, second: str, data: str, out: str) -> Comparison:
-    """Compare two versions or runs, record and print the comparison."""
+def run(
+    model_name: str,
+    first: str,
+    second: str,
+    data: str,
+    out: str = "",
+    *,
+    schema: str = AUTO,
+    part_of: str = "",
+) -> Comparison:
+    """Compare two versions or runs, record and print the comparison.
+
+    `schema` is that of `data`; `part_of` is the run of the retraining that asks.
+    """
     check_source("data", data)
     prepare_tracking()
     client = MlflowClient()
-    source, schema, features = (data, AUTO, ()) if data else _data_of(client, model_name, first)
+    source, schema, features = (data, schema, ()) if data else _data_of(client, model_name, first)
     validated, table = load_described(source, schema, features)
     formed = form(validated.customers, table, outcomes=validated.outcomes)
     one = _side(client, model_name, first, formed)
@@ -95,6 +107,7 @@ def run(model_name: str, first: str, second: str, data: str, out: str) -> Compar
             note=note,
             metrics=metrics,
             files={REPORT: html, "migration.json": json.dumps(comparison.to_dict(), indent=1)},
+            part_of=part_of,
         )
     return comparison
 

@@ -170,8 +170,19 @@ def usable_rows(data: str, schema: TableSchema, *, skip_bad_rows: bool) -> Check
     return piece
 
 
-def run(data: str, model_name: str, alias: str, out: str, *, skip_bad_rows: bool = False) -> str:
-    """Monitor a table, record and print the findings; return the verdict."""
+def run(
+    data: str,
+    model_name: str,
+    alias: str,
+    out: str = "",
+    *,
+    skip_bad_rows: bool = False,
+    part_of: str = "",
+) -> str:
+    """Monitor a table, record and print the findings; return the verdict.
+
+    `part_of` is the run of the retraining that asks.
+    """
     check_source("data", data)
     prepare_tracking()
     client = MlflowClient()
@@ -201,7 +212,8 @@ def run(data: str, model_name: str, alias: str, out: str, *, skip_bad_rows: bool
             note=note,
             metrics=result.drift.metrics(),
             files={REPORT: result.html},
-            series=f"version {version}",
+            series="" if part_of else f"version {version}",
+            part_of=part_of,
         )
     return verdict
 

@@ -13,10 +13,10 @@ from experiments.study.databases import prepare_tracking
 
 
 @contextmanager
-def tracking_store(folder: Path) -> Iterator[MlflowClient]:
-    """Work in a folder with a SQLite tracking store of its own; leave everything as it was."""
+def tracking_store(folder: Path, uri: str = "") -> Iterator[MlflowClient]:
+    """Work in a folder with a tracking store, SQLite there or another; leave all as it was."""
     before, here = dict(os.environ), Path.cwd()
-    os.environ["MLFLOW_TRACKING_URI"] = f"sqlite:///{folder / 'mlflow.db'}"
+    os.environ["MLFLOW_TRACKING_URI"] = uri or f"sqlite:///{folder / 'mlflow.db'}"
     os.chdir(folder)
     try:
         prepare_tracking()

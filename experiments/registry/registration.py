@@ -11,7 +11,7 @@ from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 from mlflow.utils.mlflow_tags import MLFLOW_MODEL_VERSIONS
 
-from experiments.registry.client import CHALLENGER, RegistryError
+from experiments.registry.client import CHALLENGER, RegistryError, version_of
 from experiments.registry.promotion_log import LostRaceError, PromotionLog, create, user
 from experiments.registry.verification import seal, sign
 from experiments.tracking.event_run import registry_experiment
@@ -48,15 +48,28 @@ def register(
     version = _create_version(
         client, name, model_uri, run_id, description=description, tags=all_tags
     )
-    sign(client, name, version)  # before an alias leads to it
+    announce(client, name, version)
+    return version
+
+
+def announce(client: MlflowClient, name: str, version: str) -> None:
+    """Sign a version and let an alias lead to it, unless one did already or leads to a later one.
+
+    A search that was killed after it had made the version comes back to this.
+    """
     log = PromotionLog(client, name)
     moves = log.sync()
+    challenger = version_of(client, name, CHALLENGER)
+    if challenger and int(challenger) >= int(version):
+        return
+    if any(version in {move.from_version, move.to_version} for move in moves):
+        return
+    sign(client, name, version)  # before an alias leads to it
     if not moves:
         with suppress(LostRaceError):
             log.move(moves, version, who=user(), why="first version", kind="register")
-            return version
+            return
     client.set_registered_model_alias(name, CHALLENGER, version)
-    return version
 
 
 def _create_version(

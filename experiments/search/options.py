@@ -41,6 +41,7 @@ class SearchOptions:
     as_features: str
     new_study: bool
     storage: str
+    begin_with: str
 
     @property
     def chosen_algorithms(self) -> tuple[str, ...]:
@@ -99,6 +100,12 @@ OPTIONS: tuple[tuple[str, Any, Any, str], ...] = (
     ("as_features", str, "", "Outcomes that form segments on purpose, comma-separated."),
     ("new_study", bool, False, "Begin a new study although one exists."),
     ("storage", str, "", "Optuna database URL; default: SQLite beside the tracking store."),
+    (
+        "begin_with",
+        str,
+        "",
+        "Version of the registered model, a number or an alias, whose spec is tried first.",
+    ),
 )
 NAMES = frozenset(name for name, *_ in OPTIONS)
 

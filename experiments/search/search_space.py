@@ -150,6 +150,8 @@ class Space:
 
     Numbers of segments are in [k_min, k_max]. `often_zero`: columns are one value for many
     customers; `mixed`: there are nominal columns. The treatments of both are then searched too.
+    `begin_with` are specs of earlier studies to try first; one that this space cannot propose,
+    since its columns are of other kinds perhaps, is left out.
     """
 
     schema: str
@@ -160,6 +162,7 @@ class Space:
     often_zero: bool = False
     mixed: bool = False
     fixed: Fixed = field(default_factory=Fixed)
+    begin_with: tuple[SegmenterSpec, ...] = ()
 
     def propose(self, trial: optuna.trial.BaseTrial) -> SegmenterSpec:
         """Return the spec a trial is about."""
@@ -183,9 +186,11 @@ class Space:
         """Return the parameters of the trials a study starts with, families taking turns."""
         families = [list(self._members(family)) for family in self._families()]
         longest = max((len(family) for family in families), default=0)
-        return [
+        usual = [
             family[turn] for turn in range(longest) for family in families if turn < len(family)
         ]
+        begins = [own for spec in self.begin_with for own in self._again(spec)]
+        return [*begins, *(parameters for parameters in usual if parameters not in begins)]
 
     def near(self, spec: SegmenterSpec, k: int) -> Iterator[Parameters]:
         """Yield what to try next to a good spec with `k` segments.
@@ -257,6 +262,16 @@ class Space:
             for name, value in spec.hyperparameters.items()
         }
         return {**chosen, "algorithm": spec.clusterer, **hyperparameters}
+
+    def _again(self, spec: SegmenterSpec) -> Iterator[Parameters]:
+        """Yield the parameters of an earlier study's spec, if this space can propose it."""
+        parameters = self._parameters(spec)
+        try:
+            proposed = self.spec_of(parameters)
+        except (KeyError, ValueError):
+            return  # a choice, or an algorithm, that this table does not offer
+        if proposed == replace(spec, schema=self.schema, seed=self.seed):
+            yield parameters
 
     def _in_interval(self, k: int) -> bool:
         return self.k_min <= k <= self.k_max

@@ -14,6 +14,7 @@ from typing import Any
 import click
 import optuna
 import pandas as pd
+from mlflow import MlflowClient
 from mlflow.data.code_dataset_source import CodeDatasetSource
 from mlflow.data.pandas_dataset import from_pandas
 from mlflow.entities import DatasetInput, RunStatus
@@ -21,7 +22,7 @@ from threadpoolctl import threadpool_limits
 
 from experiments.faults import check_source, ending_in_a_sentence, notify
 from experiments.registry import packaging, registration, segment_lineage
-from experiments.registry.client import MIGRATION
+from experiments.registry.client import MIGRATION, describe
 from experiments.registry.promotion_log import need_permission
 from experiments.search.fidelity import Samples
 from experiments.search.options import SearchOptions, checked, search_options
@@ -40,6 +41,7 @@ from experiments.tracking import model_card as card
 from experiments.tracking.parent_run import identity, open_experiment, open_parent
 from experiments.tracking.summary import Summary, console, record_study
 from experiments.tracking.tracker import Tracker
+from segmentation.clustering.spec import SegmenterSpec
 from segmentation.data.readers import load_described
 from segmentation.data.validation import Validated
 from segmentation.data.warehouse.address import public_name, short_name
@@ -57,19 +59,21 @@ Turn = Callable[[], AbstractContextManager[None]]
 
 def run(options: SearchOptions) -> int:
     """Run a whole search as the command line does; return the exit status."""
+    return 0 if search(options).model else 1
+
+
+def search(options: SearchOptions) -> Summary:
+    """Run a whole search and print its outcome."""
     limits = Limits(options.trial_seconds, options.trial_gigabytes)
     # One thread a process: more of them fight for the cores that the workers and others use.
     with threadpool_limits(1), Workers(options.n_jobs or os.cpu_count() or 1, limits) as workers:
-        return _run(options, workers)
-
-
-def _run(options: SearchOptions, workers: Workers) -> int:
-    check_source("data", options.data)
-    validated, table = load_described(options.data, options.schema, options.outcomes_as_features)
-    notify(validated.remarks, validated.warnings, table.notes)
-    summary = record(options, validated, table, workers)
+        check_source("data", options.data)
+        features = options.outcomes_as_features
+        validated, table = load_described(options.data, options.schema, features)
+        notify(validated.remarks, validated.warnings, table.notes)
+        summary = record(options, validated, table, workers)
     click.echo(console(summary))
-    return 0 if summary.model else 1
+    return summary
 
 
 def record(
@@ -83,6 +87,9 @@ def record(
     url = options.storage or default_storage(uri)
     need_another_database(url, uri)
     client, storage = retrying_client(uri), open_storage(url)
+    if options.begin_with:
+        earlier = spec_of_version(client, options.model_name, options.begin_with)
+        space = replace(space, begin_with=(earlier,))
     need_permission(client, options.model_name)  # rather now than after hours of trying
     name = study_name(options.experiment_name, digest, space)
     turn = partial(one_at_a_time, url, name)
@@ -180,6 +187,7 @@ def register(
         raise ValueError("a pick is registered, and there is none")
     pick = result.pick.candidate
     if version := registration.version_of_trial(client, options.model_name, pick.run_id):
+        registration.announce(client, options.model_name, version)
         return f"{options.model_name} version {version}"
     digest = str(tracker.dataset.dataset.digest)
     text = card.card(summary, model, rows=len(customers), digest=digest, options=options)
@@ -213,6 +221,12 @@ def register(
     registered = f"{options.model_name} version {version}"
     tracker.registered(pick.run_id, uri.removeprefix("models:/"), registered)
     return registered
+
+
+def spec_of_version(client: MlflowClient, name: str, reference: str) -> SegmenterSpec:
+    """Return the spec of a version, by number or alias."""
+    info = describe(name, reference)
+    return segment_lineage.load(client, name, info.version).segmenter.spec_
 
 
 def audit_of(model: SegmentationModel, formed: Formed, seed: int) -> Audit:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import mlflow
 import optuna
-from filelock import FileLock
+from filelock import FileLock, Timeout
 from mlflow import MlflowClient
 from sqlalchemy import NullPool, create_engine, make_url, text
 
@@ -143,12 +143,37 @@ def one_at_a_time(url: str, name: str) -> Iterator[None]:
         with FileLock(f"{path}.lock"):
             yield
         return
-    key = int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], signed=True)
     engine = create_engine(url, poolclass=NullPool, isolation_level="AUTOCOMMIT")
     with engine.connect() as connection:
         # PostgreSQL lets go of it when the connection ends, however it ends.
-        connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": key})
+        connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": _key(name)})
         yield
+
+
+@contextmanager
+def alone(url: str, name: str) -> Iterator[bool]:
+    """Tell whether no other process does this at the moment, on whatever machine, and keep it so.
+
+    The parameters are those of :func:`one_at_a_time`. One that dies lets the next one in.
+    """
+    key = _key(name)
+    if path := sqlite_path(url):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(f"{path}.{abs(key):x}.lock", blocking=False)
+        try:
+            with lock:
+                yield True
+        except Timeout:
+            yield False
+        return
+    engine = create_engine(url, poolclass=NullPool, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        yield bool(connection.scalar(text("SELECT pg_try_advisory_lock(:key)"), {"key": key}))
+
+
+def _key(name: str) -> int:
+    """Return the number by which PostgreSQL knows a lock."""
+    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], signed=True)
 
 
 def write_ahead(path: Path) -> None:

@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 
 from mlflow import MlflowClient
-from mlflow.utils.mlflow_tags import MLFLOW_RUN_NAME, MLFLOW_RUN_NOTE
+from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID, MLFLOW_RUN_NAME, MLFLOW_RUN_NOTE
 
 from experiments.tracking.parent_run import open_experiment
 from experiments.tracking.tracker import metrics_of, origin, tags_of
@@ -32,14 +32,16 @@ def record(
     metrics: Mapping[str, float],
     files: Mapping[str, str],
     series: str = "",
+    part_of: str = "",
 ) -> None:
     """Record an event of a registered model in a run named `title`.
 
     `note` is its description in Markdown, `files` are texts by path. Events of one `series` share
-    a run, in which every metric has one step per event; without a series it has its own run.
+    a run, in which every metric has one step per event; without a series it has its own run,
+    below the run `part_of` where there is one. Recorded again below that, it replaces itself.
     """
     experiment = registry_experiment(client, name)
-    run_id, step = _run(client, experiment, kind, series)
+    run_id, step = _run(client, experiment, kind, series, part_of)
     tags = {MLFLOW_RUN_NAME: title, MLFLOW_RUN_NOTE: note, "kind": kind, "series": series}
     tags |= origin("experiments")
     tags["times"] = str(step + 1)
@@ -51,8 +53,16 @@ def record(
         client.set_tag(launched, MLFLOW_RUN_NOTE, f"{note}\n\nRecorded in run `{run_id}`.")
 
 
-def _run(client: MlflowClient, experiment: str, kind: str, series: str) -> tuple[str, int]:
-    """Return the series' run and its next step, or a new run."""
+def _run(
+    client: MlflowClient, experiment: str, kind: str, series: str, part_of: str
+) -> tuple[str, int]:
+    """Return the series' run and its next step, a run below another, or a new one."""
+    if part_of:
+        query = f"tags.kind = '{kind}' and tags.`{MLFLOW_PARENT_RUN_ID}` = '{part_of}'"
+        for run in client.search_runs([experiment], query, max_results=1):
+            return str(run.info.run_id), 0
+        tags = {MLFLOW_PARENT_RUN_ID: part_of, "kind": kind}
+        return str(client.create_run(experiment, tags=tags).info.run_id), 0
     if series:
         query = f"tags.kind = '{kind}' and tags.series = '{series}'"
         for run in client.search_runs([experiment], query, max_results=1):

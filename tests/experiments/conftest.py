@@ -29,6 +29,7 @@ OPTIONS = SearchOptions(
     as_features="",
     new_study=False,
     storage="",
+    begin_with="",
 )
 
 

@@ -9,7 +9,17 @@ import pytest
 import yaml
 from packaging.requirements import Requirement
 
-from experiments import collect, compare, explore, monitor, promote, rename, rollback, score
+from experiments import (
+    collect,
+    compare,
+    explore,
+    monitor,
+    promote,
+    rename,
+    retrain,
+    rollback,
+    score,
+)
 from experiments.search import workflow as search
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -17,6 +27,7 @@ COMMANDS = {
     "collect": collect.main,
     "compare": compare.main,
     "monitor": monitor.main,
+    "retrain": retrain.main,
     "rename": rename.main,
     "rollback": rollback.main,
     "main": search.main,
