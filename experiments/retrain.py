@@ -114,9 +114,7 @@ def retrain(wishes: Wishes) -> Outcome:
                 f"{wishes.model_name} is being retrained by another process at the moment: "
                 "look at its run in MLflow, or try again when it has ended"
             )
-        with _not_launched():
-            outcome = _recorded(MlflowClient(), wishes, options)
-    return outcome
+        return _recorded(MlflowClient(), wishes, options)
 
 
 def _options(client: MlflowClient, study: str, wishes: Wishes) -> SearchOptions:
@@ -138,7 +136,8 @@ def _recorded(client: MlflowClient, wishes: Wishes, options: SearchOptions) -> O
     run = _open(client, wishes)
     run_id, version = str(run.info.run_id), run.data.tags["champion"]
     try:
-        outcome = _steps(client, run_id, version, wishes, options)
+        with _not_launched():
+            outcome = _steps(client, run_id, version, wishes, options)
     except PausedError:
         raise  # the same command goes on
     except Exception:
@@ -152,6 +151,7 @@ def _recorded(client: MlflowClient, wishes: Wishes, options: SearchOptions) -> O
     client.log_batch(run_id, tags=tags_of(tags))
     _note(client, run_id, outcome.sentence)
     client.set_terminated(run_id)
+    event_run.point_to(client, run_id, outcome.sentence or f"Version {version}: {outcome.word}.")
     if outcome.sentence:
         click.echo(outcome.sentence)
     return outcome

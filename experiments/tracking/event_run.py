@@ -49,6 +49,11 @@ def record(
     for path, text in files.items():
         client.log_text(run_id, text, f"{step + 1:04d}/{path}" if series else path)
     client.set_terminated(run_id)
+    point_to(client, run_id, note)
+
+
+def point_to(client: MlflowClient, run_id: str, note: str) -> None:
+    """Let the run that `mlflow run` made, where it did, say what happened and in which run."""
     if launched := os.environ.get("MLFLOW_RUN_ID"):
         client.set_tag(launched, MLFLOW_RUN_NOTE, f"{note}\n\nRecorded in run `{run_id}`.")
 
