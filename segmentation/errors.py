@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
@@ -61,6 +62,17 @@ def merged(problems: Sequence[Problem]) -> Problem:
     levels = frozenset(islice({level for p in problems for level in p.levels}, MOST_LEVELS))
     count = sum(p.count for p in problems)
     return replace(problems[0], count=count, examples=examples, levels=levels, rows=())
+
+
+def nearest(name: str, names: Sequence[str], cutoff: float = 0.6) -> str:
+    """Return the name most like another one, whatever case and separators; empty for none."""
+    plain = {_letters(other): other for other in reversed(names)}
+    near = difflib.get_close_matches(_letters(name), plain, n=1, cutoff=cutoff)
+    return plain[near[0]] if near else ""
+
+
+def _letters(name: str) -> str:
+    return "".join(letter for letter in name.casefold() if letter.isalnum()) or name
 
 
 class DataError(SegmentationError):

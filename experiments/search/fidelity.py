@@ -57,13 +57,15 @@ class Samples:
         schema: TableSchema,
         constraints: Constraints,
         seed: int,
+        *,
         fidelities: Sequence[Fidelity] = FIDELITIES,
+        weights: Sequence[tuple[str, float]] = (),
     ) -> None:
         self.schema, self.constraints, self.seed = schema, constraints, seed
         self._matrix = customer_matrix(customers, schema.column_names)
         self._order = canonical_order(self._matrix, seed)
         largest = self._order[: fidelities[-1].rows]
-        self.reference = ReferenceSpace(schema).fit(self._matrix[largest])
+        self.reference = ReferenceSpace(schema, weights).fit(self._matrix[largest])
         self.fidelities = (
             fidelities[0],
             *(fidelity for fidelity in fidelities[1:-1] if fidelity.rows < len(self._matrix)),

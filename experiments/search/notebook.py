@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from html import escape
 from typing import Any
@@ -13,8 +13,16 @@ import pandas as pd
 from threadpoolctl import threadpool_limits
 
 from experiments.search.fidelity import Samples
-from experiments.search.options import SearchOptions, checked, default_options
-from experiments.search.runner import Progress, SearchResult, build, choose, prepared, try_all
+from experiments.search.options import SearchOptions, checked, default_options, write_weights
+from experiments.search.runner import (
+    Progress,
+    SearchResult,
+    build,
+    choose,
+    nothing_feasible,
+    prepared,
+    try_all,
+)
 from experiments.study.study import open_study
 from experiments.study.worker_pool import Limits, Workers
 from segmentation.clustering.clusterers import CLUSTERERS
@@ -195,6 +203,9 @@ def find_segments(
     k: int = 0,
     k_min: int = 3,
     k_max: int = 10,
+    smallest_share: float = Constraints.smallest_share,
+    largest_share: float = Constraints.largest_share,
+    weights: Mapping[str, float] | None = None,
     seed: int = 0,
     timeout: float = 0.0,
     n_jobs: int = 0,
@@ -218,7 +229,11 @@ def find_segments(
     k
         Number of segments; 0 for the search's own pick.
     k_min, k_max
-        Closed interval of the number of segments.
+        Closed interval of the number of segments; the same number twice for exactly so many.
+    smallest_share, largest_share
+        Shares of customers that a segment holds at least and at most, in (0, 1].
+    weights
+        How much a column counts, in (0, 10], by name; 1 for a column that is not named.
     seed
         Seeds everything: the same frame, options and seed give the same segments.
     timeout
@@ -236,14 +251,19 @@ def find_segments(
     ------
     DataError
         When the frame breaks the schema's contract.
+    SpecError
+        When a weight is that of a column that forms no segments.
     SegmentationError
-        When no candidate is feasible.
+        When no candidate is feasible; it says what came closest.
     """
     numbers: dict[str, Any] = {
         "n_trials": n_trials,
         "k": k,
         "k_min": k_min,
         "k_max": k_max,
+        "smallest_share": smallest_share,
+        "largest_share": largest_share,
+        "weights": write_weights(weights or {}),
         "seed": seed,
     }
     numbers |= {"timeout": timeout, "n_jobs": n_jobs, "data": "a data frame"}
@@ -279,8 +299,8 @@ def _run(
             model, result = _search(options, validated, table, workers, progress)
     if model is None:
         raise SegmentationError(
-            f"no feasible segmentation in {len(result.candidates)} trials: raise n_trials, or "
-            "widen k_min and k_max"
+            f"{nothing_feasible(result, options.k)} Raise n_trials, or widen the constraints: "
+            "k_min, k_max, smallest_share, largest_share."
         )
     return Segments(model, result)
 
@@ -293,8 +313,10 @@ def _search(
     progress: bool,
 ) -> tuple[SegmentationModel | None, SearchResult]:
     formed, space = prepared(validated, table, options)
-    constraints = Constraints(k_min=options.k_min, k_max=options.k_max)
-    samples = Samples(formed.customers, formed.schema, constraints, options.seed)
+    samples = Samples(
+        *(formed.customers, formed.schema, options.constraints, options.seed),
+        weights=options.columns_weights,
+    )
     study = open_study(None, table.name)
     with Progress(options.n_trials, (), table.name, bar=True, silent=not progress) as bar:
         try_all(

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import csv
 import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from io import StringIO
+from math import ceil, floor
 from typing import Any
 
 import click
@@ -12,7 +15,12 @@ import click
 from experiments.registry.client import MODEL_NAME, ModelName
 from experiments.search.search_space import ALGORITHMS, Fixed
 from segmentation.clustering.clusterers import CLUSTERERS
+from segmentation.clustering.spec import LARGEST_WEIGHT
 from segmentation.errors import SpecError
+from segmentation.evaluation.constraints import Constraints
+from segmentation.interpretation.formatting import percent
+
+ROUNDING = 1e-9
 
 
 @dataclass(frozen=True)
@@ -42,11 +50,20 @@ class SearchOptions:
     new_study: bool
     storage: str
     begin_with: str
+    smallest_share: float
+    largest_share: float
+    weights: str
+
+    @property
+    def named_algorithms(self) -> tuple[str, ...]:
+        """The algorithms that the user names."""
+        return tuple(filter(None, self.algorithms.replace(" ", "").split(",")))
 
     @property
     def chosen_algorithms(self) -> tuple[str, ...]:
-        """The algorithms to try."""
-        return tuple(filter(None, self.algorithms.replace(" ", "").split(","))) or ALGORITHMS
+        """The algorithms to try; with weights none that would find the same without them."""
+        default = tuple(filter(heeds_weights, ALGORITHMS)) if self.weights else ALGORITHMS
+        return self.named_algorithms or default
 
     @property
     def outcomes_as_features(self) -> tuple[str, ...]:
@@ -57,6 +74,25 @@ class SearchOptions:
     def fixed(self) -> Fixed:
         """The choices that are not searched."""
         return Fixed.parse(self.fix)
+
+    @property
+    def constraints(self) -> Constraints:
+        """What a candidate has to meet; numbers of segments that the shares allow only."""
+        most, least = (
+            floor(1 / self.smallest_share + ROUNDING),
+            ceil(1 / self.largest_share - ROUNDING),
+        )
+        return Constraints(
+            k_min=max(self.k_min, least),
+            k_max=min(self.k_max, most),
+            smallest_share=self.smallest_share,
+            largest_share=self.largest_share,
+        )
+
+    @property
+    def columns_weights(self) -> tuple[tuple[str, float], ...]:
+        """The columns that count more or less than others, and how much."""
+        return read_weights(self.weights)
 
 
 OPTIONS: tuple[tuple[str, Any, Any, str], ...] = (
@@ -105,6 +141,24 @@ OPTIONS: tuple[tuple[str, Any, Any, str], ...] = (
         str,
         "",
         "Version of the registered model, a number or an alias, whose spec is tried first.",
+    ),
+    (
+        "smallest_share",
+        click.FloatRange(0, 1, min_open=True),
+        Constraints.smallest_share,
+        "Share of customers that every segment holds at least.",
+    ),
+    (
+        "largest_share",
+        click.FloatRange(0, 1, min_open=True),
+        Constraints.largest_share,
+        "Share of customers that a segment holds at most.",
+    ),
+    (
+        "weights",
+        str,
+        "",
+        "Columns that count more or less than 1, the weight of others: COLUMN=2,OTHER=0.5.",
     ),
 )
 NAMES = frozenset(name for name, *_ in OPTIONS)
@@ -161,8 +215,86 @@ def checked(values: dict[str, Any]) -> SearchOptions:
             f"algorithms={options.algorithms!r}: {', '.join(sorted(unknown))} is unknown; "
             f"expected some of {', '.join(CLUSTERERS)}, separated by commas."
         )
+    _check_shares(options)
     try:
         Fixed.parse(options.fix)
+        weights = options.columns_weights
     except SpecError as error:
         raise click.UsageError(str(error)) from error
+    if weights and (deaf := [n for n in options.named_algorithms if not heeds_weights(n)]):
+        raise click.UsageError(
+            f"algorithms={options.algorithms!r} and weights={options.weights!r}: {', '.join(deaf)} "
+            "finds the same segments whatever columns weigh. Expected some of "
+            f"{', '.join(filter(heeds_weights, CLUSTERERS))}, or no weights."
+        )
     return options
+
+
+def _check_shares(options: SearchOptions) -> None:
+    """Raise UsageError where no number of segments allows the shares."""
+    smallest, largest = options.smallest_share, options.largest_share
+    if smallest > largest:
+        raise click.UsageError(
+            f"smallest_share={smallest:g} is above largest_share={largest:g}: "
+            "expected smallest_share <= largest_share."
+        )
+    fewest, most = options.k or options.k_min, options.k or options.k_max
+    least_name, most_name = ("k", "k") if options.k else ("k_min", "k_max")
+    if fewest * smallest > 1 + ROUNDING:
+        raise click.UsageError(
+            f"smallest_share={smallest:g} and {least_name}={fewest}: {fewest} segments of at least "
+            f"{percent(smallest)} are more than all customers. Expected smallest_share <= "
+            f"{floor(1000 / fewest) / 1000:g}, or {least_name} <= {floor(1 / smallest + ROUNDING)}."
+        )
+    if most * largest < 1 - ROUNDING:
+        raise click.UsageError(
+            f"largest_share={largest:g} and {most_name}={most}: {most} segments of at most "
+            f"{percent(largest)} are less than all customers. Expected largest_share >= "
+            f"{ceil(1000 / most) / 1000:g}, or {most_name} >= {ceil(1 / largest - ROUNDING)}."
+        )
+    limits = options.constraints
+    if limits.k_min > limits.k_max:
+        raise click.UsageError(
+            f"smallest_share={smallest:g} and largest_share={largest:g}: no number of segments "
+            f"from k_min={options.k_min} to k_max={options.k_max} has room for both. "
+            "Expected shares further apart."
+        )
+
+
+def heeds_weights(algorithm: str) -> bool:
+    """Whether an algorithm finds other segments when columns weigh more."""
+    return CLUSTERERS[algorithm].takes_weights
+
+
+def read_weights(text: str) -> tuple[tuple[str, float], ...]:
+    """Read ``COLUMN=WEIGHT`` pairs, separated by commas; quoted where a name has a comma.
+
+    Raises
+    ------
+    SpecError
+        When a pair has no name or no weight in (0, 10], or a column is named twice.
+    """
+    pairs = next(csv.reader([text], skipinitialspace=True), [])
+    weights: dict[str, float] = {}
+    for pair in filter(None, map(str.strip, pairs)):
+        column, _, number = (part.strip() for part in pair.rpartition("="))
+        try:
+            weight = float(number)
+        except ValueError:
+            weight = 0.0
+        if not column or not 0 < weight <= LARGEST_WEIGHT:
+            raise SpecError(
+                f"weights: {pair!r} is not understood; expected COLUMN=WEIGHT, the weight above 0 "
+                f"and at most {LARGEST_WEIGHT}. To leave a column out: fix=excluded=COLUMN."
+            )
+        if column in weights:
+            raise SpecError(f"weights: {column!r} is named twice; expected one weight a column.")
+        weights[column] = weight
+    return tuple(sorted(weights.items()))
+
+
+def write_weights(weights: Mapping[str, float]) -> str:
+    """Return weights by column as :func:`read_weights` takes them."""
+    file = StringIO()
+    csv.writer(file, lineterminator="").writerow(f"{name}={w}" for name, w in weights.items())
+    return file.getvalue()

@@ -6,7 +6,7 @@ import sys
 import time
 from collections.abc import Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Self
 
 import optuna
@@ -32,7 +32,7 @@ from segmentation.evaluation.result import Evaluation
 from segmentation.evaluation.triviality import column_flags
 from segmentation.model.segmentation_model import SegmentationModel
 from segmentation.preprocessing.categorical import Formed, blocks_of, form
-from segmentation.preprocessing.columns import customer_matrix
+from segmentation.preprocessing.columns import customer_matrix, weights_of
 from segmentation.schema import TableSchema
 
 if TYPE_CHECKING:
@@ -247,6 +247,38 @@ def _settled(candidates: Sequence[Candidate], k: int) -> SearchResult:
     return SearchResult(tuple(candidates), ranking, feasible)
 
 
+def nothing_feasible(result: SearchResult, k: int = 0) -> str:
+    """Say that nothing was picked, and what came closest; `k` is the number requested."""
+    numbers = [str(s.k) for s in result.ranking.alternatives() if s.candidate.evaluation.feasible]
+    trials = f"{len(result.candidates)} trial{'s' if len(result.candidates) != 1 else ''}"
+    if numbers:
+        return (
+            f"No feasible segmentation with {k} segments in {trials}; "
+            f"feasible numbers of segments: {', '.join(numbers)}."
+        )
+    head = f"No feasible segmentation in {trials}."
+    if not result.candidates:
+        return head
+    closest = min(result.candidates, key=_violation)
+    title = CLUSTERERS[closest.spec.clusterer].title
+    return (
+        f"{head} Closest came trial {closest.number}, {title} with "
+        f"{closest.evaluation.n_segments} segments: {'; '.join(closest.evaluation.infeasible)}."
+    )
+
+
+def _violation(candidate: Candidate) -> tuple[int, float, int]:
+    """Return how many constraints a candidate violates, by how much in all, and its number.
+
+    A stability that was not computed, because another constraint is violated, counts as none.
+    """
+    evaluation = candidate.evaluation
+    over = {name: excess for name, excess in evaluation.excess.items() if excess > 0}
+    if len(evaluation.infeasible) < len(over):
+        del over["stability"]
+    return len(over), sum(over.values()), candidate.number
+
+
 def prepared(
     validated: Validated, table: TableSchema, options: SearchOptions
 ) -> tuple[Formed, Space]:
@@ -256,8 +288,10 @@ def prepared(
     ------
     DataError
         When they have one feature only.
+    SpecError
+        When a weight is that of a column that forms no segments.
     """
-    fixed = options.fixed
+    fixed, constraints = options.fixed, options.constraints
     formed = form(
         *(validated.customers, table),
         sensitive=options.sensitive,
@@ -265,11 +299,12 @@ def prepared(
         outcomes=validated.outcomes,
     )
     space = space_for(
-        *(formed.customers, formed.schema, options.k_min, options.k_max, options.seed),
+        *(formed.customers, formed.schema, constraints.k_min, constraints.k_max, options.seed),
         algorithms=options.chosen_algorithms,
         fixed=fixed,
     )
-    return formed, space
+    weights_of(formed.schema, options.columns_weights)
+    return formed, replace(space, weights=options.columns_weights)
 
 
 def space_for(

@@ -151,7 +151,7 @@ class Space:
     Numbers of segments are in [k_min, k_max]. `often_zero`: columns are one value for many
     customers; `mixed`: there are nominal columns. The treatments of both are then searched too.
     `begin_with` are specs of earlier studies to try first; one that this space cannot propose,
-    since its columns are of other kinds perhaps, is left out.
+    since its columns are of other kinds perhaps, is left out. Every proposal has the weights.
     """
 
     schema: str
@@ -163,6 +163,7 @@ class Space:
     mixed: bool = False
     fixed: Fixed = field(default_factory=Fixed)
     begin_with: tuple[SegmenterSpec, ...] = ()
+    weights: tuple[tuple[str, float], ...] = ()
 
     def propose(self, trial: optuna.trial.BaseTrial) -> SegmenterSpec:
         """Return the spec a trial is about."""
@@ -221,6 +222,7 @@ class Space:
             self._choices(),
             first,
             self.fixed,
+            *((self.weights,) if self.weights else ()),
         )
         return repr(parts)
 
@@ -270,7 +272,8 @@ class Space:
             proposed = self.spec_of(parameters)
         except (KeyError, ValueError):
             return  # a choice, or an algorithm, that this table does not offer
-        if proposed == replace(spec, schema=self.schema, seed=self.seed):
+        weighted = replace(spec.preprocessing, weights=self.weights)
+        if proposed == replace(spec, schema=self.schema, seed=self.seed, preprocessing=weighted):
             yield parameters
 
     def _in_interval(self, k: int) -> bool:
@@ -303,7 +306,7 @@ class Space:
             chosen["category_weight"] = trial.suggest_float("category_weight", low, high)
         low, high = self._variance.low, self._variance.high
         variance = trial.suggest_float("variance", low, high) if reduced else None
-        return Preprocessing(**chosen, variance=variance)
+        return Preprocessing(**chosen, variance=variance, weights=self.weights)
 
 
 def _suggest(trial: optuna.trial.BaseTrial, name: str, values: Range) -> HyperParameter:

@@ -46,7 +46,6 @@ from segmentation.data.readers import load_described
 from segmentation.data.validation import Validated
 from segmentation.data.warehouse.address import public_name, short_name
 from segmentation.evaluation.clusterability import structure_of
-from segmentation.evaluation.constraints import Constraints
 from segmentation.interpretation.outcomes import ranges_of
 from segmentation.interpretation.sensitive_audit import Audit, audit
 from segmentation.model.segmentation_model import SegmentationModel
@@ -91,7 +90,7 @@ def record(
         earlier = spec_of_version(client, options.model_name, options.begin_with)
         space = replace(space, begin_with=(earlier,))
     need_permission(client, options.model_name)  # rather now than after hours of trying
-    name = study_name(options.experiment_name, digest, space)
+    name = study_name(options.experiment_name, digest, space, options.constraints)
     turn = partial(one_at_a_time, url, name)
     with turn():
         experiment_id = open_experiment(client, options.experiment_name)
@@ -131,8 +130,10 @@ def _searched(
     turn: Turn,
 ) -> Summary:
     """Try, choose, register; of several processes at one study one registers for all."""
-    constraints = Constraints(k_min=options.k_min, k_max=options.k_max)
-    samples = Samples(formed.customers, formed.schema, constraints, options.seed)
+    samples = Samples(
+        *(formed.customers, formed.schema, options.constraints, options.seed),
+        weights=options.columns_weights,
+    )
     with Progress(options.n_trials, settled(study), study.study_name) as progress:
         try_all(
             study,

@@ -19,6 +19,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from experiments.search.search_space import Space
 from experiments.study.worker_pool import EvaluationError
+from segmentation.evaluation.constraints import Constraints
 
 HEARTBEAT_SECONDS = 20
 ERROR = "error"
@@ -41,9 +42,12 @@ class BatchSampler(BaseSampler):
         """Return the places of the batch that begins at `start`."""
 
 
-def study_name(experiment: str, data_digest: str, space: Space) -> str:
-    """Return the name that the same data, space and seed always give."""
-    digest = hashlib.sha256(f"{data_digest} {space.fingerprint()}".encode()).hexdigest()
+def study_name(experiment: str, data_digest: str, space: Space, constraints: Constraints) -> str:
+    """Return the name that the same data, space, seed and constraints always give."""
+    text = f"{data_digest} {space.fingerprint()}"
+    if constraints != Constraints(k_min=constraints.k_min, k_max=constraints.k_max):
+        text = f"{text} {constraints}"
+    digest = hashlib.sha256(text.encode()).hexdigest()
     return f"{experiment}-{digest[:10]}"
 
 

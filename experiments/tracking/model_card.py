@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
-from dataclasses import asdict
 from datetime import UTC, datetime
 
 from markdown_it import MarkdownIt
@@ -20,6 +19,7 @@ from experiments.tracking.summary import (
     verdict_of,
 )
 from segmentation.clustering.clusterers import CLUSTERERS
+from segmentation.interpretation.formatting import percent
 from segmentation.model.segmentation_model import SegmentationModel
 from segmentation.reports.html import page
 
@@ -63,7 +63,7 @@ def card(
         "Outcomes": outcomes_table(model) or "The table has no outcome columns.",
         "Intended use": _use(model),
         "Data": _data(model, rows, digest, options),
-        "Quality": _quality(summary, pick),
+        "Quality": _quality(summary, pick, options),
         "Confidence": _confidence(model),
         "Specification": _spec(model),
         "What the segments are made of": summary.audit.made_of() if summary.audit else "",
@@ -111,7 +111,7 @@ def _data(model: SegmentationModel, rows: int, digest: str, options: SearchOptio
     return "\n".join(lines)
 
 
-def _quality(summary: Summary, pick: Standing) -> str:
+def _quality(summary: Summary, pick: Standing, options: SearchOptions) -> str:
     evaluation = pick.candidate.evaluation
     numbers = (
         f"- **Stability** {evaluation.stability:.3f} (± {evaluation.stability_spread:.3f} between "
@@ -122,12 +122,22 @@ def _quality(summary: Summary, pick: Standing) -> str:
         f"separation + 0.03 ln(segments), on {evaluation.rows:,} customers.\n"
         f"- **Vote** {pick.vote:.3f}: agreement (adjusted Rand) with the choice of a Gaussian "
         "mixture model; it counts in the ranking, not in the score.\n"
+        f"- **Constraints**: {_constraints(options)}\n"
         f"- **Structure**: {summary.structure.sentence}\n"
         f"- **Why {pick.k}**: {summary.reason}"
     )
     return (
         f"{numbers}\n\nAlternatives, the best for every number of segments:\n\n"
         + alternatives_table(summary.result)
+    )
+
+
+def _constraints(options: SearchOptions) -> str:
+    limits = options.constraints
+    return (
+        f"{limits.k_min} to {limits.k_max} segments of {percent(limits.smallest_share)} to "
+        f"{percent(limits.largest_share)} of customers each, stability of at least "
+        f"{limits.stability:.2f}."
     )
 
 
@@ -148,11 +158,14 @@ def _confidence(model: SegmentationModel) -> str:
 
 def _spec(model: SegmentationModel) -> str:
     spec = model.segmenter.spec_
+    choices = spec.preprocessing.to_dict()
+    weights = ", ".join(f"{name} {weight:g}" for name, weight in choices.pop("weights", ()))
     steps = ", ".join(
         f"{name} {value}"
-        for name, value in asdict(spec.preprocessing).items()
+        for name, value in choices.items()
         if value is not None and (model.schema != model.segmenter.schema_ or name not in MIXED_ONLY)
     )
+    steps += f"; columns' weights: {weights} (others 1)" if weights else ""
     values = ", ".join(f"{name} {value}" for name, value in spec.hyperparameters.items())
     return (
         f"{CLUSTERERS[spec.clusterer].title}" + (f" ({values})" if values else "") + f"; {steps}; "

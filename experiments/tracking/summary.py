@@ -14,7 +14,7 @@ from mlflow.utils.mlflow_tags import MLFLOW_RUN_NAME, MLFLOW_RUN_NOTE
 from experiments.search.candidates import Candidate
 from experiments.search.fidelity import Samples
 from experiments.search.ranking import Standing, reason
-from experiments.search.runner import SearchResult
+from experiments.search.runner import SearchResult, nothing_feasible
 from experiments.tracking.pictures import as_png, drawn
 from experiments.tracking.tracker import Tracker, run_name
 from segmentation.clustering.clusterers import CLUSTERERS
@@ -128,10 +128,9 @@ def study_page(summary: Summary, runs: str) -> str:
     """Return the Markdown page of a study; `runs` is where links to its trials lead."""
     result, model = summary.result, summary.model
     if result.pick is None or model is None:
+        head = f"**{nothing_feasible(result, summary.k)}**"
         reasons = _common_reasons(result.candidates)
-        return "\n\n".join(
-            ["**No feasible segmentation.**", *reasons, verdict_of(summary.structure)]
-        )
+        return "\n\n".join([head, *reasons, verdict_of(summary.structure)])
     pick, evaluation = result.pick.candidate, result.pick.candidate.evaluation
     return "\n\n".join(
         [
@@ -158,9 +157,9 @@ def console(summary: Summary) -> str:
     """Return the closing lines of a search."""
     result, model = summary.result, summary.model
     if result.pick is None or model is None:
-        reasons = "\n".join(f"  {line}" for line in _common_reasons(result.candidates))
-        head = f"No feasible segmentation in {len(result.candidates)} trials:\n{reasons}"
-        return "\n".join([head, verdict_of(summary.structure)])
+        reasons = (f"  {line}" for line in _common_reasons(result.candidates))
+        head = nothing_feasible(result, summary.k)
+        return "\n".join([head, *reasons, verdict_of(summary.structure)])
     pick, evaluation = result.pick.candidate, result.pick.candidate.evaluation
     alternatives = ", ".join(
         f"{standing.k} ({standing.candidate.evaluation.stability:.2f})"

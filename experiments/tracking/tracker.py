@@ -9,7 +9,6 @@ import tempfile
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict
 from functools import cache
 from math import isnan
 from pathlib import Path
@@ -293,7 +292,7 @@ def flat(spec: SegmenterSpec) -> dict[str, Any]:
         "algorithm": spec.clusterer,
         "rule": spec.rule,
         "seed": spec.seed,
-        **asdict(spec.preprocessing),
+        **spec.preprocessing.to_dict(),
         **spec.hyperparameters,
     }
 

@@ -48,6 +48,11 @@ class Clusterer:
     max_rows: int | None = None  # largest fit allowed; None for no limit
     bytes_per_pair: float = 0.0  # memory for each pair of rows
 
+    @property
+    def takes_weights(self) -> bool:
+        """Whether weights of columns matter: a mixture adapts its covariances to any scale."""
+        return "gaussian" not in self.rules
+
     def build(self, hyperparameters: HyperParameters, seed: int) -> Any:
         """Return the unfitted scikit-learn estimator.
 

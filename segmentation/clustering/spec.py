@@ -23,6 +23,7 @@ CHOICES: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "categories": ("one_hot", "famd"),
     }
 )
+LARGEST_WEIGHT = 10
 RULES = ("prototype", "gaussian", "neighbours")
 
 
@@ -55,6 +56,9 @@ class Preprocessing:
         Share of variance kept by PCA, in (0, 1); None for no reduction.
     category_weight
         Weight of a category against one number, in (0, 10].
+    weights
+        Columns of the customers' table and how much more than others they count, in (0, 10]:
+        differences in a column of weight 2 count twice. Others weigh 1.
     """
 
     nulls: str = "median"
@@ -66,6 +70,7 @@ class Preprocessing:
     categories: str = "one_hot"
     variance: float | None = None
     category_weight: float = 1.0
+    weights: tuple[tuple[str, float], ...] = ()
 
     def __post_init__(self) -> None:
         for name, allowed in CHOICES.items():
@@ -80,6 +85,20 @@ class Preprocessing:
             )
         if self.variance is not None and not 0 < self.variance < 1:
             raise SpecError(f"preprocessing variance={self.variance!r}: expected in (0, 1) or None")
+        for column, weight in self.weights:
+            if not 0 < weight <= LARGEST_WEIGHT:
+                raise SpecError(
+                    f"preprocessing weights: {column}={weight!r}: expected in (0, {LARGEST_WEIGHT}]"
+                )
+        weights = tuple(sorted((str(column), float(weight)) for column, weight in self.weights))
+        object.__setattr__(self, "weights", weights)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the choices by name; weights only where there are some."""
+        choices = asdict(self)
+        if not self.weights:
+            del choices["weights"]
+        return choices
 
 
 @dataclass(frozen=True)
@@ -126,7 +145,7 @@ class SegmenterSpec:
         """Return the canonical JSON (sorted keys); equal specs give equal text."""
         raw = {
             "schema": self.schema,
-            "preprocessing": asdict(self.preprocessing),
+            "preprocessing": self.preprocessing.to_dict(),
             "clusterer": self.clusterer,
             "hyperparameters": dict(self.hyperparameters),
             "rule": self.rule,
@@ -146,5 +165,7 @@ class SegmenterSpec:
         try:
             raw = json.loads(text)
             return cls(**{**raw, "preprocessing": Preprocessing(**raw["preprocessing"])})
-        except (json.JSONDecodeError, KeyError, TypeError, RecursionError) as error:
+        except SpecError:
+            raise
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise SpecError(f"not a segmenter spec: {error}") from error

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import shlex
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ from numpy.typing import NDArray
 from pandas.api.types import is_bool_dtype, is_numeric_dtype
 
 from segmentation.data.warehouse.address import Snapshot
-from segmentation.errors import MOST_EXAMPLES, MOST_LEVELS, DataError, Problem
+from segmentation.errors import MOST_EXAMPLES, MOST_LEVELS, DataError, Problem, nearest
 from segmentation.schema import Column, TableSchema
 from segmentation.schema.dates import time_since
 from segmentation.schema.drafting.identifiers import key_of, repeated_customers
@@ -32,6 +31,8 @@ NOT_A_NUMBER = (
 TRUTHS = ("true_or_false", "0 or 1", "1 is taken for true, 0 for false.")
 NO_SOURCE = "the table"
 UNSEEN = "unseen_level"
+# A name at least so much alike is offered for one that is missing.
+NEAR = 0.8
 UNREAD = "unread_outcome"
 UNSEEN_REMEDY = "It is treated as missing; add it to the schema's levels and train again."
 # No outcome is larger: its square would not be a number.
@@ -144,22 +145,11 @@ def _structural(frame: pd.DataFrame, schema: TableSchema) -> Iterator[Problem]:
         if names.count(name) > 1:
             yield Problem(name, "doubled_column", "one column of that name", "Remove the others.")
         elif name not in names:
-            near = _nearest(name, spare)
+            near = nearest(name, spare, NEAR)
             hint = f"Rename {near!r}, if that is it." if near else "Add it, or check the file."
             yield Problem(name, "missing_column", "a column of exactly that name", hint)
     if not len(frame):
         yield Problem(None, "no_rows", "at least one row below the header", "Check the export.")
-
-
-def _nearest(name: str, spare: Sequence[str]) -> str:
-    """Return the name that is most like another one, whatever its case and separators."""
-    plain = {_letters(other): other for other in reversed(spare)}
-    near = difflib.get_close_matches(_letters(name), plain, n=1, cutoff=0.8)
-    return plain[near[0]] if near else ""
-
-
-def _letters(name: str) -> str:
-    return "".join(letter for letter in name.casefold() if letter.isalnum()) or name
 
 
 def _numeric(

@@ -254,9 +254,13 @@ def evaluate(
     constraints, seed, n_splits
         See :class:`Evaluator`.
     """
-    matrix = segmenter.matrix(customers)
+    matrix, weights = segmenter.matrix(customers), segmenter.spec_.preprocessing.weights
     evaluator = Evaluator(
-        matrix, segmenter.schema_, constraints=constraints, seed=seed, n_splits=n_splits
+        *(matrix, segmenter.schema_),
+        constraints=constraints,
+        seed=seed,
+        n_splits=n_splits,
+        reference=ReferenceSpace(segmenter.schema_, weights).fit(matrix),
     )
     assigned = copy(segmenter)
     assigned.assignment_ = segmenter.assign(customers)

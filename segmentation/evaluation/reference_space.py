@@ -17,7 +17,7 @@ from sklearn.neighbors import NearestNeighbors
 
 from segmentation.errors import ModelFileError
 from segmentation.preprocessing.categorical import blocks_of
-from segmentation.preprocessing.columns import customer_matrix
+from segmentation.preprocessing.columns import customer_matrix, weights_of
 from segmentation.preprocessing.imputation import MedianFill
 from segmentation.preprocessing.scaling import LARGEST, Standardise, UnitFree
 from segmentation.preprocessing.transforms import YeoJohnson, yeo_johnson
@@ -40,12 +40,16 @@ class ReferenceSpace:
     ----------
     columns
         The table's schema, or the names of its feature columns.
+    weights
+        Columns and how much more than others they count, see
+        :class:`segmentation.clustering.spec.Preprocessing`; only with a schema.
 
     Attributes
     ----------
     scale_, median_, power_, centre_, spread_
         Shape (d,), after :meth:`fit`: unit of each column, its median in that unit, its
-        Yeo-Johnson power, and mean and standard deviation after the power.
+        Yeo-Johnson power, and mean and standard deviation after the power, the latter over the
+        column's weight.
     """
 
     scale_: FloatArray
@@ -54,8 +58,13 @@ class ReferenceSpace:
     centre_: FloatArray
     spread_: FloatArray
 
-    def __init__(self, columns: TableSchema | Sequence[str]) -> None:
+    def __init__(
+        self,
+        columns: TableSchema | Sequence[str],
+        weights: Sequence[tuple[str, float]] = (),
+    ) -> None:
         names = columns.column_names if isinstance(columns, TableSchema) else columns
+        self.weights = weights_of(columns, weights) if isinstance(columns, TableSchema) else ()
         self.columns = tuple(names)
         self.blocks = blocks_of(columns) if isinstance(columns, TableSchema) else ()
 
@@ -74,6 +83,8 @@ class ReferenceSpace:
         self.centre_, self.spread_ = scaler.centre_, scaler.spread_
         for block in map(list, self.blocks):
             self._balance(block, matrix[:, block])
+        if self.weights:
+            self.spread_ = self.spread_ / np.array(self.weights)
         return self
 
     def _balance(self, block: list[int], indicators: FloatArray) -> None:

@@ -88,7 +88,7 @@ class SegmentationModel:
             What :meth:`score` takes; by default the segmenter's, where it has no indicators.
         """
         features, segment = segmenter.schema_, segmenter.assign(customers).segment
-        reference = ReferenceSpace(features).fit(customers)
+        reference = ReferenceSpace(features, segmenter.spec_.preprocessing.weights).fit(customers)
         coordinates = reference.transform(customers)
         medians = segment_medians(coordinates, segment, segmenter.n_segments_)
         schema = schema or features

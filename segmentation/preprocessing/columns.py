@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from segmentation.errors import DataError, Problem
+from segmentation.errors import DataError, Problem, SpecError, nearest
 from segmentation.preprocessing.step import ArrayStep
 from segmentation.schema import TableSchema
 from segmentation.types import FloatArray
@@ -67,6 +67,31 @@ def _wrong_shape(shape: tuple[int, ...], expected: int) -> Problem:
         f"a matrix of {expected} columns in the schema's order, found shape {shape}",
         "Pass a DataFrame with named columns instead.",
     )
+
+
+def weights_of(schema: TableSchema, weights: Sequence[tuple[str, float]]) -> tuple[float, ...]:
+    """Return the weight of each column; the indicators of a category have the category's.
+
+    Raises
+    ------
+    SpecError
+        When a weight is that of a column which is none of the table's; the error names the most
+        similar one.
+    """
+    names = [column.of or column.name for column in schema.columns]
+    for name, _ in weights:
+        if name not in names:
+            raise SpecError(f"weights: {name!r} forms no segments. {_instead(name, names)}")
+    of = dict(weights)
+    return tuple(of.get(name, 1.0) for name in names)
+
+
+def _instead(name: str, names: Sequence[str]) -> str:
+    """Return which columns may be named in the place of one that may not."""
+    distinct = list(dict.fromkeys(names))
+    if near := nearest(name, distinct):
+        return f"The nearest column that does is {near!r}."
+    return f"Expected some of {', '.join(distinct)}."
 
 
 class ColumnMatrix(ArrayStep):

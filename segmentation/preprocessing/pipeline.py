@@ -9,9 +9,9 @@ from sklearn.pipeline import Pipeline
 
 from segmentation.clustering.spec import Preprocessing
 from segmentation.preprocessing.categorical import BalanceBlocks, blocks_of
-from segmentation.preprocessing.columns import ColumnMatrix, RatioAdder
+from segmentation.preprocessing.columns import ColumnMatrix, RatioAdder, weights_of
 from segmentation.preprocessing.imputation import MedianFill, RegressionFill
-from segmentation.preprocessing.scaling import PrincipalComponents, Standardise, UnitFree
+from segmentation.preprocessing.scaling import PrincipalComponents, Standardise, UnitFree, Weigh
 from segmentation.preprocessing.step import ArrayStep
 from segmentation.preprocessing.transforms import (
     Lighten,
@@ -67,6 +67,8 @@ def build_pipeline(preprocessing: Preprocessing, schema: TableSchema) -> Pipelin
         weigh = BalanceBlocks(blocks, preprocessing.category_weight, famd)
         steps.append(("categories", weigh))
         variance = variance or (FAMD_VARIANCE if famd else None)
+    if preprocessing.weights:
+        steps.append(("weights", Weigh(weights_of(schema, preprocessing.weights))))
     if variance is not None:
         steps.append(("reduction", PrincipalComponents(variance)))
     return Pipeline(steps)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -46,6 +47,24 @@ class UnitFree(ArrayStep):
     def _apply(self, matrix: FloatArray) -> FloatArray:
         with np.errstate(over="ignore"):
             return np.clip(matrix / self.scale_, -LARGEST, LARGEST)
+
+
+class Weigh(ArrayStep):
+    """Multiply columns by their weights; those that earlier steps appended weigh 1.
+
+    Parameters
+    ----------
+    weights
+        Of the first columns, each positive.
+    """
+
+    def __init__(self, weights: Sequence[float] = ()) -> None:
+        self.weights = weights
+
+    def _apply(self, matrix: FloatArray) -> FloatArray:
+        factor = np.ones(matrix.shape[1])
+        factor[: len(self.weights)] = self.weights
+        return np.asarray(matrix * factor)
 
 
 class Standardise(ArrayStep):

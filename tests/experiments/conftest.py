@@ -30,6 +30,9 @@ OPTIONS = SearchOptions(
     new_study=False,
     storage="",
     begin_with="",
+    smallest_share=0.05,
+    largest_share=0.70,
+    weights="",
 )
 
 

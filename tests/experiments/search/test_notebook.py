@@ -11,8 +11,10 @@ from mlflow import MlflowClient
 
 from experiments import find_segments
 from experiments.registry.client import describe
+from experiments.search.notebook import Segments
 from experiments.search.workflow import run
 from segmentation.data.synthetic import generate
+from segmentation.errors import SegmentationError, SpecError
 from segmentation.interpretation.formatting import percent
 from segmentation.model.segmentation_model import SegmentationModel
 from tests.experiments.conftest import OPTIONS
@@ -52,6 +54,53 @@ def test_the_notebook_finds_what_the_command_finds(workplace: Path, tmp_path: Pa
 
 def result_customers(frame: pd.DataFrame) -> pd.DataFrame:
     return frame.set_index("CUST_ID")
+
+
+def test_constraints_hold_and_weights_decide() -> None:
+    """Sizes are within the shares; the heavy column says most, and answers keep its weight."""
+    frame = generate(600)
+    options = {"schema": "cc_general", "n_trials": 4, "n_jobs": 1, "progress": False}
+    options |= {"algorithms": "k_means", "k_min": 4, "smallest_share": 0.08, "largest_share": 0.6}
+    weights = {"CASH_ADVANCE": 8.0}
+    plain, heavy = (find_segments(frame, weights=w, **options) for w in ({}, weights))  # type: ignore[arg-type]
+    for result in (plain, heavy):
+        assert result.profiles["share"].between(0.08, 0.6).all()
+    assert heavy.spec.preprocessing.weights == (("CASH_ADVANCE", 8.0),)
+    explained = [explained_by("CASH_ADVANCE", result, frame) for result in (plain, heavy)]
+    assert explained[1] > max(0.6, explained[0])
+    first = [
+        result.score(frame)["reasons"].str[0].eq("CASH_ADVANCE").mean() for result in (plain, heavy)
+    ]
+    assert first[1] > max(0.2, 2 * first[0])
+
+
+def explained_by(column: str, result: Segments, frame: pd.DataFrame) -> float:
+    """Return the share of a column's rank variance that lies between segments."""
+    rank = frame.set_index("CUST_ID")[column].rank()
+    return float(rank.groupby(result.score(frame)["segment"]).transform("mean").var() / rank.var())
+
+
+def test_what_came_closest_is_said() -> None:
+    """Where nothing meets the constraints: the candidate that violates least, and by what."""
+    with pytest.raises(SegmentationError, match=r"No feasible .* Closest came trial \d+, .*%") as e:
+        find_segments(
+            generate(300),
+            schema="cc_general",
+            n_trials=3,
+            n_jobs=1,
+            progress=False,
+            k_min=3,
+            k_max=3,
+            smallest_share=0.33,
+            largest_share=0.34,
+        )
+    assert "smallest segment holds" in str(e.value)
+
+
+def test_a_weight_of_a_column_that_forms_nothing_is_refused() -> None:
+    """Before any trial, with the nearest column that does."""
+    with pytest.raises(SpecError, match=r"'BALANCES' forms no segments.*nearest.*'BALANCE'"):
+        find_segments(generate(200), schema="cc_general", weights={"BALANCES": 2.0})
 
 
 def test_mlflow_is_not_imported() -> None:

@@ -21,7 +21,7 @@ FIDELITIES = (Fidelity(200, 1_000), Fidelity(300, 4))
 def history() -> list[FrozenTrial]:
     """Return the settled trials of a short study."""
     study = open_study(None, "history")
-    samples = Samples(planted(300)[0], SCHEMA, Constraints(2, 5), 3, FIDELITIES)
+    samples = Samples(planted(300)[0], SCHEMA, Constraints(2, 5), 3, fidelities=FIDELITIES)
     with Workers(1) as workers:
         find(study, SPACE, samples, workers, n_trials=30)
     return sorted(settled(study), key=lambda trial: trial.user_attrs[PLACE])

@@ -388,7 +388,8 @@ def test_studies_of_the_same_data_start_at_once(workplace: Path) -> None:
 def test_a_fit_on_everybody_that_moves_away_is_given_up(moved: bool) -> None:
     """What is registered agrees with what was judged; else it is the very fit that was judged."""
     schema, everybody = load_schema("cc_general"), generate(900, seed=3)
-    samples = Samples(everybody, schema, Constraints(), 0, (Fidelity(200, 10), Fidelity(300, 10)))
+    levels = (Fidelity(200, 10), Fidelity(300, 10))
+    samples = Samples(everybody, schema, Constraints(), 0, fidelities=levels)
     spec = SegmenterSpec("cc_general", Preprocessing(), "k_means", {"n_clusters": 4}, seed=0)
     evaluated = samples.evaluator_of(samples.fidelities[1]).evaluate(spec)
     other = np.random.default_rng(0).integers(0, 4, 300) if moved else evaluated.segment
@@ -433,6 +434,19 @@ def test_time_limits_stop_between_trials(workplace: Path) -> None:
         (["--n-trials", "0"], "0 is not in the range x>=1"),
         (["--k-min", "8", "--k-max", "4"], "k_min=8 is above k_max=4"),
         (["--k", "12"], "k=12 is not between k_min=3 and k_max=10"),
+        (["--smallest-share", "0.4"], "smallest_share=0.4 and k_min=3: 3 segments of at least 40%"),
+        (["--smallest-share", "0.3", "--k", "4"], "Expected smallest_share <= 0.25, or k <= 3."),
+        (
+            ["--largest-share", "0.2", "--k-max", "4"],
+            "Expected largest_share >= 0.25, or k_max >= 5",
+        ),
+        (["--smallest-share", "0.3", "--largest-share", "0.2"], "is above largest_share=0.2"),
+        (["--smallest-share", "0.32", "--largest-share", "0.33"], "has room for both"),
+        (["--smallest-share", "1.5"], "1.5 is not in the range 0<x<=1"),
+        (["--weights", "PURCHASES"], "'PURCHASES' is not understood; expected COLUMN=WEIGHT"),
+        (["--weights", "PURCHASES=11"], "above 0 and at most 10"),
+        (["--weights", "PURCHASE=2"], "'PURCHASE' forms no segments. The nearest column"),
+        (["--weights", "A=2", "--algorithms", "gaussian_full"], "whatever columns weigh"),
         (["--algorithms", "kmeans"], "kmeans is unknown; expected some of k_means"),
         (["--schema", "nope"], "schema 'nope' is unknown: use one of bank_churners"),
         (["--data", "nope.csv"], "expected an existing file"),

@@ -27,9 +27,8 @@ SPECS = [spec(n_clusters=4), spec("gaussian_full", "gaussian", n_clusters=3)]
 
 
 def evaluator(rows: int = 300) -> Evaluator:
-    samples = Samples(
-        planted(rows)[0], SCHEMA, Constraints(2, 6), 0, (Fidelity(rows, 9), Fidelity(rows, 9))
-    )
+    levels = (Fidelity(rows, 9), Fidelity(rows, 9))
+    samples = Samples(planted(rows)[0], SCHEMA, Constraints(2, 6), 0, fidelities=levels)
     return samples.evaluator_of(samples.fidelities[0])
 
 

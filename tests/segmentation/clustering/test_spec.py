@@ -7,6 +7,7 @@ import pytest
 from segmentation.clustering.spec import Preprocessing, SegmenterSpec
 from segmentation.errors import SpecError
 
+WEIGHTS = (("b", 2.0), ("a", 0.5))
 SPEC = SegmenterSpec("cc_general", Preprocessing(variance=0.9), "k_means", {"n_clusters": 5})
 
 
@@ -24,6 +25,17 @@ def test_the_order_of_hyperparameters_does_not_matter() -> None:
     other = SegmenterSpec("s", Preprocessing(), "genie", {"gini_threshold": 0.3, "n_clusters": 3})
     assert one.to_json() == other.to_json()
     assert hash(one) == hash(other)
+
+
+def test_weights_travel_in_the_spec() -> None:
+    """In whatever order they are named; a spec without weights has the text it always had."""
+    one, other = (Preprocessing(weights=pairs) for pairs in (WEIGHTS, WEIGHTS[::-1]))
+    weighted = SegmenterSpec("s", one, "k_means")
+    assert one == other
+    assert SegmenterSpec.from_json(weighted.to_json()) == weighted
+    assert "weights" not in SPEC.to_json()
+    with pytest.raises(SpecError, match=r"weights: a=0: expected in \(0, 10\]"):
+        Preprocessing(weights=(("a", 0),))
 
 
 def test_a_spec_cannot_be_changed() -> None:

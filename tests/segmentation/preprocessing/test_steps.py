@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy.stats import skew as skewness
+from sklearn.decomposition import PCA
 from sklearn.utils.estimator_checks import check_estimator
 
 from segmentation.clustering.spec import CHOICES, Preprocessing
@@ -15,7 +16,7 @@ from segmentation.errors import DataError
 from segmentation.preprocessing.columns import ColumnMatrix, RatioAdder, customer_matrix
 from segmentation.preprocessing.imputation import MedianFill, RegressionFill
 from segmentation.preprocessing.pipeline import build_pipeline
-from segmentation.preprocessing.scaling import PrincipalComponents, Standardise, UnitFree
+from segmentation.preprocessing.scaling import PrincipalComponents, Standardise, UnitFree, Weigh
 from segmentation.preprocessing.transforms import (
     Lighten,
     NormalScores,
@@ -26,12 +27,14 @@ from segmentation.preprocessing.transforms import (
     yeo_johnson,
 )
 from segmentation.schema import Column, Ratio, TableSchema
+from tests.segmentation.planted import SCHEMA, planted
 
 STEPS = [
     ColumnMatrix(),
     RatioAdder(),
     RatioAdder(((0, 0),)),
     UnitFree(),
+    Weigh((2.0,)),
     MedianFill(),
     MedianFill(indicator=True),
     RegressionFill(),
@@ -286,3 +289,20 @@ def test_columns_that_are_often_zero_can_weigh_less() -> None:
     matrix = rng.normal(size=(500, 2))
     matrix[:200, 1] = 0.0
     assert np.allclose(Lighten().fit_transform(matrix), matrix * [1.0, 0.4])
+
+
+@pytest.mark.parametrize("variance", [None, 0.9])
+@pytest.mark.parametrize("zeros", ["plain", "two_part"])
+def test_a_weight_multiplies_a_columns_distances(zeros: str, variance: float | None) -> None:
+    """By exactly its size, before the main axes; ratios and flags that are appended weigh 1."""
+    customers, _ = planted(300)
+    choices = {"nulls": "indicator", "ratios": "add", "zeros": zeros}
+    plain = build_pipeline(Preprocessing(**choices), SCHEMA).fit_transform(customers)  # type: ignore[arg-type]
+    weighted = Preprocessing(**choices, variance=variance, weights=(("PURCHASES", 3.0),))  # type: ignore[arg-type]
+    features = build_pipeline(weighted, SCHEMA).fit_transform(customers)
+    plain[:, SCHEMA.column_names.index("PURCHASES")] *= 3
+    if variance is None:
+        assert np.allclose(features, plain)
+    else:
+        spread = PCA(variance).fit(plain).explained_variance_
+        assert np.allclose(features.var(axis=0, ddof=1), spread)
