@@ -22,7 +22,7 @@ from experiments.registry.client import warm_up
 from segmentation.interpretation.formatting import percent
 from serve.jobs.queue import file_queue
 from serve.logs import BRIEF
-from serve.web import auth, customer, developers, health, segments, upload, versions
+from serve.web import auth, customer, developers, health, lists, segments, upload, versions
 from serve.web.context import served_model, settings
 from serve.web.model_cache import Knowledge
 from serve.web.scoring_client import CHALLENGER_PATH, ScoringClient, ScoringError
@@ -109,6 +109,7 @@ def _register(app: Flask) -> None:
         customer.pages,
         segments.pages,
         upload.pages,
+        lists.pages,
         versions.pages,
         developers.pages,
         auth.pages,
@@ -127,7 +128,11 @@ def _register(app: Flask) -> None:
 
 
 def _for_every_page() -> dict[str, Any]:
-    return {"model": served_model(), "mlflow_url": settings().mlflow_url}
+    return {
+        "model": served_model(),
+        "mlflow_url": settings().mlflow_url,
+        "lists": bool(settings().scored),
+    }
 
 
 def _secure(response: Response) -> Response:

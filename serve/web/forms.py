@@ -12,6 +12,7 @@ from flask_wtf.file import FileField, FileRequired
 from markupsafe import Markup
 from wtforms import (
     BooleanField,
+    FloatField,
     IntegerField,
     PasswordField,
     RadioField,
@@ -20,7 +21,7 @@ from wtforms import (
     StringField,
     TextAreaField,
 )
-from wtforms.validators import DataRequired, Length, Optional, ValidationError
+from wtforms.validators import DataRequired, Length, NumberRange, Optional, ValidationError
 from wtforms.widgets import HiddenInput
 
 from experiments.registry.client import LONGEST_SEGMENT_NAME
@@ -58,7 +59,7 @@ class NumberField(StringField):  # type: ignore[misc]
             Naming what was found and what was expected.
         """
         typed = (self.data or "").strip()
-        self.number = _number(typed, self.column) if typed else None
+        self.number = typed_number(typed, self.column) if typed else None
         if self.number is not None and not isfinite(self.number):
             point = self.column.decimal == "."
             mark, example = ("point", "1250.50") if point else ("comma", "1250,50")
@@ -68,7 +69,7 @@ class NumberField(StringField):  # type: ignore[misc]
             )
 
 
-def _number(typed: str, column: Column) -> float:
+def typed_number(typed: str, column: Column) -> float:
     """Return what was typed as a number, NaN where it is none; a share is typed in per cent."""
     import pandas as pd  # noqa: PLC0415 - a page starts without it
 
@@ -233,6 +234,38 @@ class MoveForm(FlaskForm):  # type: ignore[misc]
         if field.data and not (self.reason.data or "").strip():
             self.reason.errors = [*self.reason.errors, "Give a reason: it is recorded."]
             raise ValidationError("Give a reason.")
+
+
+class LookUpForm(FlaskForm):  # type: ignore[misc]
+    """Which customer of a scored table."""
+
+    identifier = StringField(
+        "Customer", validators=[DataRequired("Type the customer's identifier."), Length(max=200)]
+    )
+
+
+class ControlForm(FlaskForm):  # type: ignore[misc]
+    """In which format a list is taken, and whom it leaves alone for comparison."""
+
+    format = RadioField(
+        "Format",
+        choices=[
+            SelectChoice(".csv", "CSV"),
+            SelectChoice(".xlsx", "Excel"),
+            SelectChoice(".parquet", "Parquet"),
+        ],
+        default=".csv",
+    )
+    share = FloatField(
+        "Control group, % of every segment",
+        default=0,
+        validators=[Optional(), NumberRange(0, 90, "Type a number from 0 to 90.")],
+    )
+    seed = IntegerField(
+        "Seed",
+        default=1,
+        validators=[Optional(), NumberRange(0, 999_999_999, "Type a whole number from 0 on.")],
+    )
 
 
 class UploadForm(FlaskForm):  # type: ignore[misc]

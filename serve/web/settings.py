@@ -63,6 +63,8 @@ class Settings:
     hosts
         Names under which people reach the pages; a leading dot lets in subdomains. Empty for
         any: a name that is not this machine's own is let in only where people sign in.
+    scored
+        Table of scored customers for lists and look-ups: a file, folder or address; empty for none.
     """
 
     scoring_url: str = "http://127.0.0.1:5001"
@@ -78,6 +80,7 @@ class Settings:
     auth: str = ""
     hosts: tuple[str, ...] = ()
     scoring_hosts: tuple[str, ...] = ()
+    scored: str = ""
 
     @property
     def gateway_hosts(self) -> frozenset[str]:
@@ -112,6 +115,7 @@ class Settings:
             https=https != "0",
             hosts=_names(environment, "SEGMENTATION_HOSTS"),
             scoring_hosts=_names(environment, "SEGMENTATION_SCORING_HOSTS"),
+            scored=environment.get("SEGMENTATION_SCORED", ""),
         )
 
 

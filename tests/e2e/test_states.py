@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from flask import Flask
 from playwright.sync_api import Browser, expect
@@ -139,3 +140,41 @@ def test_people_sign_in_and_out(browser: Browser, guarded: Flask, screen: tuple[
         accessible(page)
         page.get_by_role("button", name="Sign out vera").click()
         expect(page.get_by_role("heading", level=1)).to_have_text("Sign in")
+
+
+@pytest.mark.parametrize("screen", DEVICES, ids="-".join)
+def test_a_list_of_customers(
+    browser: Browser,
+    model: ModelInfo,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    screen: tuple[str, str],
+) -> None:
+    """The count follows the filter; a customer is found; the list arrives as a file."""
+    monkeypatch.setattr("serve.web.model_cache.describe", lambda *_: model)
+    table = generate(400, seed=2)
+    heavy = table["CASH_ADVANCE"] > 500
+    names = heavy.map({True: "Heavy", False: "Light"})
+    scored = table.assign(segment=1 + heavy, segment_name=names, confidence=0.8)
+    scored.to_parquet(tmp_path / "scored.parquet", index=False)
+    settings = Settings(scored=str(tmp_path / "scored.parquet"))
+    lists = create_app({"INSTANCE": tmp_path / "instance", "SETTINGS": settings})
+    with served(lists) as url, watched(browser, *screen, url) as page:
+        page.goto(url)
+        page.get_by_role("link", name="Lists").click()
+        accessible(page)
+        page.get_by_role("checkbox").nth(1).check()
+        expect(page.locator("#count")).to_contain_text(f"{heavy.sum()} of 400")
+        page.get_by_role("button", name="Show them").click()
+        expect(page.locator("#count")).to_contain_text(f"{heavy.sum()} of 400")
+        accessible(page)
+        with page.expect_download() as download:
+            page.get_by_role("button", name=f"Download {heavy.sum()}").click()
+        assert len(pd.read_csv(download.value.path())) == heavy.sum()
+        page.get_by_label("Identifier").fill(str(table["CUST_ID"][3]))
+        page.get_by_role("button", name="Look up").click()
+        expect(page.get_by_role("heading", name=str(table["CUST_ID"][3]))).to_be_visible()
+        accessible(page)
+        page.goto(f"{url}/lists?column_1=BALANCE&from_1=much")
+        expect(page.get_by_text("Type a number").first).to_be_visible()
+        accessible(page)

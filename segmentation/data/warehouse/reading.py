@@ -63,7 +63,7 @@ def read_elsewhere(source: str, needed: Needed) -> tuple[pd.DataFrame, Snapshot]
     """
     with opened_table(source, needed.texts) as opened:
         table = needed.of(opened.table)
-        frame: pd.DataFrame = _arrow(table).read_all().to_pandas()
+        frame: pd.DataFrame = arrow_batches(table).read_all().to_pandas()
         return frame, Snapshot.now(source, len(frame), _sql(opened, table))
 
 
@@ -76,14 +76,15 @@ def copied(source: str, needed: Needed) -> Iterator[Path]:
     """
     with TemporaryDirectory() as folder, opened_table(source, needed.texts) as opened:
         path = Path(folder) / "table.parquet"
-        batches = _arrow(needed.of(opened.table))
+        batches = arrow_batches(needed.of(opened.table))
         with pq.ParquetWriter(path, batches.schema) as writer:
             for batch in batches:
                 writer.write_batch(batch)
         yield path
 
 
-def _arrow(table: ir.Table) -> pa.RecordBatchReader:
+def arrow_batches(table: ir.Table) -> pa.RecordBatchReader:
+    """Return the rows of a table in pieces."""
     return table.to_pyarrow_batches(chunk_size=PIECE_ROWS)
 
 

@@ -29,6 +29,24 @@
     });
   }
 
+  // A list: how many are chosen, at every change.
+  const filter = document.querySelector("form[data-count]");
+  if (filter) {
+    const place = document.getElementById("count");
+    let asked = 0;
+    filter.addEventListener("change", async () => {
+      const number = ++asked;
+      const query = new URLSearchParams(new FormData(filter));
+      try {
+        const reply = await fetch(`${filter.action}?${query}`, { headers: { "X-Part": "count" } });
+        const text = await reply.text();
+        if (number === asked) place.innerHTML = text;
+      } catch {
+        place.textContent = "";
+      }
+    });
+  }
+
   // A file: drop it anywhere on the field, see how far the upload and the scoring are.
   const upload = document.querySelector("form[data-upload]");
   if (upload) {
