@@ -91,6 +91,14 @@ class Samples:
             seed=self.seed,
         )
 
+    def coordinates(self, most: int) -> FloatArray:
+        """Return at most `most` customers in the reference space, the first of every partition."""
+        return self.reference.transform(self._matrix[self.positions(-1)[:most]])
+
+    def matrix(self, most: int) -> FloatArray:
+        """Return the same customers in the columns of the schema."""
+        return self._matrix[self.positions(-1)[:most]]
+
     def evaluator_of(self, fidelity: Fidelity) -> Evaluator:
         """Return the evaluator of a fidelity level; its neighbour graph is computed here, once."""
         sample = self._matrix[self._order[: fidelity.rows]]

@@ -218,7 +218,11 @@ def register(
     )
     segment_lineage.reserve_numbers(client, options.model_name, numbering)
     title = f"{options.model_name} version {version}"
-    client.log_text(tracker.parent, card.as_html(text, title), f"version_{version}/{card.FILE}")
+    client.log_text(
+        tracker.parent,
+        card.as_html(text, title, card.tree_of(model)),
+        f"version_{version}/{card.FILE}",
+    )
     registered = f"{options.model_name} version {version}"
     tracker.registered(pick.run_id, uri.removeprefix("models:/"), registered)
     return registered

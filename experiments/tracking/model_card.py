@@ -21,6 +21,8 @@ from experiments.tracking.summary import (
 from segmentation.clustering.clusterers import CLUSTERERS
 from segmentation.interpretation.formatting import percent
 from segmentation.model.segmentation_model import SegmentationModel
+from segmentation.reports.figures.segment_figures import draw_segment_tree
+from segmentation.reports.figures.style import short, themed_svg
 from segmentation.reports.html import page
 
 FILE = "model_card.html"
@@ -78,13 +80,22 @@ def card(
     return "\n\n".join(parts)
 
 
-def as_html(text: str, title: str) -> str:
-    """Return a card as a self-contained page."""
+def as_html(text: str, title: str, tree: str = "") -> str:
+    """Return a card as a self-contained page; `tree` is from :func:`tree_of`."""
     body = MarkdownIt("commonmark", {"html": False}).enable("table").render(text)
     scrolling = body.replace("<table>", '<div class="scroll"><table>')
     scrolling = scrolling.replace("</table>", "</table></div>")
     escaped = Markup(scrolling)  # noqa: S704 - by MarkdownIt  # nosec B704
-    return page("card.html", title=title, body=escaped)
+    svg = Markup(tree)  # noqa: S704 - by Matplotlib  # nosec B704
+    return page("card.html", title=title, body=escaped, tree=svg)
+
+
+def tree_of(model: SegmentationModel) -> str:
+    """Return which segments are alike as an SVG element."""
+    profiles = model.description["profiles"]
+    names = [f"{p['number']}  {short(p['name'], 40)}" for p in profiles]
+    tree = draw_segment_tree(model.reasons.medians, names, [p["number"] for p in profiles])
+    return themed_svg(tree, "dendrogram")
 
 
 def _use(model: SegmentationModel) -> str:

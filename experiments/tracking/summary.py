@@ -8,12 +8,14 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import optuna
 from mlflow.utils.mlflow_tags import MLFLOW_RUN_NAME, MLFLOW_RUN_NOTE
+from sklearn.cluster import KMeans
 
 from experiments.search.candidates import Candidate
 from experiments.search.fidelity import Samples
-from experiments.search.ranking import Standing, reason
+from experiments.search.ranking import Ranking, Standing, reason
 from experiments.search.runner import SearchResult, nothing_feasible
 from experiments.tracking.pictures import as_png, drawn
 from experiments.tracking.tracker import Tracker, run_name
@@ -25,10 +27,14 @@ from segmentation.interpretation.sensitive_audit import Audit
 from segmentation.model.segmentation_model import SegmentationModel
 from segmentation.reports.figures import FIGURES
 from segmentation.reports.figures.reliability import draw_reliability
+from segmentation.reports.figures.segment_figures import draw_customer_tree
 from segmentation.reports.figures.study_figures import STUDY_FIGURES, StudyData, TrialPoint
+from segmentation.reports.figures.trees import HIERARCHICAL, LINKAGES, customer_tree
 from segmentation.reports.json_data import plain
+from segmentation.types import FloatArray, IntArray
 
 LEADERBOARD = 10
+INERTIA_ROWS, TREE_ROWS = 2_000, 400
 OUTCOMES_NOTE = (
     "Outcomes describe segments and formed none. In brackets 95% intervals: Wilson's for shares, "
     f"Student's t for averages; none for fewer than {LEAST_VALUES} known values. A multiple of the "
@@ -60,10 +66,10 @@ def record_study(
     """Name the study's run by table and pick; put pictures, leaderboard and page into it."""
     result, parent = summary.result, tracker.parent
     rows = [_row(standing) for standing in result.ranking.standings[:LEADERBOARD]]
-    pictures = {
-        name: as_png(draw(study_data(result, study))) for name, draw in STUDY_FIGURES.items()
-    }
+    data = study_data(result, study, samples)
+    pictures = {name: as_png(draw(data)) for name, draw in STUDY_FIGURES.items()}
     if summary.model:
+        pictures |= customer_dendrogram(summary.model, samples)
         of_pick = drawn(samples.pictured(summary.model), tuple(FIGURES))
         pictures |= {f"pick_{name}": picture for name, picture in of_pick.items()}
         diagram = draw_reliability({"the pick": summary.model.calibration.reliability})
@@ -100,14 +106,55 @@ def record_study(
         tracker.metrics(parent, {**best.metrics(), "vote": vote}, step=best.rows, tags=tags)
 
 
-def study_data(result: SearchResult, study: optuna.Study) -> StudyData:
+def customer_dendrogram(model: SegmentationModel, samples: Samples) -> dict[str, bytes]:
+    """Return the picture of how sampled customers merge; none where the model is no hierarchy."""
+    if model.segmenter.spec_.clusterer not in HIERARCHICAL:
+        return {}
+    features = model.segmenter.features(samples.matrix(TREE_ROWS))
+    segment = model.segmenter.assign_features(features).segment
+    tree = customer_tree(model.segmenter, features)
+    profiles = samples.pictured(model).profiles
+    linked = model.segmenter.spec_.clusterer in LINKAGES
+    height = "distance of what merges" if linked else "ln(customers / groups left)"
+    return {"pick_customer_dendrogram": as_png(draw_customer_tree(tree, segment, profiles, height))}
+
+
+def inertia(ranking: Ranking, samples: Samples) -> tuple[dict[int, float], dict[int, float]]:
+    """Return the inertia left by k-means, and by the alternatives, by number of segments.
+
+    On at most 2,000 customers in the reference space, as shares of the inertia of one segment.
+    """
+    alternatives = ranking.alternatives()
+    if not alternatives:
+        return {}, {}
+    coordinates = samples.coordinates(INERTIA_ROWS)
+    total = float(((coordinates - coordinates.mean(axis=0)) ** 2).sum()) or 1.0
+    most = min(max(standing.k for standing in alternatives) + 1, len(coordinates))
+    k_means = {
+        k: float(KMeans(k, n_init=1, random_state=samples.seed).fit(coordinates).inertia_ / total)
+        for k in range(1, most + 1)
+    }
+    own = {s.k: _inertia(coordinates, s.candidate.labels) / total for s in alternatives}
+    return k_means, own
+
+
+def _inertia(coordinates: FloatArray, labels: IntArray) -> float:
+    labels = labels[: len(coordinates)]
+    groups = [coordinates[labels == label] for label in np.unique(labels)]
+    return float(sum(((group - group.mean(axis=0)) ** 2).sum() for group in groups))
+
+
+def study_data(result: SearchResult, study: optuna.Study, samples: Samples) -> StudyData:
     """Return what the pictures of a study are drawn from."""
     trials = sorted(result.candidates, key=lambda candidate: candidate.number)
+    k_means, own = inertia(result.ranking, samples)
     return StudyData(
         tuple(map(_point, trials)),
         importances(study),
         tuple(_point(s.candidate) for s in result.ranking.alternatives()),
         result.pick.k if result.pick else 0,
+        k_means,
+        own,
     )
 
 

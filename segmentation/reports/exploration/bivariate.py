@@ -18,6 +18,7 @@ from segmentation.types import FloatArray, IntArray
 REDUNDANT = 0.95
 INFLATED = 10.0
 STRONGEST = 6
+PRINCIPAL, EXPLAINED = 5, 1e-6
 PANDAS_COLUMNS = 40
 
 
@@ -50,6 +51,8 @@ class Associations:
     all_names: tuple[str, ...]
     strength: FloatArray  # shape (d, d), in [0, 1], in the order of `all_names`
     pairs: tuple[Pair, ...]  # the strongest
+    principal: tuple[str, ...]  # the few numeric columns that say most about the others
+    principal_share: float  # share in [0, 1] of the variance of all ranks that these explain
     redundant: tuple[tuple[str, str, float], ...]  # column, its repetition, correlation
     inflated: tuple[Inflation, ...]
 
@@ -68,6 +71,7 @@ def associations(table: Table) -> Associations:
     for (i, j), pair in pairs.items():
         strength[i, j] = strength[j, i] = abs(pair.value)
     names = table.number_names
+    chosen, share = principal_variables(spearman)
     order, all_order = similar_first(spearman), similar_first(strength)
     return Associations(
         rows=len(sample),
@@ -77,6 +81,8 @@ def associations(table: Table) -> Associations:
         all_names=tuple(table.names[i] for i in all_order),
         strength=strength[np.ix_(all_order, all_order)],
         pairs=tuple(sorted(pairs.values(), key=lambda pair: -abs(pair.value))[:STRONGEST]),
+        principal=tuple(names[i] for i in chosen),
+        principal_share=share,
         redundant=tuple(_redundant(names, pearson, spearman)),
         inflated=tuple(_inflated(names, spearman)),
     )
@@ -100,6 +106,31 @@ def similar_first(strength: FloatArray) -> IntArray:
     np.fill_diagonal(distance, 0)
     tree = linkage(squareform(distance, checks=False), "average", optimal_ordering=count <= 100)
     return np.asarray(leaves_list(tree), dtype=np.int64)
+
+
+def principal_variables(correlation: FloatArray) -> tuple[list[int], float]:
+    """Return the at most five columns that explain most of all, and what share they explain.
+
+    Forward selection of principal variables (McCabe 1984, Technometrics 26): each next column is
+    the one whose part not yet explained explains most of what is left in the others.
+
+    Parameters
+    ----------
+    correlation
+        Shape (p, p), symmetric; columns with NaN, such as constant ones, are left out.
+    """
+    left = np.nan_to_num(correlation)
+    total, chosen = float(np.trace(left)), list[int]()
+    for _ in range(min(PRINCIPAL, int(np.count_nonzero(np.diag(left))))):
+        own = np.diag(left)
+        gains = np.where(own > EXPLAINED, (left**2).sum(axis=0) / np.maximum(own, EXPLAINED), 0.0)
+        best = int(gains.argmax())
+        if gains[best] <= 0:
+            break
+        chosen.append(best)
+        left = left - np.outer(left[best], left[best]) / own[best]
+    share = 1 - float(np.trace(left)) / total if chosen else 0.0
+    return chosen, min(max(share, 0.0), 1.0)
 
 
 def cramers_v(first: FloatArray, second: FloatArray) -> float:

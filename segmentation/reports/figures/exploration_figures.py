@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -54,7 +55,8 @@ CHARACTERS_AN_INCH = 15
 MOST_PICTURES = 60
 MOST_ROWS = 40
 MOST_MISSING = 20
-PAIR_POINTS = 1_500
+PAIR_POINTS, GRID_POINTS = 1_500, 500
+GRID_BINS, GRID_INCHES, CELL_GAP = 24, 1.5, 0.12
 LOG_SKEW = 2.0
 ARROWS = 8
 DASHED = (0, (3, 3))
@@ -116,6 +118,15 @@ def _about_distribution(shape: Distribution) -> str:
 def _bivariate(exploration: Exploration) -> Iterator[Picture]:
     pairs, labels = exploration.associations, exploration.table.labels
     yield from _matrices(pairs, labels, bool(exploration.levels))
+    if len(pairs.principal) >= 2:
+        columns = [exploration.table.schema.column(name) for name in pairs.principal]
+        caption = (
+            f"The {len(columns)} columns that say most about the others "
+            f"({percent(pairs.principal_share)} of the variance of all ranks), in pairs; "
+            "skewed ones on log scales"
+        )
+        grid = exploration.table.sample(GRID_POINTS)[list(pairs.principal)].dropna().to_numpy()
+        yield Picture("pairs", caption, draw_pairs(columns, grid), wide=True)
     sample = exploration.table.sample(PAIR_POINTS)
     for number, pair in enumerate(pairs.pairs, 1):
         first, second = pair.first, pair.second
@@ -350,6 +361,61 @@ def draw_pair(pair: Pair, points: FloatArray) -> Figure:
         _dots(axes, x, y, ACCENT, alpha=0.6)
     axis_labels(axes, short(pair.first.label, 40), short(pair.second.label, 32), size=8, colour=INK)
     return figure
+
+
+def draw_pairs(columns: Sequence[Column], points: FloatArray) -> Figure:
+    """Draw each column's distribution on the diagonal, below it each pair.
+
+    `points` has shape (m, number of columns).
+    """
+    count, left, bottom = len(columns), 1.15, 0.75
+    side = count * GRID_INCHES
+    figure, whole = _canvas(left + side, bottom + side, (left, 0.1, bottom, 0.1))
+    whole.set_axis_off()
+    values = [_spread(points[:, i], column, i) for i, column in enumerate(columns)]
+    width, height = figure.get_size_inches()
+    for row, column in itertools.product(range(count), repeat=2):
+        if column > row:
+            continue
+        place = (left + column * GRID_INCHES, bottom + (count - 1 - row) * GRID_INCHES)
+        inside = GRID_INCHES - CELL_GAP
+        axes = figure.add_axes(
+            (place[0] / width, place[1] / height, inside / width, inside / height)
+        )
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.spines[["left", "bottom"]].set_color(GRID)
+        axes.tick_params(length=0, labelsize=7, labelcolor=QUIET)
+        if len(points):
+            _scale(axes, axes.xaxis, columns[column], values[column])
+            if row == column:
+                _histogram(axes, values[column])
+            else:
+                _scale(axes, axes.yaxis, columns[row], values[row])
+                _dots(axes, values[column], values[row], ACCENT, alpha=0.5)
+        _label_cell(axes, columns, row, column)
+    return figure
+
+
+def _histogram(axes: Axes, values: FloatArray) -> None:
+    """Draw a histogram with bars of one width on the scale of the axis."""
+    scale = axes.xaxis.get_transform()
+    counts, edges = np.histogram(scale.transform(values), GRID_BINS)
+    axes.stairs(counts, scale.inverted().transform(edges), fill=True, color=ACCENT, alpha=0.75)
+    axes.set_yticks([])
+
+
+def _label_cell(axes: Axes, columns: Sequence[Column], row: int, column: int) -> None:
+    """Name columns below and left of the grid only."""
+    if row < len(columns) - 1:
+        axes.tick_params(labelbottom=False)
+    else:
+        text = wrapped(columns[column].label, 20, 2)
+        axes.set_xlabel(text, fontsize=8, color=INK)
+    if column:
+        axes.tick_params(labelleft=False)
+    else:
+        axes.set_ylabel(wrapped(columns[row].label, 20, 2), fontsize=8, color=INK)
+        axes.yaxis.set_label_coords(-0.42, 0.5)
 
 
 def _spread(values: FloatArray, column: Column, seed: int) -> FloatArray:

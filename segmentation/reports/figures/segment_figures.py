@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from math import hypot, isnan
@@ -10,8 +10,11 @@ from types import MappingProxyType
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection
 from matplotlib.colors import to_rgba_array
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+from scipy.cluster.hierarchy import dendrogram
 from sklearn.metrics import silhouette_samples
 
 from segmentation.evaluation.evaluator import EvaluatedSegmenter, Evaluator
@@ -31,6 +34,7 @@ from segmentation.reports.figures.style import (
     titles,
     wrapped,
 )
+from segmentation.reports.figures.trees import segment_tree
 from segmentation.types import FloatArray, IntArray
 
 SAMPLE = 2000
@@ -287,6 +291,94 @@ def draw_profile_heatmap(data: FigureData) -> Figure:
     )
 
 
+def centres(data: FigureData) -> FloatArray:
+    """Return the median of each segment's customers in the reference space, shape (k, d)."""
+    return np.stack(
+        [np.median(data.coordinates[data.segment == k], axis=0) for k in range(len(data.profiles))]
+    )
+
+
+def draw_dendrogram(data: FigureData) -> Figure:
+    """Draw which segments are alike, as a tree of their centres."""
+    return draw_segment_tree(
+        centres(data), [_name(p) for p in data.profiles], [p.number for p in data.profiles]
+    )
+
+
+def draw_segment_tree(centres: FloatArray, names: Sequence[str], numbers: Sequence[int]) -> Figure:
+    """Draw a tree of segments by their centres in the reference space, shape (k, d)."""
+    figure, axes = _rows_figure(len(names), bottom=0.5, row=0.4)
+    axes.set_xlabel("distance in the reference space, standard deviations", fontsize=9, color=QUIET)
+    if len(names) < 2:
+        axes.set_yticks([0], names)
+        axes.set(ylim=(0.5, -0.5), xlim=(0, 1), xticks=[])
+        return titles(figure, "1 segment: nothing to compare it with")
+    tree = segment_tree(centres)
+    order = _draw_tree(axes, tree, QUIET, width=1.6)
+    axes.scatter(
+        *(np.zeros(len(order)), range(len(order))),
+        s=70,
+        c=[colour(place) for place in order],
+        zorder=3,
+        clip_on=False,
+    )
+    axes.set_yticks(range(len(order)), [names[place] for place in order])
+    axes.tick_params(axis="y", pad=9)
+    axes.set_ylim(len(order) - 0.5, -0.5)
+    limit = 1.05 * tree[-1, 2] or 1.0
+    axes.set_xlim(0, limit)
+    axes.set_xticks([tick for tick in MaxNLocator(6).tick_values(0, limit) if tick <= limit])
+    one, other = (numbers[int(place)] for place in tree[0, :2])
+    return titles(
+        figure,
+        f"Segments {min(one, other)} and {max(one, other)} are most alike",
+        "Segments that join further left are more alike: average linkage of their medians",
+    )
+
+
+def draw_customer_tree(
+    tree: FloatArray, segment: IntArray, profiles: Sequence[SegmentProfile], height: str
+) -> Figure:
+    """Draw how sampled customers merge, with a strip of their segments.
+
+    Parameters
+    ----------
+    tree
+        Shape (m - 1, 4), see :func:`segmentation.reports.figures.trees.customer_tree`.
+    segment
+        Shape (m,), integers in [0, k).
+    profiles
+        Cluster 0 first.
+    height
+        What the height of a merge is.
+    """
+    figure, axes = figure_with_axes(9.0, 5.2, (0.65, NAME_INCHES + 0.25, 0.5, 0.8))
+    order = _draw_tree(axes, tree, QUIET, width=0.7, upright=True)
+    strip, top = 0.05 * tree[-1, 2], 1.03 * tree[-1, 2]
+    colours = [colour(segment[row]) for row in order]
+    axes.bar(range(len(order)), -strip, width=1.0, bottom=-0.4 * strip, color=colours, linewidth=0)
+    axes.set(xlim=(-0.5, len(order) - 0.5), ylim=(-1.4 * strip, top), xticks=[])
+    axes.spines["bottom"].set_visible(False)
+    axis_labels(axes, "one customer each, in the colour of the segment", height)
+    _legend(axes, tuple(profiles))
+    return titles(
+        figure,
+        f"How {len(order):,} sampled customers merge into {_segments(len(profiles))}",
+        "Customers and groups that join lower are more alike; the strip shows their segments",
+    )
+
+
+def _draw_tree(
+    axes: Axes, tree: FloatArray, ink: str, *, width: float, upright: bool = False
+) -> list[int]:
+    """Draw the lines of a tree, leaves at 0, 1, … of one axis; return the leaves in that order."""
+    drawn = dendrogram(tree, no_plot=True)
+    leaves = (np.array(drawn["icoord"]) - 5) / 10
+    lines = np.stack([leaves, drawn["dcoord"]] if upright else [drawn["dcoord"], leaves], axis=-1)
+    axes.add_collection(LineCollection(list(lines), colors=ink, linewidths=width))
+    return list(drawn["leaves"])
+
+
 def _rows_figure(rows: int, bottom: float, row: float = ROW_INCHES) -> tuple[Figure, Axes]:
     """Return a figure for horizontal bars, one a segment, with room for names at the left."""
     height = 0.85 + bottom + row * max(rows, 2)
@@ -333,5 +425,6 @@ FIGURES: Mapping[str, Callable[[FigureData], Figure]] = MappingProxyType(
         "silhouette_profile": draw_silhouette_profile,
         "map": draw_map,
         "profile_heatmap": draw_profile_heatmap,
+        "dendrogram": draw_dendrogram,
     }
 )

@@ -54,6 +54,10 @@ class StudyData:
     # The best for each number of segments, fewest first, with their scores.
     alternatives: tuple[TrialPoint, ...] = ()
     pick: int = 0  # number of segments that was picked; 0 for none
+    # Share in (0, 1] of the inertia of one segment that is left, by number of segments: of k-means,
+    # and of the alternatives.
+    k_means_inertia: Mapping[int, float] = field(default_factory=dict)
+    inertia: Mapping[int, float] = field(default_factory=dict)
 
     def feasible(self) -> tuple[TrialPoint, ...]:
         """Return the trials that met all constraints."""
@@ -169,6 +173,40 @@ def draw_alternatives(data: StudyData) -> Figure:
     )
 
 
+def draw_elbow(data: StudyData) -> Figure:
+    """Draw the inertia left by k-means, and by the alternatives, over the number of segments."""
+    figure, axes = _plot("segments", "inertia left")
+    axes.set_ylim(0, 1.05)
+    axes.yaxis.set_major_formatter(lambda value, _: percent(value))
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    if not data.k_means_inertia:
+        return titles(figure, "No inertia: no candidate is feasible")
+    k_means, own = sorted(data.k_means_inertia.items()), sorted(data.inertia.items())
+    axes.plot(*zip(*k_means, strict=True), "o-", color=QUIET, markersize=4, label="k-means")
+    x, y = (list(values) for values in zip(*own, strict=True))
+    axes.scatter(x, y, s=46, color=ACCENT, zorder=3, linewidths=0, label="alternatives")
+    if data.pick in data.inertia:
+        place = (data.pick, data.inertia[data.pick])
+        axes.scatter(*place, s=150, facecolors="none", edgecolors=CONTRAST, linewidths=2, zorder=4)
+        axes.annotate(
+            *("picked", place),
+            xytext=(0, 12),
+            textcoords="offset points",
+            ha="center",
+            fontsize=9,
+            color=INK,
+        )
+        left = f"{data.pick} segments leave {percent(data.inertia[data.pick])} of the inertia"
+    else:
+        left = "The inertia that segments leave"
+    _legend(axes, "lower right", (1.0, 1.0), columns=2)
+    return titles(
+        figure,
+        left,
+        "Sum of squared distances to the segment's centre in the reference space; 1 segment: 100%",
+    )
+
+
 def _plot(across: str, up: str, right: float = 0.35) -> tuple[Figure, Axes]:
     figure, axes = figure_with_axes(8.0, 4.4, (0.75, right, 0.6, 1.0))
     axes.grid(color=GRID, linewidth=0.8)
@@ -205,5 +243,6 @@ STUDY_FIGURES: Mapping[str, Callable[[StudyData], Figure]] = MappingProxyType(
         "parameter_importance": draw_parameter_importance,
         "pareto_front": draw_pareto_front,
         "alternatives": draw_alternatives,
+        "elbow": draw_elbow,
     }
 )

@@ -1,6 +1,7 @@
 """Train, rename, train again, compare, monitor: what a team does every month."""
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -104,6 +105,11 @@ def test_the_card_is_complete(trained: Path) -> None:
     html = card.as_html(again, "lifecycle version 2")
     assert html.count("<h2>") == len(card.SECTIONS)
     assert "<script" not in html
+    model = segment_lineage.load(client, NAME, "2")
+    drawn = card.as_html(again, "lifecycle version 2", card.tree_of(model))
+    assert drawn.count("<svg") == 1
+    for number in model.numbering.numbers:
+        assert re.search(rf">{number}  ?\w", drawn)
 
 
 def test_markup_in_data_stays_text() -> None:

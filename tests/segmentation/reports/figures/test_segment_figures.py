@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from itertools import combinations
 
 import numpy as np
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import to_rgba_array
 from matplotlib.figure import Figure
 from matplotlib.text import Text
+from scipy.cluster.hierarchy import leaves_list, linkage
 from sklearn.decomposition import PCA
 from sklearn.metrics import silhouette_samples
 
@@ -17,11 +20,14 @@ from segmentation.evaluation.evaluator import Evaluator
 from segmentation.reports.figures import FIGURES, FigureData
 from segmentation.reports.figures.segment_figures import (
     CLEARANCE,
+    centres,
+    draw_customer_tree,
     effect_table,
     segment_map,
     silhouette_profile,
     spread_apart,
 )
+from segmentation.reports.figures.style import colour
 from tests.segmentation.planted import SCHEMA, planted, spec
 from tests.segmentation.reports.figures import SIGNATURE, png, title
 
@@ -153,3 +159,29 @@ def test_threads_can_draw_at_once(data: FigureData) -> None:
     with ThreadPoolExecutor(4) as pool:
         pictures = list(pool.map(lambda _: png(draw(data)), range(4)))
     assert set(pictures) == {png(draw(data))}
+
+
+def test_the_dendrogram_names_the_nearest_segments(data: FigureData) -> None:
+    """The two whose medians lie nearest, in the colours of the other pictures, leaves by name."""
+    medians = centres(data)
+    pairs = combinations(range(len(medians)), 2)
+    near = min(pairs, key=lambda pair: np.linalg.norm(medians[pair[0]] - medians[pair[1]]))
+    one, other = sorted(data.profiles[place].number for place in near)
+    figure = FIGURES["dendrogram"](data)
+    assert title(figure) == f"Segments {one} and {other} are most alike"
+    (axes,) = figure.axes
+    leaves = [int(text.get_text().split()[0]) - 1 for text in axes.get_yticklabels()]
+    expected = to_rgba_array([colour(place) for place in leaves])
+    assert np.allclose(axes.collections[1].get_facecolors(), expected)
+    assert sorted(leaves) == list(range(len(medians)))
+
+
+def test_the_strip_below_a_tree_of_customers_is_that_of_their_segments(data: FigureData) -> None:
+    """One bar a customer, in the order of the leaves."""
+    coordinates, segment = data.coordinates[:60], data.segment[:60]
+    tree = linkage(coordinates, "ward")
+    figure = draw_customer_tree(tree, segment, data.profiles, "height")
+    bars = figure.axes[0].patches
+    expected = to_rgba_array([colour(segment[row]) for row in leaves_list(tree)])
+    assert np.allclose([bar.get_facecolor() for bar in bars], expected)
+    assert png(figure).startswith(SIGNATURE)

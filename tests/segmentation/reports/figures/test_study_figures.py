@@ -8,6 +8,7 @@ from segmentation.reports.figures.study_figures import (
     StudyData,
     TrialPoint,
     best_so_far,
+    draw_elbow,
     pareto_front,
 )
 from tests.segmentation.reports.figures import SIGNATURE, png, title
@@ -59,3 +60,13 @@ def test_every_study_picture_can_be_drawn(
     figure = STUDY_FIGURES[name](StudyData(trials, importances, alternatives=trials[1:3], pick=5))
     assert png(figure).startswith(SIGNATURE)
     assert len(title(figure)) > 15
+
+
+def test_the_elbow_marks_the_pick() -> None:
+    """k-means as a line from one segment on, the alternatives as points, the pick in words."""
+    k_means = {1: 1.0, 2: 0.7, 3: 0.55}
+    figure = draw_elbow(StudyData(TRIALS, k_means_inertia=k_means, inertia={2: 0.72}, pick=2))
+    (axes,) = figure.axes
+    assert axes.lines[0].get_xydata().tolist() == [[1, 1.0], [2, 0.7], [3, 0.55]]
+    assert axes.collections[0].get_offsets().tolist() == [[2, 0.72]]
+    assert title(figure) == "2 segments leave 72% of the inertia"
