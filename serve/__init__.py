@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from importlib.machinery import ModuleSpec
 from importlib.util import spec_from_file_location
 from pathlib import Path
+
+# A bar for every file that is fetched from the registry would fill the logs.
+os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
 
 # Programs that moved, and where their code is: `python -m OLD` says the new name and runs it.
 MOVED = {

@@ -17,7 +17,7 @@ import requests
 
 ROOT = Path(__file__).resolve().parents[2]
 BIN = Path(sys.executable).parent
-READY_SECONDS = 120.0
+READY_SECONDS = 240.0
 LOOK_SECONDS = 0.5
 
 

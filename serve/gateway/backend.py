@@ -37,6 +37,7 @@ class Backend:
         self.in_flight = 0
         self.example = ""
         self.columns: tuple[str, ...] = ()
+        self.texts: tuple[bool, ...] = ()  # which of the columns hold texts
         self._mlflow = mlflow
         self._group = ServiceGroup(log_folder, {**environment, **SOCKET_IS_STDIN})
         self._resources = ExitStack()
@@ -105,7 +106,10 @@ class Backend:
                 raise ServiceError(f"{service} refused its own example ({reply.status_code})")
             versions = {row["model_version"] for row in reply.json()["predictions"]}
             self.example = example
-            self.columns = tuple(json.loads(example)["dataframe_split"]["columns"])
+            table = json.loads(example)["dataframe_split"]
+            self.columns = tuple(table["columns"])
+            cells = zip(*table["data"], strict=True)
+            self.texts = tuple(any(isinstance(v, str) for v in column) for column in cells)
         except (OSError, ValueError, KeyError, TypeError) as error:
             # Requests' own errors are OSErrors.
             raise ServiceError(f"{service} did not answer its own example") from error

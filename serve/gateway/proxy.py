@@ -11,6 +11,8 @@ from dataclasses import asdict
 from aiohttp import ClientError, ClientSession, ClientTimeout, DummyCookieJar, hdrs, web
 
 from serve.gateway.backend import Backend
+from serve.gateway.batching import MOST_BYTES as SMALL
+from serve.gateway.batching import Batcher, FullError, Reply
 from serve.gateway.error_messages import (
     DOCUMENT,
     INVOCATIONS,
@@ -42,6 +44,7 @@ CHALLENGER = web.AppKey("challenger", Supervisor)
 SESSION = web.AppKey("session", ClientSession)
 ANSWERS = web.AppKey("answers", Counter[str])
 HOSTS = web.AppKey("hosts", frozenset[str])
+BATCHER = web.AppKey("batcher", Batcher)
 # As servers count a request whose sender went away before all of it had come.
 SENDER_LEFT = 499
 
@@ -59,6 +62,7 @@ def create_front(
     """
     app = web.Application(client_max_size=MOST_BYTES, middlewares=[_own_name])
     app[SUPERVISOR], app[CHALLENGER], app[ANSWERS] = supervisor, challenger, Counter()
+    app[BATCHER] = Batcher()
     app[HOSTS] = frozenset(hosts)
     app.cleanup_ctx.append(_running)
     app.on_response_prepare.append(_count)
@@ -176,30 +180,44 @@ async def _ask(
 
     Query and headers stay here: MLflow uses none but the content type, and logs the query.
     """
-    # Parsing a large body would keep all others waiting.
-    if kind == JSON and (refusal := await asyncio.to_thread(truths, body, backend.columns)):
-        return _refused(refusal)
-    backend.in_flight += 1
-    try:
-        async with request.app[SESSION].request(
+    if kind == JSON:
+        # Parsing a large body would keep all others waiting.
+        if len(body) <= SMALL:
+            refusal = truths(body, backend.columns)
+        else:
+            refusal = await asyncio.to_thread(truths, body, backend.columns)
+        if refusal:
+            return _refused(refusal)
+
+    async def send(content: bytes) -> Reply:
+        async with session.request(
             request.method,
             backend.url + path,
             # Aiohttp sends what can be read in pieces; one for each attempt, since it is read up.
-            data=io.BytesIO(body) if body else None,
+            data=io.BytesIO(content) if content else None,
             headers={hdrs.CONTENT_TYPE: kind} if kind else {},
             allow_redirects=False,
         ) as reply:
-            content = await reply.read()
+            content_type = reply.headers.get(hdrs.CONTENT_TYPE, JSON)
+            return reply.status, await reply.read(), content_type
+
+    session = request.app[SESSION]
+    backend.in_flight += 1
+    try:
+        if kind == JSON:
+            status, content, content_type = await request.app[BATCHER].reply(backend, body, send)
+        else:
+            status, content, content_type = await send(body)
+    except FullError:
+        full = "Too many requests wait for the scoring server."
+        return web.json_response({"error": full}, status=503, headers={"Retry-After": "1"})
     finally:
         backend.in_flight -= 1
-    if kind and reply.status in {400, 500}:
+    if kind and status in {400, 500}:
         # A version answers its own example before it serves: what makes it fail is the request.
         return _refused(reworded(content.decode(errors="replace"), backend.columns))
     if kind and not backend.answered(content):
         return _refused(Refusal(502, "Another version answered than the one that is served."))
-    if path == DOCUMENT and reply.ok:
+    if path == DOCUMENT and status == 200:
         content = described(content, backend.example)
-    content_type = reply.headers.get(hdrs.CONTENT_TYPE, JSON)
-    return web.Response(
-        status=reply.status, body=content, headers={hdrs.CONTENT_TYPE: content_type}
-    )
+    return web.Response(status=status, body=content, headers={hdrs.CONTENT_TYPE: content_type})

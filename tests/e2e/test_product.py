@@ -3,6 +3,8 @@
 import json
 import re
 import sqlite3
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import mlflow
@@ -255,6 +257,29 @@ def test_the_scoring_server_takes_nulls_and_whole_numbers(product: Product) -> N
         assert row["segment"] != row["runner_up"]
         assert set(row["reasons"]) <= set(names)
         assert len(row["reasons"]) <= 5
+
+
+def test_requests_at_the_same_moment_get_what_each_gets_alone(product: Product) -> None:
+    """Byte for byte, bad ones among them: the gateway joins what comes together."""
+    names = list(SCHEMA.column_names)
+    table = generate(60, seed=12)[names].astype(object)
+    rows = table.where(table.notna(), None).to_dict("records")
+    spoilt = [{**rows[0], "BALANCE": "much"}, {**rows[1], "TENURE": True}, {"BALANCE": 1.0}]
+    bodies: list[dict[str, object]] = [
+        {"dataframe_split": split(rows[i : i + 1 + i % 3], names)} for i in range(40)
+    ]
+    bodies += [{"dataframe_records": [row]} for row in [*rows[40:], *spoilt]]
+    bodies += [{"dataframe_records": rows[:2], "params": {"detail": "basic"}}]
+
+    def answer(body: dict[str, object]) -> tuple[int, bytes]:
+        reply = invoke(product, **body)
+        return reply.status_code, reply.content
+
+    alone = [answer(body) for body in bodies]
+    with ThreadPoolExecutor(len(bodies)) as senders:
+        together = list(senders.map(answer, bodies))
+    assert together == alone
+    assert Counter(status for status, _ in alone) == {200: len(bodies) - 3, 400: 3}
 
 
 def test_a_csv_body_of_whole_numbers_is_answered(product: Product) -> None:
