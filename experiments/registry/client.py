@@ -41,6 +41,8 @@ REMEDY = "run a search first, or name another one."
 EXAMPLE = "serving_input_example.json"
 # On a version: who would move to it from the champion of the day, see `Migration`.
 MIGRATION = "migration"
+# In a study's run: see `Alternative`.
+ALTERNATIVES = "alternatives.json"
 # Tags of the registered model, followed by a segment's number: its name and what to do for it.
 NAME, ACTION = "segment_name.", "segment_note."
 LONGEST_SEGMENT_NAME = 60
@@ -119,6 +121,22 @@ class Version:
     algorithm: str
     outcomes: str  # how far segments differ in them, for example "Churn 3.1% to 35%"
     run_id: str
+
+
+@dataclass(frozen=True)
+class Alternative:
+    """The best candidate of a study with so many segments; one JSON object each in its run."""
+
+    segments: int
+    algorithm: str  # its title
+    score: float
+    stability: float
+    stability_spread: float  # standard deviation between splits
+    separation: float
+    shares: tuple[float, ...]  # of the customers evaluated, the largest first
+    picked: bool
+    equal: bool  # whether it ranks as the pick within noise
+    outcomes: str = ""  # how far segments differ in them, for example "Churn 3.1% to 35%"
 
 
 @dataclass(frozen=True)
@@ -393,6 +411,26 @@ def list_versions(name: str) -> list[Version]:
         )
         for version in versions
     ]
+
+
+def alternatives(name: str, version: str) -> list[Alternative]:
+    """Return the alternatives to a version, fewest segments first: those of its study.
+
+    Empty where the study's run has none, since an earlier release searched.
+
+    Raises
+    ------
+    RegistryError
+        When there is no such version, its run was deleted, or the registry cannot be reached.
+    """
+    import mlflow  # noqa: PLC0415 - see the module's docstring
+
+    with _errors(f"the alternatives to version {version} cannot be read") as client:
+        run = str(client.get_model_version(name, version).run_id)
+        if ALTERNATIVES not in {file.path for file in client.list_artifacts(run)}:
+            return []
+        rows = json.loads(mlflow.artifacts.load_text(f"runs:/{run}/{ALTERNATIVES}"))
+    return [Alternative(**{**row, "shares": tuple(row["shares"])}) for row in rows]
 
 
 @contextmanager

@@ -153,7 +153,7 @@ def _searched(
             summary = summed_up(tracker, result, formed, samples, options)
             title = short_name(options.data)
             title = title if "://" in options.data else Path(title).stem
-            record_study(tracker, study, summary, samples, title)
+            record_study(tracker, study, summary, samples, title, outcomes=formed.outcomes)
             close_orphans(tracker, study)
     return summary
 

@@ -6,13 +6,15 @@ import json
 import warnings
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import numpy as np
 import optuna
+import pandas as pd
 from mlflow.utils.mlflow_tags import MLFLOW_RUN_NAME, MLFLOW_RUN_NOTE
 from sklearn.cluster import KMeans
 
+from experiments.registry.client import ALTERNATIVES, Alternative
 from experiments.search.candidates import Candidate
 from experiments.search.fidelity import Samples
 from experiments.search.ranking import Ranking, Standing, reason
@@ -22,7 +24,7 @@ from experiments.tracking.tracker import Tracker, run_name
 from segmentation.clustering.clusterers import CLUSTERERS
 from segmentation.evaluation.clusterability import Structure
 from segmentation.interpretation.formatting import percent
-from segmentation.interpretation.outcomes import LEAST_VALUES
+from segmentation.interpretation.outcomes import LEAST_VALUES, profile_outcomes, ranges_of
 from segmentation.interpretation.sensitive_audit import Audit
 from segmentation.model.segmentation_model import SegmentationModel
 from segmentation.reports.figures import FIGURES
@@ -61,9 +63,18 @@ class Summary:
 
 
 def record_study(
-    tracker: Tracker, study: optuna.Study, summary: Summary, samples: Samples, title: str
+    tracker: Tracker,
+    study: optuna.Study,
+    summary: Summary,
+    samples: Samples,
+    title: str,
+    *,
+    outcomes: pd.DataFrame | None = None,
 ) -> None:
-    """Name the study's run by table and pick; put pictures, leaderboard and page into it."""
+    """Name the study's run by table and pick; put pictures, leaderboard and page into it.
+
+    `outcomes` are those of the customers of `samples`, levels as codes.
+    """
     result, parent = summary.result, tracker.parent
     rows = [_row(standing) for standing in result.ranking.standings[:LEADERBOARD]]
     data = study_data(result, study, samples)
@@ -74,7 +85,9 @@ def record_study(
         pictures |= {f"pick_{name}": picture for name, picture in of_pick.items()}
         diagram = draw_reliability({"the pick": summary.model.calibration.reliability})
         pictures["pick_reliability"] = as_png(diagram)
-    tracker.files(parent, {"leaderboard.json": json.dumps(rows, indent=1)}, pictures)
+    others = [asdict(one) for one in alternatives_of(summary, samples, outcomes)]
+    tables = {"leaderboard.json": rows, ALTERNATIVES: others}
+    tracker.files(parent, {n: json.dumps(t, indent=1) for n, t in tables.items()}, pictures)
     feasible = sum(candidate.evaluation.feasible for candidate in result.candidates)
     counts = {"trials": float(len(result.candidates)), "trials_feasible": float(feasible)}
     numbers = {**counts, **summary.structure.metrics(), "gap": result.ranking.gap}
@@ -104,6 +117,36 @@ def record_study(
             "feasible": "yes",
         }
         tracker.metrics(parent, {**best.metrics(), "vote": vote}, step=best.rows, tags=tags)
+
+
+def alternatives_of(
+    summary: Summary, samples: Samples, outcomes: pd.DataFrame | None
+) -> Iterator[Alternative]:
+    """Yield what every number of segments would mean, fewest first.
+
+    Sizes and outcomes are of the customers that the alternatives were evaluated on.
+    """
+    ranking, pick, model = summary.result.ranking, summary.result.pick, summary.model
+    equal = {standing.k for standing in ranking.equals(pick)} if pick else set()
+    for standing in ranking.alternatives():
+        candidate, evaluation = standing.candidate, standing.candidate.evaluation
+        labels = candidate.labels
+        text = ""
+        if outcomes is not None and model is not None:
+            own = outcomes.iloc[samples.positions(candidate.fidelity)]
+            text = ranges_of(profile_outcomes(own, labels, standing.k, model.schema))
+        yield Alternative(
+            segments=standing.k,
+            algorithm=CLUSTERERS[candidate.spec.clusterer].title,
+            score=evaluation.score,
+            stability=evaluation.stability,
+            stability_spread=evaluation.stability_spread,
+            separation=evaluation.separation,
+            shares=tuple(sorted((np.bincount(labels) / len(labels)).tolist(), reverse=True)),
+            picked=pick is not None and standing.k == pick.k,
+            equal=standing.k in equal,
+            outcomes=text,
+        )
 
 
 def customer_dendrogram(model: SegmentationModel, samples: Samples) -> dict[str, bytes]:

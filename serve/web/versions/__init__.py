@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+
 from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
@@ -11,6 +13,8 @@ from experiments.registry.client import (
     GateError,
     RegistryError,
     Version,
+    alias_version,
+    alternatives,
     evidence,
     history,
     list_versions,
@@ -45,6 +49,25 @@ def page() -> str | tuple[str, int]:
         can_go_back=any(move.from_version for move in moves),
         notice=notice,
         away=notice == AWAY,
+    )
+
+
+@pages.get("/versions/alternatives")
+def other_numbers() -> str | tuple[str, int]:
+    """Show what more or fewer segments than the champion's would mean."""
+    name = settings().model_name
+    try:
+        number = alias_version(name)
+        rows = alternatives(name, number)
+        version = _version(int(number))
+    except RegistryError:
+        return _away()
+    return render_template(
+        "versions/alternatives.html",
+        version=version,
+        rows=rows,
+        has_outcomes=any(row.outcomes for row in rows),
+        command=f"customer-segmentation promote --model-name {shlex.quote(name)} --k",
     )
 
 

@@ -25,7 +25,13 @@ from mlflow.entities import Run
 from experiments import compare, promote
 from experiments.benchmark.__main__ import main as benchmark
 from experiments.registry import promotion
-from experiments.registry.client import CARD_SCORE, describe, list_versions, version_of
+from experiments.registry.client import (
+    CARD_SCORE,
+    alternatives,
+    describe,
+    list_versions,
+    version_of,
+)
 from experiments.search.candidates import Candidate, as_text
 from experiments.search.fidelity import Fidelity, Samples
 from experiments.search.proposals import ProposalSampler
@@ -118,6 +124,23 @@ def test_the_run_table_tells_the_story(undisturbed: str, client: MlflowClient) -
         assert run_tags["mlflow.source.name"] == "experiments.search"
         assert run_tags["mlflow.user"]
         assert run_tags.get("mlflow.source.git.commit", "") in {commit.stdout.strip(), ""}
+
+
+def test_the_alternatives_are_stored_for_the_pages(undisturbed: str, client: MlflowClient) -> None:
+    """Each with the sizes of its segments; the pick among them is what the version has."""
+    version = client.get_model_version("whole", "1")
+    stored = alternatives("whole", "1")
+    assert [one.segments for one in stored] == sorted(len(one.shares) for one in stored)
+    for one in stored:
+        assert sum(one.shares) == pytest.approx(1)
+        assert list(one.shares) == sorted(one.shares, reverse=True)
+    (picked,) = [one for one in stored if one.picked]
+    assert (str(picked.segments), f"{picked.score:.3f}") == (
+        version.tags["segments"],
+        version.tags["score"],
+    )
+    pictures = {file.path for file in client.list_artifacts(str(version.run_id), "plots")}
+    assert {"plots/elbow.png", "plots/pick_dendrogram.png"} <= pictures
 
 
 def test_every_metric_is_explained(undisturbed: str, client: MlflowClient) -> None:

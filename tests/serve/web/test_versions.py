@@ -1,7 +1,9 @@
 """Promoting and rolling back from the pages, in a real registry."""
 
+import json
 import re
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 
 import mlflow
@@ -12,7 +14,7 @@ from mlflow import MlflowClient
 
 from experiments.benchmark.races import NAME, prepare
 from experiments.registry import segment_lineage
-from experiments.registry.client import MIGRATION, describe
+from experiments.registry.client import ALTERNATIVES, MIGRATION, Alternative, describe
 from experiments.registry.promotion import history, promote
 from segmentation.data.synthetic import generate
 from serve.app import create_app
@@ -44,6 +46,27 @@ def client(pages: Flask) -> FlaskClient:
 
 def champion(registry: MlflowClient) -> str:
     return str(registry.get_registered_model(NAME).aliases["champion"])
+
+
+def test_other_numbers_of_segments_are_shown(client: FlaskClient, registry: MlflowClient) -> None:
+    """Every number with sizes, stability and outcomes; the command that takes one."""
+    number = champion(registry)
+    page = client.get("/versions/alternatives")
+    assert page.status_code == 200
+    assert "did not store its alternatives" in page.text
+    version = registry.get_model_version(NAME, number)
+    registry.set_model_version_tag(NAME, number, "segments", "4")
+    rows = [
+        Alternative(k, "k-means", 1.5, 0.912, 0.013, 0.61, (0.7, 0.3), k == 4, k == 5, text)
+        for k, text in ((4, "Churn 3.1% to 35%"), (5, ""))
+    ]
+    registry.log_text(str(version.run_id), json.dumps([*map(asdict, rows)]), ALTERNATIVES)
+    text = client.get("/versions/alternatives").text
+    for expected in ("70% · 30%", "0.91 ± 0.01", "Churn 3.1% to 35%", "equal within noise"):
+        assert expected in text
+    assert text.count("serves now") == 1
+    assert f"promote --model-name {NAME} --k 5</pre>" in text
+    assert "/versions/alternatives" in client.get("/versions").text
 
 
 def seen(page: str) -> str:
