@@ -128,7 +128,8 @@ def alternatives_of(
     """
     ranking, pick, model = summary.result.ranking, summary.result.pick, summary.model
     equal = {standing.k for standing in ranking.equals(pick)} if pick else set()
-    for standing in ranking.alternatives():
+    for best in ranking.alternatives():
+        standing = pick if pick and best.k == pick.k else best
         candidate, evaluation = standing.candidate, standing.candidate.evaluation
         labels = candidate.labels
         text = ""

@@ -1,5 +1,6 @@
 """The states nobody likes to see, and the sign-in: as accessible as every other page."""
 
+import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -65,6 +66,23 @@ def test_failures_are_pages_too(
         page.goto(f"{url}/file/nothing")
         expect(page.get_by_role("heading", level=1)).to_contain_text("No longer kept")
         accessible(page)
+
+
+@pytest.mark.parametrize("number", [1, 2])
+def test_a_segment_prints_on_one_page(browser: Browser, app: Flask, number: int) -> None:
+    """On A4, whatever the theme of the screen, and without what cannot be used on paper."""
+    with served(app) as url:
+        page = browser.new_page(color_scheme="dark")
+        page.goto(f"{url}/segments/{number}")
+        printed = page.pdf(prefer_css_page_size=True)
+        assert len(re.findall(rb"/Type\s*/Page\b", printed)) == 1
+        page.emulate_media(media="print", color_scheme="dark")
+        white = page.evaluate("getComputedStyle(document.querySelector('.card')).backgroundColor")
+        assert white == "rgb(255, 255, 255)"
+        expect(page.locator(".answer-name")).to_be_visible()
+        for absent in ("nav", "button", ".btn", "form"):
+            assert not any(one.is_visible() for one in page.locator(absent).all())
+        page.close()
 
 
 @pytest.mark.parametrize("screen", DEVICES, ids="-".join)
