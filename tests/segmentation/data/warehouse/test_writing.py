@@ -4,7 +4,7 @@ import os
 import signal
 import subprocess
 import sys
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 
 import duckdb
@@ -101,6 +101,26 @@ def test_the_current_segment_is_the_latest_days(target: str) -> None:
     assert rows(target, CURRENT) == [("a", 2, SECOND), ("b", 2, SECOND), ("c", 1, FIRST)]
     write(target, scored("a", 4, "2"), day=SECOND)
     assert rows(target, CURRENT)[0] == ("a", 4, SECOND)
+
+
+CHANGES = (
+    "select customer, from_segment, to_segment, since, from_version, to_version "
+    "from segments_changes order by since, customer"
+)
+
+
+@pytest.mark.parametrize("target", ENGINES, indirect=True)
+def test_who_moved_is_told_from_what_was_written(target: str) -> None:
+    """Only real moves, each with its day and versions; a batch written again changes them."""
+    third = SECOND + timedelta(days=31)
+    write(target, scored("abc", 1), day=FIRST)
+    write(target, scored("ab", 2), day=SECOND)
+    write(target, scored("bd", 3, "2"), day=third)
+    write(target, scored("a", 9), day=FIRST, model="other")
+    moves = [("a", 1, 2, SECOND, "1", "1"), ("b", 1, 2, SECOND, "1", "1")]
+    assert rows(target, CHANGES) == [*moves, ("b", 2, 3, third, "1", "2")]
+    write(target, scored("ab", 1), day=SECOND)
+    assert rows(target, CHANGES) == [("b", 1, 3, third, "1", "2")]
 
 
 KILLED = """
