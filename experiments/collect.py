@@ -8,24 +8,19 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
 
 import click
 
 from experiments.faults import check_output, check_source, ending_in_a_sentence, notify, switch
 from segmentation.data.atomic import appearing_whole, write_whole
-from segmentation.data.files.table_file import PARQUET
-from segmentation.data.transactions.collect import (
-    Collected,
-    drafted,
-    explained,
-    features_from_transactions,
-)
-from segmentation.data.transactions.recipe import Recipe, load_recipe, recipe_text
-from segmentation.data.warehouse.address import short_name
 from segmentation.errors import SpecError
 from segmentation.schema import TableSchema, to_yaml
 
-ENDINGS = (".csv", *sorted(PARQUET))
+if TYPE_CHECKING:
+    from segmentation.data.transactions.collect import Collected
+    from segmentation.data.transactions.recipe import Recipe
+
 RECIPES = (".yaml", ".yml")
 
 
@@ -63,6 +58,12 @@ def run(
     data: str, recipe: Recipe, out: Path, as_of: date | None = None, beside: OtherTables = NO_OTHERS
 ) -> Collected:
     """Collect customers into `out`, their schema beside it; return them."""
+    from segmentation.data.files.table_file import PARQUET  # noqa: PLC0415 - imports pandas
+    from segmentation.data.transactions.collect import (  # noqa: PLC0415 - imports Ibis
+        features_from_transactions,
+    )
+    from segmentation.data.warehouse.address import short_name  # noqa: PLC0415
+
     collected = features_from_transactions(
         data,
         recipe,
@@ -98,6 +99,8 @@ def collected_file(
     DataError
         When the transactions cannot be collected.
     """
+    from segmentation.data.transactions.recipe import Recipe  # noqa: PLC0415 - imports Ibis
+
     if not schema.recipe:
         raise SpecError(
             f"collect: the model's schema {schema.name!r} has no recipe; expected a model of "
@@ -132,10 +135,18 @@ def main(
     explain: bool,
 ) -> None:
     """Make one row a customer of transactions, as of a day."""
+    from segmentation.data.files.table_file import PARQUET  # noqa: PLC0415 - imports pandas
+    from segmentation.data.transactions.collect import (  # noqa: PLC0415 - imports Ibis
+        drafted,
+        explained,
+    )
+    from segmentation.data.transactions.recipe import load_recipe, recipe_text  # noqa: PLC0415
+    from segmentation.data.warehouse.address import short_name  # noqa: PLC0415
+
     with ending_in_a_sentence():
         for option, source in (("data", data), ("accounts", accounts), ("statements", statements)):
             check_source(option, source)
-        check_output("out", out, data, RECIPES if draft else ENDINGS)
+        check_output("out", out, data, RECIPES if draft else (".csv", *sorted(PARQUET)))
         others = accounts or None, statements or None
         chosen = load_recipe(recipe) if recipe else drafted(data, *others)
         if draft:

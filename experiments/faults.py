@@ -1,4 +1,8 @@
-"""What every entry point checks before it starts, and how it ends on what went wrong."""
+"""What every entry point checks before it starts, and how it ends on what went wrong.
+
+Light to import: what reads tables, and MLflow, is imported where a command that runs needs it, so
+that its help comes at once.
+"""
 
 from __future__ import annotations
 
@@ -12,13 +16,8 @@ from types import MappingProxyType
 from typing import Any
 
 import click
-import mlflow
-from mlflow.exceptions import MlflowException
 
 from experiments.registry.client import RegistryError, store_message
-from segmentation.data.files.table_file import TableFile
-from segmentation.data.row_errors import BadRowsError
-from segmentation.data.warehouse.address import has_password, is_elsewhere, public_name
 from segmentation.errors import Problem, SegmentationError
 
 Option = Callable[[Callable[..., Any]], Callable[..., Any]]
@@ -36,6 +35,11 @@ def ending_in_a_sentence(code: int = FAILED) -> Iterator[None]:
 
     What is wrong in the code itself keeps its stack trace.
     """
+    import mlflow  # noqa: PLC0415 - see the module's docstring
+    from mlflow.exceptions import MlflowException  # noqa: PLC0415
+
+    from segmentation.data.row_errors import BadRowsError  # noqa: PLC0415
+
     try:
         yield
     except BadRowsError as error:
@@ -58,6 +62,9 @@ def ending_in_a_sentence(code: int = FAILED) -> Iterator[None]:
 @contextmanager
 def answering_anyway() -> Iterator[None]:
     """Let a command end with its answer where the store does not record it, and say so."""
+    import mlflow  # noqa: PLC0415 - see the module's docstring
+    from mlflow.exceptions import MlflowException  # noqa: PLC0415
+
     try:
         yield
     except (MlflowException, SegmentationError, OSError) as error:
@@ -117,6 +124,8 @@ def check_source(option: str, source: str) -> None:
     RecordedPasswordError
         With what to do about it.
     """
+    from segmentation.data.warehouse.address import has_password, public_name  # noqa: PLC0415
+
     run_id = os.environ.get("MLFLOW_RUN_ID")
     if run_id and has_password(source):
         raise RecordedPasswordError(
@@ -148,6 +157,9 @@ def check_output(option: str, path: str, data: str = "", endings: tuple[str, ...
     """
     if not path:
         return
+    from segmentation.data.files.table_file import TableFile  # noqa: PLC0415
+    from segmentation.data.warehouse.address import is_elsewhere  # noqa: PLC0415
+
     file = Path(path)
     if data and not is_elsewhere(data) and file.resolve() == TableFile(Path(data)).path.resolve():
         raise OutputError(f"{option}={path!r} is the input; name another file.")

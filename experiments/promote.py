@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import click
-from mlflow import MlflowClient
 
 from experiments.faults import ending_in_a_sentence, switch
-from experiments.registry import promotion
 from experiments.registry.client import (
     CHALLENGER,
     CHAMPION,
@@ -16,9 +14,6 @@ from experiments.registry.client import (
     RegistryError,
     version_of,
 )
-from experiments.search.options import read_options
-from experiments.search.workflow import run
-from experiments.study.databases import prepare_tracking, quiet
 
 
 @click.command()
@@ -34,6 +29,9 @@ from experiments.study.databases import prepare_tracking, quiet
 @click.option("--reason", default="", help="For the record; needed to force.")
 def main(model_name: str, version: str, k: int, force: bool, reason: str) -> None:
     """Check every gate, print each with its number, then move the champion alias."""
+    from experiments.registry import promotion  # noqa: PLC0415 - imports MLflow
+    from experiments.study.databases import prepare_tracking, quiet  # noqa: PLC0415
+
     quiet()
     with ending_in_a_sentence():
         prepare_tracking()
@@ -61,6 +59,11 @@ def register_alternative(name: str, k: int) -> str:
     RegistryError
         When there is no champion, or the study has no feasible candidate with so many segments.
     """
+    from mlflow import MlflowClient  # noqa: PLC0415 - see `main`
+
+    from experiments.search.options import read_options  # noqa: PLC0415 - imports the search
+    from experiments.search.workflow import run  # noqa: PLC0415
+
     client = MlflowClient()
     champion = version_of(client, name, CHAMPION)
     if not champion:

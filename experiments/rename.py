@@ -6,7 +6,6 @@ import click
 
 from experiments.faults import ending_in_a_sentence
 from experiments.registry.client import MODEL_NAME, ModelName, rename_segment
-from experiments.study.databases import prepare_tracking, quiet
 
 
 @click.command()
@@ -15,6 +14,8 @@ from experiments.study.databases import prepare_tracking, quiet
 @click.option("--name", required=True, help="The new name.")
 def main(model_name: str, segment: int, name: str) -> None:
     """Name a segment of the champion; the pages show it at once, later versions inherit it."""
+    from experiments.study.databases import prepare_tracking, quiet  # noqa: PLC0415 - MLflow
+
     quiet()
     with ending_in_a_sentence():
         prepare_tracking()

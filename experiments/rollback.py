@@ -6,9 +6,7 @@ import click
 
 from experiments.faults import ending_in_a_sentence
 from experiments.promote import report
-from experiments.registry import promotion
 from experiments.registry.client import MODEL_NAME, ModelName
-from experiments.study.databases import prepare_tracking, quiet
 
 
 @click.command()
@@ -16,6 +14,9 @@ from experiments.study.databases import prepare_tracking, quiet
 @click.option("--reason", default="", help="For the record.")
 def main(model_name: str, reason: str) -> None:
     """Check the previous champion's files and answers, then move the alias back to it."""
+    from experiments.registry import promotion  # noqa: PLC0415 - imports MLflow
+    from experiments.study.databases import prepare_tracking, quiet  # noqa: PLC0415
+
     quiet()
     with ending_in_a_sentence():
         prepare_tracking()
