@@ -151,7 +151,8 @@ def _recorded(client: MlflowClient, wishes: Wishes, options: SearchOptions) -> O
     client.log_batch(run_id, tags=tags_of(tags))
     _note(client, run_id, outcome.sentence)
     client.set_terminated(run_id)
-    event_run.point_to(client, run_id, outcome.sentence or f"Version {version}: {outcome.word}.")
+    title = tags[MLFLOW_RUN_NAME]
+    event_run.point_to(client, run_id, title, outcome.sentence or f"{title}.")
     if outcome.sentence:
         click.echo(outcome.sentence)
     return outcome

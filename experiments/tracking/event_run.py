@@ -49,13 +49,15 @@ def record(
     for path, text in files.items():
         client.log_text(run_id, text, f"{step + 1:04d}/{path}" if series else path)
     client.set_terminated(run_id)
-    point_to(client, run_id, note)
+    point_to(client, run_id, title, note)
 
 
-def point_to(client: MlflowClient, run_id: str, note: str) -> None:
+def point_to(client: MlflowClient, run_id: str, title: str, note: str) -> None:
     """Let the run that `mlflow run` made, where it did, say what happened and in which run."""
     if launched := os.environ.get("MLFLOW_RUN_ID"):
-        client.set_tag(launched, MLFLOW_RUN_NOTE, f"{note}\n\nRecorded in run `{run_id}`.")
+        text = f"{note}\n\nRecorded in run `{run_id}`."
+        tags = {MLFLOW_RUN_NAME: f"started {title}", MLFLOW_RUN_NOTE: text}
+        client.log_batch(launched, tags=tags_of(tags))
 
 
 def _run(
