@@ -40,7 +40,7 @@ class Product:
 
 
 def search(tracking: str, folder: Path, parameters: Sequence[str]) -> str:
-    """Run a search through MLproject; return what it printed."""
+    """Run a search, or another entry point, through MLproject; return what it printed."""
     environment = {
         **os.environ,
         "MLFLOW_TRACKING_URI": tracking,
@@ -62,9 +62,9 @@ def search(tracking: str, folder: Path, parameters: Sequence[str]) -> str:
 
 @contextmanager
 def running(
-    folder: Path, parameters: Sequence[str], ports: tuple[int, int, int]
+    folder: Path, parameters: Sequence[str], ports: tuple[int, int, int], scored: str = ""
 ) -> Iterator[Product]:
-    """Run a search through MLproject, then serve its champion."""
+    """Run a search through MLproject, then serve its champion, with lists of a scored table."""
     tracking = f"sqlite:///{folder / 'mlflow.db'}"
     addresses = Addresses(*(f"http://127.0.0.1:{free_port(port)}" for port in ports))
     environment = {
@@ -73,6 +73,7 @@ def running(
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
         "SEGMENTATION_SCORING_URL": addresses.scoring,
         "SEGMENTATION_UPLOAD_FILES": "1000",
+        "SEGMENTATION_SCORED": scored,
         "SEGMENTATION_MLFLOW_URL": addresses.mlflow,
         "SEGMENTATION_INSTANCE": str(folder / "instance"),
         "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}",

@@ -88,6 +88,11 @@ def walk(page: Page, url: str, name: str, out: Path, files: tuple[Path, Path, Pa
     shot("versions")
     page.goto(f"{url}/versions/{2 if challenger else 1}/promote")
     shot("promote")
+    page.goto(f"{url}/versions/alternatives")
+    shot("alternatives")
+    if page.get_by_role("link", name="Lists").count():
+        page.goto(f"{url}/lists?segment=1&segment=2&sure=border")
+        shot("lists")
     page.goto(f"{url}/engineers")
     shot("engineers")
     page.goto(f"{url}/nowhere")
@@ -105,8 +110,12 @@ def main() -> None:
         if arguments.url:
             take(arguments.url, Path(folder), arguments.out)
             return
-        with running(Path(folder), SEARCH, PORTS) as product:
+        scored = str(Path(folder) / "scored.parquet")
+        with running(Path(folder), SEARCH, PORTS, scored) as product:
             search(product.tracking_uri, Path(folder), CHALLENGER)
+            generate(5_000, seed=9).to_csv(Path(folder) / "all.csv", index=False)
+            table = ("-P", f"data={folder}/all.csv", "-P", f"out={scored}")
+            search(product.tracking_uri, Path(folder), ("-e", "score", *table))
             take(product.addresses.pages, Path(folder), arguments.out)
 
 
