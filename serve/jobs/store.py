@@ -8,6 +8,7 @@ import secrets
 import shutil
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -186,6 +187,8 @@ class Jobs:
         """Delete what is too old."""
         oldest = time.time() - self.keep_seconds
         for place in self.folder.iterdir():
-            changed = [file.stat().st_mtime for file in place.glob("*")]
-            if max(changed, default=place.stat().st_mtime) <= oldest:
-                shutil.rmtree(place, ignore_errors=True)
+            # A file that is being sent lies here too, and is gone when it has arrived.
+            with suppress(FileNotFoundError):
+                changed = [file.stat().st_mtime for file in place.glob("*")]
+                if max(changed, default=place.stat().st_mtime) <= oldest:
+                    shutil.rmtree(place, ignore_errors=True)

@@ -566,3 +566,11 @@ def test_progress_is_told(client: FlaskClient, customers_csv: bytes) -> None:
     address = send(client, customers_csv).address
     state = json.loads(client.get(f"{address}/state").text)
     assert state == {"state": "done", "done": 30, "total": 30, "finished": True}
+
+
+def test_what_goes_away_while_others_are_swept_is_no_error(tmp_path: Path) -> None:
+    """A file that is being sent lies there too: here a link that leads nowhere any more."""
+    jobs = Jobs(tmp_path, 3600)
+    (tmp_path / "sent").symlink_to(tmp_path / "gone")
+    jobs.sweep()
+    assert list(jobs.unfinished()) == []
