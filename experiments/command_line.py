@@ -20,6 +20,7 @@ COMMANDS = {
     "rename": ("experiments.rename", "Name a segment of the champion."),
     "compare": ("experiments.compare", "Compare two versions or runs segment by segment."),
     "monitor": ("experiments.monitor", "Compare new customers with those the model learned from."),
+    "history": ("experiments.history", "Show segments over time: sizes, moves, outcomes."),
     "retrain": ("experiments.retrain", "Train again when customers have changed."),
     "integrity": ("experiments.integrity", "Check every file of a version against its digest."),
     "schema": ("segmentation.schema.__main__", "Draft the schema of a file, or check one."),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from types import MappingProxyType
 
 from mlflow import MlflowClient
 from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID, MLFLOW_RUN_NAME, MLFLOW_RUN_NOTE
@@ -33,12 +34,14 @@ def record(
     files: Mapping[str, str],
     series: str = "",
     part_of: str = "",
+    steps: Mapping[int, Mapping[str, float]] = MappingProxyType({}),
 ) -> None:
     """Record an event of a registered model in a run named `title`.
 
     `note` is its description in Markdown, `files` are texts by path. Events of one `series` share
     a run, in which every metric has one step per event; without a series it has its own run,
     below the run `part_of` where there is one. Recorded again below that, it replaces itself.
+    `steps` are more metrics by their steps.
     """
     experiment = registry_experiment(client, name)
     run_id, step = _run(client, experiment, kind, series, part_of)
@@ -46,6 +49,8 @@ def record(
     tags |= origin("experiments")
     tags["times"] = str(step + 1)
     client.log_batch(run_id, metrics=metrics_of(metrics, step), tags=tags_of(tags))
+    for place, figures in steps.items():
+        client.log_batch(run_id, metrics=metrics_of(figures, place))
     for path, text in files.items():
         client.log_text(run_id, text, f"{step + 1:04d}/{path}" if series else path)
     client.set_terminated(run_id)

@@ -13,6 +13,7 @@ from experiments import (
     collect,
     compare,
     explore,
+    history,
     monitor,
     promote,
     rename,
@@ -26,6 +27,7 @@ ROOT = Path(__file__).resolve().parents[2]
 COMMANDS = {
     "collect": collect.main,
     "compare": compare.main,
+    "history": history.main,
     "monitor": monitor.main,
     "retrain": retrain.main,
     "rename": rename.main,

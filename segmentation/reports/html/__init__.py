@@ -2,5 +2,6 @@
 
 from segmentation.reports.html.flow import flow_picture
 from segmentation.reports.html.page_template import page
+from segmentation.reports.html.shares import shares_picture
 
-__all__ = ["flow_picture", "page"]
+__all__ = ["flow_picture", "page", "shares_picture"]

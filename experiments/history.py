@@ -1,0 +1,174 @@
+"""Segments over time: several days' customers, scored by one version, side by side."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+import click
+import pandas as pd
+from mlflow import MlflowClient
+
+from experiments.faults import answering_anyway, check_output, check_source, ending_in_a_sentence
+from experiments.monitor import usable_rows
+from experiments.registry import segment_lineage
+from experiments.registry.client import CHAMPION, MODEL_NAME, ModelName, describe
+from experiments.study.databases import prepare_tracking, quiet
+from experiments.tracking import event_run
+from segmentation.data.validation import validate
+from segmentation.data.warehouse.address import public_name
+from segmentation.errors import DataError, Problem
+from segmentation.interpretation.formatting import percent
+from segmentation.model.segmentation_model import SegmentationModel
+from segmentation.monitoring.history import Day, History
+from segmentation.reports.html import page, shares_picture
+
+REPORT, FIGURES = "history.html", "history.json"
+EXAMPLE = "2025-01-31=january.csv"
+# A source may have commas too.
+BETWEEN = re.compile(r",(?=\s*\d{4}-\d{2}-\d{2}=)")
+
+
+@dataclass(frozen=True)
+class Source:
+    """The customers of a day, and where they are."""
+
+    day: date
+    data: str
+
+
+class DaysAndSources(click.ParamType[list[Source]]):
+    """Days and sources, written ``2025-01-31=january.csv,2025-02-28=february.csv``."""
+
+    name = "day=source"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> list[Source]:
+        """Read them."""
+        sources = []
+        for text in BETWEEN.split(str(value)):
+            day, _, data = text.partition("=")
+            try:
+                sources.append(Source(date.fromisoformat(day.strip()), data))
+            except ValueError:
+                self.fail(f"{text!r}: expected a day and a source, such as {EXAMPLE}", param, ctx)
+        return sources
+
+
+def day_of(model: SegmentationModel, source: Source) -> Day:
+    """Return the customers of a day by segment.
+
+    Raises
+    ------
+    DataError
+        When they do not fit the model's schema, or nothing identifies them.
+    """
+    schema, name = model.schema, public_name(source.data)
+    piece = usable_rows(source.data, schema, skip_bad_rows=False)
+    if schema.identifier not in piece.rows:
+        expected = "a column that identifies customers, the same on every day"
+        raise DataError([Problem(None, "no_identifier", expected, "Name it in the schema.")], name)
+    validated = validate(piece.rows, schema, name)
+    numbers = model.segments(validated.customers)["segment"]
+    segment = pd.Series(numbers, validated.customers.index.astype(str), dtype="int64")
+    if segment.index.has_duplicates:
+        twice = int(segment.index.duplicated().sum())
+        expected = f"one row a customer, found {twice:,} more"
+        raise DataError([Problem(schema.identifier, "repeated", expected, "Sum them up.")], name)
+    outcomes = {}
+    if validated.outcomes is not None:
+        described = model.outcomes_of(validated.customers, validated.outcomes)
+        outcomes = dict(zip(model.numbering.numbers, described, strict=True))
+    return Day(source.day, segment, outcomes)
+
+
+def run(sources: list[Source], model_name: str, alias: str, out: str) -> History:
+    """Look at every day with one version; record and print what changed."""
+    for source in sources:
+        check_source("data", source.data)
+    prepare_tracking()
+    client = MlflowClient()
+    version = describe(model_name, alias).version
+    model = segment_lineage.load(client, model_name, version)
+    days = [day_of(model, source) for source in sorted(sources, key=lambda source: source.day)]
+    history = History(model.numbering.name_of, tuple(days))
+    title = f"{model_name} over time"
+    html = page(
+        REPORT,
+        title=title,
+        version=f"version {version}",
+        history=history,
+        picture=shares_picture(history),
+        outcomes=_outcomes(history),
+    )
+    if out:
+        Path(out).write_text(html, encoding="utf-8")
+    click.echo(f"{model_name} version {version}, {len(days)} days. {history.headline}")
+    for number, name in history.names.items():
+        shares = ", ".join(
+            percent(one.sizes.get(number, 0) / max(len(one.segment), 1)) for one in days
+        )
+        click.echo(f"  {number}. {name}: {shares}")
+    with answering_anyway():
+        event_run.record(
+            client,
+            model_name,
+            f"{len(days)} days of version {version}",
+            kind="history",
+            note=f"**{history.headline}**",
+            metrics={},
+            files={REPORT: html, FIGURES: json.dumps(history.to_dict(), indent=1)},
+            steps=dict(history.metrics()),
+        )
+    return history
+
+
+def _outcomes(history: History) -> list[tuple[str, list[tuple[int, list[str]]]]]:
+    """Return each outcome's title, and its figure by segment and day."""
+    titles = {
+        o.column: o.title for one in history.days for own in one.outcomes.values() for o in own
+    }
+    return [
+        (
+            title,
+            [
+                (number, [_figure(one, number, column) for one in history.days])
+                for number in history.names
+            ],
+        )
+        for column, title in titles.items()
+    ]
+
+
+def _figure(one: Day, number: int, column: str) -> str:
+    figures = [o.figure for o in one.outcomes.get(number, ()) if o.column == column]
+    return figures[0] if figures else "–"
+
+
+@click.command()
+@click.option(
+    "--data",
+    type=DaysAndSources(),
+    multiple=True,
+    required=True,
+    help=f"A day and its customers, {EXAMPLE}; once a day, or several after commas.",
+)
+@click.option("--model-name", type=ModelName(), default=MODEL_NAME, show_default=True)
+@click.option("--alias", default=CHAMPION, show_default=True, help="Or a number.")
+@click.option("--out", default="", help="Also write the HTML report here.")
+def main(data: tuple[list[Source], ...], model_name: str, alias: str, out: str) -> None:
+    """Show how segments grow and shrink, who moves, and when more than usual."""
+    quiet()
+    sources = [source for several in data for source in several]
+    with ending_in_a_sentence():
+        for source in sources:
+            check_output("out", out, source.data)
+        run(sources, model_name, alias, out)
+
+
+if __name__ == "__main__":
+    main()
