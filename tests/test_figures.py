@@ -159,7 +159,8 @@ def draw_table(seed: int) -> Raw:
     if rng.random() < 0.4:
         numbers = encode(frame, schema).fillna(0).to_numpy(float)
         numbers = (numbers - numbers.mean(axis=0)) / (numbers.std(axis=0) + 1e-9)
-        clusters = KMeans(k, n_init=1, random_state=0).fit_predict(numbers)
+        most = min(k, len(np.unique(numbers, axis=0)))
+        clusters = KMeans(most, n_init=1, random_state=0).fit_predict(numbers)
         segment = np.unique(clusters, return_inverse=True)[1]
     return Raw(frame, segment.astype(np.int64), schema)
 

@@ -472,9 +472,13 @@ class CustomerMap:
 
 
 def figures(profile: Mapping[str, Any], model: ModelInfo) -> list[Figure]:
-    """Return at most three figures that set a segment most apart, none that reads alike."""
+    """Return at most three figures that set a segment most apart, none that reads alike.
+
+    Of columns with the same figures, such as two that are 0 for the same customers, the first.
+    """
     rows = [_figure(column, trait) for column, trait in _traits(profile, model) if trait["differs"]]
-    return rows[:FIGURES]
+    different = {(row.segment, row.book): row for row in reversed(rows)}
+    return sorted(different.values(), key=rows.index)[:FIGURES]
 
 
 def _figure(column: Column, trait: Mapping[str, Any]) -> Figure:

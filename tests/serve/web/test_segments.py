@@ -14,6 +14,7 @@ from experiments.registry.client import Action, ModelInfo, RegistryError
 from segmentation.data.synthetic import generate
 from segmentation.interpretation.formatting import percent, quantity
 from segmentation.interpretation.outcomes import Estimate, OutcomeProfile
+from serve.web.views import figures
 from tests.serve.conftest import SCHEMA, scored, typed
 
 OFFER = "Offer an instalment plan."
@@ -171,3 +172,11 @@ def test_a_scored_file_is_summed_up_with_outcomes(
     page = client.get(reply.location).text
     assert '<th scope="col">Churn, in training</th>' in page
     assert "<td>10% (7% to 14%)</td>" in page
+
+
+def test_a_card_says_nothing_twice(model: ModelInfo) -> None:
+    """Cash advances, their number and their frequency are 0 for the same customers."""
+    for profile in model.profiles:
+        rows = figures(profile, model)
+        assert len(rows) == 3
+        assert len({(row.segment, row.book) for row in rows}) == len(rows)
