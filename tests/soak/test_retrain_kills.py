@@ -40,13 +40,14 @@ def below(client: MlflowClient, kind: str) -> list[Run]:
     return list(client.search_runs([experiment.experiment_id], f"tags.kind = '{kind}'"))
 
 
-def trials(client: MlflowClient) -> int:
-    """Return how many runs the retraining's study has, its own among them."""
+def trials(client: MlflowClient, status: str = "") -> int:
+    """Return how many runs the retraining's study has, its own among them; all, or of a status."""
     experiment = client.get_experiment_by_name(EXPERIMENT)
     runs = client.search_runs([experiment.experiment_id], max_results=500)
     parents = [r.info.run_id for r in runs if r.data.params.get("begin_with") == "1"]
     return sum(
-        run.info.run_id in parents or run.data.tags.get("mlflow.parentRunId") in parents
+        (run.info.run_id in parents or run.data.tags.get("mlflow.parentRunId") in parents)
+        and status in {"", run.info.status}
         for run in runs
     )
 
@@ -116,5 +117,5 @@ def test_a_retraining_killed_at_its_steps(
         assert version_of(client, EXPERIMENT, "challenger") == ""
         assert only.data.tags["outcome"] == "promoted"
         assert {run.info.status for run in every} == {"FINISHED"}
-        assert trials(client) == 1 + TRIALS
+        assert (trials(client, "FINISHED"), trials(client, "RUNNING")) == (1 + TRIALS, 0)
         assert (kills > 0, busy) == (True, 1)
