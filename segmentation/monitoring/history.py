@@ -140,7 +140,7 @@ class History:
         if first is None or first.excess <= 0:
             return "No customer moved more than usual."
         before, after = (self.names[number] for number in first.pair)
-        usual = f"{first.usual:,.0f} in a usual step" if len(self.steps) > 1 else "in one step"
+        usual = f"{first.usual:,g} in a usual step" if len(self.steps) > 1 else "in one step"
         return (
             f"By {first.day:%-d %B %Y}, {first.customers:,} customers had moved from “{before}” to "
             f"“{after}”, {usual}: the largest change."
@@ -161,7 +161,7 @@ class History:
                     figures[f"outflow_{number}"] = float(step.outflow(number))
                 for outcome in one.outcomes.get(number, ()):
                     if outcome.segment.value is not None:
-                        figures[f"{outcome.column}_{number}"] = outcome.segment.value
+                        figures[f"outcome_{outcome.column}_{number}"] = outcome.segment.value
             yield place, figures
 
     def to_dict(self) -> dict[str, Any]:

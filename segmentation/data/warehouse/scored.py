@@ -109,8 +109,8 @@ class ScoredTable:
     """
 
     def __init__(self, opened: OpenTable, source: str, identifier: str | None) -> None:
-        self.table, self.source = opened.table, source
-        columns = set(self.table.columns)
+        self.source = source
+        columns = set(opened.table.columns)
         missing = sorted({SEGMENT, NAME, CONFIDENCE} - columns)
         if missing:
             raise not_a_table(
@@ -118,6 +118,15 @@ class ScoredTable:
                 f"a scored table; {', '.join(missing)} is missing",
                 "Write it with the command score.",
             )
+        kinds = [opened.table[name].type() for name in (SEGMENT, CONFIDENCE)]
+        if not all(kind.is_numeric() for kind in kinds):
+            raise not_a_table(
+                public_name(source),
+                f"numbers in {SEGMENT} and {CONFIDENCE}",
+                "Write it with the command score.",
+            )
+        # A row that could not be scored may stay in a file, without an answer.
+        self.table = opened.table.filter(opened.table[SEGMENT].notnull())
         names = [free_name(identifier, {*ANSWER}), identifier] if identifier else []
         self.identifier = next((name for name in [*names, ROW] if name in columns), "")
         if not self.identifier:

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 pages = Blueprint("lists", __name__)
 
-RANGES = 3
+RANGES, PARTS = 3, ("column", "from", "to")
 MOST_SHOWN = 10
 # The page's own script asks for the part that changes.
 PART = "X-Part"
@@ -188,9 +188,6 @@ def _read(
     if query.mistakes:
         ranges = []
     return query, Selection(segments, least, most, tuple(ranges))
-
-
-PARTS = ("column", "from", "to")
 
 
 def _column(name: str, schema: TableSchema) -> Column:

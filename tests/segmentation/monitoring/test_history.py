@@ -1,11 +1,13 @@
 """Segments over time: who came, who left, who moved, and when more than usual."""
 
+from dataclasses import replace
 from datetime import date
 
 import pandas as pd
 import pytest
 
 from segmentation.errors import DataError
+from segmentation.interpretation.outcomes import Estimate, OutcomeProfile
 from segmentation.monitoring.history import Day, History
 
 NAMES = {1: "Big spenders", 4: "Rarely in use"}
@@ -46,7 +48,7 @@ def test_the_unusual_move_is_named_with_its_day() -> None:
     change = history().changes[0]
     assert (change.day, change.pair, change.customers, change.usual) == (DAYS[2], (1, 4), 4, 0.5)
     assert history().headline == (
-        "By 28 March 2025, 4 customers had moved from “Big spenders” to “Rarely in use”, 0 in a "
+        "By 28 March 2025, 4 customers had moved from “Big spenders” to “Rarely in use”, 0.5 in a "
         "usual step: the largest change."
     )
 
@@ -55,6 +57,16 @@ def test_nothing_unusual_is_said() -> None:
     """Where nobody moves there is no largest change."""
     quiet = History(NAMES, (day(DAYS[0], a=1), day(DAYS[1], a=1)))
     assert quiet.headline == "No customer moved more than usual."
+
+
+def test_an_outcome_called_size_is_no_size() -> None:
+    """Names of outcomes are the table's, and may be any."""
+    share = Estimate(value=3.5, low=3.0, high=4.0, n=20, missing_share=0.0)
+    outcome = OutcomeProfile("size", "Size", "number", "", "", share, share)
+    first = day(DAYS[0], a=1, b=1)
+    seen = History(NAMES, (replace(first, outcomes={1: (outcome,)}), day(DAYS[1], a=1)))
+    (_, figures), _ = seen.metrics()
+    assert (figures["size_1"], figures["outcome_size_1"]) == (2.0, 3.5)
 
 
 def test_metrics_have_a_step_a_day() -> None:

@@ -215,6 +215,19 @@ def test_a_table_that_cannot_be_read_is_a_sentence(
     assert "a scored table; confidence, segment, segment_name is missing" in text_of(reply.text)
 
 
+def test_rows_without_an_answer_are_left_out(
+    pages: Callable[[str], Flask], table: pd.DataFrame, tmp_path: Path
+) -> None:
+    """They may stay in a scored file; a table with other segments is none of ours."""
+    some = table.head(100).assign(segment=table["segment"].where(table.index % 10 > 0))
+    some.to_csv(tmp_path / "some.csv", index=False)
+    reply = pages(str(tmp_path / "some.csv")).test_client().get("/lists")
+    assert f"90 of 90 {SCHEMA.customers}" in text_of(reply.text)
+    table.assign(segment="gold").to_parquet(tmp_path / "gold.parquet", index=False)
+    reply = pages(str(tmp_path / "gold.parquet")).test_client().get("/lists")
+    assert "numbers in segment and confidence" in text_of(reply.text)
+
+
 def test_without_a_table_there_is_no_link(client: FlaskClient) -> None:
     """The page says how to name one."""
     assert "/lists" not in client.get("/").text
