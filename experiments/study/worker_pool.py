@@ -11,6 +11,7 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
+from multiprocessing.resource_tracker import ensure_running
 from pathlib import Path
 from queue import Queue
 from threading import Lock, Thread
@@ -185,9 +186,12 @@ class Workers:
     def _process(self) -> ProcessPoolExecutor:
         share = self.limits.share(self.jobs)
         arguments = (share, os.getpid())
-        with self._lock, held_back(), _our_code_first():
-            process = ProcessPoolExecutor(1, env=CAPPED, initializer=_begin, initargs=arguments)
-            process.submit(_warm)
+        with self._lock, _our_code_first():
+            with held_back():
+                ensure_running()  # a helper of multiprocessing: its start lets signals through
+            with held_back():
+                process = ProcessPoolExecutor(1, env=CAPPED, initializer=_begin, initargs=arguments)
+                process.submit(_warm)
         return process
 
     def _file_of(self, evaluator: Evaluator) -> Path:

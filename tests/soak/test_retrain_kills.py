@@ -94,7 +94,7 @@ def test_a_retraining_killed_at_its_steps(
     with tracking_store(tmp_path, tracking) as client:
         assert Search(tmp_path, TRIALS, tracking, storage).run() == 0
         retraining, kills, busy = Retraining(tmp_path, TRIALS, tracking, storage), 0, 0
-        for moment in MOMENTS[-times(2, len(MOMENTS)) :]:
+        for moment in MOMENTS[-times(1, len(MOMENTS)) :]:
             process = retraining.start()
             stopped_at(process, lambda moment=moment: moment(client))  # type: ignore[misc]
             if process.poll() is not None:
