@@ -29,7 +29,7 @@ def test_a_search_killed_at_random_moments(tmp_path: Path, times: Times, figure:
     begun = time.monotonic()
     assert quiet.run() == 0, quiet.said()
     whole = time.monotonic() - begun
-    goal, kills, studies, lost, wrong = times(2, 50), 0, 0, 0, []
+    goal, kills, studies, lost, wrong = times(1, 50), 0, 0, 0, []
     while kills < goal:
         folder = tmp_path / f"study{studies}"
         folder.mkdir()
@@ -73,7 +73,7 @@ def test_stores_killed_while_they_are_made(tmp_path: Path, times: Times, figure:
             "prepare_tracking(); open_storage('sqlite:///optuna.db')",
         ]
     )
-    kills, goal, longest, broken = 0, times(3, 50), 3.0, []
+    kills, goal, longest, broken = 0, times(2, 50), 3.0, []
     midway = 0
     while kills < goal:
         folder = tmp_path / secrets.token_hex(4)
