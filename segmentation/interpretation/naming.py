@@ -76,6 +76,12 @@ class Trait:
         )
 
     @property
+    def fact(self) -> tuple[float, float] | str:
+        """What tells it from other traits: equal shares of two columns are the same customers'."""
+        shares = self.statistic not in {"median", "mean"}
+        return (self.value, self.book) if shares else self.column.name
+
+    @property
     def texts(self) -> tuple[str, str]:
         """The figures of segment and table as printed."""
         own, whole = (figure(v, self.column, self.statistic) for v in (self.value, self.book))
@@ -165,7 +171,11 @@ def sentence(traits: Sequence[Trait]) -> str:
     traits
         The one that sets the segment most apart first.
     """
-    apart = [trait for trait in traits if trait.differs]
+    facts: dict[tuple[float, float] | str, Trait] = {}
+    for trait in traits:
+        if trait.differs:
+            facts.setdefault(trait.fact, trait)
+    apart = list(facts.values())
     if len({trait.column.group for trait in apart}) > 1:
         groups = dict.fromkeys(trait.column.group for trait in apart)
         apart = [next(t for t in apart if t.column.group == group) for group in groups]

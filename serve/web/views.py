@@ -474,21 +474,29 @@ class CustomerMap:
 def figures(profile: Mapping[str, Any], model: ModelInfo) -> list[Figure]:
     """Return at most three figures that set a segment most apart, none that reads alike.
 
-    Of columns with the same figures, such as two that are 0 for the same customers, the first.
+    Of columns with the same shares, such as two that are 0 for the same customers, the first.
     """
-    rows = [_figure(column, trait) for column, trait in _traits(profile, model) if trait["differs"]]
-    different = {(row.segment, row.book): row for row in reversed(rows)}
-    return sorted(different.values(), key=rows.index)[:FIGURES]
+    rows: dict[tuple[float, float] | str, Figure] = {}
+    for column, trait in _traits(profile, model):
+        if trait["differs"]:
+            fact, row = _figure(column, trait)
+            rows.setdefault(fact, row)
+    return list(rows.values())[:FIGURES]
 
 
-def _figure(column: Column, trait: Mapping[str, Any]) -> Figure:
-    """Return a trait as a figure; where half of a side have 0, the share of those who have more."""
+def _figure(column: Column, trait: Mapping[str, Any]) -> tuple[tuple[float, float] | str, Figure]:
+    """Return a trait as a figure, and the fact it tells: of a share its exact values.
+
+    Where half of a side have 0, it is the share of those who have more.
+    """
     own, whole = trait.get("some"), trait.get("book_some")
     if trait["statistic"] == "median" and 0 in (trait["value"], trait["book"]) and own is not None:
         texts = percent(own), percent(whole or 0.0)
         if texts[0] != texts[1]:
-            return Figure(figure_label(column, "above zero"), *texts)
-    return Figure(trait["label"], *_texts(column, trait))
+            return (own, whole or 0.0), Figure(figure_label(column, "above zero"), *texts)
+    shares = trait["statistic"] not in {"median", "mean", "mode"}
+    fact = (trait["value"], trait["book"]) if shares else column.name
+    return fact, Figure(trait["label"], *_texts(column, trait))
 
 
 def portrait(profile: Mapping[str, Any], model: ModelInfo) -> list[Row]:
