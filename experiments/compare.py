@@ -32,7 +32,7 @@ from segmentation.model.segmentation_model import SegmentationModel
 from segmentation.monitoring import Drift, compare_batches, reference_batch, summarise
 from segmentation.monitoring.comparison import Comparison, compare_models
 from segmentation.monitoring.drift import MIN_CUSTOMERS
-from segmentation.preprocessing.categorical import Formed, form
+from segmentation.preprocessing.categorical import PreparedTable, prepare_table
 from segmentation.reports.html import flow_picture, page
 
 REPORT = "compare.html"
@@ -81,18 +81,18 @@ def run(
     client = MlflowClient()
     source, schema, features = (data, schema, ()) if data else _data_of(client, model_name, first)
     validated, table = load_described(source, schema, features)
-    formed = form(validated.customers, table, outcomes=validated.outcomes)
-    one = _side(client, model_name, first, formed)
-    other = _side(client, model_name, second, formed)
+    prepared = prepare_table(validated.customers, table, outcomes=validated.outcomes)
+    one = _side(client, model_name, first, prepared)
+    other = _side(client, model_name, second, prepared)
     if is_run(second):
-        other = _numbered_like(one, other, formed)
-    comparison = compare_models(one.model, other.model, formed.people)
+        other = _numbered_like(one, other, prepared)
+    comparison = compare_models(one.model, other.model, prepared.people)
     title = f"{model_name}: {other.title} against {one.title}"
-    html = report(comparison, (one, other), formed, title, short_name(source))
+    html = report(comparison, (one, other), prepared, title, short_name(source))
     metrics = comparison.metrics()
     for suffix, side in (("first", one), ("second", other)):
         metrics |= {f"{key}_{suffix}": float(side.evaluation[key]) for key in EVALUATION_LABELS}
-        if drift := drift_of(side.model, formed):
+        if drift := drift_of(side.model, prepared):
             metrics |= {f"drifted_{suffix}": float(len(drift.drifted))}
     note = _note(comparison, title)
     if out:
@@ -125,7 +125,7 @@ def _data_of(client: MlflowClient, name: str, reference: str) -> tuple[str, str,
     return options.data, options.schema, options.outcomes_as_features
 
 
-def _side(client: MlflowClient, name: str, reference: str, formed: Formed) -> Side:
+def _side(client: MlflowClient, name: str, reference: str, prepared: PreparedTable) -> Side:
     if not is_run(reference):
         info = describe(name, reference)
         model = segment_lineage.load(client, name, info.version)
@@ -133,30 +133,34 @@ def _side(client: MlflowClient, name: str, reference: str, formed: Formed) -> Si
     spec = SegmenterSpec.from_json(mlflow.artifacts.load_text(f"runs:/{reference}/spec.json"))
     text = mlflow.artifacts.load_text(f"runs:/{reference}/evaluation.json")
     evaluation = Evaluation.from_dict(json.loads(text))
-    segmenter = Segmenter(spec, formed.schema).fit_within(formed.customers, EVALUATION_ROWS)
+    segmenter = Segmenter(spec, prepared.schema).fit_within(prepared.customers, EVALUATION_ROWS)
     model = SegmentationModel.build(
-        segmenter, formed.customers, evaluation, spec.seed, formed.table
+        segmenter, prepared.customers, evaluation, spec.seed, prepared.table
     )
     return Side(f"run {reference[:8]}", model, vars(evaluation))
 
 
-def _numbered_like(one: Side, other: Side, formed: Formed) -> Side:
+def _numbered_like(one: Side, other: Side, prepared: PreparedTable) -> Side:
     """Return the second side, a run's, with the first one's numbers where segments are the same."""
-    before, after = (side.model.assign(formed.people).segment for side in (one, other))
+    before, after = (side.model.assign(prepared.people).segment for side in (one, other))
     matched = match_segments(one.model.numbering, before, after, other.model.numbering.names)
     return replace(other, model=other.model.with_numbering(matched))
 
 
-def drift_of(model: SegmentationModel, formed: Formed) -> Drift | None:
+def drift_of(model: SegmentationModel, prepared: PreparedTable) -> Drift | None:
     """Return the drift from a model's reference batch; None without one or for too few."""
     reference = reference_batch(model)
-    if reference is None or len(formed.people) < MIN_CUSTOMERS:
+    if reference is None or len(prepared.people) < MIN_CUSTOMERS:
         return None
-    return compare_batches(reference, summarise(model, formed.people, reference))
+    return compare_batches(reference, summarise(model, prepared.people, reference))
 
 
 def report(
-    comparison: Comparison, sides: tuple[Side, Side], formed: Formed, title: str, source: str
+    comparison: Comparison,
+    sides: tuple[Side, Side],
+    prepared: PreparedTable,
+    title: str,
+    source: str,
 ) -> str:
     """Return the comparison as an HTML page."""
     one, other = sides
@@ -175,20 +179,22 @@ def report(
             (text, _number(one.evaluation[key]), _number(other.evaluation[key]))
             for key, text in EVALUATION_LABELS.items()
         ]
-        + [("Drift of these customers", *(_drift_text(drift_of(s.model, formed)) for s in sides))],
-        outcomes=[(side.title, _outcome_rows(side, formed)) for side in sides],
+        + [
+            ("Drift of these customers", *(_drift_text(drift_of(s.model, prepared)) for s in sides))
+        ],
+        outcomes=[(side.title, _outcome_rows(side, prepared)) for side in sides],
     )
 
 
 def _outcome_rows(
-    side: Side, formed: Formed
+    side: Side, prepared: PreparedTable
 ) -> list[tuple[Mapping[str, Any], tuple[OutcomeProfile, ...]]]:
     """Return each segment's profile with what happened to its customers; empty for no outcome."""
-    if formed.outcomes is None:
+    if prepared.outcomes is None:
         return []
     profiles = side.model.description["profiles"]
-    segment = side.model.assign(formed.people).segment
-    outcomes = profile_outcomes(formed.outcomes, segment, len(profiles), formed.described)
+    segment = side.model.assign(prepared.people).segment
+    outcomes = profile_outcomes(prepared.outcomes, segment, len(profiles), prepared.described)
     return list(zip(profiles, outcomes, strict=True))
 
 

@@ -26,7 +26,7 @@ from segmentation.interpretation.profiles import (
     with_categories,
 )
 from segmentation.interpretation.sensitive_audit import audit
-from segmentation.preprocessing.categorical import form
+from segmentation.preprocessing.categorical import prepare_table
 from segmentation.schema import Column, TableSchema
 from segmentation.schema.levels import encode
 from segmentation.schema.table_schema import Kind
@@ -167,21 +167,21 @@ def draw_table(seed: int) -> Raw:
 
 def model_of(raw: Raw) -> ModelInfo:
     """Return what a registry would know of the segments."""
-    formed = form(encode(raw.frame, raw.schema), raw.schema)
+    prepared = prepare_table(encode(raw.frame, raw.schema), raw.schema)
     profiles = [
-        with_categories(profile.to_dict(), formed.table, formed.schema)
-        for profile in profile_segments(formed.customers, raw.segment, formed.schema)
+        with_categories(profile.to_dict(), prepared.table, prepared.schema)
+        for profile in profile_segments(prepared.customers, raw.segment, prepared.schema)
     ]
-    book = book_summary(formed.customers, formed.schema)
+    book = book_summary(prepared.customers, prepared.schema)
     return ModelInfo(
         name="m",
         version="1",
         run_id="r",
         experiment_id="1",
         created=datetime(2026, 1, 1, tzinfo=UTC),
-        schema=formed.table,
+        schema=prepared.table,
         profiles=profiles,
-        book={**book, **most_frequent_levels(profiles[0], formed.table)},
+        book={**book, **most_frequent_levels(profiles[0], prepared.table)},
         evaluation={},
         map={},
     )

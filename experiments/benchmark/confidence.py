@@ -19,7 +19,7 @@ from segmentation.clustering.spec import Preprocessing, SegmenterSpec
 from segmentation.data.readers import load_described
 from segmentation.model.calibration import Calibration, bands, keeps_segment
 from segmentation.model.segment_matching import best_partner, contingency
-from segmentation.preprocessing.categorical import form
+from segmentation.preprocessing.categorical import prepare_table
 from segmentation.reports.figures.reliability import draw_reliability
 from segmentation.schema.levels import decode
 from segmentation.types import FloatArray, IntArray
@@ -220,7 +220,7 @@ def kept_row(table: Path, trials: int, jobs: int) -> KeptRow:
     validated, schema = load_described(str(table), "auto")
     readable = decode(validated.customers, schema)
     searched = find_segments(readable, schema=schema, n_trials=trials, n_jobs=jobs, progress=False)
-    model, customers = searched.model, form(validated.customers, schema).customers
+    model, customers = searched.model, prepare_table(validated.customers, schema).customers
     customers = customers.head(MOST_REFITTED)
     features = model.segmenter.features(customers)
     assignment = model.segmenter.assign_features(features)

@@ -17,7 +17,7 @@ from segmentation.data.readers import AUTO, load_described
 from segmentation.data.synthetic import generate
 from segmentation.data.validation import validate
 from segmentation.evaluation.clusterability import Structure, structure_of
-from segmentation.preprocessing.categorical import form
+from segmentation.preprocessing.categorical import prepare_table
 from segmentation.schema.inference import infer_schema
 from segmentation.types import FloatArray
 
@@ -241,5 +241,5 @@ def summary_of(answers: list[NullRow]) -> str:
 
 def _ask(table: pd.DataFrame, seed: int) -> Structure:
     schema = infer_schema(table, "table")
-    formed = form(validate(table, schema, "table", to_train=True).customers, schema)
-    return structure_of(formed.customers, formed.schema, seed)
+    prepared = prepare_table(validate(table, schema, "table", to_train=True).customers, schema)
+    return structure_of(prepared.customers, prepared.schema, seed)

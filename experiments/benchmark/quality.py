@@ -23,7 +23,7 @@ from experiments.benchmark.suite import LabelledProblem, agreement
 from segmentation.clustering.segmenter import Segmenter
 from segmentation.data.validation import validate
 from segmentation.evaluation.constraints import Constraints
-from segmentation.preprocessing.categorical import form
+from segmentation.preprocessing.categorical import prepare_table
 from segmentation.preprocessing.columns import customer_matrix
 from segmentation.preprocessing.imputation import MedianFill
 from segmentation.schema.inference import infer_schema
@@ -82,8 +82,8 @@ def choose(
     """
     start = time.perf_counter()
     inferred = infer_schema(table, "suite")
-    formed = form(validate(table, inferred).customers, inferred)
-    frame, schema = formed.customers, formed.schema
+    prepared = prepare_table(validate(table, inferred).customers, inferred)
+    frame, schema = prepared.customers, prepared.schema
     result, samples = search_table(
         frame, schema, CONSTRAINTS, name=name, trials=trials, seed=seed, track=track
     )

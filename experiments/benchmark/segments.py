@@ -21,7 +21,7 @@ from segmentation.data.readers import AUTO, load_described
 from segmentation.data.synthetic import generate, planted_segments
 from segmentation.evaluation.clusterability import structure_of
 from segmentation.evaluation.constraints import Constraints
-from segmentation.preprocessing.categorical import form
+from segmentation.preprocessing.categorical import prepare_table
 from segmentation.preprocessing.columns import customer_matrix
 from segmentation.preprocessing.imputation import MedianFill
 from segmentation.schema import TableSchema, load_schema
@@ -136,8 +136,8 @@ def repeat_rows(path: Path, repeats: int, trials: int, jobs: int) -> Iterator[Re
 def read_table(path: Path) -> tuple[pd.DataFrame, TableSchema]:
     """Read customers as a search does, with the shipped schema that fits or a draft."""
     validated, table = load_described(str(path), AUTO)
-    formed = form(validated.customers, table)
-    return formed.customers, formed.schema
+    prepared = prepare_table(validated.customers, table)
+    return prepared.customers, prepared.schema
 
 
 def summary(rows: Sequence[PlantedRow] | Sequence[RepeatRow], by: str) -> str:

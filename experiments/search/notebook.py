@@ -20,7 +20,7 @@ from experiments.search.runner import (
     build,
     choose,
     nothing_feasible,
-    prepared,
+    prepare_search,
     try_all,
 )
 from experiments.study.study import open_study
@@ -312,9 +312,9 @@ def _search(
     workers: Workers,
     progress: bool,
 ) -> tuple[SegmentationModel | None, SearchResult]:
-    formed, space = prepared(validated, table, options)
+    prepared, space = prepare_search(validated, table, options)
     samples = Samples(
-        *(formed.customers, formed.schema, options.constraints, options.seed),
+        *(prepared.customers, prepared.schema, options.constraints, options.seed),
         weights=options.columns_weights,
     )
     study = open_study(None, table.name)
@@ -328,6 +328,6 @@ def _search(
         result = choose(study, samples, workers, k=options.k, progress=None)
     if result.pick is None:
         return None, result
-    model = build(result.pick.candidate, formed, samples)
-    model = with_reference(model, formed.people).with_outcomes(formed.people, formed.outcomes)
+    model = build(result.pick.candidate, prepared, samples)
+    model = with_reference(model, prepared.people).with_outcomes(prepared.people, prepared.outcomes)
     return model, result

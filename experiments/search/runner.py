@@ -31,7 +31,7 @@ from segmentation.errors import DataError, Problem
 from segmentation.evaluation.result import Evaluation
 from segmentation.evaluation.triviality import column_flags
 from segmentation.model.segmentation_model import SegmentationModel
-from segmentation.preprocessing.categorical import Formed, blocks_of, form
+from segmentation.preprocessing.categorical import PreparedTable, blocks_of, prepare_table
 from segmentation.preprocessing.columns import customer_matrix, weights_of
 from segmentation.schema import TableSchema
 
@@ -279,9 +279,9 @@ def _violation(candidate: Candidate) -> tuple[int, float, int]:
     return len(over), sum(over.values()), candidate.number
 
 
-def prepared(
+def prepare_search(
     validated: Validated, table: TableSchema, options: SearchOptions
-) -> tuple[Formed, Space]:
+) -> tuple[PreparedTable, Space]:
     """Return customers as the features that form segments, and what may be tried on them.
 
     Raises
@@ -292,19 +292,19 @@ def prepared(
         When a weight is that of a column that forms no segments.
     """
     fixed, constraints = options.fixed, options.constraints
-    formed = form(
+    prepared = prepare_table(
         *(validated.customers, table),
         sensitive=options.sensitive,
         excluded=fixed.excluded,
         outcomes=validated.outcomes,
     )
     space = space_for(
-        *(formed.customers, formed.schema, constraints.k_min, constraints.k_max, options.seed),
+        *(prepared.customers, prepared.schema, constraints.k_min, constraints.k_max, options.seed),
         algorithms=options.chosen_algorithms,
         fixed=fixed,
     )
-    weights_of(formed.schema, options.columns_weights)
-    return formed, replace(space, weights=options.columns_weights)
+    weights_of(prepared.schema, options.columns_weights)
+    return prepared, replace(space, weights=options.columns_weights)
 
 
 def space_for(
@@ -366,9 +366,9 @@ def refitted(
     return segmenter
 
 
-def build(candidate: Candidate, formed: Formed, samples: Samples) -> SegmentationModel:
+def build(candidate: Candidate, prepared: PreparedTable, samples: Samples) -> SegmentationModel:
     """Fit a candidate's spec and make it servable."""
-    segmenter = refitted(candidate, formed.customers, formed.schema, samples)
+    segmenter = refitted(candidate, prepared.customers, prepared.schema, samples)
     return SegmentationModel.build(
-        segmenter, formed.customers, candidate.evaluation, candidate.spec.seed, formed.table
+        segmenter, prepared.customers, candidate.evaluation, candidate.spec.seed, prepared.table
     )

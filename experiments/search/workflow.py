@@ -26,7 +26,7 @@ from experiments.registry.client import MIGRATION, describe
 from experiments.registry.promotion_log import need_permission
 from experiments.search.fidelity import Samples
 from experiments.search.options import SearchOptions, checked, search_options
-from experiments.search.runner import Progress, SearchResult, build, choose, prepared, try_all
+from experiments.search.runner import Progress, SearchResult, build, choose, prepare_search, try_all
 from experiments.search.search_space import Space
 from experiments.spark.session import SPARK, engine_options
 from experiments.study.databases import one_at_a_time, prepare_tracking, quiet
@@ -50,7 +50,7 @@ from segmentation.interpretation.outcomes import ranges_of
 from segmentation.interpretation.sensitive_audit import Audit, audit
 from segmentation.model.segmentation_model import SegmentationModel
 from segmentation.monitoring import with_reference
-from segmentation.preprocessing.categorical import Formed
+from segmentation.preprocessing.categorical import PreparedTable
 from segmentation.schema import TableSchema
 
 Turn = Callable[[], AbstractContextManager[None]]
@@ -81,8 +81,8 @@ def record(
     """Search these customers, record every trial, register the pick."""
     options = replace(options, data=public_name(options.data))
     uri = prepare_tracking()
-    formed, space = prepared(validated, table, options)
-    dataset, digest = describe_data(formed.customers, options.data)
+    prepared, space = prepare_search(validated, table, options)
+    dataset, digest = describe_data(prepared.customers, options.data)
     url = options.storage or default_storage(uri)
     need_another_database(url, uri)
     client, storage = retrying_client(uri), open_storage(url)
@@ -106,7 +106,7 @@ def record(
         tracker.tags(parent, validated.snapshot.tags() if validated.snapshot else {})
     try:
         summary = _searched(
-            study, space, workers, tracker, formed=formed, options=options, turn=turn
+            study, space, workers, tracker, prepared=prepared, options=options, turn=turn
         )
     except StoreError:
         raise  # nothing more can be recorded; the next start sees to it
@@ -125,13 +125,13 @@ def _searched(
     workers: Workers,
     tracker: Tracker,
     *,
-    formed: Formed,
+    prepared: PreparedTable,
     options: SearchOptions,
     turn: Turn,
 ) -> Summary:
     """Try, choose, register; of several processes at one study one registers for all."""
     samples = Samples(
-        *(formed.customers, formed.schema, options.constraints, options.seed),
+        *(prepared.customers, prepared.schema, options.constraints, options.seed),
         weights=options.columns_weights,
     )
     with Progress(options.n_trials, settled(study), study.study_name) as progress:
@@ -150,28 +150,32 @@ def _searched(
             result = choose(
                 study, samples, workers, k=options.k, tracker=tracker, progress=progress
             )
-            summary = summed_up(tracker, result, formed, samples, options)
+            summary = summed_up(tracker, result, prepared, samples, options)
             title = short_name(options.data)
             title = title if "://" in options.data else Path(title).stem
-            record_study(tracker, study, summary, samples, title, outcomes=formed.outcomes)
+            record_study(tracker, study, summary, samples, title, outcomes=prepared.outcomes)
             close_orphans(tracker, study)
     return summary
 
 
 def summed_up(
-    tracker: Tracker, result: SearchResult, formed: Formed, samples: Samples, options: SearchOptions
+    tracker: Tracker,
+    result: SearchResult,
+    prepared: PreparedTable,
+    samples: Samples,
+    options: SearchOptions,
 ) -> Summary:
     """Ask whether there are groups at all; fit, audit and register the pick."""
-    structure = structure_of(formed.customers, formed.schema, options.seed)
+    structure = structure_of(prepared.customers, prepared.schema, options.seed)
     if result.pick is None:
         return Summary(result, structure, options.k, None)
     client, name = tracker.client, options.model_name
-    built = build(result.pick.candidate, formed, samples)
-    model = segment_lineage.numbered_like_champion(client, name, built, formed.people)
-    model = with_reference(model, formed.people).with_outcomes(formed.people, formed.outcomes)
-    audited = audit_of(model, formed, options.seed)
+    built = build(result.pick.candidate, prepared, samples)
+    model = segment_lineage.numbered_like_champion(client, name, built, prepared.people)
+    model = with_reference(model, prepared.people).with_outcomes(prepared.people, prepared.outcomes)
+    audited = audit_of(model, prepared, options.seed)
     summary = Summary(result, structure, options.k, model, audit=audited)
-    registered = register(tracker, summary, model, formed.people, options)
+    registered = register(tracker, summary, model, prepared.people, options)
     return replace(summary, registered=registered)
 
 
@@ -234,10 +238,10 @@ def spec_of_version(client: MlflowClient, name: str, reference: str) -> Segmente
     return segment_lineage.load(client, name, info.version).segmenter.spec_
 
 
-def audit_of(model: SegmentationModel, formed: Formed, seed: int) -> Audit:
+def audit_of(model: SegmentationModel, prepared: PreparedTable, seed: int) -> Audit:
     """Return what every column says of the model's segments, sensitive ones in particular."""
-    segment = model.segmenter.assign(formed.customers).segment
-    audited = audit(formed.people, segment, formed.described, formed.table.column_names, seed)
+    segment = model.segmenter.assign(prepared.customers).segment
+    audited = audit(prepared.people, segment, prepared.described, prepared.table.column_names, seed)
     return replace(audited, numbers=model.numbering.numbers)
 
 

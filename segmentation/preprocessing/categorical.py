@@ -25,8 +25,8 @@ OTHER, RARE_LEVELS = "other", "any rare one"
 
 
 @dataclass(frozen=True)
-class Formed:
-    """The same customers twice: as segments are formed from them, and as they are described."""
+class PreparedTable:
+    """A validated table, once as segments are formed from it and once as they are described."""
 
     customers: pd.DataFrame  # numbers only, in the order of `schema`
     schema: TableSchema  # nominal columns replaced by indicators
@@ -36,14 +36,14 @@ class Formed:
     outcomes: pd.DataFrame | None = None  # levels as codes; None where the table has none
 
 
-def form(
+def prepare_table(
     customers: pd.DataFrame,
     schema: TableSchema,
     *,
     sensitive: bool = False,
     excluded: tuple[str, ...] = (),
     outcomes: pd.DataFrame | None = None,
-) -> Formed:
+) -> PreparedTable:
     """Return what forms segments: without sensitive columns, categories as indicators.
 
     Parameters
@@ -61,7 +61,7 @@ def form(
     forming = customers[list(table.column_names)]
     expanded = expanded_schema(forming, table)
     numbers = expand(forming, table, expanded)
-    return Formed(numbers, expanded, table, customers, schema, outcomes)
+    return PreparedTable(numbers, expanded, table, customers, schema, outcomes)
 
 
 def expanded_schema(customers: pd.DataFrame, table: TableSchema) -> TableSchema:

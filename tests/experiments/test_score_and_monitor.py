@@ -21,7 +21,7 @@ from segmentation.evaluation.evaluator import Evaluator
 from segmentation.model.segmentation_model import SegmentationModel
 from segmentation.monitoring import with_reference
 from segmentation.monitoring.drift import MIN_CUSTOMERS, stability_index
-from segmentation.preprocessing.categorical import form
+from segmentation.preprocessing.categorical import prepare_table
 from segmentation.schema.inference import infer_schema
 
 NAME = "odd-names"
@@ -54,13 +54,13 @@ def champion(workplace: Path) -> str:
     """Register a model of such customers, with its reference batch."""
     frame = table()
     schema = infer_schema(frame, NAME)
-    formed = form(validate(frame, schema).customers, schema)
+    prepared = prepare_table(validate(frame, schema).customers, schema)
     spec = SegmenterSpec(NAME, Preprocessing(), "k_means", {"n_clusters": 3})
-    evaluated = Evaluator(formed.customers, formed.schema).evaluate(spec)
+    evaluated = Evaluator(prepared.customers, prepared.schema).evaluate(spec)
     built = SegmentationModel.build(
-        evaluated.segmenter, formed.customers, evaluated.evaluation, 0, formed.table
+        evaluated.segmenter, prepared.customers, evaluated.evaluation, 0, prepared.table
     )
-    model, client = with_reference(built, formed.people), MlflowClient()
+    model, client = with_reference(built, prepared.people), MlflowClient()
     run_id = client.create_run(registry_experiment(client, NAME)).info.run_id
     uri = packaging.log_model(client, run_id, model)
     return register(client, NAME, uri, run_id=run_id, description="", tags={})

@@ -26,7 +26,7 @@ from segmentation.data.readers import AUTO, load_described, text_columns
 from segmentation.data.row_errors import check_piece
 from segmentation.data.validation import validate
 from segmentation.evaluation.clusterability import structure_of
-from segmentation.preprocessing.categorical import form
+from segmentation.preprocessing.categorical import prepare_table
 from segmentation.schema import TableSchema, load_schema
 from segmentation.schema.__main__ import main
 from segmentation.schema.levels import decode
@@ -476,8 +476,8 @@ def typed_form(typed: Mapping[str, str], schema: TableSchema) -> CustomerForm:
 def test_independent_columns_are_no_structure(name: str, drafts: Drafts) -> None:
     """The verdict that search, card and pages repeat."""
     validated, schema = load_described(str(drafts.of(name).file), AUTO)
-    formed = form(validated.customers, schema)
-    structure = structure_of(formed.customers, formed.schema)
+    prepared = prepare_table(validated.customers, schema)
+    structure = structure_of(prepared.customers, prepared.schema)
     assert structure.answer == "no", structure.evidence
     assert structure.sentence.startswith("No structure")
 

@@ -113,7 +113,7 @@ def explore(table: Table, report_step: Callable[[str], None] = lambda _: None) -
     step()
     mapped = neighbour_map(table, axes)
     step()
-    structure = structure_of(table.formed.customers, table.formed.schema, table.seed)
+    structure = structure_of(table.prepared.customers, table.prepared.schema, table.seed)
     step()
     missing = missingness(table)
     step()

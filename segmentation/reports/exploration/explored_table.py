@@ -11,7 +11,7 @@ import pandas as pd
 from segmentation.data.validation import validate
 from segmentation.errors import Problem
 from segmentation.evaluation.reference_space import ReferenceSpace
-from segmentation.preprocessing.categorical import Formed, form
+from segmentation.preprocessing.categorical import PreparedTable, prepare_table
 from segmentation.schema import Column, TableSchema
 from segmentation.types import FloatArray, IntArray
 
@@ -109,16 +109,16 @@ class Table:
         return self.customers.iloc[np.sort(self._shuffled[:rows])]
 
     @cached_property
-    def formed(self) -> Formed:
+    def prepared(self) -> PreparedTable:
         """Customers as numbers only, sensitive columns among them: categories as indicators."""
-        return form(self.customers, self.schema, sensitive=True)
+        return prepare_table(self.customers, self.schema, sensitive=True)
 
     @cached_property
     def space(self) -> Coordinates:
         """Coordinates of at most 10,000 customers in the space candidates are evaluated in."""
         rows = self._shuffled[:MODEL_ROWS]
-        schema = self.formed.schema
-        matrix = ReferenceSpace(schema).fit_transform(self.formed.customers.iloc[rows])
+        schema = self.prepared.schema
+        matrix = ReferenceSpace(schema).fit_transform(self.prepared.customers.iloc[rows])
         varying = matrix.std(axis=0) > 0
         names = np.array([column.label for column in schema.columns], dtype=object)
         return Coordinates(rows, matrix[:, varying], tuple(names[varying]))

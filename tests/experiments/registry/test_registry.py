@@ -19,7 +19,7 @@ from segmentation.data.validation import validate
 from segmentation.errors import DataError
 from segmentation.evaluation.evaluator import Evaluator
 from segmentation.model.segmentation_model import SegmentationModel
-from segmentation.preprocessing.categorical import form
+from segmentation.preprocessing.categorical import prepare_table
 from segmentation.schema import load_schema
 from segmentation.schema.inference import infer_schema
 
@@ -132,11 +132,11 @@ def test_the_input_example_tells_no_level_that_one_person_has() -> None:
     title = np.where(np.arange(200) % 3 == 0, "Miss", "Mister").astype(object)
     title[7] = "Archduke"  # the first of the levels
     schema = infer_schema(frame.assign(title=title), "titles")
-    formed = form(validate(frame.assign(title=title), schema).customers, schema)
+    prepared = prepare_table(validate(frame.assign(title=title), schema).customers, schema)
     spec = SegmenterSpec("titles", Preprocessing(), "k_means", {"n_clusters": 2})
-    evaluated = Evaluator(formed.customers, formed.schema).evaluate(spec)
+    evaluated = Evaluator(prepared.customers, prepared.schema).evaluate(spec)
     titled = SegmentationModel.build(
-        evaluated.segmenter, formed.customers, evaluated.evaluation, 0, formed.table
+        evaluated.segmenter, prepared.customers, evaluated.evaluation, 0, prepared.table
     )
     assert schema.column("title").levels[0] == "Archduke"
     assert list(packaging.example_customers(titled)["title"]) == ["Mister"]

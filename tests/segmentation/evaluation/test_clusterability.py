@@ -13,7 +13,7 @@ from segmentation.evaluation.clusterability import Structure, structure_of
 from segmentation.evaluation.clusterability.mixtures import mixture_gains, normal_scores
 from segmentation.evaluation.clusterability.modes import two_peaks
 from segmentation.evaluation.clusterability.null_tables import Cloud, Columns
-from segmentation.preprocessing.categorical import form
+from segmentation.preprocessing.categorical import prepare_table
 from segmentation.schema import load_schema
 from segmentation.schema.inference import infer_schema
 from segmentation.types import FloatArray
@@ -26,8 +26,8 @@ Random = np.random.Generator
 def verdict(table: pd.DataFrame, seed: int = 0) -> Structure:
     """Return what a search says of a table without a schema of its own."""
     schema = infer_schema(table, "table")
-    formed = form(validate(table, schema, "table", to_train=True).customers, schema)
-    return structure_of(formed.customers, formed.schema, seed)
+    prepared = prepare_table(validate(table, schema, "table", to_train=True).customers, schema)
+    return structure_of(prepared.customers, prepared.schema, seed)
 
 
 def columns(points: FloatArray) -> pd.DataFrame:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from segmentation.interpretation.profiles import book_summary, profile_segments, rank_effects
-from segmentation.preprocessing.categorical import form
+from segmentation.preprocessing.categorical import prepare_table
 from segmentation.schema import Column, TableSchema
 from segmentation.types import FloatArray, IntArray
 from tests.segmentation.planted import SCHEMA, planted
@@ -124,9 +124,11 @@ def mostly_missing() -> tuple[pd.DataFrame, IntArray]:
 def test_a_column_mostly_missing_is_described_as_missing_only(expanded: bool) -> None:
     """One known value in 240 names nothing and is no share: shares are of all customers."""
     customers, segment = mostly_missing()
-    formed = form(customers, OUTCOME)
+    prepared = prepare_table(customers, OUTCOME)
     table = (
-        (formed.customers, segment, formed.schema) if expanded else (customers, segment, OUTCOME)
+        (prepared.customers, segment, prepared.schema)
+        if expanded
+        else (customers, segment, OUTCOME)
     )
     first, second = profile_segments(*table)
     assert first.name == "Outcome missing"

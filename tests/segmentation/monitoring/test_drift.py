@@ -29,7 +29,7 @@ from segmentation.monitoring.drift import (
     headline,
     stability_index,
 )
-from segmentation.preprocessing.categorical import form
+from segmentation.preprocessing.categorical import prepare_table
 from segmentation.schema import load_schema
 
 SCHEMA = load_schema("cc_general")
@@ -46,10 +46,10 @@ def book() -> pd.DataFrame:
 def model(book: pd.DataFrame) -> SegmentationModel:
     """Return a model of the first half, with its reference."""
     people = book.iloc[: 2 * ROWS]
-    formed = form(people, SCHEMA)
+    prepared = prepare_table(people, SCHEMA)
     spec = SegmenterSpec("cc_general", Preprocessing(), "k_means", {"n_clusters": 5})
-    evaluated = Evaluator(formed.customers, formed.schema).evaluate(spec)
-    made = SegmentationModel.build(evaluated.segmenter, formed.customers, evaluated.evaluation, 0)
+    evaluated = Evaluator(prepared.customers, prepared.schema).evaluate(spec)
+    made = SegmentationModel.build(evaluated.segmenter, prepared.customers, evaluated.evaluation, 0)
     return with_reference(made, people)
 
 

@@ -21,7 +21,7 @@ from segmentation.preprocessing.categorical import (
     blocks_of,
     expand,
     expanded_schema,
-    form,
+    prepare_table,
 )
 from segmentation.preprocessing.pipeline import build_pipeline
 from segmentation.schema import Column, TableSchema, load_schema
@@ -62,25 +62,25 @@ def small() -> pd.DataFrame:
 
 def test_nominal_columns_become_indicators_and_rare_levels_merge(small: pd.DataFrame) -> None:
     """A level below 2% joins `other`, two levels are one column, ordered levels stay codes."""
-    formed = form(small, SMALL, sensitive=True)
-    assert formed.schema.column_names == (
+    prepared = prepare_table(small, SMALL, sensitive=True)
+    assert prepared.schema.column_names == (
         *("amount", "city=Bonn", "city=Kiel", "city=Ulm", "city=other"),
         *("member=yes", "size"),
     )
-    assert formed.schema.column("city=other").levels == ("Zell", "Ahr")
-    city = formed.customers[["city=Bonn", "city=Kiel", "city=Ulm", "city=other"]]
+    assert prepared.schema.column("city=other").levels == ("Zell", "Ahr")
+    city = prepared.customers[["city=Bonn", "city=Kiel", "city=Ulm", "city=other"]]
     assert (city.sum(axis=1) == 1).all()
-    assert set(formed.customers["size"]) == {0.0, 1.0, 2.0}
-    assert TableSchema.from_dict(formed.schema.to_dict()) == formed.schema
+    assert set(prepared.customers["size"]) == {0.0, 1.0, 2.0}
+    assert TableSchema.from_dict(prepared.schema.to_dict()) == prepared.schema
 
 
 def test_a_table_of_numbers_is_left_alone() -> None:
     """Without categories the schema is the very same, and so are the numbers."""
     schema = load_schema("cc_general")
     customers = load_customers("embedded:50", schema).customers
-    formed = form(customers, schema)
-    assert formed.schema is schema
-    pd.testing.assert_frame_equal(formed.customers, customers)
+    prepared = prepare_table(customers, schema)
+    assert prepared.schema is schema
+    pd.testing.assert_frame_equal(prepared.customers, customers)
 
 
 def test_rare_levels_beside_a_level_called_other() -> None:
@@ -88,14 +88,14 @@ def test_rare_levels_beside_a_level_called_other() -> None:
     levels = ("a", "other", "rare", "rarer")
     schema = TableSchema("t", "T", (Column("job", "Job", "category", levels=levels),))
     codes = pd.DataFrame({"job": np.repeat([0.0, 1.0, 2.0, 3.0], [500, 480, 10, 10])})
-    formed = form(codes, schema)
-    assert formed.schema.column_names == ("job=a", "job=other", "job=any rare one")
-    assert formed.customers.mean().tolist() == [0.5, 0.48, 0.02]
+    prepared = prepare_table(codes, schema)
+    assert prepared.schema.column_names == ("job=a", "job=other", "job=any rare one")
+    assert prepared.customers.mean().tolist() == [0.5, 0.48, 0.02]
 
 
 def test_missing_and_unseen_levels_are_missing_everywhere(small: pd.DataFrame) -> None:
     """They are in no level's indicator; the pipeline and the reference space fill them."""
-    formed = form(small, SMALL, sensitive=True)
+    prepared = prepare_table(small, SMALL, sensitive=True)
     odd = pd.DataFrame(
         {
             "amount": [5.0, 5.0],
@@ -104,22 +104,22 @@ def test_missing_and_unseen_levels_are_missing_everywhere(small: pd.DataFrame) -
             "size": [None] * 2,
         }
     )
-    numbers = expand(odd, formed.table, formed.schema)
+    numbers = expand(odd, prepared.table, prepared.schema)
     assert numbers.filter(like="city").isna().all(axis=None)
-    space = ReferenceSpace(formed.schema).fit(formed.customers)
+    space = ReferenceSpace(prepared.schema).fit(prepared.customers)
     coordinates = space.transform(numbers)
     np.testing.assert_allclose(coordinates[:, 1:5], 0, atol=1e-12)
-    pipeline = build_pipeline(Preprocessing(), formed.schema).fit(formed.customers)
+    pipeline = build_pipeline(Preprocessing(), prepared.schema).fit(prepared.customers)
     assert np.isfinite(pipeline.transform(numbers)).all()
 
 
 def test_a_category_weighs_as_much_as_one_number_in_the_reference_space() -> None:
     """Every block of indicators has variance 1, as every number has: neither side dominates."""
     customers = load_customers("embedded-people:3000:1", PEOPLE).customers.dropna()
-    formed = form(customers, PEOPLE, sensitive=True)
-    coordinates = ReferenceSpace(formed.schema).fit_transform(formed.customers)
+    prepared = prepare_table(customers, PEOPLE, sensitive=True)
+    coordinates = ReferenceSpace(prepared.schema).fit_transform(prepared.customers)
     variance = coordinates.var(axis=0)
-    blocks = blocks_of(formed.schema)
+    blocks = blocks_of(prepared.schema)
     assert len(blocks) == 2
     for block in blocks:
         assert variance[list(block)].sum() == pytest.approx(1)
@@ -131,22 +131,22 @@ def test_a_category_weighs_as_much_as_one_number_in_the_reference_space() -> Non
 @pytest.mark.parametrize("skew", ["none", "log1p", "yeo_johnson", "quantile"])
 def test_the_weight_is_the_stated_one(small: pd.DataFrame, weight: float, skew: str) -> None:
     """A block's standard deviation is the weight, whatever was done to the numbers."""
-    formed = form(small, SMALL, sensitive=True)
+    prepared = prepare_table(small, SMALL, sensitive=True)
     preprocessing = Preprocessing(skew=skew, category_weight=weight)
-    features = build_pipeline(preprocessing, formed.schema).fit_transform(formed.customers)
-    for block in blocks_of(formed.schema):
+    features = build_pipeline(preprocessing, prepared.schema).fit_transform(prepared.customers)
+    for block in blocks_of(prepared.schema):
         assert features[:, list(block)].var(axis=0).sum() == pytest.approx(weight**2)
 
 
 def test_famd_is_factor_analysis_of_mixed_data(small: pd.DataFrame) -> None:
     """Before the main axes a block has inertia levels - 1, as Pagès (2004) weighs it."""
-    formed = form(small, SMALL, sensitive=True)
-    pipeline = build_pipeline(Preprocessing(categories="famd"), formed.schema)
+    prepared = prepare_table(small, SMALL, sensitive=True)
+    pipeline = build_pipeline(Preprocessing(categories="famd"), prepared.schema)
     assert pipeline.steps[-1][0] == "reduction"
-    weighed = pipeline[:-1].fit_transform(formed.customers)
+    weighed = pipeline[:-1].fit_transform(prepared.customers)
     city = weighed[:, 1:5]
     assert city.var(axis=0).sum() == pytest.approx(3)
-    assert pipeline.fit_transform(formed.customers).shape[1] < weighed.shape[1]
+    assert pipeline.fit_transform(prepared.customers).shape[1] < weighed.shape[1]
 
 
 @pytest.mark.parametrize("change", [{"categories": "gower"}, {"category_weight": 0.0}])
@@ -160,13 +160,13 @@ def test_a_wrong_treatment_is_refused(change: dict[str, object]) -> None:
 def model(request: pytest.FixtureRequest) -> SegmentationModel:
     """Return a model of people in which sensitive columns form segments."""
     customers = load_customers("embedded-people:1200:3", PEOPLE).customers
-    formed = form(customers, PEOPLE, sensitive=True)
+    prepared = prepare_table(customers, PEOPLE, sensitive=True)
     preprocessing = Preprocessing(categories=request.param)
     spec = SegmenterSpec(PEOPLE.name, preprocessing, "k_means", {"n_clusters": 4})
-    evaluated = Evaluator(formed.customers, formed.schema).evaluate(spec)
-    segmenter = Segmenter(spec, formed.schema).fit(formed.customers)
+    evaluated = Evaluator(prepared.customers, prepared.schema).evaluate(spec)
+    segmenter = Segmenter(spec, prepared.schema).fit(prepared.customers)
     return SegmentationModel.build(
-        segmenter, formed.customers, evaluated.evaluation, 0, formed.table
+        segmenter, prepared.customers, evaluated.evaluation, 0, prepared.table
     )
 
 

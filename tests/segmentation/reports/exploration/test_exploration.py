@@ -71,7 +71,7 @@ def test_planted_segments_are_structure(exploration: Exploration) -> None:
     """Generated customers have segments; the sentence is the one of the search."""
     table = exploration.table
     assert exploration.structure.present
-    verdict = structure_of(table.formed.customers, table.formed.schema, table.seed)
+    verdict = structure_of(table.prepared.customers, table.prepared.schema, table.seed)
     assert exploration.structure.sentence == verdict.sentence
 
 
