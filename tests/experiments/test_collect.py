@@ -1,21 +1,27 @@
-"""From transactions to segments by commands, and to the very features when scored again."""
+"""From transactions in PostgreSQL to segments by commands, and back into it when scored."""
 
 import shlex
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
-import duckdb
+import ibis
 import pandas as pd
 import pytest
 from click.testing import CliRunner, Result
+from mlflow import MlflowClient
 
 from experiments import collect, explore, score
 from experiments.command_line import main as every_command
+from experiments.registry import segment_lineage
 from experiments.registry.client import describe
 from experiments.search.workflow import run as search
-from segmentation.data.synthetic.card_transactions import AS_OF
+from segmentation.data.readers import read_table
+from segmentation.data.synthetic.card_transactions import AS_OF, iter_transactions
 from segmentation.data.transactions.recipe import Recipe, load_recipe
+from segmentation.data.validation import validate
 from segmentation.schema import load_schema
+from tests.conftest import NewDatabase
 from tests.experiments.conftest import OPTIONS
 
 NAME = "collected"
@@ -28,10 +34,21 @@ def run(command: object, *arguments: object) -> Result:
 
 
 @pytest.fixture(scope="module")
-def customers(workplace: Path) -> Path:
-    """Collect customers, and register a model that learned from them."""
+def bank(postgresql: NewDatabase) -> str:
+    """Put the generated transactions into PostgreSQL; return the address of the database."""
+    address = postgresql(NAME)
+    server = ibis.connect(address)
+    server.create_table("transactions", next(iter_transactions(400)))
+    server.disconnect()
+    return address
+
+
+@pytest.fixture(scope="module")
+def customers(bank: str, workplace: Path) -> Path:
+    """Collect customers there, and register a model that learned from them."""
     out = workplace / "customers.parquet"
-    result = run(collect.main, "--data", DATA, "--out", out, "--as-of", AS_OF)
+    data = f"{bank}&table=transactions"
+    result = run(collect.main, "--data", data, "--out", out, "--as-of", AS_OF)
     assert result.exit_code == 0, result.output
     assert f"features as of {AS_OF} in {out}, their schema in {workplace}/customers.yaml" in (
         result.output
@@ -48,21 +65,38 @@ def test_a_recipe_travels_with_the_model(customers: Path) -> None:
     assert recipe == Recipe.from_dict(load_schema(str(customers.with_suffix(".yaml"))).recipe)
 
 
-def test_scoring_transactions_scores_their_customers(customers: Path, tmp_path: Path) -> None:
+def test_scoring_transactions_scores_their_customers(
+    bank: str, customers: Path, tmp_path: Path
+) -> None:
     """The same answers from transactions as from the customers collected of them."""
     scored = []
-    for data, more in ((customers, ()), (DATA, ("--collect", "--as-of", AS_OF))):
+    data = f"{bank}&table=transactions"
+    for source, more in ((customers, ()), (data, ("--collect", "--as-of", AS_OF))):
         out = tmp_path / "scored.csv"
-        result = run(score.main, "--data", data, "--out", out, "--model-name", NAME, *more)
+        result = run(score.main, "--data", source, "--out", out, "--model-name", NAME, *more)
         assert result.exit_code == 0, result.output
         scored.append(pd.read_csv(out))
     pd.testing.assert_frame_equal(*scored, check_exact=True)
-    target = f"duckdb:///{tmp_path}/bank.db?table=segments"
-    words = ("--data", DATA, "--out", target, "--model-name", NAME, "--collect", "--as-of", AS_OF)
-    assert run(score.main, *words).exit_code == 0
-    with duckdb.connect(str(tmp_path / "bank.db")) as connection:
-        days = connection.execute("select distinct as_of from segments_current").fetchall()
-    assert days == [(AS_OF,)]
+
+
+def test_segments_go_back_to_where_the_transactions_are(
+    bank: str, customers: Path, client: MlflowClient
+) -> None:
+    """Scored as of two days, the later first: the view has everybody once, in the later segment."""
+    target = f"{bank}&table=segments"
+    for day in (AS_OF, AS_OF - timedelta(days=60)):
+        words = ("--data", f"{bank}&table=transactions", "--out", target, "--model-name", NAME)
+        result = run(score.main, *words, "--collect", "--as-of", day)
+        assert result.exit_code == 0, result.output
+    current = read_table(f"{bank}&table=segments_current").frame.set_index("CUST_ID")
+    model = segment_lineage.load(client, NAME, "1")
+    table = validate(pd.read_parquet(customers), model.schema).customers
+    expected = pd.Series(model.segments(table)["segment"], table.index)
+    assert current.index.is_unique
+    assert current["segment"].to_dict() == expected.to_dict()
+    assert expected.nunique() >= 3
+    assert set(current["as_of"]) == {pd.Timestamp(AS_OF)}
+    assert len(read_table(target).frame) > len(current)
 
 
 def test_a_draft_is_a_recipe_that_a_person_may_change(workplace: Path, tmp_path: Path) -> None:
