@@ -88,9 +88,13 @@ def schema_path(out: Path) -> Path:
 
 @contextmanager
 def collected_file(
-    source: str, schema: TableSchema, as_of: date | None, beside: OtherTables
+    source: str,
+    schema: TableSchema,
+    as_of: date | None,
+    beside: OtherTables,
+    recipe: Recipe | None = None,
 ) -> Iterator[tuple[Path, date]]:
-    """Yield a file of customers made by the recipe that a schema holds, and their day.
+    """Yield a file of customers made by a recipe, by default a schema's own, and their day.
 
     Raises
     ------
@@ -99,17 +103,11 @@ def collected_file(
     DataError
         When the transactions cannot be collected.
     """
-    from segmentation.data.transactions.recipe import Recipe  # noqa: PLC0415 - imports Ibis
+    from segmentation.data.transactions.recipe import recipe_of  # noqa: PLC0415 - imports Ibis
 
-    if not schema.recipe:
-        raise SpecError(
-            f"collect: the model's schema {schema.name!r} has no recipe; expected a model of "
-            "customers that collect made. Score a table of customers instead."
-        )
-    recipe = Recipe.from_dict(schema.recipe)
     with TemporaryDirectory() as folder:
         out = Path(folder) / "customers.parquet"
-        collected = run(source, recipe, out, as_of, beside)
+        collected = run(source, recipe or recipe_of(schema), out, as_of, beside)
         notify(collected.remarks)
         yield out, collected.as_of
 

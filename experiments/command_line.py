@@ -13,6 +13,7 @@ import click
 COMMANDS = {
     "search": ("experiments.search.__main__", "Search for segments and register the best model."),
     "collect": ("experiments.collect", "Make one row a customer of transactions."),
+    "rfm": ("experiments.rfm", "Group customers by recency, frequency and money."),
     "explore": ("experiments.explore", "Write a report about a table before any search."),
     "score": ("experiments.score", "Score a file of customers with a registered model."),
     "promote": ("experiments.promote", "Make a registered version the champion."),

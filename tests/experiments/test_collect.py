@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner, Result
 from mlflow import MlflowClient
 
-from experiments import collect, explore, score
+from experiments import collect, explore, rfm, score
 from experiments.command_line import main as every_command
 from experiments.registry import segment_lineage
 from experiments.registry.client import describe
@@ -99,6 +99,37 @@ def test_segments_go_back_to_where_the_transactions_are(
     assert len(read_table(target).frame) > len(current)
 
 
+def test_rfm_groups_stand_beside_the_segments(
+    bank: str, customers: Path, client: MlflowClient, tmp_path: Path
+) -> None:
+    """Everybody once, with the segment that the model gives; the figures are recorded with it."""
+    out = tmp_path / "rfm.csv"
+    words = ("--data", f"{bank}&table=transactions", "--out", out, "--as-of", AS_OF)
+    result = run(rfm.main, *words, "--model-name", NAME, "--frequency", "2,5,10,20")
+    assert result.exit_code == 0, result.output
+    table = pd.read_csv(out, dtype={"rfm": str}).set_index("CUST_ID")
+    own = pd.read_parquet(customers).set_index("CUST_ID").loc[table.index]
+    assert len(table) == len(own)
+    assert (table["frequency"] == own["purchases_365d"]).all()
+    assert table.loc[table["frequency"] >= 20, "frequency_score"].eq(5).all()
+    assert set(table.loc[table["frequency"] == 0, "rfm_group"]) <= {"No purchase"}
+    model = segment_lineage.load(client, NAME, "1")
+    expected = model.segments(validate(own.reset_index(), model.schema).customers)["segment"]
+    assert table["segment"].tolist() == expected.tolist()
+    html = out.with_suffix(".html").read_text("utf-8")
+    assert "frequency at 2, 5, 10, 20" in html
+    assert "What learning adds" in html
+    assert not any(who in html for who in table.index)
+    experiment = client.get_experiment_by_name(f"{NAME}-registry").experiment_id
+    (recorded,) = client.search_runs([experiment], "tags.kind = 'rfm'")
+    information = recorded.data.metrics["rfm_adjusted_mutual_information"]
+    assert f"adjusted mutual information {information:.2f}" in result.output
+    alone = run(rfm.main, *words, "--alone", "--recency", "30,90,180,365")
+    assert alone.exit_code == 0, alone.output
+    assert "segment" not in pd.read_csv(out)
+    assert "What learning adds" not in out.with_suffix(".html").read_text("utf-8")
+
+
 def test_a_draft_is_a_recipe_that_a_person_may_change(workplace: Path, tmp_path: Path) -> None:
     """Written or printed; with another window the customers have its columns."""
     file = tmp_path / "recipe.yaml"
@@ -128,13 +159,16 @@ def test_the_query_is_shown_and_not_run(workplace: Path) -> None:
         (("--data", DATA, "--as-of", "July"), "expected a day such as 2024-07-01"),
         (("--data", "nowhere.csv", "--out", "x.csv"), "Parquet or CSV files, found none"),
         (("--data", DATA, "--recipe", "no.yaml", "--out", "x.csv"), "draft one with collect"),
+        (("rfm", "--data", DATA, "--out", "x.pdf"), "a name that ends in .csv"),
+        (("rfm", "--data", DATA, "--out", "x.csv", "--money", "3,2,1,0"), "four numbers that asc"),
     ],
 )
 def test_what_cannot_be_is_a_sentence(
     workplace: Path, arguments: tuple[str, ...], message: str
 ) -> None:
     """With exit code 2, and nothing written."""
-    result = run(collect.main, *arguments)
+    command = arguments[0] if arguments[0] == "rfm" else "collect"
+    result = run(every_command, command, *arguments[command == "rfm" :])
     assert (result.exit_code, message in result.output) == (2, True), result.output
 
 

@@ -18,6 +18,7 @@ from experiments import (
     promote,
     rename,
     retrain,
+    rfm,
     rollback,
     score,
 )
@@ -31,6 +32,7 @@ COMMANDS = {
     "monitor": monitor.main,
     "retrain": retrain.main,
     "rename": rename.main,
+    "rfm": rfm.main,
     "rollback": rollback.main,
     "main": search.main,
     "promote": promote.main,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import MISSING, asdict, dataclass, field, fields
+from math import isfinite
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -11,9 +12,11 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import yaml
 
 from segmentation.errors import SpecError
+from segmentation.schema import TableSchema
 
 WINDOWS = (30, 90, 365)
 LONGEST_WINDOW = 36_525
+CUT_POINTS = 4  # between five scores
 KEEP, LEAVE_OUT = "keep", "leave out"
 HEAD = """\
 # How one row a customer is made of transactions. Drafted from {source}. Please check, from the top:
@@ -24,7 +27,9 @@ HEAD = """\
 #  - shares: columns whose levels become shares of what a customer spends;
 #  - transaction: the column that names a transaction; rows that repeat one are then left out;
 #  - windows: in days; each closes before the day as of which customers are described;
-#  - without_transactions: keep customers who bought nothing in the longest window, or leave out.
+#  - without_transactions: keep customers who bought nothing in the longest window, or leave out;
+#  - rfm: where the scores 1 to 5 of the command rfm begin, four values each for recency (days),
+#    frequency (purchases) and money; without it they are quintiles.
 """
 
 
@@ -46,6 +51,40 @@ class Statements:
     limit: str = ""
     due: str = ""
     paid: str = ""
+
+
+@dataclass(frozen=True)
+class CutPoints:
+    """Where scores from 1 to 5 begin: four ascending values for a measure; empty for quintiles.
+
+    A customer who bought at most as many days ago as the first cut point of `recency` has 5, after
+    the last one 1. Who reaches the first cut point of `frequency` (purchases) or `money` has 2, the
+    last one 5.
+
+    Raises
+    ------
+    SpecError
+        When they are not four finite numbers that ascend.
+    """
+
+    recency: tuple[float, ...] = ()
+    frequency: tuple[float, ...] = ()
+    money: tuple[float, ...] = ()
+
+    def __post_init__(self) -> None:
+        for measure in fields(self):
+            points = tuple(getattr(self, measure.name) or ())
+            try:
+                numbers = tuple(float(point) for point in points)
+            except (TypeError, ValueError):
+                numbers = ()
+            ascending = sorted({number for number in numbers if isfinite(number)})
+            if points and (list(numbers) != ascending or len(numbers) != CUT_POINTS):
+                raise SpecError(
+                    f"{measure.name}={list(points)}: expected four numbers that ascend, such as "
+                    "30, 90, 180, 365. Correct them, or leave them out for quintiles."
+                )
+            object.__setattr__(self, measure.name, numbers)
 
 
 @dataclass(frozen=True)
@@ -75,6 +114,7 @@ class Recipe:
     without_transactions: str = KEEP
     accounts: Accounts | None = None
     statements: Statements | None = None
+    rfm: CutPoints | None = None
 
     def __post_init__(self) -> None:
         # A model's files sort keys: features come in one order, whoever has kept the recipe.
@@ -134,12 +174,30 @@ class Recipe:
                 values["accounts"] = Accounts(**values["accounts"])
             if values.get("statements"):
                 values["statements"] = Statements(**values["statements"])
+            if values.get("rfm"):
+                values["rfm"] = CutPoints(**values["rfm"])
             return cls(**values)
         except (TypeError, ValueError, AttributeError) as error:
             if isinstance(error, SpecError):
                 raise
             names = ", ".join(f.name for f in fields(cls))
             raise SpecError(f"the recipe is malformed: {error}; its keys are {names}") from error
+
+
+def recipe_of(schema: TableSchema) -> Recipe:
+    """Return the recipe that travels in the schema of collected customers.
+
+    Raises
+    ------
+    SpecError
+        When the schema has none.
+    """
+    if not schema.recipe:
+        raise SpecError(
+            f"collect: the model's schema {schema.name!r} has no recipe; expected a model of "
+            "customers that collect made. Score a table of customers instead."
+        )
+    return Recipe.from_dict(schema.recipe)
 
 
 def load_recipe(path: str) -> Recipe:
