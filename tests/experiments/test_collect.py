@@ -1,17 +1,19 @@
 """From transactions in PostgreSQL to segments by commands, and back into it when scored."""
 
+import json
 import shlex
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import ibis
+import mlflow
 import pandas as pd
 import pytest
 from click.testing import CliRunner, Result
 from mlflow import MlflowClient
 
-from experiments import collect, explore, rfm, score
+from experiments import collect, explore, history, rfm, score
 from experiments.command_line import main as every_command
 from experiments.registry import segment_lineage
 from experiments.registry.client import describe
@@ -99,6 +101,31 @@ def test_segments_go_back_to_where_the_transactions_are(
     assert len(read_table(target).frame) > len(current)
 
 
+def test_a_history_of_transactions_is_that_of_the_collected_days(
+    bank: str, customers: Path, client: MlflowClient, tmp_path: Path
+) -> None:
+    """Sizes, moves, who came: the same figures from transactions as from a file for every day."""
+    data = f"{bank}&table=transactions"
+    days = [AS_OF - timedelta(days=days) for days in (60, 30)]
+    files = [tmp_path / f"{day}.parquet" for day in days]
+    for day, file in zip(days, files, strict=True):
+        assert run(collect.main, "--data", data, "--as-of", day, "--out", file).exit_code == 0
+    several = ",".join(f"{d}={f}" for d, f in zip([*days, AS_OF], [*files, customers], strict=True))
+    backwards = f"{AS_OF}, {days[1]}, {days[0]}"
+    for words in (("--data", several), ("--transactions", data, "--days", backwards)):
+        result = run(history.main, *words, "--model-name", NAME)
+        assert result.exit_code == 0, result.output
+    experiment = client.get_experiment_by_name(f"{NAME}-registry").experiment_id
+    runs = client.search_runs([experiment], "tags.kind = 'history'")
+    one, other = (
+        mlflow.artifacts.load_text(f"runs:/{recorded.info.run_id}/history.json")
+        for recorded in runs
+    )
+    assert one == other
+    assert json.loads(one)["steps"][1]["flows"]
+    assert sum(json.loads(one)["steps"][0]["came"].values()) > 0
+
+
 def test_rfm_groups_stand_beside_the_segments(
     bank: str, customers: Path, client: MlflowClient, tmp_path: Path
 ) -> None:
@@ -159,6 +186,8 @@ def test_the_query_is_shown_and_not_run(workplace: Path) -> None:
         (("--data", DATA, "--as-of", "July"), "expected a day such as 2024-07-01"),
         (("--data", "nowhere.csv", "--out", "x.csv"), "Parquet or CSV files, found none"),
         (("--data", DATA, "--recipe", "no.yaml", "--out", "x.csv"), "draft one with collect"),
+        (("history", "--transactions", DATA, "--days", "2025-01-01"), "different days, found 1"),
+        (("history", "--transactions", DATA, "--days", "2025-13-01"), "a day such as 2024-07-01"),
         (("rfm", "--data", DATA, "--out", "x.pdf"), "a name that ends in .csv"),
         (("rfm", "--data", DATA, "--out", "x.csv", "--money", "3,2,1,0"), "four numbers that asc"),
     ],
@@ -167,8 +196,8 @@ def test_what_cannot_be_is_a_sentence(
     workplace: Path, arguments: tuple[str, ...], message: str
 ) -> None:
     """With exit code 2, and nothing written."""
-    command = arguments[0] if arguments[0] == "rfm" else "collect"
-    result = run(every_command, command, *arguments[command == "rfm" :])
+    words = arguments if not arguments[0].startswith("--") else ("collect", *arguments)
+    result = run(every_command, *words)
     assert (result.exit_code, message in result.output) == (2, True), result.output
 
 

@@ -84,6 +84,7 @@ def test_a_planted_shift_is_named_in_its_month(
         ("2025-01-28={first}", "two or more different days"),
         ("2025-01-28={first},2025-01-28={first}", "two or more different days"),
         ("2025-01-28={first},2025-02-28=nowhere.csv", "nowhere.csv"),
+        ("", "expected one of the two, found neither"),
     ],
 )
 def test_what_is_no_history_is_said(months: dict[date, Path], data: str, message: str) -> None:

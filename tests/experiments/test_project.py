@@ -46,6 +46,8 @@ def text_of(value: object) -> str:
     """Return a default as MLproject writes it: 30 and 30.0 are one number."""
     if isinstance(value, bool):
         return str(value).lower()
+    if isinstance(value, tuple):  # of an option that may be repeated
+        return ",".join(map(str, value))
     return f"{value:g}" if isinstance(value, int | float) else str(value)
 
 
