@@ -128,7 +128,7 @@ def test_no_identifier_is_in_what_a_search_leaves(
 ) -> None:
     """Databases, artifacts, models, reports, temporary files and logs are looked through."""
     with caplog.at_level(logging.DEBUG):
-        searches(workplace, times(6, 24))
+        searches(workplace, times(3, 24))
     (workplace.work / "log").write_text(caplog.text)
     leaks, files = found_in(workplace.work, WANTED)
     planted, _ = found_in(workplace.data, WANTED)

@@ -17,7 +17,6 @@ from tests.stores import tracking_store
 
 Times = Callable[[int, int], int]
 Figure = Callable[[str], None]
-TRIALS = 16
 
 
 @pytest.mark.row("`kill -9` of a search at random moments, the same command run again")
@@ -25,7 +24,8 @@ def test_a_search_killed_at_random_moments(tmp_path: Path, times: Times, figure:
     """Every kill is followed by the same command; in the end all is as if there had been none."""
     chance = random.Random(7)
     (tmp_path / "quiet").mkdir()
-    quiet = Search(tmp_path / "quiet", TRIALS)
+    trials = times(6, 16)
+    quiet = Search(tmp_path / "quiet", trials)
     begun = time.monotonic()
     assert quiet.run() == 0, quiet.said()
     whole = time.monotonic() - begun
@@ -33,7 +33,7 @@ def test_a_search_killed_at_random_moments(tmp_path: Path, times: Times, figure:
     while kills < goal:
         folder = tmp_path / f"study{studies}"
         folder.mkdir()
-        search, done = Search(folder, TRIALS), set()
+        search, done = Search(folder, trials), set()
         while True:
             process = search.start()
             with suppress(subprocess.TimeoutExpired):

@@ -25,7 +25,7 @@ def test_a_worker_of_many_is_killed(
     server.psql("create database tracking;")
     port = free_port(18330)
     studies, store = server.get_uri(), server.get_uri(database="tracking")
-    trials = times(24, 120)
+    trials = times(12, 120)
     together = Search(tmp_path, trials, tracking=f"http://127.0.0.1:{port}", storage=studies)
     places = [tmp_path / f"worker{number}" for number in range(WORKERS)]
     searches = [replace(together, folder=place) for place in places]

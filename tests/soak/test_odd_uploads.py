@@ -141,7 +141,7 @@ def test_files_no_one_would_want(
     registry: Registry, tmp_path: Path, times: Times, figure: Figure
 ) -> None:
     """Real pages, a real worker, over HTTP: broken, lying, exploding files, a gigabyte of one."""
-    step, factor = times(5, 1), times(2, 100) / 100
+    step, factor = times(8, 1), times(2, 100) / 100
     url, temporary = f"http://127.0.0.1:{free_port(18640)}", tmp_path / "tmp"
     uploads, odd = tmp_path / "instance" / "files", tmp_path / "odd"
     temporary.mkdir()

@@ -16,7 +16,6 @@ from tests.soak.stores import tracking_server
 Times = Callable[[int, int], int]
 Figure = Callable[[str], None]
 Running = Callable[[], AbstractContextManager[None]]
-TRIALS = 16
 
 
 def disturbed(search: Search, running: Running, away: int) -> tuple[int, float, float]:
@@ -67,8 +66,8 @@ def judged(search: Search, running: Running, away: int, figure: Figure, store: s
 def short(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Give up sooner in every run; a soak takes the product's own patience."""
     if not request.config.getoption("--soak"):
-        monkeypatch.setenv(RETRY_VARIABLE, "25")
-        monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "4")
+        monkeypatch.setenv(RETRY_VARIABLE, "10")
+        monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "3")
 
 
 @pytest.mark.row("the tracking server goes away mid-search, for 30 s and for good")
@@ -82,7 +81,7 @@ def test_the_tracking_server_goes_away(
     def running() -> AbstractContextManager[None]:
         return tracking_server(tmp_path, store, port)
 
-    search = Search(tmp_path, TRIALS, tracking=f"http://127.0.0.1:{port}")
+    search = Search(tmp_path, times(8, 16), tracking=f"http://127.0.0.1:{port}")
     judged(search, running, times(3, 30), figure, "MLflow server")
 
 
@@ -99,4 +98,5 @@ def test_postgresql_goes_away(tmp_path: Path, times: Times, figure: Figure, shor
         yield
         server.stop()
 
-    judged(Search(tmp_path, TRIALS, storage=url), running, times(3, 30), figure, "PostgreSQL")
+    search = Search(tmp_path, times(8, 16), storage=url)
+    judged(search, running, times(3, 30), figure, "PostgreSQL")
