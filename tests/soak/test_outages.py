@@ -66,8 +66,8 @@ def judged(search: Search, running: Running, away: int, figure: Figure, store: s
 def short(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Give up sooner in every run; a soak takes the product's own patience."""
     if not request.config.getoption("--soak"):
-        monkeypatch.setenv(RETRY_VARIABLE, "10")
-        monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "3")
+        monkeypatch.setenv(RETRY_VARIABLE, "25")
+        monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "4")
 
 
 @pytest.mark.row("the tracking server goes away mid-search, for 30 s and for good")
