@@ -267,10 +267,6 @@ def main(
 ) -> None:
     """Score a table with a registered model."""
     quiet()
-    if memberships and is_database(out):
-        raise click.UsageError(
-            "memberships: a table in a database takes the assigned segment only. Name a file."
-        )
     if engine == SPARK:
         if collect:
             raise click.UsageError(

@@ -88,7 +88,7 @@ def test_segments_go_back_to_where_the_transactions_are(
     target = f"{bank}&table=segments"
     for day in (AS_OF, AS_OF - timedelta(days=60)):
         words = ("--data", f"{bank}&table=transactions", "--out", target, "--model-name", NAME)
-        result = run(score.main, *words, "--collect", "--as-of", day)
+        result = run(score.main, *words, "--collect", "--as-of", day, "--memberships")
         assert result.exit_code == 0, result.output
     current = read_table(f"{bank}&table=segments_current").frame.set_index("CUST_ID")
     model = segment_lineage.load(client, NAME, "1")
@@ -97,6 +97,10 @@ def test_segments_go_back_to_where_the_transactions_are(
     assert current.index.is_unique
     assert current["segment"].to_dict() == expected.to_dict()
     assert expected.nunique() >= 3
+    shares = current["memberships"].map(json.loads)
+    for answer, share in zip(current.itertuples(), shares, strict=True):
+        assert share[str(answer.segment)] == pytest.approx(answer.confidence)
+        assert sum(share.values()) == pytest.approx(1)
     assert set(current["as_of"]) == {pd.Timestamp(AS_OF)}
     assert len(read_table(target).frame) > len(current)
 

@@ -14,7 +14,7 @@ import pyarrow as pa
 from segmentation.data.files.table_file import not_a_table
 from segmentation.data.warehouse.address import Address, address_of
 from segmentation.data.warehouse.connection import speaking_of
-from segmentation.data.writers import ANSWER, TYPES, joined_reasons
+from segmentation.data.writers import ANSWER, MEMBERSHIPS, TYPES, joined_reasons
 from segmentation.errors import DataError, Problem
 from segmentation.schema import free_name
 
@@ -70,7 +70,8 @@ class TableWriter:
             expected = "an identifier, by which a customer is recognised in the table"
             problem = Problem(None, "no_identifier", expected, "Name it in the schema.")
             raise DataError([problem], self.table)
-        rows = scored[[who, *ANSWER]].assign(
+        names = [who, *ANSWER, *([MEMBERSHIPS] if MEMBERSHIPS in scored else [])]
+        rows = scored[names].assign(
             reasons=scored["reasons"].map(joined_reasons),
             **{name: getattr(self, name) for name in BATCH},
         )
@@ -87,8 +88,13 @@ class TableWriter:
             f"CREATE TABLE IF NOT EXISTS {table} "
             f"({', '.join(f'{_quoted_name(name)} {kind}' for name, kind in columns.items())})"
         )
-        self._check(who, columns)
-        self.database.lock(table)
+        self.database.lock(table)  # before its columns are looked at: another writer may add one
+        present = self._check(who, columns)
+        if MEMBERSHIPS in rows and MEMBERSHIPS not in present:
+            name = _quoted_name(MEMBERSHIPS)
+            self.database.execute(f"ALTER TABLE {table} ADD COLUMN IF NOT EXISTS {name} TEXT")
+        if MEMBERSHIPS in rows or MEMBERSHIPS in present:
+            columns[MEMBERSHIPS] = "TEXT"  # last, as a view may be given columns at its end only
         self.database.execute(
             f"DELETE FROM {table} WHERE model_name = ? AND model_version = ? AND as_of = ?",  # nosec B608 # noqa: S608 - quoted
             (self.model_name, version, self.as_of),
@@ -108,8 +114,8 @@ class TableWriter:
         name = _quoted_name(self.table.rpartition(".")[2] + "_customers")
         self.database.index(f"{name} ON {_quoted(self.table)} ({columns})")
 
-    def _check(self, who: str, columns: Iterable[str]) -> None:
-        """Refuse a table that is not one of segments."""
+    def _check(self, who: str, columns: Iterable[str]) -> set[str]:
+        """Return the columns of the table; refuse one that is not of segments."""
         schema, _, name = self.table.rpartition(".")
         sql = "SELECT column_name FROM information_schema.columns WHERE table_name = ?"
         rows = self.database.execute(
@@ -117,10 +123,11 @@ class TableWriter:
             (name, schema) if schema else (name,),
         )
         present = {row[0] for row in rows}
-        if present != set(columns):
+        if present - {MEMBERSHIPS} != set(columns):
             expected = f"a table of segments of {who}, found one with {', '.join(sorted(present))}"
             problem = Problem(None, "another_table", expected, "Name another table in out.")
             raise DataError([problem], self.table)
+        return present
 
 
 @contextmanager
@@ -132,7 +139,8 @@ def table_writer(
     Everything is one transaction: readers see the batch of this day and version as it was until
     all of it is written, also where the process is killed. The view `<table>_current` has the
     latest answer for every customer, `<table>_changes` who moved from which segment to which, since
-    when.
+    when. Answers with memberships, the probability of every segment, add a column for them, JSON by
+    number, for which PostgreSQL lets readers wait once; of other batches it is empty.
 
     Parameters
     ----------

@@ -103,6 +103,20 @@ def test_the_current_segment_is_the_latest_days(target: str) -> None:
     assert rows(target, CURRENT)[0] == ("a", 4, SECOND)
 
 
+@pytest.mark.parametrize("target", ENGINES, indirect=True)
+def test_memberships_are_added_to_a_table_without_them(target: str) -> None:
+    """Of the batches that have them, before and after one that has none; in the view too."""
+    write(target, scored("ab", 1))
+    shares = '{"1": 0.9, "2": 0.1}'
+    write(target, scored("a", 1).assign(memberships=shares), day=SECOND)
+    write(target, scored("c", 1), day=SECOND, model="other")
+    current = "select customer, memberships from segments_current order by 1"
+    assert rows(target, current) == [("a", shares), ("b", None), ("c", None)]
+    text = "memberships::json" if target.startswith("postgres") else "memberships"
+    sql = f"select cast({text} ->> '2' as double precision) from segments where customer = 'a'"
+    assert sorted(rows(target, sql), key=str) == [(0.1,), (None,)]
+
+
 CHANGES = (
     "select customer, from_segment, to_segment, since, from_version, to_version "
     "from segments_changes order by since, customer"
