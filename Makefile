@@ -42,11 +42,12 @@ demo: setup ## Search the embedded data, register the best model, serve it (ONCE
 serve: setup ## Serve the champion and the pages; a promotion goes live by itself
 	@$(BIN)/python -m serve
 
+# Two processes on two cores: more threads would wait for each other.
 test: spark ## Run every test, on two cores
-	$(BIN)/pytest --numprocesses 2 --dist loadscope
+	OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses 2 --dist loadscope
 
 soak: spark ## Do what goes wrong many times on purpose; print what held (about an hour)
-	$(BIN)/pytest tests/soak --soak
+	OMP_NUM_THREADS=1 $(BIN)/pytest tests/soak --soak
 
 bench: spark ## Measure search and growth against their targets (under 20 minutes)
 	$(BIN)/python -m experiments.benchmark search; search=$$?; \

@@ -12,6 +12,7 @@ from experiments.benchmark.segments import planted_rows, read_table, repeat_rows
 from segmentation.data.synthetic import generate
 
 SMALL = ["--trials", "6", "--jobs", "1"]
+TINY = ["--trials", "2", "--jobs", "1"]
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +25,7 @@ def cards(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_planted_segments_are_found_better_than_the_usual_way() -> None:
     """On easy data; structure is seen, and no label helps."""
-    row = next(planted_rows(1, trials=40, rows=1_000, jobs=1))
+    row = next(planted_rows(1, trials=20, rows=1_000, jobs=1))
     assert row.difficulty == "easy"
     assert row.ari > row.ari_kmeans_silhouette
     assert row.structure
@@ -43,10 +44,10 @@ def test_segments_prints_means_alternatives_and_pick(cards: Path) -> None:
 
 def test_shuffled_rows_and_other_units_change_nothing(cards: Path) -> None:
     """The same search on the same customers in another order or unit gives the same segments."""
-    rows = list(repeat_rows(cards, 1, trials=6, jobs=1))
+    rows = list(repeat_rows(cards, 1, trials=4, jobs=1))
     assert [row.change for row in rows] == ["rows shuffled", "columns rescaled", "another seed"]
     assert [row.ari for row in rows[:2]] == [1.0, 1.0]
-    result = CliRunner().invoke(main, ["repeats", "--table", str(cards), "--repeats", "1", *SMALL])
+    result = CliRunner().invoke(main, ["repeats", "--table", str(cards), "--repeats", "1", *TINY])
     assert result.exit_code == 0, result.output
     assert "the same number of segments in" in result.output
 

@@ -153,7 +153,7 @@ def test_planted_segments_are_neither_trivial_nor_lost(
     """An oracle that is told the segments finds most; k-means fewer; neither all."""
     frame = generate(4_000, seed=2, difficulty=difficulty).drop(columns="CUST_ID")
     truth = planted_segments(4_000, seed=2, difficulty=difficulty)
-    oracle = HistGradientBoostingClassifier(max_iter=60, random_state=0)
+    oracle = HistGradientBoostingClassifier(max_iter=25, random_state=0)
     oracle_ari = adjusted_rand_score(truth, cross_val_predict(oracle, frame, truth, cv=3))
     space = ReferenceSpace(SCHEMA).fit(frame).transform(frame)
     labels = KMeans(len(SEGMENT_NAMES), n_init=5, random_state=0).fit_predict(space)
