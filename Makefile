@@ -36,8 +36,8 @@ $(VENV)/.spark: requirements-spark.lock $(VENV)/.ready
 	@uv=$$(command -v uv || echo $(BIN)/uv); VIRTUAL_ENV=$(VENV) $$uv pip install --quiet --require-hashes -r requirements-spark.lock
 	@touch $@
 
-demo: setup ## Search the embedded data, register the best model, serve it (ONCE=1: check and exit)
-	@$(BIN)/python -m serve.demo $(if $(ONCE),--once)
+demo: setup ## Search the embedded data, register the best model, serve it (DATA=transactions: from transactions; ONCE=1: check and exit)
+	@$(BIN)/python -m serve.demo $(if $(ONCE),--once) $(if $(DATA),--data $(DATA))
 
 serve: setup ## Serve the champion and the pages; a promotion goes live by itself
 	@$(BIN)/python -m serve

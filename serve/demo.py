@@ -1,4 +1,8 @@
-"""The main job end to end on the embedded data: search, register, serve, ask, show where."""
+"""The main job end to end on the embedded data: search, register, serve, ask, show where.
+
+With ``--data transactions`` it begins with generated transactions and monthly statements: collect,
+search, register, score into a database, RFM groups; then the same.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +12,7 @@ import re
 import signal
 import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from html import unescape
 from pathlib import Path
@@ -16,14 +21,22 @@ import requests
 
 from serve.processes import Service, ServiceError, ServiceGroup, free_port
 
+CUSTOMERS, TRANSACTIONS = "customers", "transactions"
 DATA = "embedded:5000"
 TRIALS = 24
 MODEL = "customer-segmentation"
+# Fewer, as these customers have three times the columns.
+TRANSACTION_CUSTOMERS, TRANSACTION_TRIALS = 3_000, 12
+AS_OF = "2025-01-01"
+FOLDER = Path("var/demo")
+REPORT = FOLDER / "rfm.html"
+SEGMENTS = f"duckdb:///{FOLDER}/bank.db?table=segments"
 START_SECONDS = 90.0
 BIN = Path(sys.executable).parent
 INPUT = re.compile(r"<input\b[^>]*>")
 ATTRIBUTE = re.compile(r'\b(name|value|type)="([^"]*)"')
-EXAMPLE = re.compile(r'href="([^"]*\?example=[^"]+)"')
+# An example of the schema, or a segment's typical customer where it has none.
+START = re.compile(r'href="([^"]*\?(?:example|like)=[^"]+)"')
 NAME = re.compile(r'id="answer-title">([^<]+)<')
 SURE = re.compile(r"<strong>([^<]+)</strong>, (\d+)%")
 
@@ -41,24 +54,36 @@ class Addresses:
     scoring: str
 
 
+@dataclass(frozen=True)
+class Demo:
+    """What a demo shows: its steps before the servers start, and where to look besides."""
+
+    model: str
+    steps: tuple[tuple[str, ...], ...]
+    settings: Mapping[str, str]
+    more: str = ""
+
+
 def main() -> int:
     """Run the demo; return the process's exit status."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--once", action="store_true", help="check every address, then exit")
-    once = parser.parse_args().once
+    parser.add_argument("--data", choices=(CUSTOMERS, TRANSACTIONS), default=CUSTOMERS)
+    options = parser.parse_args()
+    demo = of_transactions() if options.data == TRANSACTIONS else of_customers()
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     ports = [free_port(preferred) for preferred in (8000, 5000, 5001)]
     addresses = Addresses(*(f"http://127.0.0.1:{port}" for port in ports))
-    environment = _environment(addresses)
+    environment = {**_environment(addresses), **demo.settings}
     try:
-        _search(environment)
+        prepare(demo, environment)
         with ServiceGroup(Path("var/log"), environment) as group:
             for service in services(addresses, environment["MLFLOW_TRACKING_URI"]):
                 group.start(service)
             print("Starting the servers …", flush=True)
             group.wait_until_ready(START_SECONDS)
-            _show(addresses, sample_answer(addresses.pages))
-            if once:
+            _show(addresses, sample_answer(addresses.pages), demo.more)
+            if options.once:
                 return 0
             print("Ctrl-C stops everything.", flush=True)
             group.wait()
@@ -112,7 +137,7 @@ def worker_service() -> Service:
 
 
 def sample_answer(pages: str) -> str:
-    """Ask for a sample customer as a browser would: take an example, send the form.
+    """Ask for a sample customer as a browser would: take a customer that the form offers, send it.
 
     Raises
     ------
@@ -120,9 +145,9 @@ def sample_answer(pages: str) -> str:
         When a page is not what it should be.
     """
     session = requests.Session()
-    links = EXAMPLE.findall(_get(session, f"{pages}/customer"))
+    links = START.findall(_get(session, f"{pages}/customer"))
     if not links:
-        raise DemoError(f"{pages}/customer offers no example")
+        raise DemoError(f"{pages}/customer offers no customer to start from")
     page = _get(session, pages + unescape(links[0]))
     reply = session.post(f"{pages}/customer", data=form_values(page), timeout=30)
     name, how_sure = NAME.search(reply.text), SURE.search(reply.text)
@@ -137,17 +162,62 @@ def form_values(page: str) -> dict[str, str]:
     return {field["name"]: unescape(field.get("value", "")) for field in fields if "name" in field}
 
 
-def _search(environment: dict[str, str]) -> None:
-    python, mlflow = str(BIN / "python"), str(BIN / "mlflow")
+def of_customers() -> Demo:
+    """Return the demo on the embedded table of customers."""
     parameters = ("-P", f"data={DATA}", "-P", f"n_trials={TRIALS}")
-    steps = (
-        (python, "-m", "experiments.study.databases"),
-        (mlflow, "run", ".", "--env-manager", "local", "--experiment-name", MODEL, *parameters),
+    return Demo(MODEL, (_databases(), _search(MODEL, parameters)), {})
+
+
+def of_transactions() -> Demo:
+    """Return the demo on embedded transactions and statements, with a model of its own name."""
+    model, table = f"{MODEL}-{TRANSACTIONS}", FOLDER / "customers.parquet"
+    sources = (
+        *("--data", f"embedded-transactions:{TRANSACTION_CUSTOMERS}"),
+        *("--statements", f"embedded-statements:{TRANSACTION_CUSTOMERS}", "--as-of", AS_OF),
     )
-    for step in steps:
+    words = (
+        *(f"data={table}", f"schema={table.with_suffix('.yaml')}"),
+        *(f"n_trials={TRANSACTION_TRIALS}", f"model_name={model}", f"experiment_name={model}"),
+    )
+    parameters = tuple(part for word in words for part in ("-P", word))
+    own = (*sources, "--model-name", model)
+    steps = (
+        _command("collect", *sources, "--out", str(table)),
+        _databases(),
+        _search(model, parameters),
+        _command("score", *own, "--collect", "--out", SEGMENTS),
+        _command("rfm", *own, "--out", str(REPORT.with_suffix(".csv"))),
+    )
+    lists = {"SEGMENTATION_MODEL_NAME": model, "SEGMENTATION_SCORED": f"{SEGMENTS}_current"}
+    return Demo(model, steps, lists, f"  {REPORT}   the usual RFM groups beside the segments\n")
+
+
+def prepare(demo: Demo, environment: Mapping[str, str]) -> None:
+    """Run the steps before the servers start, one after another.
+
+    Raises
+    ------
+    DemoError
+        When one of them fails.
+    """
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    for step in demo.steps:
         status = subprocess.run(step, env=environment, check=False).returncode  # noqa: S603
         if status:
             raise DemoError(f"{' '.join(step[1:])} ended with exit code {status}")
+
+
+def _command(*words: str) -> tuple[str, ...]:
+    return (str(BIN / "python"), "-m", "experiments", *words)
+
+
+def _databases() -> tuple[str, ...]:
+    return (str(BIN / "python"), "-m", "experiments.study.databases")
+
+
+def _search(experiment: str, parameters: tuple[str, ...]) -> tuple[str, ...]:
+    run = (str(BIN / "mlflow"), "run", ".", "--env-manager", "local")
+    return (*run, "--experiment-name", experiment, *parameters)
 
 
 def _environment(addresses: Addresses) -> dict[str, str]:
@@ -162,14 +232,14 @@ def _environment(addresses: Addresses) -> dict[str, str]:
     }
 
 
-def _show(addresses: Addresses, sample: str) -> None:
+def _show(addresses: Addresses, sample: str, more: str) -> None:
     for address in (addresses.pages, addresses.mlflow, f"{addresses.scoring}/version"):
         _get(requests.Session(), address)
     print(
         f"A sample customer: {sample}.\n\nOpen\n"
         f"  {addresses.pages}   the pages: segments, one customer, a file\n"
         f"  {addresses.mlflow}   MLflow: every trial, the registered model\n"
-        f"  {addresses.scoring}/docs   the scoring server's interface\n",
+        f"  {addresses.scoring}/docs   the scoring server's interface\n{more}",
         flush=True,
     )
 
