@@ -57,11 +57,17 @@ class Line:
 
 
 class Batcher:
-    """Sends a request at once where its server is idle, and joins those that came meanwhile."""
+    """Sends a request at once where its server is idle, and joins those that came meanwhile.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    sent
+        Called with the number of customers in each body that is sent.
+    """
+
+    def __init__(self, sent: Callable[[int], None]) -> None:
         self._lines: dict[Backend, Line] = {}
-        self.sizes: deque[int] = deque(maxlen=1_000)  # rows of the latest bodies
+        self._sent = sent
 
     async def reply(self, backend: Backend, body: bytes, send: Send) -> Reply:
         """Return the server's reply to a JSON body, alone or out of a joined one.
@@ -86,7 +92,7 @@ class Batcher:
             return await waiting.reply
         line.busy = True
         try:
-            self.sizes.append(len(rows))
+            self._sent(len(rows))
             return await send(body)
         finally:
             self._next(backend, line, send)
@@ -118,7 +124,7 @@ class Batcher:
         """Let one body be answered for all; one by one where it is refused."""
         if len(batch) > 1:
             rows = [row for one in batch for row in one.rows]
-            self.sizes.append(len(rows))
+            self._sent(len(rows))
             table = {"columns": list(backend.columns), "data": rows}
             status, content, kind = await send(json.dumps({"dataframe_split": table}).encode())
             parts = split(content, [len(one.rows) for one in batch]) if status == 200 else None
@@ -127,7 +133,7 @@ class Batcher:
                     _give(one, (status, part, kind))
                 return
         for one in batch:
-            self.sizes.append(len(one.rows))
+            self._sent(len(one.rows))
             _give(one, await send(one.body))
 
 

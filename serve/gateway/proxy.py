@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import time
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from dataclasses import asdict
@@ -25,6 +26,7 @@ from serve.gateway.error_messages import (
     too_deep,
     truths,
 )
+from serve.gateway.metrics import CONTENT_TYPE, METRICS, Metrics
 from serve.gateway.openapi import described
 from serve.gateway.supervisor import Supervisor
 from serve.web.scoring_client import CHALLENGER_PATH
@@ -45,6 +47,7 @@ SESSION = web.AppKey("session", ClientSession)
 ANSWERS = web.AppKey("answers", Counter[str])
 HOSTS = web.AppKey("hosts", frozenset[str])
 BATCHER = web.AppKey("batcher", Batcher)
+FIGURES = web.AppKey("figures", Metrics)
 # As servers count a request whose sender went away before all of it had come.
 SENDER_LEFT = 499
 
@@ -52,7 +55,7 @@ SENDER_LEFT = 499
 def create_front(
     supervisor: Supervisor, challenger: Supervisor, hosts: Collection[str] = HERE
 ) -> web.Application:
-    """Return the front: everything but ``/live`` goes to a scoring server.
+    """Return the front: all but ``/live`` and ``/metrics`` goes to a scoring server.
 
     It answers under the names `hosts` only, so that no page of another site whose name leads to
     this machine reads an answer; a name with a leading dot lets in subdomains.
@@ -62,11 +65,13 @@ def create_front(
     """
     app = web.Application(client_max_size=MOST_BYTES, middlewares=[_own_name])
     app[SUPERVISOR], app[CHALLENGER], app[ANSWERS] = supervisor, challenger, Counter()
-    app[BATCHER] = Batcher()
+    app[FIGURES] = Metrics((supervisor, challenger))
+    app[BATCHER] = Batcher(app[FIGURES].sent)
     app[HOSTS] = frozenset(hosts)
     app.cleanup_ctx.append(_running)
     app.on_response_prepare.append(_count)
     app.router.add_get(STATE, _state)
+    app.router.add_get(METRICS, _metrics)
     app.router.add_route("*", CHALLENGER_PATH + "/{path:.*}", _forward_challenger)
     app.router.add_route("*", "/{path:.*}", _forward_champion)
     return app
@@ -94,7 +99,7 @@ async def _running(app: web.Application) -> AsyncIterator[None]:
 
 
 async def _count(request: web.Request, response: web.StreamResponse) -> None:
-    if request.path != STATE:
+    if request.path not in {STATE, METRICS}:
         request.app[ANSWERS][str(response.status)] += 1
 
 
@@ -102,6 +107,12 @@ async def _state(request: web.Request) -> web.Response:
     """Tell what is served, what stands in the way, and how many answers had which status."""
     state = asdict(request.app[SUPERVISOR].state)
     return web.json_response({**state, "answers": request.app[ANSWERS]})
+
+
+async def _metrics(request: web.Request) -> web.Response:
+    """Return what Prometheus reads; whoever may not reach the gateway may not read it either."""
+    text = request.app[FIGURES].text()
+    return web.Response(body=text, headers={hdrs.CONTENT_TYPE: CONTENT_TYPE})
 
 
 async def _forward_champion(request: web.Request) -> web.Response:
@@ -114,6 +125,20 @@ async def _forward_challenger(request: web.Request) -> web.Response:
 
 
 async def _checked(request: web.Request, supervisor: Supervisor, path: str) -> web.Response:
+    """Answer a request, and measure it where it is one to score."""
+    if path != INVOCATIONS:
+        return await _answer(request, supervisor, path)
+    begun, status = time.perf_counter(), SENDER_LEFT
+    try:
+        answer = await _answer(request, supervisor, path)
+        status = answer.status
+    finally:
+        seconds = time.perf_counter() - begun
+        request.app[FIGURES].answered(supervisor.alias, status, seconds)
+    return answer
+
+
+async def _answer(request: web.Request, supervisor: Supervisor, path: str) -> web.Response:
     """Hand a request on unless it is refused here."""
     if refusal := refused_path(request.method, path):
         return _refused(refusal)

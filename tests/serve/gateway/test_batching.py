@@ -97,13 +97,14 @@ def test_an_answer_is_cut_without_changing_a_byte() -> None:
 
 
 async def asked(server: Server, bodies: list[bytes], folder: Path) -> list[object]:
-    """Send bodies at the same moment through one batcher."""
-    batcher, target = Batcher(), backend(folder)
-    return list(
-        await asyncio.gather(
-            *(batcher.reply(target, one, server.send) for one in bodies), return_exceptions=True
-        )
+    """Send bodies at the same moment through one batcher, which counts what it sends."""
+    sizes: list[int] = []
+    batcher, target = Batcher(sizes.append), backend(folder)
+    replies = await asyncio.gather(
+        *(batcher.reply(target, one, server.send) for one in bodies), return_exceptions=True
     )
+    assert sizes == [len(rows) for rows in server.bodies]
+    return list(replies)
 
 
 def test_those_that_come_meanwhile_are_one_body(tmp_path: Path) -> None:

@@ -9,10 +9,13 @@ from typing import Any
 import pytest
 from aiohttp import ClientSession, web
 from aiohttp.test_utils import TestClient, TestServer
+from prometheus_client.parser import text_string_to_metric_families
 
+from experiments.registry.client import CHALLENGER
 from segmentation.data.synthetic import generate
 from serve.gateway.backend import Backend
 from serve.gateway.error_messages import INVOCATIONS, PARQUET
+from serve.gateway.metrics import CONTENT_TYPE, METRICS
 from serve.gateway.proxy import create_front
 from serve.gateway.supervisor import Supervisor
 from serve.web.scoring_client import ScoringClient
@@ -164,6 +167,48 @@ def test_an_answer_of_another_version_is_refused(
             return reply.status
 
     assert asyncio.run(status()) == 502
+
+
+def test_prometheus_reads_what_was_served(
+    scoring: Scoring, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Requests by alias and status, how long they took, what is served; nothing a sender chose."""
+    monkeypatch.setattr("serve.gateway.supervisor.alias_version", lambda *_: "7")
+    body = generate(5, seed=4).drop(columns="CUST_ID").to_parquet()
+
+    def make(version: str) -> Backend:
+        backend = Backend("none", "none", version, tmp_path, {})
+        backend.url = scoring.url
+        return backend
+
+    async def text() -> str:
+        supervisor = Supervisor("none", make)
+        supervisor.current = make("7")
+        idle = Supervisor("none", make, CHALLENGER, idle_seconds=60.0)
+        async with TestClient(TestServer(create_front(supervisor, idle))) as client:
+            for kind in (PARQUET, PARQUET, "text/canary"):
+                headers = {"Content-Type": kind, "X-Canary": "canary"}
+                await client.post(f"{INVOCATIONS}?canary=1", data=body, headers=headers)
+            await client.get("/canary")
+            reply = await client.get(METRICS)
+            assert reply.headers["Content-Type"] == CONTENT_TYPE
+            return await reply.text()
+
+    metrics = asyncio.run(text())
+    assert "canary" not in metrics
+    values = {
+        (sample.name, *sample.labels.values()): sample.value
+        for family in text_string_to_metric_families(metrics)
+        for sample in family.samples
+    }
+    assert values["segmentation_requests_total", "champion", "200"] == 2
+    assert values["segmentation_requests_total", "champion", "415"] == 1
+    assert values["segmentation_request_seconds_count", "champion"] == 3
+    assert 0 < values["segmentation_request_seconds_sum", "champion"] < 60
+    assert values["segmentation_serving", "champion", "7"] == 1
+    assert values["segmentation_behind", "champion"] == 0
+    assert values["segmentation_behind", "challenger"] == 0
+    assert values["segmentation_requests_in_flight", "champion"] == 0
 
 
 @pytest.mark.parametrize(
