@@ -197,7 +197,7 @@ def _report(
         source=source,
         version=f"{learned.name} version {learned.version}" if learned else "",
         groups=list(rfm.groups.iterrows()),
-        cut=f"Cut: {', '.join(by)}.",
+        cut=f"Cut: {'; '.join(by)}.",
         scores=rfm.ranges,
         cross=cross,
         crossed=crossed,
@@ -285,9 +285,10 @@ def main(
             beside=OtherTables(accounts, statements),
             cuts={measure: points for measure, points in cuts.items() if points},
         )
+    customers, groups = len(grouping.rfm.customers), len(grouping.rfm.groups)
     click.echo(
-        f"{len(grouping.rfm.customers):,} customers in {len(grouping.rfm.groups)} groups in {out}, "
-        f"the report in {report_path(Path(out))}"
+        f"{customers:,} customer{'' if customers == 1 else 's'} in {groups} "
+        f"group{'' if groups == 1 else 's'} in {out}, the report in {report_path(Path(out))}"
     )
     print_and_record(grouping, learned)
 
