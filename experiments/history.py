@@ -19,7 +19,7 @@ from experiments.collect import Day as DayOption
 from experiments.faults import answering_anyway, check_output, check_source, ending_in_a_sentence
 from experiments.monitor import usable_rows
 from experiments.registry import segment_lineage
-from experiments.registry.client import CHAMPION, MODEL_NAME, ModelName, describe
+from experiments.registry.client import CHAMPION, FIGURES, MODEL_NAME, ModelName, describe
 from experiments.study.databases import prepare_tracking, quiet
 from experiments.tracking import event_run
 from segmentation.data.transactions.recipe import Recipe, load_recipe
@@ -32,7 +32,7 @@ from segmentation.monitoring.history import Day, History
 from segmentation.reports.html import page, shares_picture
 from segmentation.schema import TableSchema
 
-REPORT, FIGURES = "history.html", "history.json"
+REPORT = "history.html"
 EXAMPLE = "2025-01-31=january.csv"
 DAYS = "2025-01-01,2025-02-01"
 LEAST_DAYS = 2

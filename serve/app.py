@@ -22,7 +22,17 @@ from experiments.registry.client import warm_up
 from segmentation.interpretation.formatting import percent
 from serve.jobs.queue import file_queue
 from serve.logs import BRIEF
-from serve.web import auth, customer, developers, health, lists, segments, upload, versions
+from serve.web import (
+    auth,
+    customer,
+    developers,
+    health,
+    lists,
+    over_time,
+    segments,
+    upload,
+    versions,
+)
 from serve.web.context import served_model, settings
 from serve.web.model_cache import Knowledge
 from serve.web.scoring_client import CHALLENGER_PATH, ScoringClient, ScoringError
@@ -110,6 +120,7 @@ def _register(app: Flask) -> None:
         segments.pages,
         upload.pages,
         lists.pages,
+        over_time.pages,
         versions.pages,
         developers.pages,
         auth.pages,

@@ -43,6 +43,8 @@ EXAMPLE = "serving_input_example.json"
 MIGRATION = "migration"
 # In a study's run: see `Alternative`.
 ALTERNATIVES = "alternatives.json"
+# In the run of a history: what :meth:`segmentation.monitoring.history.History.to_dict` returns.
+FIGURES = "history.json"
 # Tags of the registered model, followed by a segment's number: its name and what to do for it.
 NAME, ACTION = "segment_name.", "segment_note."
 LONGEST_SEGMENT_NAME = 60
@@ -157,6 +159,20 @@ class Move:
         before = f"version {self.from_version}" if self.from_version else "none"
         why = f": {self.why}" if self.why else ""
         return f"{self.when} {self.kind}: {before} -> version {self.to_version}, by {self.who}{why}"
+
+
+@dataclass(frozen=True)
+class SegmentHistory:
+    """Segments over time, as the command `history` recorded them.
+
+    `figures` are those of :meth:`segmentation.monitoring.history.History.to_dict`.
+    """
+
+    version: str  # the one that saw every day
+    recorded: datetime  # UTC
+    run_id: str
+    experiment_id: str
+    figures: dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -431,6 +447,41 @@ def alternatives(name: str, version: str) -> list[Alternative]:
             return []
         rows = json.loads(mlflow.artifacts.load_text(f"runs:/{run}/{ALTERNATIVES}"))
     return [Alternative(**{**row, "shares": tuple(row["shares"])}) for row in rows]
+
+
+def segment_history(name: str, version: str) -> SegmentHistory | None:
+    """Return the newest history that a version saw, else the newest of its model, None without one.
+
+    Raises
+    ------
+    RegistryError
+        When the tracking server cannot be reached, or the figures are none.
+    """
+    import mlflow  # noqa: PLC0415 - see the module's docstring
+
+    finished = "tags.kind = 'history' and attributes.status = 'FINISHED'"
+    own = f"{finished} and attributes.run_name LIKE '% of version {version}'"
+    with _errors(f"the history of {name} cannot be read") as client:
+        experiment = client.get_experiment_by_name(f"{name}-registry")
+        if experiment is None:
+            return None
+        for query in (own, finished):
+            for run in client.search_runs(
+                [experiment.experiment_id], query, max_results=1, order_by=["start_time DESC"]
+            ):
+                text = mlflow.artifacts.load_text(f"runs:/{run.info.run_id}/{FIGURES}")
+                try:
+                    figures = json.loads(text)
+                except ValueError as error:
+                    raise RegistryError(f"{FIGURES} of run {run.info.run_id} is no JSON") from error
+                return SegmentHistory(
+                    version=str(run.info.run_name).rpartition(" ")[2],
+                    recorded=datetime.fromtimestamp(run.info.start_time / 1000, tz=UTC),
+                    run_id=str(run.info.run_id),
+                    experiment_id=str(experiment.experiment_id),
+                    figures=figures,
+                )
+    return None
 
 
 @contextmanager

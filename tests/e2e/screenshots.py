@@ -28,6 +28,16 @@ def samples(folder: Path) -> tuple[Path, Path, Path]:
     return good, mend, large
 
 
+def months(folder: Path) -> str:
+    """Write tables of six months of the same customers; return the parameter that names them."""
+    table, days = generate(2_000, seed=9), []
+    for month in range(1, 7):
+        table["CASH_ADVANCE"] = (table["CASH_ADVANCE"] * (1.6 if month == 5 else 1.03)).round(2)
+        table.to_csv(folder / f"month{month}.csv", index=False)
+        days.append(f"2026-{month:02d}-01={folder}/month{month}.csv")
+    return f"data={','.join(days)}"
+
+
 def send(page: Page, file: Path) -> None:
     """Send a file through the form."""
     page.get_by_label("Customer file").set_input_files(file)
@@ -93,6 +103,8 @@ def walk(page: Page, url: str, name: str, out: Path, files: tuple[Path, Path, Pa
     if page.get_by_role("link", name="Lists").count():
         page.goto(f"{url}/lists?segment=1&segment=2&sure=border")
         shot("lists")
+    page.goto(f"{url}/over-time")
+    shot("over-time")
     page.goto(f"{url}/engineers")
     shot("engineers")
     page.goto(f"{url}/nowhere")
@@ -116,6 +128,9 @@ def main() -> None:
             generate(5_000, seed=9).to_csv(Path(folder) / "all.csv", index=False)
             table = ("-P", f"data={folder}/all.csv", "-P", f"out={scored}")
             search(product.tracking_uri, Path(folder), ("-e", "score", *table))
+            search(
+                product.tracking_uri, Path(folder), ("-e", "history", "-P", months(Path(folder)))
+            )
             take(product.addresses.pages, Path(folder), arguments.out)
 
 

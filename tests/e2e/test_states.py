@@ -5,6 +5,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pandas as pd
@@ -13,7 +14,14 @@ from flask import Flask
 from playwright.sync_api import Browser, expect
 from werkzeug.serving import make_server
 
-from experiments.registry.client import Evidence, Gate, Migration, ModelInfo, Version
+from experiments.registry.client import (
+    Evidence,
+    Gate,
+    Migration,
+    ModelInfo,
+    SegmentHistory,
+    Version,
+)
 from segmentation.data.synthetic import generate
 from serve.app import create_app
 from serve.web.auth import limiter
@@ -21,10 +29,11 @@ from serve.web.auth.people import People
 from serve.web.settings import Settings
 from tests.e2e.walking import DEVICES, accessible, watched
 from tests.serve.conftest import Scoring, app, model, scoring
+from tests.serve.web.test_over_time import MOVES, figures
 
 pytestmark = pytest.mark.e2e
 
-__all__ = ["app", "model", "scoring"]
+__all__ = ["app", "figures", "model", "scoring"]
 PASSWORD = "correct horse battery"
 
 
@@ -122,6 +131,68 @@ def test_the_evidence_before_a_promotion(
         page.get_by_role("button", name="Find the segment").click()
         expect(page.locator("#answer")).to_contain_text("A guess")
         accessible(page)
+
+
+@pytest.mark.parametrize("screen", DEVICES[::3], ids="-".join)
+def test_segments_over_time(
+    browser: Browser,
+    app: Flask,
+    figures: dict[str, object],
+    monkeypatch: pytest.MonkeyPatch,
+    screen: tuple[str, str],
+) -> None:
+    """Charts and tables are accessible; the menu is one row with the page's entry in sight."""
+    record = SegmentHistory("7", datetime(2026, 6, 1, tzinfo=UTC), "abc", "1", figures)
+    monkeypatch.setattr("serve.web.over_time.segment_history", lambda *_: record)
+    monkeypatch.setattr("serve.web.over_time.history", lambda *_: MOVES)
+    with served(app) as url, watched(browser, *screen, url) as page:
+        page.goto(f"{url}/over-time")
+        expect(page.get_by_text("By 1 April 2026, 30 card holders")).to_be_visible()
+        expect(page.get_by_role("img", name="Line chart")).to_have_count(2)
+        accessible(page)
+        links = page.locator(".top .nav-link")
+        tops = {link.bounding_box()["y"] for link in links.all()}
+        assert len(tops) == 1
+        place = page.locator(".top .nav-link.active").bounding_box()
+        assert place["x"] >= 0
+        assert place["x"] + place["width"] <= page.viewport_size["width"]
+
+
+@pytest.mark.parametrize("screen", DEVICES[::3], ids="-".join)
+def test_a_table_sorts_and_filters_itself(
+    browser: Browser, app: Flask, screen: tuple[str, str]
+) -> None:
+    """By keyboard, with aria-sort; the filter says how many are left; nothing moves about."""
+    with served(app) as url, watched(browser, *screen, url) as page:
+        page.goto(f"{url}/segments/1")
+        names = page.locator("#columns tbody th")
+        before, head = names.all_inner_texts(), page.get_by_role("button", name="Column")
+        height = page.locator("#columns").bounding_box()["height"]
+        head.focus()
+        page.keyboard.press("Enter")
+        assert names.all_inner_texts() == sorted(before, key=str.casefold)
+        expect(page.locator("th[aria-sort=ascending]")).to_have_text("Column")
+        page.keyboard.press("Enter")
+        assert names.all_inner_texts() == sorted(before, key=str.casefold, reverse=True)
+        assert page.locator("#columns").bounding_box()["height"] == pytest.approx(height, abs=1)
+        accessible(page)
+        page.get_by_label("Filter columns").fill("cash")
+        left = [name for name in before if "cash" in name.lower()]
+        expect(page.locator("#columns tbody tr:visible")).to_have_count(len(left))
+        expect(page.locator("#columns-left")).to_have_text(f"{len(left)} of {len(before)}")
+        accessible(page)
+
+
+def test_without_scripts_a_table_is_plain(browser: Browser, app: Flask) -> None:
+    """No button and no field that does nothing."""
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    with served(app) as url:
+        page.goto(f"{url}/segments/1")
+        expect(page.locator("#columns tbody tr").first).to_be_visible()
+        expect(page.locator("#columns button")).to_have_count(0)
+        expect(page.get_by_label("Filter columns")).to_be_hidden()
+        context.close()
 
 
 @pytest.fixture

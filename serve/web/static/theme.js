@@ -13,6 +13,8 @@
     }
   };
   show();
+  // What only a script can use is shown before the page is drawn: nothing jumps.
+  root.classList.add("js");
   dark.addEventListener("change", show);
   document.addEventListener("DOMContentLoaded", () => {
     show();
