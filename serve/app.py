@@ -23,6 +23,7 @@ from segmentation.interpretation.formatting import percent
 from serve.jobs.queue import file_queue
 from serve.logs import BRIEF
 from serve.web import (
+    audit,
     auth,
     customer,
     developers,
@@ -36,7 +37,7 @@ from serve.web import (
 from serve.web.context import served_model, settings
 from serve.web.model_cache import Knowledge
 from serve.web.scoring_client import CHALLENGER_PATH, ScoringClient, ScoringError
-from serve.web.settings import Settings, secret_key
+from serve.web.settings import SettingError, Settings, secret_key
 from serve.web.views import field_unit, unbroken, usual
 
 POLICY = (
@@ -79,6 +80,14 @@ def create_app(config: Mapping[str, Any] | None = None) -> Flask:
     default = os.environ.get("SEGMENTATION_INSTANCE", "var/instance")
     instance = Path(overrides.pop("INSTANCE", default)).resolve()
     chosen = overrides.pop("SETTINGS", None) or Settings.from_environment()
+    if chosen.audit:
+        try:
+            audit.check(chosen.audit)
+        except OSError as error:
+            raise SettingError(
+                f"SEGMENTATION_AUDIT={chosen.audit!r}: {error.strerror}. Name a file that these "
+                "pages may write."
+            ) from error
     app = Flask("serve.web", instance_path=str(instance))
     for logger in (app.logger, logging.getLogger("gunicorn.error")):
         logger.addFilter(BRIEF)

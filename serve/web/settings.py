@@ -65,6 +65,8 @@ class Settings:
         any: a name that is not this machine's own is let in only where people sign in.
     scored
         Table of scored customers for lists and look-ups: a file, folder or address; empty for none.
+    audit
+        File that says who did what and when; empty for none.
     """
 
     scoring_url: str = "http://127.0.0.1:5001"
@@ -81,6 +83,7 @@ class Settings:
     hosts: tuple[str, ...] = ()
     scoring_hosts: tuple[str, ...] = ()
     scored: str = ""
+    audit: str = ""
 
     @property
     def gateway_hosts(self) -> frozenset[str]:
@@ -116,6 +119,7 @@ class Settings:
             hosts=_names(environment, "SEGMENTATION_HOSTS"),
             scoring_hosts=_names(environment, "SEGMENTATION_SCORING_HOSTS"),
             scored=environment.get("SEGMENTATION_SCORED", ""),
+            audit=environment.get("SEGMENTATION_AUDIT", ""),
         )
 
 

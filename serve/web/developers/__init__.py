@@ -8,6 +8,8 @@ from typing import Any
 
 from flask import Blueprint, abort, render_template
 
+from serve.web import audit
+from serve.web.auth import may_promote
 from serve.web.context import served_model, settings
 from serve.web.views import example_customer
 
@@ -51,8 +53,11 @@ def page() -> str:
         abort(503)
     url, customer = settings().scoring_url, example_customer(model)
     body = json.dumps({"dataframe_records": [customer], "params": {"detail": "full"}})
+    log = settings().audit if may_promote() else ""
     return render_template(
         "developers/page.html",
+        audited=bool(log),
+        entries=audit.last(log) if log else [],
         url=url,
         curl=f"curl {url}/invocations \\\n  -H 'Content-Type: application/json' \\\n"
         f"  -d {shlex.quote(body)}",

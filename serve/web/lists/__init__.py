@@ -26,6 +26,7 @@ from segmentation.errors import DataError
 from segmentation.interpretation.formatting import quantity
 from segmentation.schema import Column, TableSchema
 from serve.jobs.queue import FOLDER
+from serve.web import audit
 from serve.web.context import served_model, settings
 from serve.web.forms import ControlForm, LookUpForm, typed_number
 from serve.web.upload import TYPES
@@ -38,6 +39,7 @@ pages = Blueprint("lists", __name__)
 
 RANGES, PARTS = 3, ("column", "from", "to")
 MOST_SHOWN = 10
+NOT_RECORDED = "This cannot be written into the audit log, so nothing is handed out. Try again."
 # The page's own script asks for the part that changes.
 PART = "X-Part"
 # What one may ask of confidence: its words, and the interval.
@@ -101,10 +103,15 @@ def export() -> str | tuple[str, int] | Response:
             if not table.export(selection, path, schema, control):
                 nobody = "The filter chooses nobody: widen it."
                 return _page(request.form, control=form, failure=nobody, code=422)
+            customers = sum(count.customers for count in table.counts(selection))
             # Open it stays readable, though its folder goes away with the block.
             file = path.open("rb")
     except DataError as error:
         return _page(request.form, control=form, failure=str(error), code=503)
+    facts = {"customers": customers, "segments": len(query.segments), "control": share}
+    if not audit.record("list", **facts, format=path.suffix[1:]):
+        file.close()
+        return _page(request.form, control=form, failure=NOT_RECORDED, code=503)
     return send_file(file, mimetype=TYPES[path.suffix], as_attachment=True, download_name=path.name)
 
 
@@ -139,7 +146,10 @@ def _page(
                 "some": [] if query.mistakes else _rows(table.first(selection, MOST_SHOWN), table),
             }
             if look_up is not None and not look_up.errors:
-                content["customer"] = _customer(table, look_up.identifier.data or "", schema)
+                rows = _customer(table, look_up.identifier.data or "", schema)
+                if not audit.record("look-up", rows=len(rows)):
+                    return render_template("lists/away.html", failure=NOT_RECORDED), 503
+                content["customer"] = rows
     except DataError as error:
         return render_template("lists/away.html", failure=str(error)), 503
     if query.mistakes:

@@ -8,6 +8,7 @@ from flask import Blueprint, abort, flash, redirect, render_template, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
 from experiments.registry.client import ModelInfo, RegistryError, rename_segment, write_action
+from serve.web import audit
 from serve.web.auth import promoters_only, who
 from serve.web.context import knowledge, served_model
 from serve.web.forms import ActionForm, NameForm
@@ -41,6 +42,7 @@ def action(number: int) -> str | tuple[str, int] | BaseResponse:
         write_action(model.name, number, (form.text.data or "").strip(), who())
     except RegistryError:
         return _render(model, profile, form, failure=True), 503
+    audit.record("action", segment=number)
     knowledge().refresh()
     flash("The action is saved.")
     return redirect(url_for("segments.segment", number=number, _anchor="action"), code=303)
@@ -59,6 +61,7 @@ def renamed(number: int) -> str | tuple[str, int] | BaseResponse:
     except RegistryError as error:
         form.name.errors = [str(error)]
         return _render(model, profile, name_form=form), 409
+    audit.record("rename", segment=number)
     knowledge().refresh()
     flash("The segment has its new name, here and in every later version.")
     return redirect(url_for("segments.segment", number=number, _anchor="action"), code=303)

@@ -21,6 +21,7 @@ from experiments.registry.client import (
     promote,
     rollback,
 )
+from serve.web import audit
 from serve.web.auth import promoters_only, who
 from serve.web.context import knowledge, scoring, settings
 from serve.web.forms import MoveForm
@@ -94,7 +95,7 @@ def promoted(number: int) -> str | tuple[str, int] | BaseResponse:
         version = _version(number)
         if not form.validate_on_submit():
             return _ask("promote", version, form, sides=_sides(version.number)), 422
-        promote(
+        move = promote(
             name,
             version.number,
             reason=form.reason.data or "",
@@ -106,6 +107,8 @@ def promoted(number: int) -> str | tuple[str, int] | BaseResponse:
         return _ask("promote", version, form, gates=error.gates), 409
     except RegistryError as error:
         return _ask("promote", version, form, failure=str(error)), 409
+    forced = bool(form.force.data)
+    audit.record("promotion", version=move.to_version, before=move.from_version, forced=forced)
     knowledge().refresh()
     flash(f"Version {version.number} is the champion. It serves as soon as it answers.", "undo")
     return redirect(url_for("versions.page"), code=303)
@@ -134,6 +137,7 @@ def rolled_back() -> str | tuple[str, int] | BaseResponse:
         return _ask("rollback", None, form, gates=error.gates), 409
     except RegistryError as error:
         return _ask("rollback", None, form, failure=str(error)), 409
+    audit.record("roll-back", version=move.to_version, before=move.from_version)
     knowledge().refresh()
     flash(f"Version {move.to_version} is the champion again. It serves as soon as it answers.")
     return redirect(url_for("versions.page"), code=303)
