@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import click
-from mlflow import MlflowClient
 
 from experiments.faults import ending_in_a_sentence
 from experiments.registry.client import CHAMPION, MODEL_NAME, ModelName, version_of
-from experiments.registry.verification import verified
-from experiments.study.databases import prepare_tracking, quiet
 from segmentation.errors import ModelFileError
 
 
@@ -17,6 +14,11 @@ from segmentation.errors import ModelFileError
 @click.option("--alias", default=CHAMPION, show_default=True, help="Or a number.")
 def main(model_name: str, alias: str) -> None:
     """Check that every file of a version is as it was registered; do it before serving."""
+    from mlflow import MlflowClient  # noqa: PLC0415 - takes seconds
+
+    from experiments.registry.verification import verified  # noqa: PLC0415 - imports MLflow
+    from experiments.study.databases import prepare_tracking, quiet  # noqa: PLC0415
+
     quiet()
     with ending_in_a_sentence():
         prepare_tracking()

@@ -1,4 +1,7 @@
-"""Reprint what the documentation claims: ``python -m experiments.benchmark <what>``."""
+"""Reprint what the documentation claims: ``python -m experiments.benchmark <what>``.
+
+Light to import: what a command measures is imported where it runs, so that help comes at once.
+"""
 
 from __future__ import annotations
 
@@ -8,51 +11,14 @@ import sys
 from collections.abc import Sequence
 from itertools import chain
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
-import optuna
 
-from experiments.benchmark.collecting import SIZES as LOGS
-from experiments.benchmark.collecting import collect_rows, collect_table
-from experiments.benchmark.confidence import (
-    diagram,
-    kept_row,
-    kept_table,
-    missed_targets,
-    planted_table,
-)
-from experiments.benchmark.confidence import (
-    planted_rows as planted_mixtures,
-)
-from experiments.benchmark.nulls import (
-    PLANTED_ROWS,
-    ROWS,
-    null_rows,
-    planted_tables,
-    summary_of,
-)
-from experiments.benchmark.promotions import run_promotions
-from experiments.benchmark.quality import report, run_suite
-from experiments.benchmark.races import run_races
-from experiments.benchmark.ranks import rank_table, ranks_of, too_low
-from experiments.benchmark.report import draw_quality
-from experiments.benchmark.retrains import retrain_rows
-from experiments.benchmark.scale import SIZES, draw_scale, missed, scale_rows, scale_table
-from experiments.benchmark.searching import run_search, search_table, short_of
-from experiments.benchmark.segments import alternatives_of, planted_rows, repeat_rows, summary
-from experiments.benchmark.serving import run_serving, serving_table, too_slow
-from experiments.benchmark.simulated import simulated_tables
-from experiments.benchmark.spark import run_spark
-from experiments.benchmark.suite import (
-    SCIKIT_LEARN,
-    LabelledProblem,
-    ScikitLearnTable,
-    read_suite,
-)
-from experiments.benchmark.tracking import print_costs
-from experiments.benchmark.uploads import run_upload
 from experiments.registry.client import MODEL_NAME
-from experiments.study.databases import prepare_tracking, quiet
+
+if TYPE_CHECKING:
+    from experiments.benchmark.suite import LabelledProblem
 
 CORES = os.cpu_count()
 TABLE = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -61,6 +27,8 @@ TABLE = click.Path(exists=True, dir_okay=False, path_type=Path)
 @click.group()
 def main() -> None:
     """Measure the product against data with known answers and against named peers."""
+    import optuna  # noqa: PLC0415
+
     optuna.logging.set_verbosity(optuna.logging.ERROR)
 
 
@@ -68,6 +36,9 @@ def main() -> None:
 @click.option("--experiment-name", default=MODEL_NAME, show_default=True)
 def tracking(experiment_name: str) -> None:
     """Print what a trial of an experiment cost: judging, drawing, MLflow calls."""
+    from experiments.benchmark.tracking import print_costs  # noqa: PLC0415
+    from experiments.study.databases import prepare_tracking  # noqa: PLC0415
+
     prepare_tracking()
     sys.exit(print_costs(experiment_name))
 
@@ -95,6 +66,11 @@ def quality(
     plot: Path | None,
 ) -> None:
     """Search labelled problems, k unknown; then score the choices."""
+    from experiments.benchmark.quality import report, run_suite  # noqa: PLC0415
+    from experiments.benchmark.report import draw_quality  # noqa: PLC0415
+    from experiments.benchmark.simulated import simulated_tables  # noqa: PLC0415
+    from experiments.benchmark.suite import SCIKIT_LEARN, ScikitLearnTable, read_suite  # noqa: PLC0415
+
     problems: list[LabelledProblem] = list(read_suite(suite)) if suite else []
     if scikit_learn:
         problems += map(ScikitLearnTable, SCIKIT_LEARN)
@@ -114,8 +90,10 @@ def quality(
 @click.option("--rows", "sizes", multiple=True, type=click.IntRange(100), help="Transactions.")
 def collect(sizes: tuple[int, ...]) -> None:
     """Collect customers from 1 and 10 million transactions; print pandas' groupby beside it."""
+    from experiments.benchmark.collecting import SIZES, collect_rows, collect_table  # noqa: PLC0415
+
     finished = []
-    for row in collect_rows(sizes or LOGS):
+    for row in collect_rows(sizes or SIZES):
         click.echo(f"{row.transactions:,}: {row.seconds:.1f} s", err=True)
         finished.append(row)
     click.echo(collect_table(finished))
@@ -129,6 +107,8 @@ def collect(sizes: tuple[int, ...]) -> None:
 @click.option("--jobs", default=CORES, show_default="cores", type=click.IntRange(1))
 def segments(tables: tuple[Path, ...], seeds: int, trials: int, rows: int, jobs: int) -> None:
     """Find planted segments at three difficulties; print real tables' alternatives."""
+    from experiments.benchmark.segments import alternatives_of, planted_rows, summary  # noqa: PLC0415
+
     finished = []
     for row in planted_rows(seeds, trials, rows, jobs):
         click.echo(f"{row.difficulty} {row.seed}: {row.k_chosen}, ARI {row.ari:.3f}", err=True)
@@ -145,6 +125,8 @@ def segments(tables: tuple[Path, ...], seeds: int, trials: int, rows: int, jobs:
 @click.option("--jobs", default=CORES, show_default="cores", type=click.IntRange(1))
 def repeats(table: Path, repeats: int, trials: int, jobs: int) -> None:
     """Search a table again with rows shuffled, columns rescaled, and other seeds."""
+    from experiments.benchmark.segments import repeat_rows, summary  # noqa: PLC0415
+
     finished = []
     for row in repeat_rows(table, repeats, trials, jobs):
         click.echo(f"{row.change} {row.seed}: {row.k_chosen}, ARI {row.ari:.3f}", err=True)
@@ -163,6 +145,14 @@ def nulls(tables: tuple[Path, ...], seeds: int, sizes: tuple[int, ...]) -> None:
 
     Every table is reported as it is done; those that are wrongly judged are marked.
     """
+    from experiments.benchmark.nulls import (  # noqa: PLC0415
+        PLANTED_ROWS,
+        ROWS,
+        null_rows,
+        planted_tables,
+        summary_of,
+    )
+
     answers = []
     planted = planted_tables(seeds, sizes or PLANTED_ROWS)
     for row in chain(planted, null_rows(tables, seeds, sizes or ROWS)):
@@ -185,8 +175,17 @@ def confidence(
 
     Mixtures are searched too, the number of groups unknown, unless --trials is 0.
     """
+    from experiments.benchmark.confidence import (  # noqa: PLC0415
+        diagram,
+        kept_row,
+        kept_table,
+        missed_targets,
+        planted_rows,
+        planted_table,
+    )
+
     planted, real = [], []
-    for row in planted_mixtures(rows, trials, jobs):
+    for row in planted_rows(rows, trials, jobs):
         click.echo(f"{row.mixture}, {row.clusterer}: Brier {row.brier:.3f}", err=True)
         planted.append(row)
     click.echo(planted_table(planted))
@@ -205,6 +204,8 @@ def confidence(
 @click.option("--jobs", default=CORES, show_default="cores", type=click.IntRange(1))
 def retrains(table: Path, times: int, trials: int, jobs: int) -> None:
     """Search random four fifths of a table again; count segments that keep number and name."""
+    from experiments.benchmark.retrains import retrain_rows  # noqa: PLC0415
+
     finished = []
     for row in retrain_rows(table, times, trials, jobs):
         click.echo(
@@ -223,6 +224,9 @@ def retrains(table: Path, times: int, trials: int, jobs: int) -> None:
 @click.option("--count", default=100, show_default=True, type=click.IntRange(1))
 def races(count: int) -> None:
     """Promote several versions at the same moment, in the store of MLFLOW_TRACKING_URI."""
+    from experiments.benchmark.races import run_races  # noqa: PLC0415
+    from experiments.study.databases import prepare_tracking, quiet  # noqa: PLC0415
+
     quiet()
     prepare_tracking()
     row = run_races(count)
@@ -237,6 +241,9 @@ def races(count: int) -> None:
 @click.option("--master", default="local[2]", show_default=True)
 def spark(rows: int, master: str) -> None:
     """Score customers in one process and on Spark; status 1 where an answer differs."""
+    from experiments.benchmark.spark import run_spark  # noqa: PLC0415
+    from experiments.study.databases import prepare_tracking, quiet  # noqa: PLC0415
+
     quiet()
     prepare_tracking()
     row = run_spark(rows, master)
@@ -254,6 +261,9 @@ def spark(rows: int, master: str) -> None:
 @click.option("--logs", default=Path("var/log"), show_default=True, type=click.Path(path_type=Path))
 def promotions(moves: int, port: int, logs: Path) -> None:
     """Promote under load, in the store of MLFLOW_TRACKING_URI; damage a version at the end."""
+    from experiments.benchmark.promotions import run_promotions  # noqa: PLC0415
+    from experiments.study.databases import prepare_tracking, quiet  # noqa: PLC0415
+
     quiet()
     prepare_tracking()
     row = run_promotions(moves, port, logs)
@@ -272,6 +282,9 @@ def promotions(moves: int, port: int, logs: Path) -> None:
 @click.option("--out", type=click.Path(path_type=Path), help="JSON report.")
 def serving(rounds: int, seconds: float, port: int, logs: Path, out: Path | None) -> None:
     """Serve our model and a stock pipeline side by side; print requests per second of both."""
+    from experiments.benchmark.serving import run_serving, serving_table, too_slow  # noqa: PLC0415
+    from experiments.study.databases import prepare_tracking, quiet  # noqa: PLC0415
+
     quiet()
     prepare_tracking()
     rows, measured = run_serving(rounds, seconds, port, logs)
@@ -287,6 +300,9 @@ def serving(rounds: int, seconds: float, port: int, logs: Path, out: Path | None
 @click.option("--logs", default=Path("var/log"), show_default=True, type=click.Path(path_type=Path))
 def upload(rows: int, port: int, logs: Path) -> None:
     """Send a large file through the pages; print time and memory."""
+    from experiments.benchmark.uploads import run_upload  # noqa: PLC0415
+    from experiments.study.databases import prepare_tracking, quiet  # noqa: PLC0415
+
     quiet()
     prepare_tracking()
     row = run_upload(rows, (port, port + 1), logs)
@@ -302,13 +318,15 @@ def upload(rows: int, port: int, logs: Path) -> None:
 @click.option("--trials", default=60, show_default=True, type=click.IntRange(1))
 def search_command(rows: int, trials: int) -> None:
     """Search generated customers beside the plain loop one would write; compare pace and picks."""
+    from experiments.benchmark.searching import run_search, search_table, short_of  # noqa: PLC0415
+
     result = run_search(rows, trials)
     click.echo(search_table(*result))
     sys.exit(_told(short_of(*result)))
 
 
 @main.command()
-@click.option("--rows", "sizes", multiple=True, default=SIZES)
+@click.option("--rows", "sizes", multiple=True, type=int)
 @click.option("--trials", default=50, show_default=True, type=click.IntRange(1))
 @click.option("--plot", type=click.Path(path_type=Path), help="PNG of the growth.")
 def scale(sizes: tuple[int, ...], trials: int, plot: Path | None) -> None:
@@ -316,8 +334,16 @@ def scale(sizes: tuple[int, ...], trials: int, plot: Path | None) -> None:
 
     Above a million customers are only scored.
     """
+    from experiments.benchmark.scale import (  # noqa: PLC0415
+        SIZES,
+        draw_scale,
+        missed,
+        scale_rows,
+        scale_table,
+    )
+
     table = []
-    for row in scale_rows(sizes, trials):
+    for row in scale_rows(sizes or SIZES, trials):
         click.echo(f"{row.rows:,} customers done", err=True)
         table.append(row)
     click.echo(scale_table(table))
@@ -331,6 +357,8 @@ def scale(sizes: tuple[int, ...], trials: int, plot: Path | None) -> None:
 @click.option("--jobs", default=CORES, show_default="cores", type=click.IntRange(1))
 def ranks(rows: int, jobs: int) -> None:
     """Judge recipes on samples and on all customers; print how far the order agrees."""
+    from experiments.benchmark.ranks import rank_table, ranks_of, too_low  # noqa: PLC0415
+
     ranks = ranks_of(f"embedded:{rows}", "cc_general", jobs)
     click.echo(rank_table(ranks))
     sys.exit(_told(too_low(ranks)))

@@ -13,11 +13,12 @@ import pandas as pd
 from scipy.special import ndtr
 from sklearn.datasets import make_circles, make_moons
 
-from segmentation.data.readers import AUTO, load_described
+from segmentation.data.readers import load_described
 from segmentation.data.synthetic import generate
 from segmentation.data.validation import validate
 from segmentation.evaluation.clusterability import Structure, structure_of
 from segmentation.preprocessing.categorical import prepare_table
+from segmentation.schema import AUTO
 from segmentation.schema.inference import infer_schema
 from segmentation.types import FloatArray
 

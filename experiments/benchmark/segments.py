@@ -17,14 +17,14 @@ from experiments.search.ranking import reason
 from experiments.search.runner import SearchResult
 from segmentation.clustering.clusterers import CLUSTERERS
 from segmentation.clustering.segmenter import Segmenter
-from segmentation.data.readers import AUTO, load_described
+from segmentation.data.readers import load_described
 from segmentation.data.synthetic import generate, planted_segments
 from segmentation.evaluation.clusterability import structure_of
 from segmentation.evaluation.constraints import Constraints
 from segmentation.preprocessing.categorical import prepare_table
 from segmentation.preprocessing.columns import customer_matrix
 from segmentation.preprocessing.imputation import MedianFill
-from segmentation.schema import TableSchema, load_schema
+from segmentation.schema import AUTO, TableSchema, load_schema
 from segmentation.types import IntArray
 
 DIFFICULTIES = ("easy", "medium", "hard")

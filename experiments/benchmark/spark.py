@@ -14,9 +14,9 @@ from mlflow import MlflowClient
 
 from experiments.benchmark.races import NAME, prepare
 from experiments.registry.client import CHAMPION
-from experiments.score import score_file
 from experiments.spark.scoring import score_table
 from experiments.spark.session import session
+from experiments.work.file_scoring import score_file
 from segmentation.data.synthetic import iter_generate
 from segmentation.data.writers import ANSWER
 

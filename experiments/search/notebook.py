@@ -27,7 +27,7 @@ from experiments.study.study import open_study
 from experiments.study.worker_pool import Limits, Workers
 from segmentation.clustering.clusterers import CLUSTERERS
 from segmentation.clustering.spec import SegmenterSpec
-from segmentation.data.readers import AUTO, schema_for
+from segmentation.data.readers import schema_for
 from segmentation.data.validation import Validated, validate
 from segmentation.errors import SegmentationError
 from segmentation.evaluation.constraints import Constraints
@@ -36,7 +36,7 @@ from segmentation.interpretation.formatting import percent
 from segmentation.interpretation.outcomes import OutcomeProfile
 from segmentation.model.segmentation_model import SegmentationModel
 from segmentation.monitoring import with_reference
-from segmentation.schema import TableSchema
+from segmentation.schema import AUTO, TableSchema
 
 STYLE = "border-collapse:collapse;font-size:14px"
 CELL = "padding:4px 10px;text-align:left;border-bottom:1px solid #ddd"

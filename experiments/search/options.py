@@ -1,4 +1,8 @@
-"""The options of a search, checked by click before anything starts."""
+"""The options of a search, checked by click before anything starts.
+
+Light to import: the algorithms and the search space are imported where options are checked, so
+that help comes at once.
+"""
 
 from __future__ import annotations
 
@@ -8,17 +12,18 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from io import StringIO
 from math import ceil, floor
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from experiments.registry.client import MODEL_NAME, ModelName
-from experiments.search.search_space import ALGORITHMS, Fixed
-from segmentation.clustering.clusterers import CLUSTERERS
 from segmentation.clustering.spec import LARGEST_WEIGHT
 from segmentation.errors import SpecError
 from segmentation.evaluation.constraints import Constraints
 from segmentation.interpretation.formatting import percent
+
+if TYPE_CHECKING:
+    from experiments.search.search_space import Fixed
 
 ROUNDING = 1e-9
 
@@ -62,6 +67,8 @@ class SearchOptions:
     @property
     def chosen_algorithms(self) -> tuple[str, ...]:
         """The algorithms to try; with weights none that would find the same without them."""
+        from experiments.search.search_space import ALGORITHMS  # noqa: PLC0415 - see above
+
         default = tuple(filter(heeds_weights, ALGORITHMS)) if self.weights else ALGORITHMS
         return self.named_algorithms or default
 
@@ -73,6 +80,8 @@ class SearchOptions:
     @property
     def fixed(self) -> Fixed:
         """The choices that are not searched."""
+        from experiments.search.search_space import Fixed  # noqa: PLC0415 - see above
+
         return Fixed.parse(self.fix)
 
     @property
@@ -200,6 +209,8 @@ def unquoted(value: str) -> str:
 
 def checked(values: dict[str, Any]) -> SearchOptions:
     """Return the options; UsageError where two of them contradict each other."""
+    from segmentation.clustering.clusterers import CLUSTERERS  # noqa: PLC0415 - see above
+
     options = SearchOptions(**values)
     if options.k_min > options.k_max:
         raise click.UsageError(
@@ -217,7 +228,7 @@ def checked(values: dict[str, Any]) -> SearchOptions:
         )
     _check_shares(options)
     try:
-        Fixed.parse(options.fix)
+        _ = options.fixed
         weights = options.columns_weights
     except SpecError as error:
         raise click.UsageError(str(error)) from error
@@ -263,6 +274,8 @@ def _check_shares(options: SearchOptions) -> None:
 
 def heeds_weights(algorithm: str) -> bool:
     """Whether an algorithm finds other segments when columns weigh more."""
+    from segmentation.clustering.clusterers import CLUSTERERS  # noqa: PLC0415 - see above
+
     return CLUSTERERS[algorithm].takes_weights
 
 

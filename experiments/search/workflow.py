@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import click
 import optuna
@@ -20,17 +18,15 @@ from mlflow.data.pandas_dataset import from_pandas
 from mlflow.entities import DatasetInput, RunStatus
 from threadpoolctl import threadpool_limits
 
-from experiments.faults import check_source, ending_in_a_sentence, notify
+from experiments.faults import check_source, notify
 from experiments.registry import packaging, registration, segment_lineage
 from experiments.registry.client import MIGRATION, describe
 from experiments.registry.promotion_log import need_permission
 from experiments.search.fidelity import Samples
-from experiments.search.options import SearchOptions, checked, search_options
+from experiments.search.options import SearchOptions
 from experiments.search.runner import Progress, SearchResult, build, choose, prepare_search, try_all
 from experiments.search.search_space import Space
-from experiments.spark.session import SPARK, engine_options
-from experiments.study.databases import one_at_a_time, prepare_tracking, quiet
-from experiments.study.pause import PausedError
+from experiments.study.databases import one_at_a_time, prepare_tracking
 from experiments.study.recovery import close_orphans, reunite
 from experiments.study.retry import StoreError, retrying_client, tracking_store
 from experiments.study.separate_databases import need_another_database
@@ -62,7 +58,8 @@ def run(options: SearchOptions) -> int:
 
 
 def search(options: SearchOptions) -> Summary:
-    """Run a whole search and print its outcome."""
+    """Run a whole search and print its outcome; Optuna reports errors only."""
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
     limits = Limits(options.trial_seconds, options.trial_gigabytes)
     # One thread a process: more of them fight for the cores that the workers and others use.
     with threadpool_limits(1), Workers(options.n_jobs or os.cpu_count() or 1, limits) as workers:
@@ -251,25 +248,3 @@ def describe_data(customers: pd.DataFrame, source: str) -> tuple[DatasetInput, s
     origin = CodeDatasetSource(tags={"source": source})
     dataset = from_pandas(anonymous, source=origin, name=source)
     return DatasetInput(dataset=dataset._to_mlflow_entity()), str(dataset.digest)
-
-
-@click.command()
-@search_options
-@engine_options
-def main(engine: str, **values: Any) -> None:
-    """Search preprocessing × algorithm × hyperparameters; register the best segmentation."""
-    del values["master"]  # only ever with engine=spark
-    if engine == SPARK:
-        raise click.UsageError(
-            "engine=spark: a search runs in processes. To use several machines, start the same "
-            "command on each with storage=postgresql://user:password@host/database; all of them "
-            "work on one study."
-        )
-    quiet()
-    try:
-        with ending_in_a_sentence():
-            status = run(checked(values))
-    except PausedError as paused:
-        click.echo(str(paused), err=True)
-        status = paused.exit_code
-    sys.exit(status)

@@ -11,7 +11,6 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import mlflow
-import optuna
 from filelock import FileLock, Timeout
 from mlflow import MlflowClient
 from sqlalchemy import NullPool, create_engine, make_url, text
@@ -27,7 +26,6 @@ def quiet() -> None:
     """Let the libraries report errors only: what a command prints is its result."""
     logging.getLogger("mlflow").setLevel(logging.ERROR)
     logging.getLogger("alembic").setLevel(logging.WARNING)
-    optuna.logging.set_verbosity(optuna.logging.ERROR)
 
 
 def prepare_tracking() -> str:

@@ -16,12 +16,11 @@ from segmentation.data.validation import Validated, refuse_repeated_customers, v
 from segmentation.data.warehouse.address import Snapshot, is_elsewhere, public_name, short_name
 from segmentation.data.warehouse.reading import Needed, copied, read_elsewhere
 from segmentation.errors import DataError, Problem
-from segmentation.schema import TableSchema, load_schema
+from segmentation.schema import AUTO, TableSchema, load_schema
 from segmentation.schema.inference import infer_schema
 
 Generate = Callable[[int, int], pd.DataFrame]
 EMBEDDED: dict[str, Generate] = {"embedded": generate, "embedded-people": generate_people}
-AUTO = "auto"
 # The schema with most columns first: it describes a table that has them all most closely.
 SHIPPED = ("embedded_people", "cc_general", "bank_churners")
 

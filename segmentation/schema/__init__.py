@@ -11,9 +11,10 @@ from segmentation.schema.table_schema import (
     TableSchema,
     free_name,
 )
-from segmentation.schema.yaml_files import load_schema, to_yaml
+from segmentation.schema.yaml_files import AUTO, load_schema, to_yaml
 
 __all__ = [
+    "AUTO",
     "CATEGORIES",
     "KINDS",
     "Column",

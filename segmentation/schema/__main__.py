@@ -7,12 +7,8 @@ from pathlib import Path
 
 import click
 
-from segmentation.data.readers import read_table
-from segmentation.data.validation import refuse_repeated_customers
-from segmentation.data.warehouse.address import public_name, short_name
 from segmentation.errors import SegmentationError
 from segmentation.schema import TableSchema, load_schema, to_yaml
-from segmentation.schema.inference import infer_schema
 
 
 @click.group()
@@ -25,12 +21,17 @@ def main() -> None:
 @click.option("--name", default="", help="Name of the schema; by default that of the file.")
 def infer(source: str, name: str) -> None:
     """Write a drafted schema of FILE, or of another source, to the standard output."""
+    from segmentation.data.readers import read_table  # noqa: PLC0415 - imports pandas
+    from segmentation.data.validation import refuse_repeated_customers  # noqa: PLC0415
+    from segmentation.data.warehouse.address import public_name, short_name  # noqa: PLC0415
+    from segmentation.schema.inference import infer_schema  # noqa: PLC0415
+
     try:
         table = read_table(source)
         for remark in table.remarks:
             click.echo(f"remark: {remark}", err=True)
         refuse_repeated_customers(table.frame, public_name(source))
-        schema = infer_schema(table.frame, name or _name_of(source))
+        schema = infer_schema(table.frame, name or _name_of(short_name(source)))
     except SegmentationError as error:
         _fail(error)
     click.echo(to_yaml(schema, short_name(source)), nl=False)
@@ -48,7 +49,7 @@ def check(schema: str) -> None:
 
 
 def _name_of(source: str) -> str:
-    stem = "".join(c if c.isalnum() else "_" for c in Path(short_name(source)).stem.lower())
+    stem = "".join(c if c.isalnum() else "_" for c in Path(source).stem.lower())
     return stem.strip("_") or "inferred"
 
 

@@ -12,6 +12,8 @@ import yaml
 from segmentation.errors import SpecError
 from segmentation.schema.table_schema import Column, TableSchema
 
+# In place of a name: a shipped schema that fits the table, else a draft.
+AUTO = "auto"
 HEAD = """\
 # Drafted from {source}. Please check, from the top:
 #  - identifier: the column that names a customer, or null;

@@ -72,7 +72,7 @@ def prepare() -> None:
     """Start the process whose copies score files; it imports once what all of them need."""
     # Arrow's own allocator reserves a gigabyte at once, which would count as taken.
     os.environ["ARROW_DEFAULT_MEMORY_POOL"] = "system"
-    multiprocessing.set_forkserver_preload(["serve.jobs.worker"])
+    multiprocessing.set_forkserver_preload(["serve.jobs.sandbox"])
     forkserver.ensure_running()
 
 

@@ -9,8 +9,6 @@ from pathlib import Path
 
 from huey.consumer import Consumer
 
-from serve.jobs.queue import FOLDER, file_queue
-from serve.jobs.sandbox import prepare
 from serve.jobs.store import Jobs
 from serve.logs import begin_log
 from serve.web.settings import Settings
@@ -23,6 +21,10 @@ WORKERS = 2
 def main() -> None:
     """Run until stopped; what an earlier worker left unfinished is begun again."""
     argparse.ArgumentParser(description=__doc__).parse_args()
+    # What reads tables takes seconds to import; help comes without.
+    from serve.jobs.queue import FOLDER, file_queue  # noqa: PLC0415
+    from serve.jobs.sandbox import prepare  # noqa: PLC0415
+
     begin_log()
     instance = Path(os.environ.get("SEGMENTATION_INSTANCE", "var/instance")).resolve()
     settings = Settings.from_environment()

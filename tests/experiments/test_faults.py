@@ -12,7 +12,7 @@ from mlflow import MlflowClient
 from experiments import compare, explore, integrity, monitor, promote, rename, rollback, score
 from experiments.benchmark.races import NAME, prepare
 from experiments.registry.client import CHAMPION, version_of
-from experiments.search import workflow as search
+from experiments.search import __main__ as search
 from segmentation.data.synthetic import generate
 from segmentation.schema.__main__ import main as schema
 

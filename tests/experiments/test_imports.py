@@ -6,9 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from experiments import command_line
+
 ROOT = Path(__file__).resolve().parents[2]
 HEAVY = ("ibis", "matplotlib", "mlflow", "numpy", "optuna", "pandas", "scipy", "sklearn")
-LIGHT = ("experiments.collect", "experiments.promote", "experiments.rename", "experiments.rollback")
+COMMANDS = [module.removesuffix(".__main__") for module, _ in command_line.COMMANDS.values()]
+LIGHT = (*COMMANDS, "experiments.benchmark")
 
 
 def imported_by(code: str) -> set[str]:

@@ -12,10 +12,11 @@ from click.testing import CliRunner
 from mlflow import MlflowClient
 from scipy import stats
 
-from experiments import compare, find_segments, monitor, score
+from experiments import compare, find_segments, score
 from experiments.registry import segment_lineage
 from experiments.registry.client import describe
 from experiments.search.workflow import run
+from experiments.work import drift_monitoring
 from segmentation.data.validation import validate
 from segmentation.schema import Column, TableSchema, to_yaml
 from tests.experiments.conftest import OPTIONS
@@ -186,9 +187,11 @@ def test_the_notebook_shows_outcomes() -> None:
 def test_monitoring_sets_then_beside_now(trained: Path) -> None:
     """The same table has not changed; where three times as many leave, each segment says so."""
     model = segment_lineage.load(MlflowClient(), NAME, "1")
-    same = monitor.monitor(model, shop(), "shop.csv", NAME)
-    worse = monitor.monitor(model, shop(seed=1, churn=0.5), "shop.csv", NAME)
-    bare = monitor.monitor(model, shop()[["customer", *SCHEMA.column_names]], "shop.csv", NAME)
+    same = drift_monitoring.monitor(model, shop(), "shop.csv", NAME)
+    worse = drift_monitoring.monitor(model, shop(seed=1, churn=0.5), "shop.csv", NAME)
+    bare = drift_monitoring.monitor(
+        model, shop()[["customer", *SCHEMA.column_names]], "shop.csv", NAME
+    )
     assert not [sentence for sentence in same.sentences if "Churn" in sentence]
     changes = [sentence for sentence in worse.sentences if sentence.startswith("Churn in segment")]
     assert len(changes) == len(model.numbering.numbers)

@@ -22,7 +22,7 @@ from experiments import (
     rollback,
     score,
 )
-from experiments.search import workflow as search
+from experiments.search import __main__ as search
 
 ROOT = Path(__file__).resolve().parents[2]
 COMMANDS = {

@@ -11,10 +11,11 @@ from mlflow.entities import Run
 from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
 
 from experiments.registry.client import describe, version_of
-from experiments.retrain import BUSY, DONE, KIND, LOOK, Wishes, decide, main
+from experiments.retrain import main
 from experiments.search.workflow import run, spec_of_version
 from experiments.study.databases import alone
 from experiments.study.storage import default_storage
+from experiments.work.retraining import BUSY, DONE, KIND, LOOK, Wishes, decide
 from segmentation.data.synthetic import generate
 from segmentation.monitoring.drift import CHECK, OK, RETRAIN, WATCH
 from tests.experiments.conftest import OPTIONS

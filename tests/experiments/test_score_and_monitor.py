@@ -14,6 +14,7 @@ from experiments import monitor, score
 from experiments.registry import packaging
 from experiments.registry.registration import register
 from experiments.tracking.event_run import registry_experiment
+from experiments.work.file_scoring import bad_rows_path, score_file
 from segmentation.clustering.spec import Preprocessing, SegmenterSpec
 from segmentation.data.validation import validate
 from segmentation.data.writers import ANSWER, TYPES, harmless
@@ -195,7 +196,7 @@ def test_what_was_written_beside_goes_with_the_next_good_file(
     for frame, beside in ((spoilt(table(60), 5), True), (table(60), False)):
         data = written(frame, tmp_path / "in.csv")
         assert run(score.main, "--data", data, "--out", out, "--skip-bad-rows").exit_code == 0
-        assert score.bad_rows_path(out).exists() is beside
+        assert bad_rows_path(out).exists() is beside
 
 
 def test_corrected_rows_are_a_table(champion: str, tmp_path: Path) -> None:
@@ -229,7 +230,7 @@ def test_unseen_levels_are_counted_and_named(
     frame = table(60)
     frame.loc[:29, "level"] = [f"new {number % 5}" for number in range(30)]
     data = written(frame, tmp_path / "in.csv")
-    monkeypatch.setattr(score.score_file, "__defaults__", (7,))
+    monkeypatch.setattr(score_file, "__defaults__", (7,))
     for command, arguments in ((score.main, ("--out", tmp_path / "out.csv")), (monitor.main, ())):
         result = run(command, "--data", data, *arguments)
         (line,) = [line for line in result.output.splitlines() if "column level" in line]

@@ -13,7 +13,7 @@ import requests
 from click.testing import CliRunner, Result
 
 from experiments import integrity, monitor, rename, score
-from experiments.search.workflow import main as search
+from experiments.search.__main__ import main as search
 from experiments.study.retry import RETRY_VARIABLE
 from segmentation.data.synthetic import generate
 from serve.processes import free_port

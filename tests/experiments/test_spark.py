@@ -18,7 +18,7 @@ from experiments import score
 from experiments.benchmark.races import NAME, prepare
 from experiments.benchmark.spark import unequal
 from experiments.registry.client import CHAMPION, version_of
-from experiments.search import workflow as search
+from experiments.search import __main__ as search
 from experiments.spark.partitions import Contract, customers
 from experiments.spark.session import SparkError, session
 from segmentation.data.synthetic import generate

@@ -38,6 +38,7 @@ class Anything(ProposalSampler):
 def main(storage_url: str, trials: int) -> None:
     """Run trials until there are as many as asked for, by all processes together."""
     quiet()
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
     uri = prepare_tracking()
     client, storage = retrying_client(uri), open_storage(storage_url)
     source = CodeDatasetSource(tags={}).to_json()

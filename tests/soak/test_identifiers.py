@@ -23,7 +23,7 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from experiments import compare, explore, integrity, monitor, promote, score
-from experiments.search import workflow as search
+from experiments.search import __main__ as search
 from segmentation.data.synthetic import generate
 from segmentation.data.validation import validate
 from segmentation.evaluation.evaluator import Evaluator

@@ -271,7 +271,7 @@ def test_malicious_models_are_never_loaded(
 ) -> None:
     """Its code never runs; every door says why in words; the way back to the good one is open."""
     monkeypatch.setattr(
-        "experiments.compare._data_of", lambda *_: ("embedded:200", "cc_general", ())
+        "experiments.work.model_comparison._data_of", lambda *_: ("embedded:200", "cc_general", ())
     )
     signed = "unsigned" not in request.node.callspec.id
     unsafe = UNSAFE[:: times(3, 1)]

@@ -14,7 +14,7 @@ from mlflow.exceptions import MlflowException
 
 from experiments.registry.client import version_of
 from experiments.registry.promotion import history
-from experiments.retrain import BUSY, DONE, KIND
+from experiments.work.retraining import BUSY, DONE, KIND
 from tests.conftest import NewDatabase
 from tests.soak.searching import EXPERIMENT, Search, kill_tree, wait_until
 from tests.stores import tracking_store

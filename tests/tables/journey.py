@@ -22,7 +22,7 @@ from werkzeug.test import TestResponse
 
 from experiments import score
 from experiments.registry.client import ModelInfo, describe
-from experiments.search import workflow
+from experiments.search.__main__ import main as search_command
 from serve.app import create_app
 from serve.processes import free_port
 from serve.web.settings import Settings
@@ -111,7 +111,7 @@ def search(name: str, file: Path, **options: str) -> tuple[int, str]:
     values = {"data": str(file), "model-name": name, "experiment-name": name}
     pairs = {**SEARCH, **values, **options}.items()
     arguments = [part for name, value in pairs for part in (f"--{name}", value)]
-    result = CliRunner().invoke(workflow.main, arguments)
+    result = CliRunner().invoke(search_command, arguments)
     if result.exception is not None and not isinstance(result.exception, SystemExit):
         raise result.exception
     return result.exit_code, result.output

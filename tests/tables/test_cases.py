@@ -22,12 +22,12 @@ from mlflow import MlflowClient
 from experiments import explore, score
 from experiments.registry.client import describe
 from segmentation.data.files.table_file import TableFile
-from segmentation.data.readers import AUTO, load_described, text_columns
+from segmentation.data.readers import load_described, text_columns
 from segmentation.data.row_errors import check_piece
 from segmentation.data.validation import validate
 from segmentation.evaluation.clusterability import structure_of
 from segmentation.preprocessing.categorical import prepare_table
-from segmentation.schema import TableSchema, load_schema
+from segmentation.schema import AUTO, TableSchema, load_schema
 from segmentation.schema.__main__ import main
 from segmentation.schema.levels import decode
 from serve.web.forms import CustomerForm, customer_form, typed_customer

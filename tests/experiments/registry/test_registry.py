@@ -13,6 +13,7 @@ from experiments import promote, score
 from experiments.registry import packaging, promotion
 from experiments.registry.client import DATA, RegistryError, describe, version_of
 from experiments.registry.registration import register
+from experiments.work.file_scoring import score_file
 from segmentation.clustering.spec import Preprocessing, SegmenterSpec
 from segmentation.data.synthetic import generate
 from segmentation.data.validation import validate
@@ -178,7 +179,7 @@ def test_a_file_is_scored_in_pieces(
     customers = generate(100, seed=6)
     customers.to_csv(tmp_path / "in.csv", index=False)
     target = tmp_path / f"out.{ending}"
-    assert score.score_file(str(tmp_path / "in.csv"), target, NAME, "champion", 30).customers == 100
+    assert score_file(str(tmp_path / "in.csv"), target, NAME, "champion", 30).customers == 100
     read = pd.read_csv(target) if ending == "csv" else pd.read_parquet(target)
     expected = model.score(customers)
     assert list(read["CUST_ID"]) == list(customers["CUST_ID"])
@@ -207,7 +208,7 @@ def test_odd_columns_are_named_once(
 ) -> None:
     """A column nobody knows is named, in one line for all pieces, and scoring goes on."""
     generate(90, seed=6).assign(AGE=40).to_csv(tmp_path / "in.csv", index=False)
-    monkeypatch.setattr(score.score_file, "__defaults__", (30,))
+    monkeypatch.setattr(score_file, "__defaults__", (30,))
     arguments = ["--data", str(tmp_path / "in.csv"), "--out", str(tmp_path / "out.csv")]
     result = CliRunner().invoke(score.main, [*arguments, "--model-name", NAME])
     assert result.exit_code == 0

@@ -13,7 +13,8 @@ from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
 
 from experiments import integrity, monitor
 from experiments.registry.client import RegistryError, describe
-from experiments.search.workflow import main, run
+from experiments.search.__main__ import main
+from experiments.search.workflow import run
 from experiments.study.study import open_study
 from segmentation.data.synthetic import generate
 from tests.experiments.conftest import OPTIONS

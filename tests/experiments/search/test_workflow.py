@@ -32,12 +32,13 @@ from experiments.registry.client import (
     list_versions,
     version_of,
 )
+from experiments.search.__main__ import main
 from experiments.search.candidates import Candidate, as_text
 from experiments.search.fidelity import Fidelity, Samples
 from experiments.search.proposals import ProposalSampler
 from experiments.search.runner import refitted
 from experiments.search.search_space import Space
-from experiments.search.workflow import describe_data, main, run
+from experiments.search.workflow import describe_data, run
 from experiments.study.storage import default_storage, open_storage
 from experiments.study.study import (
     PLACE,
