@@ -33,7 +33,7 @@ class QualityRow:
 
 @dataclass(frozen=True)
 class Interval:
-    """A mean with its 95 % percentile bootstrap interval."""
+    """A mean with its 95% percentile bootstrap interval."""
 
     mean: float
     low: float
@@ -44,7 +44,7 @@ class Interval:
 
 
 def bootstrap_mean(values: Sequence[float], seed: int = 0) -> Interval:
-    """Return the mean of `values` and its 95 % percentile bootstrap interval."""
+    """Return the mean of `values` and its 95% percentile bootstrap interval."""
     sample = np.asarray(values, dtype=np.float64)
     picks = np.random.default_rng(seed).integers(0, len(sample), (RESAMPLES, len(sample)))
     low, high = np.percentile(sample[picks].mean(axis=1), [2.5, 97.5])
@@ -67,7 +67,7 @@ def render(rows: Sequence[QualityRow]) -> str:
         table[columns].to_string(index=False, float_format="{:.3f}".format),
         by_folder.to_string(float_format="{:.3f}".format),
         overall.to_string(float_format="{:.3f}".format),
-        f"paired difference to k-means + silhouette, mean ARI [95 % bootstrap]: {gain}",
+        f"paired difference to k-means + silhouette, mean ARI [95% bootstrap]: {gain}",
         f"problems lost to it by more than 0.02: {lost}",
         f"seconds in all: {table['seconds'].sum():.0f}",
     ]
