@@ -180,7 +180,8 @@ def score_file(
     """
     info = describe(model_name, alias)
     with verified(MlflowClient(), model_name, info.version) as folder:
-        model = mlflow.pyfunc.load_model(str(folder))
+        # MLflow would look at every installed package for a warning that commands do not print.
+        model = mlflow.pyfunc.load_model(str(folder), suppress_warnings=True)
     with ExitStack() as stack:
         day = as_of or datetime.now(UTC).date()
         if collecting:
