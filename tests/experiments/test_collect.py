@@ -18,6 +18,7 @@ from experiments.command_line import main as every_command
 from experiments.registry import segment_lineage
 from experiments.registry.client import describe
 from experiments.search.workflow import run as search
+from experiments.work import file_scoring
 from segmentation.data.readers import read_table
 from segmentation.data.synthetic.card_transactions import AS_OF, iter_transactions
 from segmentation.data.transactions.recipe import Recipe, load_recipe
@@ -211,7 +212,7 @@ def test_a_model_without_a_recipe_is_not_fed_transactions(
     """The sentence says what kind of model is expected."""
     info = describe(NAME, "champion")
     bare = replace(info, schema=replace(info.schema, recipe={}))
-    monkeypatch.setattr(score, "describe", lambda *_: bare)
+    monkeypatch.setattr(file_scoring, "describe", lambda *_: bare)
     words = ("--data", DATA, "--out", tmp_path / "x.csv", "--model-name", NAME, "--collect")
     assert "has no recipe" in run(score.main, *words).output
 
