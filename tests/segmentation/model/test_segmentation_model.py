@@ -38,7 +38,9 @@ def model() -> SegmentationModel:
 def test_answer_has_the_promised_columns_types_and_index(model) -> None:
     """One row per customer, under the customers' own index, with the contract's columns."""
     fresh, _ = planted(50, seed=1)
+    fresh.index = [f"customer {number}" for number in range(50)]
     answer = model.score(fresh)
+    assert answer.notna().all(axis=None)
     assert {name: str(kind) for name, kind in answer.dtypes.items()} == COLUMNS
     assert answer.index.equals(fresh.index)
     assert answer["segment"].between(1, 4).all()

@@ -276,6 +276,7 @@ def test_the_sign_in_leads_to_what_was_wanted(guarded: Flask, address: str) -> N
     "options",
     [
         {"environ_base": {"REMOTE_ADDR": "192.0.2.7"}},
+        {"environ_base": {"REMOTE_ADDR": "no address"}},
         {"headers": {"X-Forwarded-For": "192.0.2.7"}},
         {"headers": {"Forwarded": "for=192.0.2.7"}},
         {"headers": {"Host": "evil.example"}},
