@@ -52,7 +52,7 @@ def segment(page: Page) -> None:
     accessible(page)
     page.get_by_label("Action for this segment").fill("Offer instalments.")
     page.get_by_role("button", name="Save the action").click()
-    expect(page.get_by_role("status")).to_contain_text("action is saved")
+    expect(page.get_by_role("status").filter(has_text="action is saved")).to_be_visible()
     expect(page.get_by_label("Action for this segment")).to_have_value("Offer instalments.")
     accessible(page)
     here = page.url.partition("#")[0]
