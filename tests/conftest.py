@@ -29,12 +29,17 @@ class Parts(LoadScopeScheduling):
     """Gives a process a part of the tests at a time, in their order.
 
     What disturbs the product on purpose takes minutes a file and shares nothing: each file is a
-    part, so that no process waits for the other at the end.
+    part, and they come last, so that no process waits long for the other at the end.
     """
 
     def _split_scope(self, nodeid: str) -> str:
         folder = nodeid.split("/")[1]
         return nodeid.partition("::")[0] if folder == SOAK else PARTS.get(folder, folder)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put what disturbs the product behind everything else."""
+    items.sort(key=lambda item: SOAK in item.path.parts)
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Parts:
