@@ -165,11 +165,11 @@ def sentence_case(text: str) -> str:
 
 
 def _decimals(value: float, digits: int) -> str:
-    """Return a number with separators, whole from 100 on and where it is whole."""
+    """Return a number with separators, whole from 100 on and where it is whole as rounded."""
     size = abs(value)
     if 0 < size < 0.5 * 10**-digits or size >= 1e12:
         return f"{value:.2g}"
-    whole = size >= 99.995 or float(value).is_integer()
+    whole = size >= 99.995 or float(f"{value:.{digits}f}").is_integer()
     return f"{value:,.{0 if whole else digits}f}"
 
 

