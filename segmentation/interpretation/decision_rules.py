@@ -101,7 +101,8 @@ def segment_rules(
     rules = []
     for number in range(int(segment.max()) + 1):
         inside = segment[rows] == number
-        boxes = list(_branches(filled, inside)) if not inside.all() and inside.any() else []
+        split = filled.shape[1] > 0 and not inside.all() and inside.any()
+        boxes = list(_branches(filled, inside)) if split else []
         simplest = [_simplest(box, ranks, inside) for box in boxes]
         in_units = {_in_units(box, values, columns): None for box in simplest if box}
         measured = [_measured(dict(box), extended, segment == number) for box in in_units]
