@@ -15,7 +15,8 @@ from segmentation.schema.table_schema import ANSWERS
 
 UNDEFINED = "–"
 UNKNOWN = "unknown"
-RARE = "rare levels"  # those that less than 2% have, taken together
+RARE_SHARE = 0.02  # of the known values; levels below it are taken together
+RARE = "rare levels"
 Statistic = Literal["median", "mean", "mode", "share", "above zero", "missing"]
 
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from scipy.stats import rankdata
 
 from segmentation.interpretation.decision_rules import segment_rules
-from segmentation.interpretation.formatting import RARE, Statistic
+from segmentation.interpretation.formatting import RARE, RARE_SHARE, Statistic
 from segmentation.interpretation.naming import Trait, segment_names, sentence, strongest_first
 from segmentation.preprocessing.columns import customer_matrix
 from segmentation.schema import Column, TableSchema
@@ -422,8 +422,8 @@ def with_categories(
                 "column": column.name,
                 "label": column.label,
                 "unit": column.unit,
-                "median": _most_frequent(shares, gap, column),
-                "book_median": _most_frequent(book, book_gap, column),
+                "median": _most_frequent(shares, gap, column, profile["share"]),
+                "book_median": _most_frequent(book, book_gap, column, 1.0),
                 "effect": max(effects, key=abs),
                 "shares": shares,
                 "missing": gap,
@@ -446,9 +446,16 @@ def _shares(
     return shares
 
 
-def _most_frequent(shares: Mapping[str, float], missing: float, column: Column) -> float | None:
+def _most_frequent(
+    shares: Mapping[str, float], missing: float, column: Column, group: float
+) -> float | None:
+    """Return the code of the most frequent level; None where a rare one may be more frequent.
+
+    `group` is the share of all customers that the other shares are of.
+    """
     level = max(shares, key=lambda name: shares[name], default=None)
-    if level is None or shares[level] < missing:
+    rare = min(1 - missing - sum(shares.values()), RARE_SHARE / group)
+    if level is None or shares[level] < max(missing, rare):
         return None
     return float(column.levels.index(level))
 

@@ -13,14 +13,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from segmentation.interpretation.formatting import inside_sentence
+from segmentation.interpretation.formatting import RARE_SHARE, inside_sentence
 from segmentation.preprocessing.columns import customer_matrix
 from segmentation.preprocessing.step import ArrayStep
 from segmentation.schema import Column, TableSchema
 from segmentation.schema.levels import encode
 from segmentation.types import FloatArray
 
-RARE = 0.02
 OTHER, RARE_LEVELS = "other", "any rare one"
 
 
@@ -117,7 +116,9 @@ def base_names(rows: list[list[str]], expanded: TableSchema) -> list[list[str]]:
 def _indicators(column: Column, codes: FloatArray) -> Iterator[Column]:
     present = codes[~np.isnan(codes)].astype(np.int64)
     shares = np.bincount(present, minlength=len(column.levels)) / max(len(present), 1)
-    common = [(level,) for level, share in zip(column.levels, shares, strict=True) if share >= RARE]
+    common = [
+        (level,) for level, share in zip(column.levels, shares, strict=True) if share >= RARE_SHARE
+    ]
     rare = tuple(level for level in column.levels if (level,) not in common)
     groups = [*common, rare] if rare and shares.sum() else common
     if len(groups) == 2:
