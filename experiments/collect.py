@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -50,8 +50,34 @@ class OtherTables:
     accounts: str = ""
     statements: str = ""
 
+    @property
+    def addresses(self) -> tuple[str | None, str | None]:
+        """Of accounts and statements, None where there is no such table."""
+        return self.accounts or None, self.statements or None
+
 
 NO_OTHERS = OtherTables()
+
+
+def other_tables(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options that name the tables beside the transactions."""
+    accounts = click.option("--accounts", default="", help="Table with one row a customer.")
+    statements = click.option("--statements", default="", help="Table of monthly statements.")
+    return accounts(statements(command))
+
+
+def customers_of(
+    data: str, recipe: Recipe, out: Path, as_of: date | None, beside: OtherTables
+) -> Collected:
+    """Return the customers that a recipe makes of transactions, called after the file `out`."""
+    from segmentation.data.transactions.collect import (  # noqa: PLC0415 - imports Ibis
+        features_from_transactions,
+    )
+
+    accounts, statements = beside.addresses
+    return features_from_transactions(
+        data, recipe, as_of=as_of, accounts=accounts, statements=statements, name=out.stem
+    )
 
 
 def run(
@@ -59,19 +85,9 @@ def run(
 ) -> Collected:
     """Collect customers into `out`, their schema beside it; return them."""
     from segmentation.data.files.table_file import PARQUET  # noqa: PLC0415 - imports pandas
-    from segmentation.data.transactions.collect import (  # noqa: PLC0415 - imports Ibis
-        features_from_transactions,
-    )
     from segmentation.data.warehouse.address import short_name  # noqa: PLC0415
 
-    collected = features_from_transactions(
-        data,
-        recipe,
-        as_of=as_of,
-        accounts=beside.accounts or None,
-        statements=beside.statements or None,
-        name=out.stem,
-    )
+    collected = customers_of(data, recipe, out, as_of, beside)
     with appearing_whole(out) as draft:
         if out.suffix.lower() in PARQUET:
             collected.frame.to_parquet(draft, index=False)
@@ -117,8 +133,7 @@ def collected_file(
 @click.option("--out", default="", help="Customers: CSV or Parquet; a draft: YAML.")
 @click.option("--recipe", default="", help="YAML file; default: the draft.")
 @click.option("--as-of", type=Day(), default="", help="First day that does not count any more.")
-@click.option("--accounts", default="", help="Table with one row a customer.")
-@click.option("--statements", default="", help="Table of monthly statements.")
+@other_tables
 @switch("--draft", "Write a recipe.")
 @switch("--explain", "Print the SQL.")
 def main(
@@ -145,7 +160,8 @@ def main(
         for option, source in (("data", data), ("accounts", accounts), ("statements", statements)):
             check_source(option, source)
         check_output("out", out, data, RECIPES if draft else (".csv", *sorted(PARQUET)))
-        others = accounts or None, statements or None
+        beside = OtherTables(accounts, statements)
+        others = beside.addresses
         chosen = load_recipe(recipe) if recipe else drafted(data, *others)
         if draft:
             text = recipe_text(chosen, short_name(data))
@@ -157,7 +173,7 @@ def main(
             return
         if not out:
             raise SpecError("out='': expected the file for the customers. Name one.")
-        collected = run(data, chosen, Path(out), as_of, OtherTables(accounts, statements))
+        collected = run(data, chosen, Path(out), as_of, beside)
     notify(collected.remarks)
     features = len(collected.schema.columns)
     click.echo(

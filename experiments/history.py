@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from experiments.collect import NO_OTHERS, OtherTables, collected_file
+from experiments.collect import NO_OTHERS, OtherTables, collected_file, other_tables
 from experiments.collect import Day as DayOption
 from experiments.faults import check_output, check_source, ending_in_a_sentence
 from experiments.registry.client import CHAMPION, MODEL_NAME, ModelName
@@ -51,8 +51,8 @@ class Transactions:
     @contextmanager
     def customers(self, day: date, schema: TableSchema) -> Iterator[Source]:
         """Yield where the customers of a day are, collected for a model's schema."""
-        others = self.data, schema, day, self.beside, self.recipe
-        with collected_file(*others) as (file, as_of):
+        collected = collected_file(self.data, schema, day, self.beside, self.recipe)
+        with collected as (file, as_of):
             yield Source(as_of, str(file))
 
 
@@ -128,8 +128,7 @@ def _source(sources: list[Source], transactions: Transactions) -> list[Source] |
 @click.option("--transactions", default="", help="Instead: a source as of collect.")
 @click.option("--days", type=Days(), default="", help=f"Collect as of these: {DAYS}.")
 @click.option("--recipe", default="", help="YAML file; default: the model's own.")
-@click.option("--accounts", default="", help="Table with one row a customer.")
-@click.option("--statements", default="", help="Table of monthly statements.")
+@other_tables
 @click.option("--model-name", type=ModelName(), default=MODEL_NAME, show_default=True)
 @click.option("--alias", default=CHAMPION, show_default=True, help="Or a number.")
 @click.option("--out", default="", help="Also write the HTML report here.")

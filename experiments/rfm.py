@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from experiments.collect import Day, OtherTables
+from experiments.collect import Day, OtherTables, other_tables
 from experiments.faults import check_output, check_source, ending_in_a_sentence, switch
 from experiments.registry.client import CHAMPION, MODEL_NAME, ModelName
 from segmentation.errors import SpecError
@@ -41,8 +41,7 @@ class Cuts(click.ParamType[tuple[float, ...]]):
 @click.option("--out", required=True, help="CSV; the report is beside it, ending in .html.")
 @click.option("--recipe", default="", help="YAML file; default: the model's own.")
 @click.option("--as-of", type=Day(), default="", help="First day that does not count any more.")
-@click.option("--accounts", default="", help="Table with one row a customer.")
-@click.option("--statements", default="", help="Table of monthly statements.")
+@other_tables
 @click.option(
     "--recency", type=Cuts(), default="", help="Four numbers of days; default: quintiles."
 )

@@ -43,6 +43,8 @@ EXAMPLE = "serving_input_example.json"
 MIGRATION = "migration"
 # In a study's run: see `Alternative`.
 ALTERNATIVES = "alternatives.json"
+# Of a registered model's promotions, comparisons, monitoring and history.
+EXPERIMENT = "{name}-registry"
 # In the run of a history: what :meth:`segmentation.monitoring.history.History.to_dict` returns.
 FIGURES = "history.json"
 # Tags of the registered model, followed by a segment's number: its name and what to do for it.
@@ -462,7 +464,7 @@ def segment_history(name: str, version: str) -> SegmentHistory | None:
     finished = "tags.kind = 'history' and attributes.status = 'FINISHED'"
     own = f"{finished} and attributes.run_name LIKE '% of version {version}'"
     with _errors(f"the history of {name} cannot be read") as client:
-        experiment = client.get_experiment_by_name(f"{name}-registry")
+        experiment = client.get_experiment_by_name(EXPERIMENT.format(name=name))
         if experiment is None:
             return None
         for query in (own, finished):

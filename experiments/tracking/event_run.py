@@ -9,6 +9,7 @@ from types import MappingProxyType
 from mlflow import MlflowClient
 from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID, MLFLOW_RUN_NAME, MLFLOW_RUN_NOTE
 
+from experiments.registry.client import EXPERIMENT
 from experiments.tracking.parent_run import open_experiment
 from experiments.tracking.tracker import metrics_of, origin, tags_of
 
@@ -20,7 +21,7 @@ INTRODUCTION = (
 
 def registry_experiment(client: MlflowClient, name: str) -> str:
     """Return the experiment of a registered model's promotions, comparisons and monitoring."""
-    return open_experiment(client, f"{name}-registry", INTRODUCTION.format(name=name))
+    return open_experiment(client, EXPERIMENT.format(name=name), INTRODUCTION.format(name=name))
 
 
 def record(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import date
 from pathlib import Path
 
@@ -11,20 +11,16 @@ import click
 import pandas as pd
 from mlflow import MlflowClient
 
-from experiments.collect import NO_OTHERS, OtherTables
+from experiments.collect import NO_OTHERS, OtherTables, customers_of
 from experiments.faults import answering_anyway, notify
 from experiments.registry import segment_lineage
 from experiments.registry.client import describe
 from experiments.study.databases import prepare_tracking
 from experiments.tracking import event_run
 from segmentation.data.atomic import appearing_whole, write_whole
-from segmentation.data.transactions.collect import (
-    Collected,
-    drafted,
-    features_from_transactions,
-)
+from segmentation.data.transactions.collect import Collected, drafted
 from segmentation.data.transactions.recipe import Recipe, recipe_of
-from segmentation.data.transactions.rfm import MEASURES, QUINTILES, RFM, rfm_groups
+from segmentation.data.transactions.rfm import QUINTILES, RFM, rfm_groups
 from segmentation.data.validation import validate
 from segmentation.data.warehouse.address import short_name
 from segmentation.data.writers import harmless
@@ -99,13 +95,10 @@ def run(
     DataError
         When the transactions cannot be collected, or are not what the model learned from.
     """
-    others = beside.accounts or None, beside.statements or None
     if recipe is None:
-        recipe = recipe_of(learned.model.schema) if learned else drafted(data, *others)
+        recipe = recipe_of(learned.model.schema) if learned else drafted(data, *beside.addresses)
     points = replace(recipe.rfm or QUINTILES, **cuts)
-    collected = features_from_transactions(
-        data, recipe, as_of=as_of, accounts=others[0], statements=others[1], name=out.stem
-    )
+    collected = customers_of(data, recipe, out, as_of, beside)
     notify(collected.remarks)
     rfm = rfm_groups(collected.frame.set_index(recipe.customer), points)
     table, cross = rfm.customers, None
@@ -150,15 +143,11 @@ def _report(
         )
         cells = [list(zip(*pair, strict=True)) for pair in zip(counts, shares, strict=True)]
         crossed = list(zip(cross.counts.index, cells, strict=True))
-    cut = {
-        measure.removesuffix("_days"): getattr(rfm.cuts, measure.removesuffix("_days"))
-        for measure in MEASURES
-    }
     by = [
         f"{name} at {', '.join(f'{point:g}' for point in points)}"
         if points
         else f"{name} by quintiles"
-        for name, points in cut.items()
+        for name, points in asdict(rfm.cuts).items()
     ]
     return page(
         REPORT,

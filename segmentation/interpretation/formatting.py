@@ -18,6 +18,7 @@ UNKNOWN = "unknown"
 RARE_SHARE = 0.02  # of the known values; levels below it are taken together
 RARE = "rare levels"
 Statistic = Literal["median", "mean", "mode", "share", "above zero", "missing"]
+IN_UNITS = frozenset({"median", "mean", "mode"})  # of the column; the others are shares
 
 
 def percent(share: float) -> str:
@@ -150,9 +151,19 @@ def figure_label(column: Column, statistic: Statistic, level: str = "") -> str:
 
 def figure(value: float | None, column: Column, statistic: Statistic) -> str:
     """Return a figure with its unit, a share in per cent."""
-    if statistic in {"median", "mean", "mode"}:
+    if statistic in IN_UNITS:
         return quantity(value, column)
     return UNKNOWN if value is None else percent(value)
+
+
+def fact_of(
+    column: Column, statistic: Statistic, own: float, whole: float
+) -> tuple[float, float] | str:
+    """Return what tells a figure of a segment and of the table from those of other columns.
+
+    Equal shares of two columns are one fact: they are the same customers'.
+    """
+    return column.name if statistic in IN_UNITS else (own, whole)
 
 
 def inside_sentence(text: str) -> str:

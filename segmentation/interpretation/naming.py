@@ -15,6 +15,7 @@ from segmentation.interpretation.formatting import (
     Statistic,
     answer,
     counted,
+    fact_of,
     figure,
     figure_label,
     inside_sentence,
@@ -74,12 +75,6 @@ class Trait:
             and self.texts[0] != self.texts[1]
             and rises == (self.effect > 0)
         )
-
-    @property
-    def fact(self) -> tuple[float, float] | str:
-        """What tells it from other traits: equal shares of two columns are the same customers'."""
-        shares = self.statistic not in {"median", "mean"}
-        return (self.value, self.book) if shares else self.column.name
 
     @property
     def texts(self) -> tuple[str, str]:
@@ -174,7 +169,8 @@ def sentence(traits: Sequence[Trait]) -> str:
     facts: dict[tuple[float, float] | str, Trait] = {}
     for trait in traits:
         if trait.differs:
-            facts.setdefault(trait.fact, trait)
+            fact = fact_of(trait.column, trait.statistic, trait.value, trait.book)
+            facts.setdefault(fact, trait)
     apart = list(facts.values())
     if len({trait.column.group for trait in apart}) > 1:
         groups = dict.fromkeys(trait.column.group for trait in apart)

@@ -12,6 +12,7 @@ from experiments.registry.client import ModelInfo
 from segmentation.interpretation.formatting import (
     Statistic,
     displayed,
+    fact_of,
     figure,
     figure_label,
     percent,
@@ -485,7 +486,7 @@ def figures(profile: Mapping[str, Any], model: ModelInfo) -> list[Figure]:
 
 
 def _figure(column: Column, trait: Mapping[str, Any]) -> tuple[tuple[float, float] | str, Figure]:
-    """Return a trait as a figure, and the fact it tells: of a share its exact values.
+    """Return a trait as a figure, and the fact it tells.
 
     Where half of a side have 0, it is the share of those who have more.
     """
@@ -493,9 +494,9 @@ def _figure(column: Column, trait: Mapping[str, Any]) -> tuple[tuple[float, floa
     if trait["statistic"] == "median" and 0 in (trait["value"], trait["book"]) and own is not None:
         texts = percent(own), percent(whole or 0.0)
         if texts[0] != texts[1]:
-            return (own, whole or 0.0), Figure(figure_label(column, "above zero"), *texts)
-    shares = trait["statistic"] not in {"median", "mean", "mode"}
-    fact = (trait["value"], trait["book"]) if shares else column.name
+            fact = fact_of(column, "above zero", own, whole or 0.0)
+            return fact, Figure(figure_label(column, "above zero"), *texts)
+    fact = fact_of(column, trait["statistic"], trait["value"], trait["book"])
     return fact, Figure(trait["label"], *_texts(column, trait))
 
 

@@ -100,10 +100,10 @@ def export() -> str | tuple[str, int] | Response:
             share = float(form.share.data or 0) / 100
             control = scored.ControlGroup(share, int(form.seed.data or 0)) if share else None
             path = Path(folder) / f"customers{form.format.data}"
-            if not table.export(selection, path, schema, control):
+            customers = table.export(selection, path, schema, control)
+            if not customers:
                 nobody = "The filter chooses nobody: widen it."
                 return _page(request.form, control=form, failure=nobody, code=422)
-            customers = sum(count.customers for count in table.counts(selection))
             # Open it stays readable, though its folder goes away with the block.
             file = path.open("rb")
     except DataError as error:

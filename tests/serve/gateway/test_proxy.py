@@ -2,7 +2,7 @@
 
 import asyncio
 import io
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +36,17 @@ def breaks_off() -> Iterator[Scoring]:
         yield server
 
 
+def making(server: Scoring, folder: Path) -> Callable[[str], Backend]:
+    """Return what makes the backend of a version, always this server."""
+
+    def make(version: str) -> Backend:
+        backend = Backend("none", "none", version, folder, {})
+        backend.url = server.url
+        return backend
+
+    return make
+
+
 async def asked(supervisor: Supervisor, body: bytes) -> list[dict[str, Any]]:
     """Send a body to a front; return the answers."""
     nobody_asks = Supervisor("none", supervisor.make, idle_seconds=60.0)
@@ -57,11 +68,7 @@ def test_a_large_body_is_sent_whole_and_once_more(
     body = customers.to_parquet(compression=None, use_dictionary=False)
     assert len(body) > 1024**2
 
-    def make(version: str) -> Backend:
-        backend = Backend("none", "none", version, tmp_path, {})
-        backend.url = breaks_off.url
-        return backend
-
+    make = making(breaks_off, tmp_path)
     supervisor = Supervisor("none", make)
     supervisor.current = make("7")
     answers = asyncio.run(asked(supervisor, body))
@@ -152,10 +159,7 @@ def test_an_answer_of_another_version_is_refused(
     monkeypatch.setattr("serve.gateway.supervisor.alias_version", lambda *_: "8")
     body = generate(5, seed=4).drop(columns="CUST_ID").to_parquet()
 
-    def make(version: str) -> Backend:
-        backend = Backend("none", "none", version, tmp_path, {})
-        backend.url = scoring.url
-        return backend
+    make = making(scoring, tmp_path)
 
     async def status() -> int:
         supervisor = Supervisor("none", make)
@@ -176,10 +180,7 @@ def test_prometheus_reads_what_was_served(
     monkeypatch.setattr("serve.gateway.supervisor.alias_version", lambda *_: "7")
     body = generate(5, seed=4).drop(columns="CUST_ID").to_parquet()
 
-    def make(version: str) -> Backend:
-        backend = Backend("none", "none", version, tmp_path, {})
-        backend.url = scoring.url
-        return backend
+    make = making(scoring, tmp_path)
 
     async def text() -> str:
         supervisor = Supervisor("none", make)
