@@ -85,11 +85,13 @@ def create_whole(path: Path, create: Callable[[Path], None]) -> None:
     Raises
     ------
     sqlite3.DatabaseError
-        When the file was overwritten, emptied or cut: it is never made anew in silence.
+        When the file was overwritten, emptied, cut, or removed without its journal: it is never
+        made anew in silence.
     """
     if path.exists():
         check_whole(path)
     else:
+        check_no_journal(path)
         path.parent.mkdir(parents=True, exist_ok=True)
         # Where another process is first, its database is as good.
         with appearing_whole(path, overwrite=False) as draft:
@@ -124,6 +126,25 @@ def check_whole(path: Path) -> None:
         raise sqlite3.DatabaseError(message) from error
     finally:
         connection.close()
+
+
+def check_no_journal(path: Path) -> None:
+    """Refuse to make a database beside the journal of one that was there.
+
+    SQLite would write the journal into the new file.
+
+    Raises
+    ------
+    sqlite3.DatabaseError
+        Naming the journal.
+    """
+    journal = path.with_name(f"{path.name}-wal")
+    # Another process may have made the database, and then its journal, in this moment.
+    if journal.exists() and not path.exists():
+        raise sqlite3.DatabaseError(
+            f"it was removed, and its journal {journal.name} was not; restore it, or move the "
+            "journal away"
+        )
 
 
 @contextmanager

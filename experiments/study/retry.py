@@ -33,6 +33,7 @@ SQLITE = "sqlite:///"
 AWAY_CODES = {"TEMPORARILY_UNAVAILABLE", "INTERNAL_ERROR"}
 FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 FULL_TEXTS = ("database or disk is full", "No space left on device", "Disk quota exceeded")
+DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 MEGABYTE = 1_000_000
 
 
@@ -189,6 +190,17 @@ def _cannot_open(error: BaseException) -> bool:
     )
 
 
+def _damage(error: BaseException) -> str:
+    """Return what SQLite says of a file that was overwritten or cut; empty for another error."""
+    damages = (
+        str(cause)
+        for cause in _causes(error)
+        if isinstance(cause, sqlite3.DatabaseError)
+        and getattr(cause, "sqlite_errorcode", None) in DAMAGED
+    )
+    return next(damages, "")
+
+
 def _is_full(error: BaseException) -> bool:
     return any(
         getattr(cause, "errno", None) in FULL or any(text in str(cause) for text in FULL_TEXTS)
@@ -203,6 +215,8 @@ def _message(error: Exception, place: str) -> str:
             f"{place} is full{_where(error, place)}. Nothing recorded before is lost: free some "
             "space, then run the same command again; it goes on where it stopped."
         )
+    if damage := _damage(error):
+        return f"{place} is damaged: {damage}. Restore it from a backup, or move it away."
     if isinstance(error, MlflowException) and error.error_code not in AWAY_CODES:
         return ""
     lasting = not _may_come_back(error) and not _cannot_open(error)

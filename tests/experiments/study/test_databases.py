@@ -5,6 +5,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import optuna
 import pytest
 from optuna.storages import RDBStorage
 
@@ -68,6 +69,34 @@ def test_a_damaged_database_is_never_made_anew(
     with pytest.raises(StoreError, match=message):
         open_storage(sqlite_address(path))
     assert path.read_bytes() == damaged
+
+
+def test_a_database_is_not_made_beside_the_journal_of_another(tmp_path: Path) -> None:
+    """SQLite would write what is left of a removed study into the new one."""
+    path = tmp_path / "studies.db"
+    create_whole(path, create)
+    (tmp_path / "studies.db-wal").write_bytes(b"left")
+    path.unlink()
+    with pytest.raises(StoreError, match=r"it was removed, and its journal studies\.db-wal"):
+        open_storage(sqlite_address(path))
+    assert not path.exists()
+
+
+def test_damage_that_shows_when_trials_are_read_is_a_sentence(tmp_path: Path) -> None:
+    """The tables are there, a page of one is not: no trace, and the remedy."""
+    path = tmp_path / "studies.db"
+    study = optuna.create_study(storage=open_storage(sqlite_address(path)), study_name="s")
+    study.optimize(lambda trial: trial.suggest_float("x", 0, 1), n_trials=2)
+    connection = sqlite3.connect(path)
+    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    (page,) = connection.execute("SELECT rootpage FROM sqlite_master WHERE name = 'trials'")
+    (size,) = connection.execute("PRAGMA page_size").fetchone()
+    connection.close()
+    whole = bytearray(path.read_bytes())
+    whole[(page[0] - 1) * size : page[0] * size] = b"x" * size
+    path.write_bytes(whole)
+    with pytest.raises(StoreError, match=r"studies\.db is damaged: .*malformed\. Restore it"):
+        optuna.load_study(storage=open_storage(sqlite_address(path)), study_name="s").get_trials()
 
 
 def test_the_commands_say_that_the_tracking_store_is_damaged(
