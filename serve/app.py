@@ -7,9 +7,9 @@ import logging
 import os
 import sqlite3
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from zlib import crc32
 
 from flask import Flask, Response, render_template, request, session
@@ -17,6 +17,7 @@ from flask_bootstrap import Bootstrap5
 from flask_wtf import CSRFProtect
 from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import Forbidden, HTTPException, SecurityError
+from werkzeug.middleware.proxy_fix import ProxyFix
 
 from experiments.registry.client import warm_up
 from segmentation.interpretation.formatting import percent
@@ -29,6 +30,7 @@ from serve.web import (
     developers,
     health,
     lists,
+    models,
     over_time,
     segments,
     upload,
@@ -37,8 +39,11 @@ from serve.web import (
 from serve.web.context import served_model, settings
 from serve.web.model_cache import Knowledge
 from serve.web.scoring_client import CHALLENGER_PATH, ScoringClient, ScoringError
-from serve.web.settings import SettingError, Settings, secret_key
+from serve.web.settings import MODELS, SettingError, Settings, secret_key
 from serve.web.views import field_unit, unbroken, usual
+
+if TYPE_CHECKING:
+    from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 POLICY = (
     "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; "
@@ -54,6 +59,9 @@ HEADERS = {
     "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
 }
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+# No page has this path.
+OUTSIDE = f"{MODELS}/-"
+HEALTH = frozenset({"/healthz", "/readyz"})
 YEAR = f"max-age={365 * 24 * 3600}"
 WORDS = {
     400: ("That request cannot be read", "Go back, reload the page and try again."),
@@ -67,8 +75,51 @@ WORDS = {
 }
 
 
+class Site:
+    """The pages of several models, each below ``/models/NAME/``, with a page that lists them.
+
+    Parameters
+    ----------
+    apps
+        The application of each model, by its name.
+    """
+
+    def __init__(self, apps: Mapping[str, Flask]) -> None:
+        self.apps = apps
+        for app in apps.values():
+            app.extensions["knowledge_of_all"] = {
+                name: one.extensions["knowledge"] for name, one in apps.items()
+            }
+
+    def __call__(self, environ: WSGIEnvironment, start: StartResponse) -> Iterable[bytes]:
+        """Answer with the application that a path leads to.
+
+        The first one answers for all of them: the list, whether the pages are alive, and what
+        there is no page for.
+        """
+        path = environ.get("PATH_INFO", "")
+        for app in self.apps.values():
+            if _below(app.extensions["settings"].root, path) is not None:
+                return app(environ, start)
+        first = next(iter(self.apps.values()))
+        chosen: Settings = first.extensions["settings"]
+        if _below(chosen.prefix, path) in {"", "/"}:
+            environ = {**environ, "PATH_INFO": _wsgi_text(f"{chosen.root}{MODELS}/")}
+        return first(environ, start)
+
+
+def create_site(config: Mapping[str, Any] | None = None) -> Flask | Site:
+    """Build the pages of one model, or of every model in ``SEGMENTATION_MODELS``.
+
+    `config` is that of :func:`create_app`, without its ``SETTINGS``.
+    """
+    every = Settings.of_every_model()
+    apps = {one.model_name: create_app({**(config or {}), "SETTINGS": one}) for one in every}
+    return Site(apps) if every[0].models else apps[every[0].model_name]
+
+
 def create_app(config: Mapping[str, Any] | None = None) -> Flask:
-    """Build the application.
+    """Build the application of one model.
 
     Parameters
     ----------
@@ -79,7 +130,7 @@ def create_app(config: Mapping[str, Any] | None = None) -> Flask:
     overrides = dict(config or {})
     default = os.environ.get("SEGMENTATION_INSTANCE", "var/instance")
     instance = Path(overrides.pop("INSTANCE", default)).resolve()
-    chosen = overrides.pop("SETTINGS", None) or Settings.from_environment()
+    chosen: Settings = overrides.pop("SETTINGS", None) or Settings.from_environment()
     if chosen.audit:
         try:
             audit.check(chosen.audit)
@@ -88,13 +139,16 @@ def create_app(config: Mapping[str, Any] | None = None) -> Flask:
                 f"SEGMENTATION_AUDIT={chosen.audit!r}: {error.strerror}. Name a file that these "
                 "pages may write."
             ) from error
-    app = Flask("serve.web", instance_path=str(instance))
+    folder = chosen.folder(instance)
+    app = Flask("serve.web", instance_path=str(folder))
     for logger in (app.logger, logging.getLogger("gunicorn.error")):
         logger.addFilter(BRIEF)
     app.config.update(
         SECRET_KEY=overrides.pop("SECRET_KEY", None) or secret_key(instance),
         # Browsers share cookies between the ports of a host: each instance has its own.
         SESSION_COOKIE_NAME=f"session_{crc32(str(instance).encode()):08x}",
+        # All models of one instance: who signs in does so once.
+        SESSION_COOKIE_PATH=chosen.prefix or "/",
         SESSION_COOKIE_HTTPONLY=True,
         SESSION_COOKIE_SAMESITE="Strict",
         SESSION_COOKIE_SECURE=chosen.https,
@@ -114,15 +168,48 @@ def create_app(config: Mapping[str, Any] | None = None) -> Flask:
     app.add_template_filter(field_unit)
     Bootstrap5(app)
     CSRFProtect(app)
-    _register(app)
+    _register(app, instance)
+    _mount(app, chosen)
     # The first visitor does not wait seconds for these imports.
     threading.Thread(target=warm_up, daemon=True).start()
     at_once = bool(overrides.get("FILES_AT_ONCE"))
-    _, app.extensions["put_file"] = file_queue(instance, chosen, at_once=at_once)
+    _, app.extensions["put_file"] = file_queue(folder, chosen, at_once=at_once)
     return app
 
 
-def _register(app: Flask) -> None:
+def _mount(app: Flask, chosen: Settings) -> None:
+    """Answer below the model's path, and believe one's own proxies about who asks.
+
+    A proxy passes paths on as they are. What it says of a path or a host is not believed: the
+    setting says the one, the Host header the other.
+    """
+    application: WSGIApplication = app.wsgi_app
+
+    def mounted(environ: WSGIEnvironment, start: StartResponse) -> Iterable[bytes]:
+        path = environ.get("PATH_INFO", "")
+        if path not in HEALTH:
+            below = _below(chosen.root, path)
+            path = OUTSIDE if below is None else below
+        return application(
+            {**environ, "SCRIPT_NAME": _wsgi_text(chosen.root), "PATH_INFO": path}, start
+        )
+
+    believed = ProxyFix(mounted, x_for=chosen.proxies, x_proto=chosen.proxies, x_host=0)
+    app.wsgi_app = believed  # type: ignore[method-assign]
+
+
+def _below(root: str, path: str) -> str | None:
+    """Return what of a WSGI path lies below a root, empty for the root; None outside it."""
+    start = _wsgi_text(root)
+    return path[len(start) :] if path == start or path.startswith(f"{start}/") else None
+
+
+def _wsgi_text(text: str) -> str:
+    """Return a text as WSGI has it, bytes as letters."""
+    return text.encode().decode("latin-1")
+
+
+def _register(app: Flask, instance: Path) -> None:
     app.request_class = upload.PageRequest
     for blueprint in (
         customer.pages,
@@ -134,9 +221,10 @@ def _register(app: Flask) -> None:
         developers.pages,
         auth.pages,
         health.pages,
+        models.pages,
     ):
         app.register_blueprint(blueprint)
-    auth.guard(app, app.extensions["settings"].auth, Path(app.instance_path))
+    auth.guard(app, app.extensions["settings"].auth, instance)
     app.context_processor(_for_every_page)
     app.after_request(_secure)
     app.register_error_handler(CSRFError, _stale)
@@ -152,6 +240,7 @@ def _for_every_page() -> dict[str, Any]:
         "model": served_model(),
         "mlflow_url": settings().mlflow_url,
         "lists": bool(settings().scored),
+        "models": settings().models,
     }
 
 

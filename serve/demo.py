@@ -111,10 +111,12 @@ def services(addresses: Addresses, tracking: str) -> tuple[Service, ...]:
     )
 
 
-def scoring_service(addresses: Addresses) -> Service:
-    """Return the scoring server that follows the champion."""
-    command = (sys.executable, "-m", "serve.gateway", *_listen(addresses.scoring))
-    return Service("scoring", command, f"{addresses.scoring}/ping")
+def scoring_service(addresses: Addresses, model: str = "") -> Service:
+    """Return the scoring server that follows the champion, of the settings' model by default."""
+    own = ("--model-name", model, "--logs", f"var/log/{model}") if model else ()
+    command = (sys.executable, "-m", "serve.gateway", *own, *_listen(addresses.scoring))
+    name = f"scoring {model}" if model else "scoring"
+    return Service(name, command, f"{addresses.scoring}/ping")
 
 
 def pages_service(addresses: Addresses) -> Service:
@@ -125,8 +127,9 @@ def pages_service(addresses: Addresses) -> Service:
     # Gunicorn's warnings repeat requests it could not read.
     bind = ("--bind", addresses.pages.removeprefix("http://"), "--log-level", "error")
     command = (
-        *(str(BIN / "gunicorn"), "--no-control-socket"),
-        *(*workers, *worker, *bind, "serve.app:create_app()"),
+        # What a proxy says is for the pages to believe, by SEGMENTATION_PROXIES.
+        *(str(BIN / "gunicorn"), "--no-control-socket", "--forwarded-allow-ips", ""),
+        *(*workers, *worker, *bind, "serve.app:create_site()"),
     )
     return Service("pages", command, f"{addresses.pages}/healthz")
 
@@ -228,6 +231,9 @@ def _environment(addresses: Addresses) -> dict[str, str]:
         "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
         "SEGMENTATION_SCORING_URL": addresses.scoring,
         "SEGMENTATION_MLFLOW_URL": addresses.mlflow,
+        # One model at the addresses that are printed.
+        "SEGMENTATION_MODELS": "",
+        "SEGMENTATION_PREFIX": "",
         "PATH": f"{BIN}{os.pathsep}{os.environ.get('PATH', '')}",
     }
 

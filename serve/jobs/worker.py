@@ -27,15 +27,24 @@ def main() -> None:
 
     begin_log()
     instance = Path(os.environ.get("SEGMENTATION_INSTANCE", "var/instance")).resolve()
-    settings = Settings.from_environment()
+    every = Settings.of_every_model()
     prepare()
-    queue, put = file_queue(instance, settings)
-    jobs = Jobs(instance / FOLDER, settings.keep_seconds)
-    jobs.sweep()
-    for token in jobs.unfinished():
-        put(token)
-    threading.Thread(target=_keep_time, args=(jobs,), daemon=True).start()
-    Consumer(queue, workers=WORKERS, periodic=False, initial_delay=0.1, max_delay=0.5).run()
+    consumers = []
+    for settings in every:
+        folder = settings.folder(instance)
+        queue, put = file_queue(folder, settings)
+        jobs = Jobs(folder / FOLDER, settings.keep_seconds)
+        jobs.sweep()
+        for token in jobs.unfinished():
+            put(token)
+        threading.Thread(target=_keep_time, args=(jobs,), daemon=True).start()
+        wait = {"initial_delay": 0.1, "max_delay": 0.5}
+        consumers.append(Consumer(queue, workers=WORKERS, periodic=False, **wait))
+    first, *others = consumers
+    # The first minds the signals that end this process; the threads of all of them end with it.
+    for consumer in others:
+        consumer.start()
+    first.run()
 
 
 def _keep_time(jobs: Jobs) -> None:

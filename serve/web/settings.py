@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
 import secrets
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -15,6 +16,9 @@ from segmentation.data.atomic import write_whole
 
 # Names by which a machine reaches itself; no page of another site is under one of them.
 HERE = frozenset({"localhost", "127.0.0.1", "::1"})
+PREFIX = re.compile(r"(/[\w.~-]+)*", re.ASCII)
+# Below the prefix, where several models have pages.
+MODELS = "/models"
 
 
 def host_name(host: str) -> str:
@@ -67,6 +71,14 @@ class Settings:
         Table of scored customers for lists and look-ups: a file, folder or address; empty for none.
     audit
         File that says who did what and when; empty for none.
+    prefix
+        Path under which people reach the pages, such as ``/segments``; empty for the root.
+    proxies
+        How many proxies of one's own stand in front, whose ``X-Forwarded-For`` and
+        ``X-Forwarded-Proto`` are believed; 0 believes nobody.
+    models
+        Names of all models of these pages where there are several, each below ``/models/NAME/``;
+        empty for one model.
     """
 
     scoring_url: str = "http://127.0.0.1:5001"
@@ -84,6 +96,18 @@ class Settings:
     scoring_hosts: tuple[str, ...] = ()
     scored: str = ""
     audit: str = ""
+    prefix: str = ""
+    proxies: int = 0
+    models: tuple[str, ...] = ()
+
+    @property
+    def root(self) -> str:
+        """Path under which people reach the pages of this model."""
+        return self.prefix + (f"{MODELS}/{self.model_name}" if self.models else "")
+
+    def folder(self, instance: Path) -> Path:
+        """Return where uploads and queue of this model are, in the folder of all models."""
+        return instance / MODELS[1:] / self.model_name if self.models else instance
 
     @property
     def gateway_hosts(self) -> frozenset[str]:
@@ -120,6 +144,43 @@ class Settings:
             scoring_hosts=_names(environment, "SEGMENTATION_SCORING_HOSTS"),
             scored=environment.get("SEGMENTATION_SCORED", ""),
             audit=environment.get("SEGMENTATION_AUDIT", ""),
+            prefix=_prefix(environment),
+            proxies=_count(environment, "SEGMENTATION_PROXIES"),
+        )
+
+    @classmethod
+    def of_every_model(cls, environment: Mapping[str, str] = os.environ) -> tuple[Settings, ...]:
+        """Read the settings of each model: of one, or of those in ``SEGMENTATION_MODELS``.
+
+        Raises
+        ------
+        SettingError
+            As :meth:`from_environment`; also when a model is not written as ``NAME=ADDRESS``.
+        """
+        common = cls.from_environment(environment)
+        text = environment.get("SEGMENTATION_MODELS", "").strip()
+        if not text:
+            return (common,)
+        addresses: dict[str, str] = {}
+        for entry in text.split(","):
+            name, _, url = (part.strip() for part in entry.partition("="))
+            if not url.startswith(("http://", "https://")) or name in addresses:
+                raise SettingError(
+                    f"SEGMENTATION_MODELS: {entry.strip()!r}: expected NAME=ADDRESS, separated by "
+                    "commas, each name once, for example "
+                    "cards=http://127.0.0.1:5001,loans=http://127.0.0.1:5002"
+                )
+            addresses[_model_name({"SEGMENTATION_MODEL_NAME": name}, "")] = url.rstrip("/")
+        scored = _scored(common.scored, addresses)
+        return tuple(
+            replace(
+                common,
+                model_name=name,
+                scoring_url=url,
+                scored=scored.get(name, ""),
+                models=tuple(addresses),
+            )
+            for name, url in addresses.items()
         )
 
 
@@ -143,6 +204,37 @@ def _model_name(environment: Mapping[str, str], default: str) -> str:
         return check_model_name(environment.get("SEGMENTATION_MODEL_NAME", default))
     except RegistryError as error:
         raise SettingError(f"SEGMENTATION_MODEL_NAME: {error}") from error
+
+
+def _prefix(environment: Mapping[str, str]) -> str:
+    text = environment.get("SEGMENTATION_PREFIX", "").rstrip("/")
+    if PREFIX.fullmatch(text) and not {".", ".."} & set(text.split("/")):
+        return text
+    raise SettingError(
+        f"SEGMENTATION_PREFIX={text!r}: expected a path of letters, digits and . _ ~ -, for "
+        "example /segments"
+    )
+
+
+def _scored(text: str, models: Mapping[str, str]) -> dict[str, str]:
+    """Return the table of scored customers of each model that has one."""
+    tables = {}
+    for entry in filter(None, map(str.strip, text.split(";"))):
+        name, _, address = (part.strip() for part in entry.partition("="))
+        if name not in models or not address:
+            raise SettingError(
+                f"SEGMENTATION_SCORED: {entry!r}: with SEGMENTATION_MODELS expected NAME=TABLE "
+                f"with one of {', '.join(models)}, separated by semicolons"
+            )
+        tables[name] = address
+    return tables
+
+
+def _count(environment: Mapping[str, str], name: str) -> int:
+    text = environment.get(name) or "0"
+    if text.isascii() and text.isdigit():
+        return int(text)
+    raise SettingError(f"{name}={text!r}: expected a whole number, for example 1")
 
 
 def _names(environment: Mapping[str, str], name: str) -> tuple[str, ...]:

@@ -145,7 +145,12 @@ def rolled_back() -> str | tuple[str, int] | BaseResponse:
 
 def _ask(kind: str, version: Version | None, form: MoveForm, **more: object) -> str:
     return render_template(
-        "versions/move.html", kind=kind, version=version, form=form, path=request.path, **more
+        "versions/move.html",
+        kind=kind,
+        version=version,
+        form=form,
+        path=request.root_path + request.path,
+        **more,
     )
 
 
