@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from experiments.faults import ending_in_a_sentence
-from experiments.search.options import checked, search_options
+from experiments.search.options import SearchOptions, checked, search_options
 from experiments.spark.session import SPARK, engine_options
 from experiments.study.pause import PausedError
 
@@ -25,17 +25,23 @@ def main(engine: str, **values: Any) -> None:
             "command on each with storage=postgresql://user:password@host/database; all of them "
             "work on one study."
         )
-    from experiments.search.workflow import run  # noqa: PLC0415 - imports the analysis
-    from experiments.study.databases import quiet  # noqa: PLC0415 - imports MLflow
-
-    quiet()
     try:
         with ending_in_a_sentence():
-            status = run(checked(values))
+            status = _search(checked(values))
     except PausedError as paused:
         click.echo(str(paused), err=True)
         status = paused.exit_code
     sys.exit(status)
+
+
+def _search(options: SearchOptions) -> int:
+    """Search; the processes that evaluate import what they need while this one does."""
+    with options.workers() as workers:
+        from experiments.search.workflow import run  # noqa: PLC0415 - imports the analysis
+        from experiments.study.databases import quiet  # noqa: PLC0415 - imports MLflow
+
+        quiet()
+        return run(options, workers)
 
 
 if __name__ == "__main__":

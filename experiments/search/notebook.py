@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from html import escape
@@ -24,7 +23,7 @@ from experiments.search.runner import (
     try_all,
 )
 from experiments.study.study import open_study
-from experiments.study.worker_pool import Limits, Workers
+from experiments.study.worker_pool import Workers
 from segmentation.clustering.clusterers import CLUSTERERS
 from segmentation.clustering.spec import SegmenterSpec
 from segmentation.data.readers import schema_for
@@ -287,9 +286,7 @@ def _run(
     progress: bool,
     tracking: bool,
 ) -> Segments:
-    limits = Limits(options.trial_seconds, options.trial_gigabytes)
-    jobs = options.n_jobs or os.cpu_count() or 1
-    with threadpool_limits(1), Workers(jobs, limits) as workers:
+    with threadpool_limits(1), options.workers() as workers:
         if tracking:
             from experiments.search.workflow import record  # noqa: PLC0415 - imports MLflow
 

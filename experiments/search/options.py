@@ -24,6 +24,7 @@ from segmentation.interpretation.formatting import percent
 
 if TYPE_CHECKING:
     from experiments.search.search_space import Fixed
+    from experiments.study.worker_pool import Workers
 
 ROUNDING = 1e-9
 
@@ -102,6 +103,12 @@ class SearchOptions:
     def columns_weights(self) -> tuple[tuple[str, float], ...]:
         """The columns that count more or less than others, and how much."""
         return read_weights(self.weights)
+
+    def workers(self) -> Workers:
+        """Return new processes that evaluate, within the limits of a trial."""
+        from experiments.study.worker_pool import Limits, Workers  # noqa: PLC0415 - see above
+
+        return Workers(self.n_jobs, Limits(self.trial_seconds, self.trial_gigabytes))
 
 
 OPTIONS: tuple[tuple[str, Any, Any, str], ...] = (

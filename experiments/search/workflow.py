@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
@@ -32,7 +31,7 @@ from experiments.study.retry import StoreError, retrying_client, tracking_store
 from experiments.study.separate_databases import need_another_database
 from experiments.study.storage import default_storage, open_storage
 from experiments.study.study import open_study, settled, study_name
-from experiments.study.worker_pool import Limits, Workers
+from experiments.study.worker_pool import Workers
 from experiments.tracking import model_card as card
 from experiments.tracking.parent_run import identity, open_experiment, open_parent
 from experiments.tracking.summary import Summary, console, record_study
@@ -52,22 +51,24 @@ from segmentation.schema import TableSchema
 Turn = Callable[[], AbstractContextManager[None]]
 
 
-def run(options: SearchOptions) -> int:
+def run(options: SearchOptions, workers: Workers | None = None) -> int:
     """Run a whole search as the command line does; return the exit status."""
-    return 0 if search(options).model else 1
+    return 0 if search(options, workers).model else 1
 
 
-def search(options: SearchOptions) -> Summary:
-    """Run a whole search and print its outcome; Optuna reports errors only."""
+def search(options: SearchOptions, workers: Workers | None = None) -> Summary:
+    """Run a whole search and print its outcome; Optuna reports errors only.
+
+    `workers` are running already and go on running; by default there are some for this search.
+    """
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    limits = Limits(options.trial_seconds, options.trial_gigabytes)
     # One thread a process: more of them fight for the cores that the workers and others use.
-    with threadpool_limits(1), Workers(options.n_jobs or os.cpu_count() or 1, limits) as workers:
+    with threadpool_limits(1), nullcontext(workers) if workers else options.workers() as pool:
         check_source("data", options.data)
         features = options.outcomes_as_features
         validated, table = load_described(options.data, options.schema, features)
         notify(validated.remarks, validated.warnings, table.notes)
-        summary = record(options, validated, table, workers)
+        summary = record(options, validated, table, pool)
     click.echo(console(summary))
     return summary
 

@@ -8,18 +8,23 @@ import os
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
+from typing import Any
 
 import mlflow
 from filelock import FileLock, Timeout
 from mlflow import MlflowClient
-from sqlalchemy import NullPool, create_engine, make_url, text
+from sqlalchemy import Engine, NullPool, create_engine, event, make_url, text
 
 from experiments.study.retry import SQLITE, retry_http
 from segmentation.data.atomic import appearing_whole
 from segmentation.errors import SegmentationError
 
 DEFAULT_TRACKING_URI = "sqlite:///mlflow.db"
+# How far a commit waits for the disk: of a write-ahead log, and of a file that is not there yet.
+LOGGED, SYNCED_ONCE = "NORMAL", "OFF"
+_until_synced: ContextVar[str] = ContextVar("synchronous", default=LOGGED)
 
 
 def quiet() -> None:
@@ -95,8 +100,14 @@ def create_whole(path: Path, create: Callable[[Path], None]) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         # Where another process is first, its database is as good.
         with appearing_whole(path, overwrite=False) as draft:
-            create(draft)
-            write_ahead(draft)
+            token = _until_synced.set(SYNCED_ONCE)
+            try:
+                create(draft)
+                write_ahead(draft)
+            finally:
+                _until_synced.reset(token)
+            with draft.open("rb") as whole:
+                os.fsync(whole.fileno())
     write_ahead(path)
 
 
@@ -206,6 +217,18 @@ def write_ahead(path: Path) -> None:
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     finally:
         connection.close()
+
+
+@event.listens_for(Engine, "connect")
+def _commit_to_the_log(connection: Any, _: Any) -> None:
+    """Let a commit end when the system has it, not the disk: a fifth of a small study's time.
+
+    With a write-ahead log a process that is killed loses nothing by it; when the power fails, the
+    last commits may be lost, and the file stays whole (https://www.sqlite.org/pragma.html,
+    synchronous).
+    """
+    if isinstance(connection, sqlite3.Connection):
+        connection.execute(f"PRAGMA synchronous={_until_synced.get()}")
 
 
 def _create_tracking(uri: str) -> None:

@@ -10,33 +10,31 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from functools import lru_cache
+from importlib import import_module
 from multiprocessing.resource_tracker import ensure_running
 from pathlib import Path
 from queue import Queue
 from threading import Lock, Thread
-from time import perf_counter
-from typing import Self
+from typing import TYPE_CHECKING, Any, Self
 
-import joblib
-import matplotlib
 import psutil
 from loky import ProcessPoolExecutor
 from loky.process_executor import BrokenProcessPool
 
-from experiments.search.candidates import as_text
 from experiments.study.pause import Pause, held_back, ignore_signals
-from experiments.tracking.pictures import drawn
-from segmentation.clustering.spec import SegmenterSpec
 from segmentation.errors import SegmentationError
-from segmentation.evaluation.evaluator import Evaluator
-from segmentation.evaluation.result import Evaluation
-from segmentation.reports.figures import FigureData
+
+if TYPE_CHECKING:
+    from segmentation.clustering.spec import SegmenterSpec
+    from segmentation.evaluation.evaluator import Evaluator
+    from segmentation.evaluation.result import Evaluation
 
 ROOT = Path(__file__).resolve().parents[2]
 # One thread a process: threads of linear algebra would fight for the same cores.
 CAPPED = {f"{name}_NUM_THREADS": "1" for name in ("OMP", "OPENBLAS", "MKL")}
 GIGABYTE = 1024**3
+# What a process imports by itself: a command starts processes first, and all import side by side.
+WORK = "experiments.study.evaluating"
 # How soon a pause is noticed while an evaluation is waited for.
 POLL_SECONDS = 0.1
 
@@ -88,20 +86,20 @@ class Workers:
     spec with it and nothing else. A signal that asks this process to end ends all evaluations with
     :class:`experiments.study.pause.PausedError`, which is no result of theirs.
 
-    The limits are of one spec.
+    The limits are of one spec. 0 jobs are as many as there are cores.
     """
 
     def __init__(self, jobs: int, limits: Limits | None = None) -> None:
-        self.jobs, self.limits = jobs, limits or Limits()
+        self.jobs, self.limits = jobs or os.cpu_count() or 1, limits or Limits()
         self._stack = ExitStack()
         self._pause = Pause()
         self._evaluators: list[tuple[Evaluator, Path]] = []
         self._lock = Lock()
         self._idle: Queue[ProcessPoolExecutor] = Queue()
-        self._own = jobs > 1 or self.limits != Limits()
+        self._own = self.jobs > 1 or self.limits != Limits()
         if self._own:
             self._folder = Path(self._stack.enter_context(tempfile.TemporaryDirectory()))
-            for _ in range(jobs):
+            for _ in range(self.jobs):
                 self._idle.put(self._process())
 
     def __enter__(self) -> Self:
@@ -129,13 +127,14 @@ class Workers:
         """
         if not self._own:
             try:
-                return outcome(evaluator, spec, draw)
+                result: Outcome = _work().outcome(evaluator, spec, draw)
+                return result
             except Exception as error:
                 raise EvaluationError(_described(error)) from error
         path, process = self._file_of(evaluator), self._idle.get()
         try:
             self._pause.check()
-            return self._result(process.submit(_outcome, path, spec, draw))
+            return self._result(process.submit(_work().outcome_of, path, spec, draw))
         except _EndedError as ended:
             process.shutdown(kill_workers=True)
             self._pause.check()
@@ -201,7 +200,7 @@ class Workers:
                 if written is evaluator:
                     return path
             path = self._folder / f"{len(self._evaluators)}.evaluator"
-            joblib.dump(evaluator, path)
+            _work().save(evaluator, path)
             self._evaluators.append((evaluator, path))
             return path
 
@@ -216,16 +215,9 @@ def _our_code_first() -> Iterator[None]:
         sys.path.remove(str(ROOT))
 
 
-def outcome(evaluator: Evaluator, spec: SegmenterSpec, draw: Sequence[str] = ()) -> Outcome:
-    """Evaluate a spec and draw its pictures."""
-    start = perf_counter()
-    evaluated = evaluator.evaluate(spec)
-    done = perf_counter()
-    pictures: dict[str, bytes] = {}
-    if draw:
-        pictures = drawn(FigureData.of(evaluator, evaluated), draw)
-    seconds = {"judge": done - start, "draw": perf_counter() - done}
-    return Outcome(evaluated.evaluation, as_text(evaluated.segment), pictures, seconds)
+def _work() -> Any:
+    """Return what evaluates; importing it takes seconds."""
+    return import_module(WORK)
 
 
 def _described(error: BaseException) -> str:
@@ -233,11 +225,10 @@ def _described(error: BaseException) -> str:
 
 
 def _begin(gigabytes: float, parent: int) -> None:
-    """Let this process draw fast, have so much memory, and live as long as its parent wants."""
+    """Import what evaluates; let this process have so much memory, and live as its parent wants."""
     Thread(target=_end_with, args=(parent,), daemon=True).start()
     ignore_signals()
-    # Hinting of letters is a fifth of a picture's time.
-    matplotlib.rcParams["text.hinting"] = "none"
+    _work().draw_fast()
     if gigabytes and sys.platform != "win32":
         import resource  # noqa: PLC0415 - Windows has none
 
@@ -253,16 +244,4 @@ def _end_with(parent: int) -> None:
 
 
 def _warm() -> None:
-    """Import what an evaluation needs, while the caller is still busy reading the table."""
-
-
-@lru_cache(2)
-def _load(path: Path) -> Evaluator:
-    """Open an evaluator once; all processes share the pages of its arrays, none can change them."""
-    # In a folder that only this user may enter, written by our own parent.
-    evaluator: Evaluator = joblib.load(path, mmap_mode="r")
-    return evaluator
-
-
-def _outcome(path: Path, spec: SegmenterSpec, draw: Sequence[str]) -> Outcome:
-    return outcome(_load(path), spec, draw)
+    """Start the process, while the caller is still busy importing and reading the table."""

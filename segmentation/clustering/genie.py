@@ -6,6 +6,7 @@ outlier-resistant hierarchical clustering algorithm, Information Sciences 363, 8
 
 from __future__ import annotations
 
+from functools import lru_cache
 from heapq import heapify, heappop, heappush
 from typing import Any, Self
 
@@ -17,6 +18,9 @@ from sklearn.utils.validation import validate_data
 
 from segmentation.clustering.spanning_tree import SpanningTree, spanning_tree
 from segmentation.types import FloatArray, IntArray
+
+# A study cuts the hierarchy of a table, and of its halves, at many numbers of clusters.
+RECENT = 16
 
 
 class Genie(ClusterMixin, BaseEstimator):  # type: ignore[misc]
@@ -50,8 +54,9 @@ class Genie(ClusterMixin, BaseEstimator):  # type: ignore[misc]
     def fit(self, X: Any, y: None = None) -> Self:  # noqa: ARG002
         """Cluster a matrix of shape (n, d)."""
         matrix: FloatArray = validate_data(self, X, dtype=np.float64, ensure_min_samples=2)
-        tree = spanning_tree(matrix, self.n_neighbours)
-        merged = merge_order(tree, self.gini_threshold, min(self.n_clusters, len(matrix)))
+        table = matrix.tobytes(), matrix.shape[1], self.n_neighbours
+        tree, merges = _tree(*table), _merges(*table, self.gini_threshold)
+        merged = merges[: max(0, len(matrix) - self.n_clusters)]
         edges = coo_matrix(
             (np.ones(len(merged)), (tree.start[merged], tree.end[merged])),
             shape=(len(matrix), len(matrix)),
@@ -60,11 +65,23 @@ class Genie(ClusterMixin, BaseEstimator):  # type: ignore[misc]
         return self
 
 
-def merge_order(tree: SpanningTree, gini_threshold: float, n_clusters: int) -> IntArray:
+@lru_cache(RECENT)
+def _tree(rows: bytes, columns: int, n_neighbours: int) -> SpanningTree:
+    """Return the spanning tree of a matrix by its bytes, which tell one table from another."""
+    return spanning_tree(np.frombuffer(rows).reshape(-1, columns), n_neighbours)
+
+
+@lru_cache(RECENT)
+def _merges(rows: bytes, columns: int, n_neighbours: int, gini_threshold: float) -> IntArray:
+    """Return the edges of a table's tree in the order in which they join all clusters to one."""
+    return merge_order(_tree(rows, columns, n_neighbours), gini_threshold)
+
+
+def merge_order(tree: SpanningTree, gini_threshold: float, n_clusters: int = 1) -> IntArray:
     """Return the positions of a tree's edges in the order in which they join clusters.
 
     Shape (n - n_clusters,), for a tree of n rows, `gini_threshold` in (0, 1] and `n_clusters`
-    in [1, n].
+    in [1, n]. The order of fewer clusters begins with that of more.
     """
     forest = _Forest(tree)
     merged = []

@@ -17,7 +17,6 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from segmentation.clustering.assignment_rules import Rule, learn_rule
 from segmentation.clustering.clusterers import DEFAULT_CLUSTERS, Clusterer, clusterer_named
 from segmentation.clustering.spec import Preprocessing, SegmenterSpec
-from segmentation.data.validation import validate
 from segmentation.errors import DataError, Problem, SpecError
 from segmentation.preprocessing.cache import (
     Prepared,
@@ -159,13 +158,18 @@ class Segmenter(ClusterMixin, BaseEstimator):  # type: ignore[misc]
         Needs `spec` and `schema`; `prepared` belongs to a spec with the same preprocessing and
         seed. Raises as :meth:`fit`.
         """
-        if self.schema is None:
-            raise SpecError("schema=None: expected the schema the customers were prepared with")
-        self._settle(self.schema)
-        self.schema_ = self.schema
-        self._check_rows(len(prepared.order))
+        self._start_prepared(prepared)
         with one_thread():
             self._fit(prepared)
+        return self
+
+    def fit_rule(self, prepared: Prepared) -> Self:
+        """Learn as :meth:`fit_prepared`, all but `assignment_`, whose margins take a while."""
+        self._start_prepared(prepared)
+        with one_thread():
+            rule = self._learn(prepared)
+            self.rule_ = rule.renumbered(_by_size(rule, rule.segments(prepared.features)))
+        self.n_segments_ = self.rule_.n_segments
         return self
 
     def fit_within(self, X: Any, most: int | None = None) -> Self:
@@ -192,7 +196,7 @@ class Segmenter(ClusterMixin, BaseEstimator):  # type: ignore[misc]
 
     def predict(self, X: Any) -> IntArray:
         """Return the segment of each customer, shape (n,); raises as :meth:`features`."""
-        return self.assign(X).segment
+        return self.segments(self.features(X))
 
     def assign(self, X: Any) -> Assignment:
         """Return the segments of customers and their margins; raises as :meth:`features`."""
@@ -222,6 +226,10 @@ class Segmenter(ClusterMixin, BaseEstimator):  # type: ignore[misc]
     def assign_features(self, features: FloatArray) -> Assignment:
         """Return the assignment of customers by their feature matrix."""
         return _joined([self.rule_.assign(block) for block in row_blocks(features)])
+
+    def segments(self, features: FloatArray) -> IntArray:
+        """Return the segment of each customer by their feature matrix, shape (n,)."""
+        return np.concatenate([self.rule_.segments(block) for block in row_blocks(features)])
 
     def __repr__(self, N_CHAR_MAX: int = 700) -> str:
         if self.spec is None and self.schema is None:
@@ -297,6 +305,8 @@ class Segmenter(ClusterMixin, BaseEstimator):  # type: ignore[misc]
         validate_data(self, X, reset=False, skip_check_array=True)
         if not isinstance(X, pd.DataFrame):
             X = pd.DataFrame(X, columns=self.feature_names_in_)
+        from segmentation.data.validation import validate  # noqa: PLC0415 - imports pandera
+
         return validate(X, self.table_).customers.to_numpy()
 
     def _expanded(self, matrix: FloatArray) -> FloatArray:
@@ -312,11 +322,23 @@ class Segmenter(ClusterMixin, BaseEstimator):  # type: ignore[misc]
             self._fit(prepared)
         return self
 
+    def _start_prepared(self, prepared: Prepared) -> None:
+        if self.schema is None:
+            raise SpecError("schema=None: expected the schema the customers were prepared with")
+        self._settle(self.schema)
+        self.schema_ = self.schema
+        self._check_rows(len(prepared.order))
+
     def _fit(self, prepared: Prepared) -> None:
-        self.pipeline_, features = prepared.pipeline, prepared.features
-        rule, noise = self._learn(features[prepared.inliers])
-        self.noise_share_ = float(noise / len(features))
-        self.rule_, assignment = _by_size(rule, features)
+        rule, features = self._learn(prepared), prepared.features
+        assignment = rule.assign(features)
+        order = _by_size(rule, assignment.segment)
+        self.rule_ = rule.renumbered(order)
+        if len(order) < rule.n_segments:
+            assignment = self.rule_.assign(features)
+        else:
+            new = np.argsort(order)
+            assignment = Assignment(new[assignment.segment], assignment.margins[:, order])
         self.n_segments_ = self.rule_.n_segments
         self.assignment_ = _in_order(assignment, prepared.order)
 
@@ -328,18 +350,19 @@ class Segmenter(ClusterMixin, BaseEstimator):  # type: ignore[misc]
         if rows < least:
             raise DataError([_too_few(rows, least)])
 
-    def _learn(self, features: FloatArray) -> tuple[Rule, int]:
-        """Fit clusterer and rule; return the rule and the number of noise rows."""
+    def _learn(self, prepared: Prepared) -> Rule:
+        """Fit the clusterer, and return the rule of what it learned, clusters in its own order."""
+        self.pipeline_, features = prepared.pipeline, prepared.features[prepared.inliers]
         estimator = self.clusterer.build(self.spec_.hyperparameters, self.spec_.seed)
         labels, warned = _fit_predict(estimator, features)
         self.notes_ = (*self._left_out(), *warned)
         noise = labels < 0
+        self.noise_share_ = float(noise.sum() / len(prepared.features))
         if noise.all():
             # All noise is one segment of all customers; the constraints judge what it is worth.
-            return learn_rule("prototype", None, features, np.zeros_like(labels)), len(labels)
+            return learn_rule("prototype", None, features, np.zeros_like(labels))
         _, gapless = np.unique(labels[~noise], return_inverse=True)
-        rule = learn_rule(self.spec_.rule, estimator, features[~noise], gapless.astype(np.int64))
-        return rule, int(noise.sum())
+        return learn_rule(self.spec_.rule, estimator, features[~noise], gapless.astype(np.int64))
 
     def _left_out(self) -> Iterator[str]:
         """Yield a note for each column an inferred schema leaves out."""
@@ -398,19 +421,11 @@ def _matches(warning: warnings.WarningMessage, category: type[Warning], start: s
     return issubclass(warning.category, category) and str(warning.message).startswith(start)
 
 
-def _by_size(rule: Rule, features: FloatArray) -> tuple[Rule, Assignment]:
-    """Return the rule renumbered by falling size, dropping empty ones."""
-    assignment = rule.assign(features)
-    sizes = np.bincount(assignment.segment, minlength=rule.n_segments)
-    centres = rule.centres()
-    order = np.array(
-        [i for i in np.lexsort([*centres.T[::-1], -sizes]) if sizes[i] > 0], dtype=np.int64
-    )
-    renumbered = rule.renumbered(order)
-    if len(order) < rule.n_segments:
-        return renumbered, renumbered.assign(features)
-    new = np.argsort(order)
-    return renumbered, Assignment(new[assignment.segment], assignment.margins[:, order])
+def _by_size(rule: Rule, segment: IntArray) -> IntArray:
+    """Return the rule's clusters by falling size, equal ones by their centres; no empty ones."""
+    sizes = np.bincount(segment, minlength=rule.n_segments)
+    order = np.lexsort([*rule.centres().T[::-1], -sizes])
+    return np.asarray(order[sizes[order] > 0], dtype=np.int64)
 
 
 def _joined(parts: Sequence[Assignment]) -> Assignment:

@@ -37,8 +37,7 @@ def random_halves(order: IntArray, n_splits: int = 2, seed: int = 0) -> list[Int
 def refits(spec: SegmenterSpec, schema: TableSchema, halves: Iterable[Half]) -> Iterator[IntArray]:
     """Yield the labels that a fit on each half gives all customers, shape (n,)."""
     for half in halves:
-        segmenter = Segmenter(spec, schema).fit_prepared(half.prepared)
-        yield segmenter.assign_features(half.features).segment
+        yield Segmenter(spec, schema).fit_rule(half.prepared).segments(half.features)
 
 
 def stability(labels: IntArray, labels_of_refits: Iterable[IntArray]) -> tuple[float, float]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import combinations
 from math import isfinite
 from string import ascii_uppercase
@@ -66,7 +67,7 @@ class Trait:
     missing: float = 0.0  # share of the segment without a value
     book_missing: float = 0.0
 
-    @property
+    @cached_property
     def differs(self) -> bool:
         """Whether the effect is noticeable and the figures, as printed, differ in its direction."""
         rises = self.value > self.book
@@ -76,7 +77,7 @@ class Trait:
             and rises == (self.effect > 0)
         )
 
-    @property
+    @cached_property
     def texts(self) -> tuple[str, str]:
         """The figures of segment and table as printed."""
         own, whole = (figure(v, self.column, self.statistic) for v in (self.value, self.book))

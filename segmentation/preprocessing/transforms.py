@@ -85,14 +85,23 @@ def yeo_johnson(values: FloatArray, power: FloatArray | float) -> FloatArray:
     return np.asarray(np.sign(values) * np.where(flat, log_size, raised))
 
 
+def _raised(log_size: FloatArray, exponent: float) -> FloatArray:
+    """Return ``((1 + |x|)^p - 1) / p`` from the logarithm of ``1 + |x|``."""
+    return log_size if abs(exponent) < 1e-9 else np.expm1(exponent * log_size) / exponent
+
+
 def _best_power(column: FloatArray) -> float:
     sample = order_statistics(column)
     if sample[0] == sample[-1] or abs(skew(sample / np.abs(sample).max())) <= SKEWED:
         return 1.0
-    log_jacobian = np.mean(np.sign(sample) * np.log1p(np.abs(sample)))
+    # The sample is sorted: the lower branch of the transform first, then the upper one.
+    log_size, negative = np.log1p(np.abs(sample)), int(np.sum(sample < 0))
+    log_jacobian = np.mean(np.sign(sample) * log_size)
+    lower, upper = log_size[:negative], log_size[negative:]
 
     def loss(power: float) -> float:
-        spread = max(float(np.var(yeo_johnson(sample, power))), 1e-300)
+        bent = np.concatenate([-_raised(lower, 2.0 - power), _raised(upper, power)])
+        spread = max(float(np.var(bent)), 1e-300)
         return float(0.5 * np.log(spread) - (power - 1) * log_jacobian)
 
     best = minimize_scalar(loss, bounds=LAMBDA_BOUNDS, method="bounded", options={"xatol": 1e-6})

@@ -71,16 +71,20 @@ class NeighboursRule(Rule):
 
     def assign(self, features: FloatArray) -> Assignment:
         """Assign each row; ties go to the segment with the nearer mean."""
+        segment = self.segments(features)
+        away = np.stack([_mean_distance(tree, features) for tree in self.trees], axis=1)
+        own = away[np.arange(len(features)), segment][:, None]
+        return Assignment(segment, np.maximum(away - own, 0.0))
+
+    def segments(self, features: FloatArray) -> IntArray:
+        """Return the segment of each row; margins take three times as long."""
         voters = min(VOTERS, len(self.points))
         distance, index = self.tree.query(features, k=np.arange(1, voters + 1))
         votes = self.votes(distance, self.labels[index])
         # Less than any vote: of segments with equal votes, the nearer mean comes first.
         remote = cdist(features, self.means)
         remote *= 1e-9 / (remote.max(axis=1, keepdims=True) + 1e-300)
-        segment = np.argmax(votes - remote, axis=1).astype(np.int64)
-        away = np.stack([_mean_distance(tree, features) for tree in self.trees], axis=1)
-        own = away[np.arange(len(features)), segment][:, None]
-        return Assignment(segment, np.maximum(away - own, 0.0))
+        return np.asarray(np.argmax(votes - remote, axis=1), dtype=np.int64)
 
     def votes(self, distance: FloatArray, labels: IntArray) -> FloatArray:
         """Return each segment's share of the votes, shape (n, k)."""

@@ -41,6 +41,10 @@ class Rule(ABC):
     def assign(self, features: FloatArray) -> Assignment:
         """Return the cluster of each row of a (n, d) matrix, and its margins."""
 
+    def segments(self, features: FloatArray) -> IntArray:
+        """Return the cluster of each row, shape (n,): :meth:`assign` without the margins."""
+        return self.assign(features).segment
+
     @abstractmethod
     def renumbered(self, order: IntArray) -> Self:
         """Return the rule whose cluster i is this one's ``order[i]``; others are dropped."""

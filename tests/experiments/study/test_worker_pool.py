@@ -15,9 +15,10 @@ from optuna.storages import RDBStorage
 from optuna.trial import TrialState
 
 from experiments.search.fidelity import Fidelity, Samples
+from experiments.study.evaluating import load, outcome
 from experiments.study.pause import SIGNALS, PausedError
 from experiments.study.study import WORKER, fail_interrupted, open_study
-from experiments.study.worker_pool import EvaluationError, Workers, _load, outcome
+from experiments.study.worker_pool import EvaluationError, Workers
 from segmentation.evaluation.constraints import Constraints
 from segmentation.evaluation.evaluator import Evaluator
 from segmentation.reports.figures import FIGURES
@@ -90,7 +91,7 @@ def test_processes_share_what_they_evaluate_on(tmp_path: Path) -> None:
     """Arrays are pages of one file: none is copied for a process, and none can be changed."""
     file = tmp_path / "0.evaluator"
     joblib.dump(evaluator(), file)
-    opened = _load(file)
+    opened = load(file)
     for array in (opened.matrix, opened.table.coordinates, opened.table.ranks):
         assert isinstance(array, np.memmap)
         assert not array.flags.writeable

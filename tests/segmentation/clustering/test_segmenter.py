@@ -19,7 +19,7 @@ from segmentation.clustering.spec import CHOICES, Preprocessing
 from segmentation.errors import DataError, SpecError, TooLargeError
 from segmentation.evaluation.evaluator import evaluate
 from segmentation.model.segmentation_model import SegmentationModel
-from segmentation.preprocessing.cache import canonical_order
+from segmentation.preprocessing.cache import Prepared, canonical_order
 from tests.segmentation.planted import SCHEMA, planted, spec
 
 PAIRS = [(c.name, rule) for c in CLUSTERERS.values() for rule in c.rules]
@@ -42,6 +42,7 @@ def test_every_clusterer_and_rule_finds_the_planted_segments(name, rule) -> None
     assert (answer.margins >= 0).all()
     assert (answer.segment != answer.runner_up).all()
     assert answer.segment.max() < segmenter.n_segments_
+    assert np.array_equal(segmenter.predict(fresh), answer.segment)
 
 
 @pytest.mark.parametrize(("name", "rule"), PAIRS)
@@ -61,6 +62,17 @@ def test_the_same_spec_gives_the_same_segmenter(name, rule) -> None:
     """Fitting twice gives identical arrays, so a spec reproduces its run."""
     one, two = (fitted(name, rule, rows=200).rule_.to_arrays() for _ in range(2))
     assert all(np.array_equal(one[key], two[key]) for key in one)
+
+
+@pytest.mark.parametrize(("name", "rule"), PAIRS)
+def test_a_rule_alone_is_that_of_a_whole_fit(name, rule) -> None:
+    """Refits learn the same arrays without assigning anybody."""
+    whole = fitted(name, rule, rows=200)
+    prepared = Prepared.of(planted(200)[0].to_numpy(), whole.spec_, SCHEMA)
+    alone = Segmenter(whole.spec_, SCHEMA).fit_rule(prepared)
+    one, two = whole.rule_.to_arrays(), alone.rule_.to_arrays()
+    assert all(np.array_equal(one[key], two[key]) for key in one)
+    assert alone.n_segments_ == whole.n_segments_
 
 
 def test_fit_runs_on_one_thread() -> None:

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial.distance import cdist
+from sklearn.metrics import silhouette_score
 
 from segmentation.evaluation.metrics import (
     METRICS,
@@ -65,6 +66,17 @@ def test_classic_indices_know_good_from_bad() -> None:
     assert silhouette(chance, cdist(points, points)) < 0.1
     assert calinski_harabasz(labels, points) > 100 * calinski_harabasz(chance, points)
     assert davies_bouldin(labels, points) < 0.2 < davies_bouldin(chance, points)
+
+
+@pytest.mark.parametrize("groups", [2, 5, 60])
+def test_the_silhouette_is_that_of_scikit_learn(groups: int) -> None:
+    """To the last digits but two, segments of a single customer and equal customers included."""
+    random = np.random.default_rng(groups)
+    points = np.round(random.normal(size=(120, 2)))
+    labels = np.unique(random.integers(0, groups, 120), return_inverse=True)[1]
+    distances = cdist(points, points)
+    theirs = silhouette_score(distances, labels, metric="precomputed")
+    assert silhouette(labels, distances) == pytest.approx(theirs, abs=1e-14)
 
 
 @pytest.mark.parametrize("labels", [[0, 0, 0], [0, 1, 2]], ids=["one", "all-single"])
