@@ -77,14 +77,14 @@ def notify(
     warnings: Iterable[Problem] = (),
     notes: Mapping[str, str] = MappingProxyType({}),
 ) -> None:
-    """Say how a file was read and what stands out in it, without a number of a customer.
+    """Say how a file was read and what stands out in it, without what so few customers have.
 
     `notes` are what a draft noticed, by column.
     """
     for remark in remarks:
         click.echo(f"remark: {remark}", err=True)
     for warning in warnings:
-        click.echo(f"warning: {warning.without_amounts()}", err=True)
+        click.echo(f"warning: {warning.without_customers()}", err=True)
     for name, note in notes.items():
         click.echo(f"note: {name}: {note}", err=True)
 

@@ -29,6 +29,7 @@ class Problem:
     # Of unseen levels all of them, in one case, as far as they are counted; of other checks none.
     levels: frozenset[str] = field(default=frozenset(), repr=False)
     rows: tuple[int, ...] = field(default=(), repr=False)  # all of them, counted from 0
+    shared: tuple[str, ...] = ()  # of unseen levels those examples that enough rows have
 
     def __str__(self) -> str:
         """Return the problem as one sentence, examples included."""
@@ -41,6 +42,10 @@ class Problem:
     def without_amounts(self) -> str:
         """Return the problem as one sentence with unseen levels, but no number of a customer."""
         return self._sentence(self.examples if self.levels else ())
+
+    def without_customers(self) -> str:
+        """Return the problem as one sentence, of values only unseen levels of enough rows."""
+        return self._sentence(self.shared if self.levels else ())
 
     def _sentence(self, examples: tuple[str, ...]) -> str:
         where = f"column {self.column}" if self.column else "the table"
@@ -59,9 +64,12 @@ class Problem:
 def merged(problems: Sequence[Problem]) -> Problem:
     """Return problems of one kind, found in pieces of a table, as one, without its rows."""
     examples = tuple(dict.fromkeys(e for p in problems for e in p.examples))[:MOST_EXAMPLES]
+    shared = tuple(dict.fromkeys(e for p in problems for e in p.shared))[:MOST_EXAMPLES]
     levels = frozenset(islice({level for p in problems for level in p.levels}, MOST_LEVELS))
     count = sum(p.count for p in problems)
-    return replace(problems[0], count=count, examples=examples, levels=levels, rows=())
+    return replace(
+        problems[0], count=count, examples=examples, levels=levels, rows=(), shared=shared
+    )
 
 
 def nearest(name: str, names: Sequence[str], cutoff: float = 0.6) -> str:

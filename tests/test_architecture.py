@@ -17,7 +17,7 @@ FORBIDDEN = {
 }
 # A package of `segmentation` uses those before it, and these leaves, which use only the first two.
 LAYERS = (
-    ("errors", "types", "schema"),
+    ("errors", "types", "disclosure", "schema"),
     ("data", "preprocessing"),
     ("clustering",),
     ("evaluation",),

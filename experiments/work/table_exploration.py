@@ -35,6 +35,7 @@ from segmentation.schema import AUTO, load_schema, to_yaml
 
 REPORT = "report.html"
 DPI = 110
+PER_CUSTOMER = frozenset({"scores", "distances", "worst"})
 PARTS = (
     *("descriptive", "associations", "components", "structure"),
     *("missingness", "outliers", "outcomes", "recommendations"),
@@ -196,7 +197,7 @@ def _write(
     tables = folder / "tables"
     tables.mkdir()
     for part in PARTS:
-        text = json.dumps(plain(getattr(exploration, part)), indent=1)
+        text = json.dumps(_of_no_customer(plain(getattr(exploration, part))), indent=1)
         (tables / f"{part}.json").write_text(text, encoding="utf-8")
     for name, rows in TABLES.items():
         cells = pd.DataFrame(plain(rows(exploration))).map(harmless)
@@ -207,6 +208,13 @@ def _write(
         for picture in section_pictures:
             file = place / f"{picture.name}.png"
             picture.captioned().savefig(file, dpi=DPI, bbox_inches="tight")
+
+
+def _of_no_customer(part: Any) -> Any:
+    """Return a part of the analysis without what has a number for every customer."""
+    return (
+        {k: v for k, v in part.items() if k not in PER_CUSTOMER} if isinstance(part, dict) else part
+    )
 
 
 def _metrics(values: Mapping[str, float]) -> list[Metric]:

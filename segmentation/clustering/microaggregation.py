@@ -8,9 +8,8 @@ from __future__ import annotations
 import numpy as np
 from scipy.spatial import cKDTree
 
+from segmentation.disclosure import GROUP_SIZE, minimum_group
 from segmentation.types import FloatArray, IntArray
-
-GROUP_SIZE = 5
 
 
 def evenly_spaced(rows: int, most: int) -> IntArray:
@@ -21,9 +20,9 @@ def evenly_spaced(rows: int, most: int) -> IntArray:
 def local_means(points: FloatArray) -> FloatArray:
     """Return each row averaged with its four nearest other rows, shape (n, d).
 
-    All rows are averaged where there are fewer than five.
+    With more rows where the minimum group is larger; all rows where there are fewer.
     """
-    size = min(GROUP_SIZE, len(points))
+    size = min(max(GROUP_SIZE, minimum_group()), len(points))
     _, index = cKDTree(points).query(points, k=np.arange(1, size + 1))
     means: FloatArray = points[index].mean(axis=1)
     return means

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from pandas.api.types import is_bool_dtype, is_numeric_dtype
 
 from segmentation.data.warehouse.address import Snapshot
+from segmentation.disclosure import minimum_group
 from segmentation.errors import MOST_EXAMPLES, MOST_LEVELS, DataError, Problem, nearest
 from segmentation.schema import Column, TableSchema
 from segmentation.schema.dates import time_since
@@ -334,6 +335,10 @@ def _problem(
     unseen = check == UNSEEN
     distinct = values.iloc[rows].unique() if unseen else values.iloc[rows[:100]]
     texts = dict.fromkeys(str(value) for value in distinct[:MOST_LEVELS])
+    shared: tuple[str, ...] = ()
+    if unseen and len(rows) >= minimum_group():
+        counts = values.iloc[rows].value_counts()
+        shared = tuple(map(str, counts.index[counts >= minimum_group()][:MOST_EXAMPLES]))
     return Problem(
         column=column,
         check=check,
@@ -343,6 +348,7 @@ def _problem(
         examples=tuple(texts)[:MOST_EXAMPLES],
         levels=frozenset(text.strip().casefold() for text in texts) if unseen else frozenset(),
         rows=tuple(rows.tolist()),
+        shared=shared,
     )
 
 

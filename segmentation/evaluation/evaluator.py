@@ -16,6 +16,7 @@ from sklearn.metrics import pairwise_distances
 
 from segmentation.clustering.segmenter import Segmenter
 from segmentation.clustering.spec import SegmenterSpec
+from segmentation.disclosure import minimum_group
 from segmentation.evaluation.constraints import Constraints, Measured, excess, reasons
 from segmentation.evaluation.metrics import (
     METRICS,
@@ -105,7 +106,10 @@ class Evaluator:
         reference: ReferenceSpace | None = None,
     ) -> None:
         self.schema = schema
-        self.constraints = constraints or Constraints()
+        chosen = constraints or Constraints()
+        # A segment of fewer would describe single customers.
+        least = minimum_group() / max(len(customers), 1)
+        self.constraints = replace(chosen, smallest_share=max(chosen.smallest_share, least))
         self.seed = seed
         self.n_splits = n_splits
         self.matrix = customer_matrix(customers, schema.column_names)

@@ -12,6 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
+from segmentation.disclosure import averaged, minimum_group
 from segmentation.interpretation.decision_rules import segment_rules
 from segmentation.interpretation.formatting import RARE, RARE_SHARE, Statistic
 from segmentation.interpretation.naming import Trait, segment_names, sentence, strongest_first
@@ -384,7 +385,8 @@ def book_summary(
     A column without values is left out.
     """
     matrix = customer_matrix(customers, schema.column_names)
-    table = quantiles(matrix, list(QUANTILES.values()))
+    spread = quantiles(_averages(matrix, schema), list(SPREAD.values()))
+    table = np.concatenate([quantiles(matrix, [0.5]), spread])
     for j, column in enumerate(schema.columns):
         if column.categorical:
             table[0, j] = median(matrix[~np.isnan(matrix[:, j]), j], column)
@@ -479,7 +481,7 @@ def _columns(
     rows: FloatArray, effects: FloatArray, own: FloatArray, book: FloatArray, schema: TableSchema
 ) -> tuple[ColumnProfile, ...]:
     """Return the profile of each column of a segment, the strongest effect first."""
-    spread = quantiles(rows, list(SPREAD.values()))
+    spread = quantiles(_averages(rows, schema), list(SPREAD.values()))
     return tuple(
         ColumnProfile(
             column=schema.columns[j].name,
@@ -496,6 +498,18 @@ def _columns(
         )
         for j in _strongest_first(effects)
     )
+
+
+def _averages(matrix: FloatArray, schema: TableSchema) -> FloatArray:
+    """Return numbers of which each is that of several customers, or their average.
+
+    Levels and indicators stay.
+    """
+    group, result = minimum_group(), matrix.copy()
+    for j, column in enumerate(schema.columns):
+        if not column.categorical and column.kind != "indicator":
+            result[:, j] = averaged(matrix[:, j], group)
+    return result
 
 
 def _typical(matrix: FloatArray, schema: TableSchema) -> FloatArray:

@@ -1,6 +1,7 @@
 """Summarise a batch of customers and a model's answers: shares and quantiles, no customer.
 
-A quantile is a value that at least five customers have, or the average of five neighbours.
+A quantile is a value that at least five customers have, or the average of five neighbours; of more
+where the minimum group is larger.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from segmentation.clustering.microaggregation import GROUP_SIZE
+from segmentation.disclosure import GROUP_SIZE, minimum_group
 from segmentation.model.segmentation_model import SegmentationModel
 from segmentation.preprocessing.columns import customer_matrix
 from segmentation.schema.levels import encode
@@ -94,14 +95,15 @@ def _group_quantiles(present: FloatArray) -> FloatArray:
     A value that so few have is replaced by its average with those around it, in the manner of
     microaggregation. The groups do not overlap, so that no value is the difference of two averages.
     """
-    n_edges = min(MOST_EDGES, len(present) // GROUP_SIZE)
+    size = max(GROUP_SIZE, minimum_group())
+    n_edges = min(MOST_EDGES, len(present) // size)
     if not n_edges:
         return np.empty(0)
     middle = ((np.arange(n_edges) + 0.5) * len(present) / n_edges).astype(np.int64)
-    first = np.clip(middle - GROUP_SIZE // 2, 0, len(present) - GROUP_SIZE)
-    groups = present[first[:, None] + np.arange(GROUP_SIZE)]
+    first = np.clip(middle - size // 2, 0, len(present) - size)
+    groups = present[first[:, None] + np.arange(size)]
     counts = np.searchsorted(present, groups, "right") - np.searchsorted(present, groups, "left")
-    shared = (counts >= GROUP_SIZE).all(axis=1)
+    shared = (counts >= size).all(axis=1)
     edges: FloatArray = np.unique(np.where(shared, present[middle], groups.mean(axis=1)))
     return edges
 

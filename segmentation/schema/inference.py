@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from pandas.api.types import is_bool_dtype, is_numeric_dtype
 
+from segmentation.disclosure import minimum_group
 from segmentation.errors import DataError, Problem
 from segmentation.schema import Column, Kind, TableSchema
 from segmentation.schema.dates import MOST_JUDGED, dates_of, is_ambiguous, order_of, spread
@@ -44,6 +45,10 @@ LEAST_FOR_LEVELS = 20
 MOSTLY_EMPTY = 0.5
 
 CONSTANT = "has one value only: customers cannot differ in it"
+TOO_RARE = "has no two levels that at least {group} customers have each"
+WITHHELD = (
+    "{count:,} level{s} that fewer than {group} customers have {are} left out, read as missing"
+)
 OUTCOME = (
     "drafted as an outcome: it describes segments and does not form them; move it to columns if "
     "it should"
@@ -72,7 +77,8 @@ def infer_schema(frame: pd.DataFrame, name: str = "inferred") -> TableSchema:
     Numbers, categories and ordered categories become features; what happened to customers
     becomes an outcome. The best column whose values identify customers becomes the identifier.
     Further keys, running numbers, dates, free texts, constants and empty columns are excluded,
-    each with the reason. Units stay empty.
+    each with the reason. Units stay empty. Levels that fewer customers have than the minimum group
+    (:mod:`segmentation.disclosure`) are left out: a draft names nothing that singles one out.
 
     Raises
     ------
@@ -204,8 +210,16 @@ def _drafted_text(name: str, values: pd.Series[Any], present: pd.Series[Any]) ->
                 )
     if len(levels) < 2:
         return Draft(reason=CONSTANT)
+    common = _common(texts, levels)
+    if len(common) < 2:
+        return Draft(reason=TOO_RARE.format(group=minimum_group()))
+    rare = len(levels) - len(common)
+    if rare:
+        levels = common
+        remarks.append(_withheld(rare))
     outcome = is_outcome(name, levels, len(levels))
-    column = _category(name, levels, nullable=len(texts) < len(values), outcome=outcome)
+    nullable = len(texts) < len(values) or rare > 0
+    column = _category(name, levels, nullable=nullable, outcome=outcome)
     notes = [OUTCOME, *remarks] if outcome else remarks
     return Draft(column, outcome=outcome, tokens=tuple(tokens), note="; ".join(notes))
 
@@ -259,6 +273,17 @@ def _levels(texts: pd.Series[Any]) -> list[str]:
     return sorted({level.casefold(): level for level in map(str, rarest_first)}.values())
 
 
+def _common(texts: pd.Series[Any], levels: Sequence[str]) -> list[str]:
+    """Return the levels that at least the minimum group has, in any case."""
+    counts = texts.astype(str).str.casefold().value_counts()
+    return [level for level in levels if counts[level.casefold()] >= minimum_group()]
+
+
+def _withheld(count: int) -> str:
+    s, are = ("", "is") if count == 1 else ("s", "are")
+    return WITHHELD.format(count=count, s=s, are=are, group=minimum_group())
+
+
 def _too_many(texts: pd.Series[Any]) -> str:
     """Return that texts are too many for the levels of a category; empty where they are not."""
     count = pd.Series(texts.unique()).str.casefold().nunique()
@@ -287,9 +312,10 @@ def _drafted_number(
 ) -> Draft:
     """Return the draft of numbers with NaN for a missing value, shape (n,)."""
     present = numbers[~np.isnan(numbers)]
-    distinct = np.unique(present)
+    distinct, counts = np.unique(present, return_counts=True)
     if len(distinct) < 2:
         return Draft(reason=CONSTANT)
+    common = distinct[counts >= minimum_group()]
     finite = present[np.isfinite(present)]
     few = len(distinct) <= MOST_STATES and bool((distinct == np.round(distinct)).all())
     states = [as_text(value) for value in distinct] if few else []
@@ -299,13 +325,17 @@ def _drafted_number(
         return Draft(reason=reason)
     kind, note = _kind_and_note(name, finite)
     categorical = kind == "category"
+    if categorical and len(common) < 2:
+        return Draft(reason=TOO_RARE.format(group=minimum_group()))
+    if rare := categorical * (len(distinct) - len(common)):
+        note = "; ".join([note, _withheld(rare)])
     column = Column(
         name,
         label_of(name),
         kind=kind,
         plausible=None if categorical else _plausible(kind, finite),
-        nullable=bool(len(present) < len(numbers)),
-        levels=tuple(as_text(value) for value in distinct) if categorical else (),
+        nullable=bool(len(present) < len(numbers) or rare),
+        levels=tuple(as_text(value) for value in common) if categorical else (),
         sensitive=is_sensitive(name) and not outcome,
         decimal=decimal,
     )
@@ -327,15 +357,24 @@ def _kind_and_note(name: str, finite: FloatArray) -> tuple[Kind, str]:
 
 
 def _plausible(kind: Kind, present: FloatArray) -> tuple[float, float] | None:
-    """Return a range around the values, rounded outwards so that it discloses none of them."""
+    """Return a range around the values, rounded outwards so that it discloses none of them.
+
+    An end that fewer customers have than the minimum group lies inside the range.
+    """
     if kind == "frequency":
         return 0.0, 1.0
     if not len(present):
         return None
     low, high = float(present.min()), float(present.max())
-    return (0.0 if low >= 0 else -_rounded_up(-low)), (0.0 if high <= 0 else _rounded_up(high))
+    rare_low, rare_high = ((present == end).sum() < minimum_group() for end in (low, high))
+    return (
+        0.0 if low >= 0 else -_rounded_up(-low, beyond=bool(rare_low)),
+        0.0 if high <= 0 else _rounded_up(high, beyond=bool(rare_high)),
+    )
 
 
-def _rounded_up(value: float) -> float:
+def _rounded_up(value: float, *, beyond: bool) -> float:
+    """Return 1, 2 or 5 times a power of ten, at or above a value; `beyond`: above it."""
     power = 10.0 ** np.floor(np.log10(value))
-    return float(next(step * power for step in (1, 2, 5, 10) if step * power >= value * 0.999_999))
+    least = value * (1.000_001 if beyond else 0.999_999)
+    return float(next(step * power for step in (1, 2, 5, 10, 20) if step * power >= least))

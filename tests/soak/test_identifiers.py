@@ -39,10 +39,17 @@ from tests.stores import tracking_store
 Times = Callable[[int, int], int]
 Figure = Callable[[str], None]
 PERSON, ACCOUNT, MAIL, CELL = "CANARYID-", 8_812_345_600_000, "@canary-mail.example", "canary-cell"
+# Of one customer: an extreme amount, a category, and a text that nobody else has.
+UNIQUE = {
+    "BALANCE": 98_765_432.125,
+    "occupation": "Prime Minister",
+    "remark": "wrote canary-memoirs",
+}
 # Three cells in the middle of their columns, where no summary quotes a value.
 NUMBERS = {"BALANCE": 1234.56789012, "PAYMENTS": 1111.22233344, "PURCHASES": 432.10987654}
 IDENTIFIERS = needles((PERSON, str(ACCOUNT)[:8], MAIL), ())
-WANTED = [*IDENTIFIERS, *needles((CELL,), tuple(NUMBERS.values()))]
+ALONE = needles(("98765432", "98,765,432", "Prime Minister", "memoirs"), (UNIQUE["BALANCE"],))
+WANTED = [*IDENTIFIERS, *needles((CELL,), tuple(NUMBERS.values())), *ALONE]
 
 
 @dataclass(frozen=True)
@@ -95,6 +102,9 @@ def searches(place: Workplace, trials: int) -> None:
     draft["client"] = [f"{PERSON}4{number:06d}" for number in range(len(draft))]
     draft["account_number"] = range(ACCOUNT, ACCOUNT + len(draft))
     draft["mail"] = [f"p{number}{MAIL}" for number in range(len(draft))]
+    draft["occupation"] = [("teacher", "nurse", "cook")[number % 3] for number in range(len(draft))]
+    draft["remark"] = [("called", "wrote")[number % 2] for number in range(len(draft))]
+    draft.loc[40, list(UNIQUE)] = list(UNIQUE.values())
     draft.to_csv(place.data / "draft.csv", index=False)
     files = {name: str(place.data / name) for name in os.listdir(place.data)}
     few = ("--n-trials", str(trials), "--k-max", "4", "--n-jobs", "2")

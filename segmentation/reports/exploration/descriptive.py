@@ -140,7 +140,9 @@ class LevelCounts:
 
 def describe(table: Table) -> Descriptive:
     """Return the table in numbers, from all rows."""
-    columns = tuple(_summary(table.customers[c.name], c) for c in table.schema.columns)
+    columns = tuple(
+        _summary(table.customers[c.name], table.published[c.name], c) for c in table.schema.columns
+    )
     declared = (_check(table.customers, sum_, True) for sum_ in table.schema.identities)
     return Descriptive(
         rows=len(table),
@@ -174,7 +176,9 @@ def tail_index(values: FloatArray) -> float:
     return float(np.log(largest / threshold).sum() / count)
 
 
-def _summary(values: pd.Series[float], column: Column) -> ColumnSummary:
+def _summary(
+    values: pd.Series[float], published: pd.Series[float], column: Column
+) -> ColumnSummary:
     present = values.dropna()
     distinct = int(present.nunique())
     numbers = dict.fromkeys(NUMBERS, float("nan"))
@@ -185,7 +189,9 @@ def _summary(values: pd.Series[float], column: Column) -> ColumnSummary:
             top = column.levels[int(frequent.index[0])]
             top_share = float(frequent.iloc[0])
     else:
-        numbers = dict(zip(NUMBERS, _numbers(present, distinct > 1), strict=True))
+        numbers = dict(
+            zip(NUMBERS, _numbers(present, published.dropna(), distinct > 1), strict=True)
+        )
         zeros = int((present == 0).sum())
     return ColumnSummary(
         name=column.name,
@@ -204,12 +210,15 @@ def _summary(values: pd.Series[float], column: Column) -> ColumnSummary:
     )
 
 
-def _numbers(values: pd.Series[float], varies: bool) -> Iterator[float]:
+def _numbers(
+    values: pd.Series[float], published: pd.Series[float], varies: bool
+) -> Iterator[float]:
+    """Yield moments of all values, and extremes and quantiles of those that may be published."""
     yield float(values.mean())
     yield float(values.std())
-    yield float(values.min())
-    yield from values.quantile(list(QUANTILES.values())).tolist()
-    yield float(values.max())
+    yield float(published.min())
+    yield from published.quantile(list(QUANTILES.values())).tolist()
+    yield float(published.max())
     yield float(cast(float, values.skew())) if varies else float("nan")
     yield float(cast(float, values.kurt())) if varies else float("nan")
     yield tail_index(np.asarray(values, dtype=np.float64))
@@ -252,7 +261,7 @@ def _broken(total: FloatArray, sums: FloatArray) -> FloatArray:
 
 def distributions(table: Table) -> tuple[Distribution, ...]:
     """Return the distribution of every numeric column that has values, from all rows."""
-    columns = ((c, table.customers[c.name].dropna().to_numpy()) for c in table.numbers)
+    columns = ((c, table.published[c.name].dropna().to_numpy()) for c in table.numbers)
     return tuple(distribution(values, column) for column, values in columns if len(values))
 
 

@@ -77,7 +77,7 @@ class Missingness:
     columns: tuple[MissingColumn, ...]  # those with missing values, most first
     complete: int  # rows without a missing value
     rows: int
-    patterns: tuple[Pattern, ...]  # the most frequent
+    patterns: tuple[Pattern, ...]  # the most frequent, of enough customers each
     together: FloatArray  # shape (m, m), as `columns`: correlation of being missing
     dependencies: tuple[Dependency, ...]  # significant at 0.01 and noticeable, by column
     imputations: tuple[Imputation, ...]  # by numeric column with missing values, and method
@@ -98,18 +98,19 @@ def missingness(table: Table) -> Missingness:
         columns=tuple(columns),
         complete=int((~flags.any(axis=1)).sum()) if names else len(table),
         rows=len(table),
-        patterns=tuple(_patterns(flags)),
+        patterns=tuple(_patterns(flags, table.group)),
         together=np.nan_to_num(flags.astype(np.float64).corr().to_numpy()),
         dependencies=tuple(_dependencies(table, names)),
         imputations=tuple(_imputations(table)),
     )
 
 
-def _patterns(flags: pd.DataFrame) -> Iterator[Pattern]:
+def _patterns(flags: pd.DataFrame, group: int) -> Iterator[Pattern]:
     if not len(flags.columns):
         return
     some = flags[flags.any(axis=1)]
-    for pattern, count in some.value_counts().head(SHOWN_PATTERNS).items():
+    counts = some.value_counts()
+    for pattern, count in counts[counts >= group].head(SHOWN_PATTERNS).items():
         marks = pattern if isinstance(pattern, tuple) else (pattern,)
         names = tuple(n for n, mark in zip(flags.columns, marks, strict=True) if mark)
         yield Pattern(names, int(count))

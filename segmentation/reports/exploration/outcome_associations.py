@@ -83,7 +83,7 @@ def describe_outcomes(table: Table) -> tuple[DescribedOutcome, ...]:
     alone = replace(
         table.schema, columns=columns, outcomes=(), ratios=(), identities=(), examples=()
     )
-    own = Table(outcomes, alone, table.source, seed=table.seed)
+    own = Table(outcomes, alone, table.source, seed=table.seed, group=table.group)
     shapes = {shape.column.name: shape for shape in distributions(own)}
     levels = {counts.column.name: counts for counts in level_counts(own)}
     everyone = np.zeros(len(table), dtype=np.int64)
@@ -124,7 +124,9 @@ def _as_number(
 
 def _ranged(table: Table, column: Column, outcome: OutcomeProfile) -> Ranged | None:
     values = table.customers[column.name].to_numpy(np.float64)
-    group, texts = _levels(values, column) if column.categorical else _cut(values, column)
+    published = table.published[column.name].to_numpy(np.float64)
+    cut = _levels(values, column) if column.categorical else _cut(values, published, column)
+    group, texts = cut
     inside = group >= 0
     if len(texts) < 2 or table.outcomes is None:
         return None
@@ -150,8 +152,13 @@ def _levels(values: FloatArray, column: Column) -> tuple[IntArray, tuple[str, ..
     return group, tuple(column.levels[code] for code in chosen)
 
 
-def _cut(values: FloatArray, column: Column) -> tuple[IntArray, tuple[str, ...]]:
-    """Return the range of each customer's number, from 0, and the ranges in words."""
+def _cut(
+    values: FloatArray, published: FloatArray, column: Column
+) -> tuple[IntArray, tuple[str, ...]]:
+    """Return the range of each customer's number, from 0, and the ranges in words.
+
+    The words say of a cut what may be published of the customers there.
+    """
     present = values[~np.isnan(values)]
     if not len(present):
         return np.full(len(values), -1, dtype=np.int64), ()
@@ -160,7 +167,7 @@ def _cut(values: FloatArray, column: Column) -> tuple[IntArray, tuple[str, ...]]
     cuts = cuts[cuts < present.max()]
     group = np.searchsorted(cuts, values, side="left").astype(np.int64)
     group[np.isnan(values)] = -1
-    uppers = [quantity(cut, column) for cut in cuts]
+    uppers = [quantity(published[values == cut][0], column) for cut in cuts]
     first = [f"to {text}" for text in uppers[:1]]
     middle = [f"above {a} to {b}" for a, b in pairwise(uppers)]
     return group, (*first, *middle, *(f"above {text}" for text in uppers[-1:]))

@@ -10,6 +10,7 @@ from types import MappingProxyType
 
 import matplotlib as mpl
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.colors import to_rgba_array
@@ -125,9 +126,9 @@ def _bivariate(exploration: Exploration) -> Iterator[Picture]:
             f"({percent(pairs.principal_share)} of the variance of all ranks), in pairs; "
             "skewed ones on log scales"
         )
-        grid = exploration.table.sample(GRID_POINTS)[list(pairs.principal)].dropna().to_numpy()
+        grid = _sampled(exploration, GRID_POINTS)[list(pairs.principal)].dropna().to_numpy()
         yield Picture("pairs", caption, draw_pairs(columns, grid), wide=True)
-    sample = exploration.table.sample(PAIR_POINTS)
+    sample = _sampled(exploration, PAIR_POINTS)
     for number, pair in enumerate(pairs.pairs, 1):
         first, second = pair.first, pair.second
         value = f"{pair.value:.2f}".replace("-", "−")
@@ -138,6 +139,12 @@ def _bivariate(exploration: Exploration) -> Iterator[Picture]:
         points = sample[[first.name, second.name]].dropna().to_numpy()
         name = f"pair-{number}-{_file(first.name)}-{_file(second.name)}"
         yield Picture(name, caption, draw_pair(pair, points))
+
+
+def _sampled(exploration: Exploration, rows: int) -> pd.DataFrame:
+    """Return a sample of customers, every coordinate one that several have, or their average."""
+    table = exploration.table
+    return table.published.loc[table.sample(rows).index]
 
 
 def _matrices(

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from segmentation.disclosure import minimum_group
 from segmentation.schema import Kind
 from segmentation.schema.drafting.words import ends_with, is_named, mentions, vocabulary, words_of
 from segmentation.types import FloatArray, IntArray
@@ -102,10 +103,10 @@ class NumberKind:
 def kind_of(name: str, numbers: FloatArray) -> NumberKind:
     """Return what finite numbers under a name are; `numbers` has shape (n,), n at least 1."""
     words = words_of(name)
-    distinct = np.unique(numbers)
+    distinct, counts = np.unique(numbers, return_counts=True)
     whole = bool((distinct == np.round(distinct)).all())
     if whole and not (distinct[0] >= 0 and distinct[-1] <= 1) and _repeat(numbers, distinct):
-        coded = _codes(words, distinct)
+        coded = _codes(words, distinct, distinct[counts >= minimum_group()])
         if coded is not None:
             return coded
     small = whole and len(distinct) <= FEW_CODES and np.abs(distinct).max() < NARROW
@@ -124,9 +125,14 @@ def _repeat(numbers: FloatArray, distinct: FloatArray) -> bool:
     return len(distinct) <= MOST_CODES and len(numbers) >= 2 * len(distinct)
 
 
-def _codes(words: Sequence[str], distinct: FloatArray) -> NumberKind | None:
-    """Return the verdict on a few whole numbers, which may be codes; None where they are many."""
-    span = f"whole numbers from {distinct[0]:.0f} to {distinct[-1]:.0f}".replace("-", "−")
+def _codes(words: Sequence[str], distinct: FloatArray, common: FloatArray) -> NumberKind | None:
+    """Return the verdict on a few whole numbers, which may be codes; None where they are many.
+
+    Of `distinct` the remark names those that are `common`.
+    """
+    span = "whole numbers"
+    if len(common):
+        span = f"whole numbers from {common[0]:.0f} to {common[-1]:.0f}".replace("-", "−")
     dense = distinct[-1] - distinct[0] <= max(NARROW, 2 * len(distinct))
     counts = _counts(words)
     first = mentions(words[:1], CODES) and not ends_with(words, GRADES)

@@ -59,11 +59,15 @@ def test_counts_moments_and_quantiles(public: PublicTable) -> None:
         assert (summary.zeros, summary.distinct) == ((raw == 0).sum(), raw.nunique())
         assert summary.mean == pytest.approx(raw.mean())
         assert summary.std == pytest.approx(raw.std())
-        assert (summary.minimum, summary.maximum) == (raw.min(), raw.max())
+        # Averages of five customers, where fewer share a value.
+        assert raw.min() <= summary.minimum <= raw.nsmallest(9).max()
+        assert raw.nlargest(9).min() <= summary.maximum <= raw.max()
+        assert (summary.maximum == raw.max()) == ((raw == raw.max()).sum() >= 5)
         assert summary.skew == pytest.approx(raw.skew())
         assert summary.kurtosis == pytest.approx(raw.kurt())
         for name, share in QUANTILES.items():
-            assert getattr(summary, name) == pytest.approx(raw.quantile(share)), name
+            near = raw.quantile([share - 0.002, share + 0.002])
+            assert near.iloc[0] <= getattr(summary, name) <= near.iloc[1], name
         checked += 1
     assert checked == len(numbers(public)) >= 14
 

@@ -102,16 +102,17 @@ REPORTED: dict[str, tuple[Callable[[Path], None], str]] = {
         written(with_column("other", ["x", "y", "y"] * 30)[["plan", "other"]]),
         "Plan",
     ),
-    "two rows": (written(plain_table(2)), "Too few customers"),
+    "nine rows": (written(plain_table(9)), "Too few customers"),
     "negative money": (written(with_column("limit", -(np.arange(ROWS) ** 2.0))), "limit"),
     "80 levels": (
-        written(with_column("city", [f"town {i % 40}" for i in range(ROWS)])),
+        written(plain_table(200).assign(city=[f"town {i % 40}" for i in range(200)])),
         "28 others",
     ),
 }  # fmt: skip
 
 # What ends in an error, and what the error says.
 REFUSED: dict[str, tuple[Callable[[Path], None], str]] = {
+    "two rows": (written(plain_table(2)), "at least 5 customers are alike"),
     "one row": (written(plain_table(1)), "at least one column"),
     "one category only": (written(plain_table()[["plan"]].assign(plan="basic")), "one value only"),
     "no rows": (written(plain_table(0)), "at least one row"),
