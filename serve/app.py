@@ -133,7 +133,7 @@ def create_app(config: Mapping[str, Any] | None = None) -> Flask:
     chosen: Settings = overrides.pop("SETTINGS", None) or Settings.from_environment()
     if chosen.audit:
         try:
-            audit.check(chosen.audit)
+            audit.check(chosen.audit, chosen.audit_days)
         except OSError as error:
             raise SettingError(
                 f"SEGMENTATION_AUDIT={chosen.audit!r}: {error.strerror}. Name a file that these "
@@ -224,7 +224,7 @@ def _register(app: Flask, instance: Path) -> None:
         models.pages,
     ):
         app.register_blueprint(blueprint)
-    auth.guard(app, app.extensions["settings"].auth, instance)
+    auth.guard(app, app.extensions["settings"], instance)
     app.context_processor(_for_every_page)
     app.after_request(_secure)
     app.register_error_handler(CSRFError, _stale)

@@ -7,7 +7,7 @@ import re
 import secrets
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -71,6 +71,12 @@ class Settings:
         Table of scored customers for lists and look-ups: a file, folder or address; empty for none.
     audit
         File that says who did what and when; empty for none.
+    audit_days
+        For how many days it says so; 0 for ever.
+    auth_proxy
+        Addresses of a proxy at which people sign in and whose headers say who asks; empty for none.
+    auth_secret
+        What that proxy sends with every request.
     prefix
         Path under which people reach the pages, such as ``/segments``; empty for the root.
     proxies
@@ -96,6 +102,9 @@ class Settings:
     scoring_hosts: tuple[str, ...] = ()
     scored: str = ""
     audit: str = ""
+    audit_days: int = 0
+    auth_proxy: tuple[str, ...] = ()
+    auth_secret: str = field(default="", repr=False)
     prefix: str = ""
     proxies: int = 0
     models: tuple[str, ...] = ()
@@ -125,7 +134,8 @@ class Settings:
         """
         auth = environment.get("SEGMENTATION_AUTH", cls.auth)
         # A password must not cross a network in the clear because a setting was forgotten.
-        https = environment.get("SEGMENTATION_HTTPS") or ("1" if auth else "0")
+        proxy = _names(environment, "SEGMENTATION_AUTH_PROXY")
+        https = environment.get("SEGMENTATION_HTTPS") or ("1" if auth or proxy else "0")
         return cls(
             scoring_url=environment.get("SEGMENTATION_SCORING_URL", cls.scoring_url).rstrip("/"),
             model_name=_model_name(environment, cls.model_name),
@@ -144,6 +154,9 @@ class Settings:
             scoring_hosts=_names(environment, "SEGMENTATION_SCORING_HOSTS"),
             scored=environment.get("SEGMENTATION_SCORED", ""),
             audit=environment.get("SEGMENTATION_AUDIT", ""),
+            audit_days=_count(environment, "SEGMENTATION_AUDIT_DAYS"),
+            auth_proxy=proxy,
+            auth_secret=environment.get("SEGMENTATION_AUTH_SECRET", ""),
             prefix=_prefix(environment),
             proxies=_count(environment, "SEGMENTATION_PROXIES"),
         )

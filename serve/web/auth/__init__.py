@@ -14,6 +14,7 @@ from urllib.parse import parse_qsl, urlencode
 from flask import (
     Blueprint,
     Flask,
+    Request,
     Response,
     abort,
     current_app,
@@ -30,9 +31,10 @@ from werkzeug.exceptions import HTTPException, SecurityError
 from werkzeug.routing import BuildError
 from werkzeug.wrappers import Response as BaseResponse
 
-from serve.web.auth.people import LONGEST_NAME, PROMOTER, People, SignIns
+from serve.web.auth.people import AUDITOR, LONGEST_NAME, PROMOTER, People, SignIns
+from serve.web.auth.proxy import AuthenticatingProxy
 from serve.web.forms import SignInForm
-from serve.web.settings import HERE, host_name
+from serve.web.settings import HERE, SettingError, Settings, host_name
 
 pages = Blueprint("auth", __name__)
 OPEN = frozenset({"auth.sign_in", "static", "bootstrap.static", "health.alive", "health.ready"})
@@ -72,24 +74,58 @@ class SignedIn(UserMixin):  # type: ignore[misc]
         self.role = role
 
 
-def guard(app: Flask, people_file: str, instance: Path) -> None:
-    """Let in who may: with a file of people those who sign in, without one this machine only."""
+def guard(app: Flask, chosen: Settings, instance: Path) -> None:
+    """Let in who may: people who sign in here or at a proxy; with neither this machine only.
+
+    Raises
+    ------
+    SettingError
+        When both are set, or what is set of the proxy cannot be used.
+    """
+    people_file = chosen.auth
+    if people_file and chosen.auth_proxy:
+        raise SettingError("Set SEGMENTATION_AUTH or SEGMENTATION_AUTH_PROXY, not both.")
     limiter.init_app(app)
     manager = LoginManager(app)
     manager.user_loader(_load)
+    manager.request_loader(_load_from_proxy)
+    app.extensions["auth_proxy"] = (
+        AuthenticatingProxy(chosen.auth_proxy, chosen.auth_secret) if chosen.auth_proxy else None
+    )
     app.extensions["people"] = People(Path(people_file)) if people_file else None
     app.extensions["sign_ins"] = SignIns(instance / "sign_ins.db") if people_file else None
     if people_file:
         app.extensions["people"].find("")  # a file that cannot be used is told at the start
     app.before_request(_admit)
-    app.context_processor(lambda: {"may_promote": may_promote(), "signed_in": _name()})
+    app.context_processor(
+        lambda: {
+            "may_promote": may_promote(),
+            "may_audit": may_audit(),
+            "signed_in": "" if chosen.auth_proxy else _name(),  # who may sign out here
+        }
+    )
 
 
 def may_promote() -> bool:
     """Tell whether whoever asks may promote and roll back."""
-    if current_app.extensions["people"] is None:
+    return _is_one_of(PROMOTER)
+
+
+def may_audit() -> bool:
+    """Tell whether whoever asks may read who did what."""
+    return _is_one_of(PROMOTER, AUDITOR)
+
+
+def _is_one_of(*roles: str) -> bool:
+    if not _people_are_named():
         return True
-    return bool(current_user.is_authenticated and current_user.role == PROMOTER)
+    return bool(current_user.is_authenticated and current_user.role in roles)
+
+
+def _people_are_named() -> bool:
+    """Tell whether people sign in, here or at a proxy."""
+    extensions = current_app.extensions
+    return extensions["people"] is not None or extensions["auth_proxy"] is not None
 
 
 def who() -> str:
@@ -154,6 +190,13 @@ def sign_out() -> BaseResponse:
     return redirect(url_for("auth.sign_in"), code=303)
 
 
+def _load_from_proxy(asking: Request) -> SignedIn | None:
+    """Return whom the proxy names; asked where nobody is signed in here."""
+    proxy: AuthenticatingProxy | None = current_app.extensions["auth_proxy"]
+    person = proxy.person(asking) if proxy else None
+    return SignedIn("", *person) if person else None
+
+
 def _load(key: str) -> SignedIn | None:
     people, sign_ins = current_app.extensions["people"], current_app.extensions["sign_ins"]
     if people is None:
@@ -166,6 +209,10 @@ def _admit() -> BaseResponse | None:
     """Let a request through, send it to the sign-in, or refuse it."""
     if isinstance(request.routing_exception, SecurityError):
         raise request.routing_exception  # before anything that needs the host's name
+    if current_app.extensions["auth_proxy"] is not None:
+        if request.endpoint not in OPEN and not current_user.is_authenticated:
+            abort(403, "Sign in at the proxy in front of these pages, with a role for them.")
+        return None
     if current_app.extensions["people"] is None:
         if not _from_here():
             abort(403, "Signing in is required from other machines: set SEGMENTATION_AUTH.")

@@ -18,8 +18,8 @@ from werkzeug.security import check_password_hash, generate_password_hash
 
 from segmentation.data.atomic import make_private, write_whole
 
-VIEWER, PROMOTER = "viewer", "promoter"
-ROLES = (VIEWER, PROMOTER)
+VIEWER, AUDITOR, PROMOTER = "viewer", "auditor", "promoter"
+ROLES = (VIEWER, AUDITOR, PROMOTER)
 LONGEST_NAME = 64
 NAME = re.compile(rf"[A-Za-z0-9][A-Za-z0-9._@-]{{0,{LONGEST_NAME - 1}}}")
 SHORTEST_PASSWORD = 10
@@ -126,7 +126,7 @@ class People:
         if not NAME.fullmatch(name):
             raise PeopleError(f"name={name!r}: expected letters, digits, '.', '_', '@' or '-'")
         if role not in ROLES:
-            raise PeopleError(f"role={role!r}: expected {VIEWER} or {PROMOTER}")
+            raise PeopleError(f"role={role!r}: expected {VIEWER}, {AUDITOR} or {PROMOTER}")
         if len(password) < SHORTEST_PASSWORD:
             raise PeopleError(f"password: expected at least {SHORTEST_PASSWORD} characters")
         with self._locked():
@@ -163,7 +163,8 @@ def _people(text: str, file: Path) -> Iterator[Person]:
         role, _, password_hash = rest.partition(":")
         if not NAME.fullmatch(name) or role not in ROLES or not password_hash:
             raise PeopleError(
-                f"{file}, line {number}: expected name:role:hash, role {VIEWER} or {PROMOTER}. "
+                f"{file}, line {number}: expected name:role:hash, role {VIEWER}, {AUDITOR} or "
+                f"{PROMOTER}. "
                 "Write lines with: python -m serve.web.auth add NAME"
             )
         yield Person(name, role, password_hash)

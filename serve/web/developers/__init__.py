@@ -9,7 +9,7 @@ from typing import Any
 from flask import Blueprint, abort, render_template
 
 from serve.web import audit
-from serve.web.auth import may_promote
+from serve.web.auth import may_audit
 from serve.web.context import served_model, settings
 from serve.web.views import example_customer
 
@@ -53,7 +53,7 @@ def page() -> str:
         abort(503)
     url, customer = settings().scoring_url, example_customer(model)
     body = json.dumps({"dataframe_records": [customer], "params": {"detail": "full"}})
-    log = settings().audit if may_promote() else ""
+    log = settings().audit if may_audit() else ""
     return render_template(
         "developers/page.html",
         audited=bool(log),

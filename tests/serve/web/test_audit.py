@@ -2,6 +2,9 @@
 
 import json
 import stat
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -20,7 +23,7 @@ PASSWORD = "correct horse battery"
 
 @pytest.fixture
 def pages(model: ModelInfo, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Flask:
-    """Return pages with a scored table and an audit log, for Ada who promotes and Vera who looks.
+    """Return pages with a table and an audit log: Ada promotes, Vera looks, Otto audits.
 
     Moves and names are not stored; what the registry does is tested elsewhere.
     """
@@ -38,6 +41,7 @@ def pages(model: ModelInfo, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> 
     people = People(tmp_path / "people.txt")
     people.add("ada", "promoter", PASSWORD)
     people.add("vera", "viewer", PASSWORD)
+    people.add("otto", "auditor", PASSWORD)
     settings = Settings(
         scored=str(tmp_path / "scored.csv"),
         auth=str(tmp_path / "people.txt"),
@@ -98,6 +102,28 @@ def test_everything_is_written_down_without_a_customer(pages: Flask, tmp_path: P
     assert "Who did what" not in vera.get("/engineers").text
 
 
+def test_an_auditor_reads_who_did_what_and_does_no_more_than_a_viewer(pages: Flask) -> None:
+    """The same answer as a viewer's at every move; the log, and in it what Otto did himself."""
+    otto, vera = pages.test_client(), pages.test_client()
+    for browser, name in ((otto, "otto"), (vera, "vera")):
+        browser.post("/sign-in", data={"name": name, "password": PASSWORD})
+    moves = [r for r in pages.url_map.iter_rules() if "versions." in r.endpoint]
+    assert len(moves) > 4
+    codes = {}
+    for rule in moves:
+        path = rule.rule.replace("<int:number>", "8")
+        for method in sorted(rule.methods & {"GET", "POST"}):
+            answers = {browser.open(path, method=method).status_code for browser in (otto, vera)}
+            codes[method, path] = answers
+            assert len(answers) == 1, path
+    assert codes["POST", "/versions/8/promote"] == codes["POST", "/versions/rollback"] == {403}
+    otto.post("/lists/customer", data={"identifier": "nobody-5"})
+    page = otto.get("/engineers").text
+    assert "Who did what" in page
+    assert "otto" in page
+    assert "Who did what" not in vera.get("/engineers").text
+
+
 def test_what_cannot_be_written_down_is_not_handed_out(
     pages: Flask, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -129,6 +155,28 @@ def test_the_last_fifty_are_read_from_the_end(tmp_path: Path) -> None:
     file.write_text("\n".join([*lines, "[1]", '{"when": "t"}', '{"when": "t", "wh']))
     entries = audit.last(str(file))
     assert [entry["what"] for entry in entries] == [f"deed {n}" for n in range(2999, 2949, -1)]
+
+
+def test_the_log_forgets_after_its_days(pages: Flask, tmp_path: Path) -> None:
+    """Older lines go with the next one that is written; who writes meanwhile loses none."""
+    file = tmp_path / "audit.jsonl"
+    now = datetime.now(UTC)
+    ages = (400, 91, 89, 1)
+    whens = [(now - timedelta(days=age)).isoformat(timespec="seconds") for age in ages]
+    lines = [json.dumps({"when": when, "who": "ada", "what": "list"}) for when in whens]
+    file.write_text("".join(f"{line}\n" for line in lines))
+    pages.extensions["settings"] = replace(pages.extensions["settings"], audit_days=90)
+
+    def one(number: int) -> bool:
+        with pages.test_request_context():
+            return audit.record("look-up", rows=number)
+
+    with ThreadPoolExecutor(8) as pool:
+        assert all(pool.map(one, range(64)))
+    entries = [json.loads(line) for line in file.read_text().splitlines()]
+    assert [entry["when"] for entry in entries[:2]] == whens[2:]
+    assert sorted(entry["rows"] for entry in entries[2:]) == list(range(64))
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
 
 
 def test_a_log_that_cannot_be_written_is_said_at_the_start(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from serve.app import create_app
 from serve.web.auth import limiter
 from serve.web.auth.__main__ import main
 from serve.web.auth.people import METHOD, People, PeopleError, _hash_of_no_password
-from serve.web.settings import Settings
+from serve.web.settings import SettingError, Settings
 from tests.serve.conftest import Scoring, typed
 
 PASSWORD = "correct horse battery"
@@ -322,3 +322,108 @@ def test_a_file_of_people_that_is_none_stops_the_start(tmp_path: Path, text: str
         create_app({"INSTANCE": tmp_path, "SETTINGS": Settings(auth=str(file))})
     with pytest.raises(PeopleError, match="expected a file of people"):
         create_app({"INSTANCE": tmp_path, "SETTINGS": Settings(auth=str(tmp_path / "none"))})
+
+
+SECRET_SENT = "5" * 32
+AT_PROXY = {"REMOTE_ADDR": "10.0.0.7"}
+NAMED = {
+    "X-Segmentation-User": "ada@bank.example",
+    "X-Segmentation-Role": "promoter",
+    "X-Segmentation-Secret": SECRET_SENT,
+}
+
+
+@pytest.fixture
+def behind(tmp_path: Path, model: ModelInfo, monkeypatch: pytest.MonkeyPatch) -> Flask:
+    """Return pages at whose proxy, 10.0.0.7, people sign in."""
+    monkeypatch.setattr("serve.web.model_cache.describe", lambda *_: model)
+    variables = {
+        "SEGMENTATION_AUTH_PROXY": "10.0.0.7 fd00::/64",
+        "SEGMENTATION_AUTH_SECRET": SECRET_SENT,
+        "SEGMENTATION_PROXIES": "1",
+        "SEGMENTATION_AUDIT": str(tmp_path / "audit.jsonl"),
+    }
+    chosen = Settings.from_environment(variables)
+    assert chosen.https
+    assert SECRET_SENT not in repr(chosen)
+    config = {"INSTANCE": tmp_path / "instance", "SETTINGS": chosen, "WTF_CSRF_ENABLED": False}
+    return create_app(config)
+
+
+def test_the_proxy_says_who_asks_and_what_they_may(behind: Flask) -> None:
+    """Each request by itself: the person is in no cookie, a role that is gone is gone at once."""
+    client = behind.test_client()
+    page = client.get("/engineers", headers=NAMED, environ_base=AT_PROXY)
+    assert (page.status_code, "Who did what" in page.text) == (200, True)
+    assert "Sign out" not in page.text
+    viewer = {**NAMED, "X-Segmentation-Role": "viewer"}
+    assert client.get("/", headers=viewer, environ_base=AT_PROXY).status_code == 200
+    for headers, code in ((viewer, 403), (NAMED, 409)):
+        reply = client.get("/versions/rollback", headers=headers, environ_base=AT_PROXY)
+        assert reply.status_code == code
+    assert client.get("/", environ_base=AT_PROXY).status_code == 403
+    assert (
+        client.get("/", headers=NAMED, environ_base={"REMOTE_ADDR": "fd00::9"}).status_code == 200
+    )
+    assert client.get("/healthz").status_code == 200
+
+
+FORGERIES: dict[str, tuple[dict[str, str], str]] = {
+    "no secret": ({"X-Segmentation-Secret": ""}, "10.0.0.7"),
+    "another secret": ({"X-Segmentation-Secret": "5" * 31 + "6"}, "10.0.0.7"),
+    "a beginning of the secret": ({"X-Segmentation-Secret": "5" * 31}, "10.0.0.7"),
+    "a secret of other letters": ({"X-Segmentation-Secret": "é" * 32}, "10.0.0.7"),
+    "the secret twice": ({"X-Segmentation-Secret": f"{SECRET_SENT},{SECRET_SENT}"}, "10.0.0.7"),
+    "another address": ({}, "10.0.0.8"),
+    "this machine": ({}, "127.0.0.1"),
+    "no address": ({}, ""),
+    "the proxy's address in a header": ({"X-Forwarded-For": "10.0.0.7"}, "10.0.0.8"),
+    "another header of addresses": ({"Forwarded": "for=10.0.0.7"}, "192.0.2.1"),
+    "nobody": ({"X-Segmentation-User": ""}, "10.0.0.7"),
+    "two people": ({"X-Segmentation-User": "eve,ada"}, "10.0.0.7"),
+    "a name with a line": ({"X-Segmentation-User": "ada\tpromoter"}, "10.0.0.7"),
+    "no role": ({"X-Segmentation-Role": ""}, "10.0.0.7"),
+    "two roles": ({"X-Segmentation-Role": "promoter,viewer"}, "10.0.0.7"),
+    "a role there is not": ({"X-Segmentation-Role": "admin"}, "10.0.0.7"),
+}
+
+
+@pytest.mark.parametrize("kind", FORGERIES)
+def test_headers_of_another_are_not_believed(behind: Flask, kind: str) -> None:
+    """A person of no proxy, with a wrong secret or in doubled headers sees and moves nothing."""
+    changed, address = FORGERIES[kind]
+    headers, client = {**NAMED, **changed}, behind.test_client()
+    for path in ("/", "/engineers", "/versions/rollback"):
+        reply = client.get(path, headers=headers, environ_base={"REMOTE_ADDR": address})
+        assert reply.status_code == 403, kind
+        assert SECRET_SENT not in reply.text
+    reply = client.post(
+        "/versions/rollback", headers=headers, environ_base={"REMOTE_ADDR": address}
+    )
+    assert reply.status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        ({"auth_secret": "short"}, "SEGMENTATION_AUTH_SECRET: expected at least 32"),
+        ({"auth_proxy": ("the proxy",)}, "SEGMENTATION_AUTH_PROXY: 'the proxy'"),
+        ({"auth": "people.txt"}, "not both"),
+    ],
+)
+def test_a_proxy_that_cannot_be_believed_stops_the_start(
+    tmp_path: Path, changed: dict, words: str
+) -> None:
+    """The setting is named, the secret is not."""
+    usable = {"auth_proxy": ("10.0.0.7",), "auth_secret": SECRET_SENT}
+    with pytest.raises(SettingError, match=words) as caught:
+        create_app({"INSTANCE": tmp_path, "SETTINGS": Settings(**{**usable, **changed})})
+    assert "short" not in str(caught.value)
+
+
+def test_without_a_proxy_its_headers_are_worth_nothing(guarded: Flask, client: FlaskClient) -> None:
+    """Where people sign in here, and where nobody does."""
+    assert guarded.test_client().get("/", headers=NAMED).status_code == 303
+    assert (
+        client.get("/", headers=NAMED, environ_base={"REMOTE_ADDR": "10.0.0.7"}).status_code == 403
+    )
