@@ -13,7 +13,7 @@ import click
 
 from experiments.collect import NO_OTHERS, OtherTables, collected_file, other_tables
 from experiments.collect import Day as DayOption
-from experiments.faults import check_output, check_source, ending_in_a_sentence
+from experiments.faults import check_output, check_source, ending_in_a_sentence, skip_option
 from experiments.registry.client import CHAMPION, MODEL_NAME, ModelName
 from segmentation.errors import SpecError
 from segmentation.schema import TableSchema
@@ -132,6 +132,7 @@ def _source(sources: list[Source], transactions: Transactions) -> list[Source] |
 @click.option("--model-name", type=ModelName(), default=MODEL_NAME, show_default=True)
 @click.option("--alias", default=CHAMPION, show_default=True, help="Or a number.")
 @click.option("--out", default="", help="Also write the HTML report here.")
+@skip_option("Use the other rows of every day.")
 def main(
     *,
     data: tuple[list[Source], ...],
@@ -143,6 +144,7 @@ def main(
     model_name: str,
     alias: str,
     out: str,
+    skip_bad_rows: bool,
 ) -> None:
     """Show how segments grow and shrink, who moves, and when more than usual."""
     from experiments.study.databases import quiet  # noqa: PLC0415 - imports MLflow
@@ -160,7 +162,7 @@ def main(
         own = load_recipe(recipe) if recipe else None
         beside = OtherTables(accounts, statements)
         source = _source(sources, Transactions(transactions, days, beside, own))
-        run(source, model_name, alias, out)
+        run(source, model_name, alias, out, skip_bad_rows=skip_bad_rows)
 
 
 if __name__ == "__main__":

@@ -45,6 +45,7 @@ MIGRATION = "migration"
 ALTERNATIVES = "alternatives.json"
 # Of a registered model's promotions, comparisons, monitoring and history.
 EXPERIMENT = "{name}-registry"
+VERSION = "version"  # tag of the run of an event: the version that it is about
 # In the run of a history: what :meth:`segmentation.monitoring.history.History.to_dict` returns.
 FIGURES = "history.json"
 # Tags of the registered model, followed by a segment's number: its name and what to do for it.
@@ -462,7 +463,7 @@ def segment_history(name: str, version: str) -> SegmentHistory | None:
     import mlflow  # noqa: PLC0415 - see the module's docstring
 
     finished = "tags.kind = 'history' and attributes.status = 'FINISHED'"
-    own = f"{finished} and attributes.run_name LIKE '% of version {version}'"
+    own = f"{finished} and tags.{VERSION} = '{version}'"
     with _errors(f"the history of {name} cannot be read") as client:
         experiment = client.get_experiment_by_name(EXPERIMENT.format(name=name))
         if experiment is None:
@@ -477,7 +478,7 @@ def segment_history(name: str, version: str) -> SegmentHistory | None:
                 except ValueError as error:
                     raise RegistryError(f"{FIGURES} of run {run.info.run_id} is no JSON") from error
                 return SegmentHistory(
-                    version=str(run.info.run_name).rpartition(" ")[2],
+                    version=run.data.tags.get(VERSION, ""),
                     recorded=datetime.fromtimestamp(run.info.start_time / 1000, tz=UTC),
                     run_id=str(run.info.run_id),
                     experiment_id=str(experiment.experiment_id),

@@ -9,7 +9,7 @@ from types import MappingProxyType
 from mlflow import MlflowClient
 from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID, MLFLOW_RUN_NAME, MLFLOW_RUN_NOTE
 
-from experiments.registry.client import EXPERIMENT
+from experiments.registry.client import EXPERIMENT, VERSION
 from experiments.tracking.parent_run import open_experiment
 from experiments.tracking.tracker import metrics_of, origin, tags_of
 
@@ -33,13 +33,15 @@ def record(
     note: str,
     metrics: Mapping[str, float],
     files: Mapping[str, str],
+    version: str = "",
     series: str = "",
     part_of: str = "",
     steps: Mapping[int, Mapping[str, float]] = MappingProxyType({}),
 ) -> None:
     """Record an event of a registered model in a run named `title`.
 
-    `note` is its description in Markdown, `files` are texts by path. Events of one `series` share
+    `note` is its description in Markdown, `files` are texts by path, `version` is the one the event
+    is about, a tag by which runs are found. Events of one `series` share
     a run, in which every metric has one step per event; without a series it has its own run,
     below the run `part_of` where there is one. Recorded again below that, it replaces itself.
     `steps` are more metrics by their steps.
@@ -47,6 +49,7 @@ def record(
     experiment = registry_experiment(client, name)
     run_id, step = _run(client, experiment, kind, series, part_of)
     tags = {MLFLOW_RUN_NAME: title, MLFLOW_RUN_NOTE: note, "kind": kind, "series": series}
+    tags |= {VERSION: version} if version else {}
     tags |= origin("experiments")
     tags["times"] = str(step + 1)
     client.log_batch(run_id, metrics=metrics_of(metrics, step), tags=tags_of(tags))

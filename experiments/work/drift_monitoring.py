@@ -18,6 +18,7 @@ from experiments.registry import segment_lineage
 from experiments.registry.client import RegistryError, describe
 from experiments.study.databases import prepare_tracking
 from experiments.tracking import event_run
+from segmentation.data.atomic import write_whole
 from segmentation.data.files.table_file import TableFile
 from segmentation.data.readers import read_table
 from segmentation.data.row_errors import CheckedPiece, bad_rows_error, check_piece
@@ -190,7 +191,7 @@ def run(
     lines = "\n".join(f"- {sentence}" for sentence in result.sentences)
     note = f"**{verdict}** for {source}, {rows:,} customers. {result.headline}\n\n{lines}"
     if out:
-        Path(out).write_text(result.html, encoding="utf-8")
+        write_whole(Path(out), result.html)
     click.echo(f"{title}, {source}, {rows:,} customers: {verdict}. {result.headline}")
     if piece.n_bad:
         click.echo(f"  {piece.n_bad:,} bad row{'' if piece.n_bad == 1 else 's'} left out.")
@@ -202,6 +203,7 @@ def run(
             model_name,
             f"monitoring of version {version}",
             kind="monitoring",
+            version=version,
             note=note,
             metrics=result.drift.metrics(),
             files={REPORT: result.html},

@@ -22,6 +22,7 @@ from experiments.study.databases import prepare_tracking
 from experiments.tracking import event_run
 from segmentation.clustering.segmenter import Segmenter
 from segmentation.clustering.spec import SegmenterSpec
+from segmentation.data.atomic import write_whole
 from segmentation.data.readers import load_described
 from segmentation.data.warehouse.address import short_name
 from segmentation.evaluation.result import Evaluation
@@ -96,7 +97,7 @@ def run(
             metrics |= {f"drifted_{suffix}": float(len(drift.drifted))}
     note = _note(comparison, title)
     if out:
-        Path(out).write_text(html, encoding="utf-8")
+        write_whole(Path(out), html)
     click.echo(note.replace("**", ""))
     with answering_anyway():
         event_run.record(

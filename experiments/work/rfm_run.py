@@ -192,6 +192,7 @@ def print_and_record(grouping: Grouping, learned: Learned | None) -> None:
             learned.name,
             f"RFM beside version {learned.version}",
             kind="rfm",
+            version=learned.version,
             note="\n\n".join(cross.sentences),
             metrics={name: value for name, value in figures.items() if value is not None},
             files={REPORT: grouping.html, FIGURES: cross.counts.to_csv()},

@@ -17,6 +17,7 @@ from experiments.registry.client import FIGURES, describe
 from experiments.study.databases import prepare_tracking
 from experiments.tracking import event_run
 from experiments.work.drift_monitoring import usable_rows
+from segmentation.data.atomic import write_whole
 from segmentation.data.validation import validate
 from segmentation.data.warehouse.address import public_name
 from segmentation.errors import DataError, Problem
@@ -28,8 +29,8 @@ from segmentation.reports.html import page, shares_picture
 REPORT = "history.html"
 
 
-def day_of(model: SegmentationModel, source: Source) -> Day:
-    """Return the customers of a day by segment.
+def day_of(model: SegmentationModel, source: Source, *, skip_bad_rows: bool = False) -> Day:
+    """Return the customers of a day by segment; with `skip_bad_rows` those that can be used.
 
     Raises
     ------
@@ -37,11 +38,14 @@ def day_of(model: SegmentationModel, source: Source) -> Day:
         When they do not fit the model's schema, or nothing identifies them.
     """
     schema, name = model.schema, public_name(source.data)
-    piece = usable_rows(source.data, schema, skip_bad_rows=False)
+    piece = usable_rows(source.data, schema, skip_bad_rows=skip_bad_rows)
+    if piece.n_bad:
+        rows = "row" if piece.n_bad == 1 else "rows"
+        click.echo(f"{source.day}: {piece.n_bad:,} bad {rows} left out.")
     if schema.identifier not in piece.rows:
         expected = "a column that identifies customers, the same on every day"
         raise DataError([Problem(None, "no_identifier", expected, "Name it in the schema.")], name)
-    validated = validate(piece.rows, schema, name)
+    validated = validate(piece.rows.iloc[piece.good], schema, name)
     numbers = model.segments(validated.customers)["segment"]
     segment = pd.Series(numbers, validated.customers.index.astype(str), dtype="int64")
     if segment.index.has_duplicates:
@@ -55,13 +59,20 @@ def day_of(model: SegmentationModel, source: Source) -> Day:
     return Day(source.day, segment, outcomes)
 
 
-def run(source: list[Source] | Transactions, model_name: str, alias: str, out: str) -> History:
+def run(
+    source: list[Source] | Transactions,
+    model_name: str,
+    alias: str,
+    out: str,
+    *,
+    skip_bad_rows: bool = False,
+) -> History:
     """Look at every day with one version; record and print what changed."""
     prepare_tracking()
     client = MlflowClient()
     version = describe(model_name, alias).version
     model = segment_lineage.load(client, model_name, version)
-    days = list(_days(model, source))
+    days = list(_days(model, source, skip_bad_rows=skip_bad_rows))
     history = History(model.numbering.name_of, tuple(days))
     title = f"{model_name} over time"
     html = page(
@@ -73,7 +84,7 @@ def run(source: list[Source] | Transactions, model_name: str, alias: str, out: s
         outcomes=_outcomes(history),
     )
     if out:
-        Path(out).write_text(html, encoding="utf-8")
+        write_whole(Path(out), html)
     click.echo(f"{model_name} version {version}, {len(days)} days. {history.headline}")
     for number, name in history.names.items():
         shares = ", ".join(
@@ -86,6 +97,7 @@ def run(source: list[Source] | Transactions, model_name: str, alias: str, out: s
             model_name,
             f"{len(days)} days of version {version}",
             kind="history",
+            version=version,
             note=f"**{history.headline}**",
             metrics={},
             files={REPORT: html, FIGURES: json.dumps(history.to_dict(), indent=1)},
@@ -94,14 +106,17 @@ def run(source: list[Source] | Transactions, model_name: str, alias: str, out: s
     return history
 
 
-def _days(model: SegmentationModel, source: list[Source] | Transactions) -> Iterator[Day]:
+def _days(
+    model: SegmentationModel, source: list[Source] | Transactions, *, skip_bad_rows: bool
+) -> Iterator[Day]:
     """Yield the customers of every day by segment, the earliest first."""
     if isinstance(source, list):
-        yield from (day_of(model, one) for one in sorted(source, key=lambda one: one.day))
+        for one in sorted(source, key=lambda one: one.day):
+            yield day_of(model, one, skip_bad_rows=skip_bad_rows)
         return
     for day in sorted(source.days):
         with source.customers(day, model.schema) as customers:
-            yield day_of(model, customers)
+            yield day_of(model, customers, skip_bad_rows=skip_bad_rows)
 
 
 def _outcomes(history: History) -> list[tuple[str, list[tuple[int, list[str]]]]]:

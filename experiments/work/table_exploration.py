@@ -23,6 +23,7 @@ from experiments.faults import check_source, notify
 from experiments.study.databases import prepare_tracking
 from experiments.tracking.parent_run import open_experiment
 from experiments.tracking.tracker import origin, params_of, tags_of
+from segmentation.data.atomic import write_whole
 from segmentation.data.readers import read_table, schema_for
 from segmentation.data.warehouse.address import Snapshot, short_name
 from segmentation.data.writers import harmless
@@ -74,7 +75,7 @@ def run(data: str, schema_name: str, experiment_name: str, out: str, seed: int) 
     progress("report")
     page = exploration_page(exploration, drawn, seconds=sum(progress.seconds.values()))
     if out:
-        Path(out).write_text(page, encoding="utf-8")
+        write_whole(Path(out), page)
     progress("record")
     prepare_tracking()
     client = MlflowClient()

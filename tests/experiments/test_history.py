@@ -76,6 +76,27 @@ def test_a_planted_shift_is_named_in_its_month(
     assert not any(who in text or who in out.read_text() for who in identifiers)
 
 
+def test_bad_rows_are_left_out_where_that_is_wished(
+    months: dict[date, Path], tmp_path: Path
+) -> None:
+    """Each day says how many; without the option they are refused and the report stays."""
+    first, second = (pd.read_csv(months[day]).astype({"PAYMENTS": str}) for day in DAYS[:2])
+    second.loc[[3, 9], "PAYMENTS"] = "canary"
+    files, out = [tmp_path / "one.csv", tmp_path / "two.csv"], tmp_path / "history.html"
+    for frame, file in zip((first, second), files, strict=True):
+        frame.to_csv(file, index=False)
+    out.write_text("the old one", encoding="utf-8")
+    data = ",".join(f"{day}={file}" for day, file in zip(DAYS, files, strict=False))
+    words = ["--model-name", NAME, "--data", data, "--out", str(out)]
+    refused = CliRunner().invoke(main, words)
+    assert (refused.exit_code, "--skip-bad-rows" in refused.output) == (2, True), refused.output
+    assert out.read_text(encoding="utf-8") == "the old one"
+    result = CliRunner().invoke(main, [*words, "--skip-bad-rows"])
+    assert result.exit_code == 0, result.output
+    assert f"{DAYS[1]}: 2 bad rows left out." in result.output
+    assert "798" in out.read_text(encoding="utf-8")
+
+
 @pytest.mark.parametrize(
     ("data", "message"),
     [

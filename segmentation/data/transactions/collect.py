@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
-from datetime import date, timedelta
+from datetime import date
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -27,9 +27,14 @@ from segmentation.data.transactions.drafting import (
     draft_recipe,
     draft_statements,
 )
-from segmentation.data.transactions.features import features, prepared
-from segmentation.data.transactions.recipe import Recipe
-from segmentation.data.transactions.remarks import last_day, remarks_on
+from segmentation.data.transactions.features import (
+    COUNTS,
+    counted_features,
+    features,
+    prepared,
+)
+from segmentation.data.transactions.recipe import LEAVE_OUT, Recipe
+from segmentation.data.transactions.remarks import look, remarks_on
 from segmentation.data.warehouse.connection import engine, opened_table, speaking_of
 from segmentation.errors import DataError, Problem, SpecError
 from segmentation.schema import TableSchema
@@ -104,11 +109,16 @@ def features_from_transactions(
     tables = {"transactions": transactions, "accounts": accounts, "statements": statements}
     with _opened(tables, recipe) as (opened, connection):
         rows = prepared(opened["transactions"], recipe)
-        day = as_of or last_day(rows) + timedelta(days=1)
-        remarks = remarks_on(rows, recipe, day)
-        table = features(rows, recipe, day, opened.get("accounts"), opened.get("statements"))
-        frame = table.to_pyarrow().to_pandas()
+        looked = look(rows, recipe, as_of)
+        day = looked.as_of
+        others = opened.get("accounts"), opened.get("statements")
+        table = counted_features(rows, recipe, day, *others)
         sql = str(connection.compile(table, pretty=True))
+        frame = table.to_pyarrow().to_pandas()
+    remarks = remarks_on(looked, frame, recipe)
+    frame = frame.drop(columns=[*COUNTS])
+    if recipe.without_transactions == LEAVE_OUT:
+        frame = frame[frame[f"purchases_{recipe.longest}d"] > 0]
     # Sorted here: engines order texts by their own rules.
     frame = frame.sort_values(recipe.customer, ignore_index=True)
     if not len(frame):

@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
-from segmentation.data.transactions.features import DAY, REFUND, VALUE, WHO, says_who_and_how_much
+import pandas as pd
+
+from segmentation.data.transactions.features import (
+    BOUGHT,
+    DAY,
+    REFUNDED,
+    REFUNDS,
+    REPEATS,
+    ROWS,
+    VALUE,
+    WHO,
+    says_who_and_how_much,
+)
 from segmentation.data.transactions.recipe import LEAVE_OUT, Recipe
 from segmentation.errors import DataError, Problem
 
@@ -16,58 +29,58 @@ if TYPE_CHECKING:
 MOST_CURRENCIES = 4
 
 
-def last_day(rows: ir.Table) -> date:
-    """Return the day of the last transaction.
+@dataclass(frozen=True)
+class Looked:
+    """What one look at all prepared transactions says, before anything is collected."""
+
+    as_of: date
+    counts: Mapping[str, int]
+    currencies: tuple[tuple[str, int], ...]
+
+
+def look(rows: ir.Table, recipe: Recipe, as_of: date | None) -> Looked:
+    """Count prepared transactions that are left out; find the day where none is named.
+
+    That is the day after the last transaction.
 
     Raises
     ------
     DataError
-        When no row says who, when and how much.
-    """
-    usable = rows.filter(says_who_and_how_much(rows))
-    day = usable[DAY].max().to_pyarrow().as_py()
-    if day is None:
-        raise _none("before any day")
-    return day if type(day) is date else day.date()
-
-
-def remarks_on(rows: ir.Table, recipe: Recipe, as_of: date) -> tuple[str, ...]:
-    """Return sentences on prepared transactions, without a customer's value.
-
-    Raises
-    ------
-    DataError
-        When no transaction is left before the day.
+        When no row before the day says who, when and how much.
     """
     import ibis  # noqa: PLC0415 - takes 0.7 s
 
-    day = ibis.literal(as_of)
     whole = says_who_and_how_much(rows) & rows[DAY].notnull()
-    before = whole & (rows[DAY] < day)
-    start = ibis.literal(as_of - timedelta(days=recipe.longest))
-    counts = rows.agg(
-        rows=rows.count(),
-        no_customer=rows[WHO].isnull().sum(),
-        no_time=rows[DAY].isnull().sum(),
-        no_amount=rows[VALUE].isnull().sum(),
-        later=(whole & (rows[DAY] >= day)).sum(),
-        before=before.sum(),
-        inside=(before & (rows[DAY] >= start)).sum(),
-        refunds=(before & rows[REFUND]).sum(),
-        refunded=rows[VALUE].sum(where=before & rows[REFUND]),
-        bought=rows[VALUE].sum(where=before & ~rows[REFUND]),
-        customers=rows[WHO].nunique(where=before),
-        buyers=rows[WHO].nunique(where=before & (rows[DAY] >= start) & ~rows[REFUND]),
-    ).to_pyarrow()
-    counted = {name: value or 0 for name, value in counts.to_pylist()[0].items()}
-    if not counted["before"]:
-        raise _none(f"before {as_of.isoformat()}")
-    usable = rows.filter(before)
+    before = whole & (rows[DAY] < ibis.literal(as_of)) if as_of else whole
+    columns: dict[str, Any] = {
+        "no_customer": rows.count(where=rows[WHO].isnull()),
+        "no_time": rows.count(where=rows[DAY].isnull()),
+        "no_amount": rows.count(where=rows[VALUE].isnull()),
+        "whole": rows.count(where=whole),
+        "before": rows.count(where=before),
+        "last": rows[DAY].max(where=whole),
+    }
+    if recipe.transaction:
+        columns["names"] = rows["transaction"].nunique(where=before)
+    counts = rows.agg(**columns).to_pyarrow().to_pylist()[0]
+    last = counts.pop("last")
+    if not counts["before"]:
+        raise _none(f"before {as_of.isoformat()}" if as_of else "before any day")
+    last = last if type(last) is date else last.date()
+    currencies = _currencies(rows.filter(before)) if recipe.currency else ()
+    return Looked(as_of or last + timedelta(days=1), counts, currencies)
+
+
+def remarks_on(looked: Looked, customers: pd.DataFrame, recipe: Recipe) -> tuple[str, ...]:
+    """Return sentences on transactions, without a customer's value.
+
+    `customers` are as :func:`segmentation.data.transactions.features.counted_features` makes them.
+    """
     return (
-        *_on_rows(counted, as_of),
-        *_on_customers(counted, recipe),
-        *_on_repeats(usable, counted["before"], recipe),
-        *(_on_currencies(usable) if recipe.currency else ()),
+        *_on_rows(looked, customers),
+        *_on_customers(customers, recipe),
+        *_on_repeats(looked, customers, recipe),
+        *_on_currencies(looked.currencies),
     )
 
 
@@ -79,33 +92,34 @@ def _none(when: str) -> DataError:
     )
 
 
-def _on_rows(counted: dict[str, Any], as_of: date) -> Iterator[str]:
-    customers = f"{counted['customers']:,} customers"
-    yield f"{_rows(counted['before'])} before {as_of.isoformat()} of {customers}"
+def _on_rows(looked: Looked, customers: pd.DataFrame) -> Iterator[str]:
+    counts, day = looked.counts, looked.as_of.isoformat()
+    named = f"{int(customers[ROWS].count()):,} customers"
+    yield f"{_rows(counts['before'])} before {day} of {named}"
     for column in ("customer", "time", "amount"):
-        if count := counted[f"no_{column}"]:
+        if count := counts[f"no_{column}"]:
             yield f"{_rows(count)} without a {column} left out"
-    if count := counted["later"]:
-        yield f"{_rows(count)} on or after {as_of.isoformat()} left out"
-    if count := counted["refunds"]:
-        share = f", {counted['refunded'] / counted['bought']:.1%} of what was bought"
-        yield f"{_rows(count)} count as refunds{share if counted['bought'] else ''}"
+    if count := counts["whole"] - counts["before"]:
+        yield f"{_rows(count)} on or after {day} left out"
+    if count := int(customers[REFUNDS].sum()):
+        bought = customers[BOUGHT].sum()
+        share = f", {customers[REFUNDED].sum() / bought:.1%} of what was bought" if bought else ""
+        yield f"{_rows(count)} count as refunds{share}"
 
 
-def _on_customers(counted: dict[str, Any], recipe: Recipe) -> Iterator[str]:
-    if count := counted["customers"] - counted["buyers"]:
+def _on_customers(customers: pd.DataFrame, recipe: Recipe) -> Iterator[str]:
+    buyers = customers[f"purchases_{recipe.longest}d"] > 0
+    if count := int((customers[ROWS].notna() & ~buyers).sum()):
         fate = "left out" if recipe.without_transactions == LEAVE_OUT else "kept, with zeros"
         yield f"{count:,} customers bought nothing in the last {recipe.longest} days: {fate}"
 
 
-def _on_repeats(usable: ir.Table, count: int, recipe: Recipe) -> Iterator[str]:
-    repeats = count - usable.distinct().count().to_pyarrow().as_py()
+def _on_repeats(looked: Looked, customers: pd.DataFrame, recipe: Recipe) -> Iterator[str]:
+    repeats = int(customers[REPEATS].sum())
     if recipe.transaction:
         if repeats:
             yield f"{_rows(repeats)} repeat another with its {recipe.transaction}: left out"
-        once = usable.distinct()
-        different = once.count() - once["transaction"].nunique()
-        if several := different.to_pyarrow().as_py():
+        if several := looked.counts["before"] - repeats - looked.counts["names"]:
             yield (
                 f"{_rows(several)} have the {recipe.transaction} of another and differ from it: "
                 "all count"
@@ -117,16 +131,20 @@ def _on_repeats(usable: ir.Table, count: int, recipe: Recipe) -> Iterator[str]:
         )
 
 
-def _on_currencies(usable: ir.Table) -> Iterator[str]:
-    by_currency = usable.group_by("currency").agg(n=usable.count())
-    rows = by_currency.to_pyarrow().to_pylist()
-    if len(rows) > 1:
-        rows.sort(key=lambda row: -row["n"])
-        first = [f"{row['currency'] or 'none'} {row['n']:,}" for row in rows[:MOST_CURRENCIES]]
-        names = ", ".join([*first, "…"] if len(rows) > len(first) else first)
+def _currencies(usable: ir.Table) -> tuple[tuple[str, int], ...]:
+    """Return currencies and their numbers of transactions, the most frequent first."""
+    by_currency = usable.group_by("currency").agg(n=usable.count()).to_pyarrow().to_pylist()
+    counts = ((row["currency"] or "none", int(row["n"])) for row in by_currency)
+    return tuple(sorted(counts, key=lambda pair: (-pair[1], pair[0])))
+
+
+def _on_currencies(currencies: Sequence[tuple[str, int]]) -> Iterator[str]:
+    if len(currencies) > 1:
+        first = [f"{name} {count:,}" for name, count in currencies[:MOST_CURRENCIES]]
+        names = ", ".join([*first, "…"] if len(currencies) > len(first) else first)
         yield (
-            f"amounts are in {len(rows)} currencies ({names}) and are added as they are: convert "
-            "them first, or collect each currency by a query of its own"
+            f"amounts are in {len(currencies)} currencies ({names}) and are added as they are: "
+            "convert them first, or collect each currency by a query of its own"
         )
 
 

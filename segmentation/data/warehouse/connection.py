@@ -27,6 +27,8 @@ from segmentation.errors import DataError
 if TYPE_CHECKING:
     import ibis.expr.types as ir
 
+# What DuckDB holds at most before it spills. Beside it there is what a query returns.
+MEMORY = "1GB"
 # Texts stay texts: dates are read by the recipe, in one order in the whole column.
 CSV_TYPES = ["BOOLEAN", "BIGINT", "DOUBLE", "VARCHAR"]
 CSV = (".csv", ".csv.gz", ".tsv", ".txt")
@@ -135,7 +137,9 @@ def _shown(error: BaseException, address: Address | None) -> str:
 def _local(folder: str) -> Any:
     import ibis  # noqa: PLC0415 - takes 0.7 s
 
-    return ibis.duckdb.connect(temp_directory=folder, preserve_insertion_order=False)
+    return ibis.duckdb.connect(
+        temp_directory=folder, preserve_insertion_order=False, memory_limit=MEMORY
+    )
 
 
 def _connected(address: Address) -> Any:

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -103,8 +104,8 @@ def registry(tmp_path: Path, model: ModelInfo) -> Iterator[MlflowClient]:
 
 def record(client: MlflowClient, version: str, figures: object) -> None:
     files = {"history.json": json.dumps(figures)}
-    title = f"5 days of version {version}"
-    event_run.record(client, MODEL_NAME, title, kind="history", note="", metrics={}, files=files)
+    words: dict[str, Any] = {"kind": "history", "note": "", "metrics": {}, "version": version}
+    event_run.record(client, MODEL_NAME, "5 days", files=files, **words)
 
 
 def test_the_page_reads_the_newest_history_of_the_served_version(
