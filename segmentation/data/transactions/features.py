@@ -151,7 +151,7 @@ def counted_features(
     The transactions are read once: what remarks need is counted on the way.
     """
     rows = usable(transactions, as_of)
-    recent = _in_order(rows.filter(_within(rows, as_of, recipe.longest)))
+    recent = _in_order(within(rows, as_of, recipe.longest))
     habits = recent.group_by(WHO).agg(**dict(_habits(recent, recipe, as_of)))
     table = rows.group_by(WHO).agg(**_history(rows))
     table = table.left_join(habits, WHO).drop(f"{WHO}_right")
@@ -164,6 +164,11 @@ def counted_features(
         owed = _statement_features(statements, recipe, as_of)
         table = table.left_join(owed, WHO).drop(f"{WHO}_right")
     return _derived(table, recipe, as_of).rename({recipe.customer: WHO})
+
+
+def within(rows: ir.Table, as_of: date, days: int) -> ir.Table:
+    """Return the transactions of the last days before a day."""
+    return rows.filter(_within(rows, as_of, days))
 
 
 def _within(rows: ir.Table, as_of: date, days: int) -> Any:

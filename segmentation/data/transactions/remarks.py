@@ -19,6 +19,8 @@ from segmentation.data.transactions.features import (
     VALUE,
     WHO,
     says_who_and_how_much,
+    usable,
+    within,
 )
 from segmentation.data.transactions.recipe import LEAVE_OUT, Recipe
 from segmentation.errors import DataError, Problem
@@ -60,15 +62,16 @@ def look(rows: ir.Table, recipe: Recipe, as_of: date | None) -> Looked:
         "before": rows.count(where=before),
         "last": rows[DAY].max(where=whole),
     }
-    if recipe.transaction:
-        columns["names"] = rows["transaction"].nunique(where=before)
     counts = rows.agg(**columns).to_pyarrow().to_pylist()[0]
     last = counts.pop("last")
     if not counts["before"]:
         raise _none(f"before {as_of.isoformat()}" if as_of else "before any day")
-    last = last if type(last) is date else last.date()
-    currencies = _currencies(rows.filter(before)) if recipe.currency else ()
-    return Looked(as_of or last + timedelta(days=1), counts, currencies)
+    as_of = as_of or (last if type(last) is date else last.date()) + timedelta(days=1)
+    if recipe.transaction:
+        recent = within(usable(rows, as_of), as_of, recipe.longest)
+        names = recent.agg(recent=recent.count(), names=recent["transaction"].nunique())
+        counts |= names.to_pyarrow().to_pylist()[0]
+    return Looked(as_of, counts, _currencies(usable(rows, as_of)) if recipe.currency else ())
 
 
 def remarks_on(looked: Looked, customers: pd.DataFrame, recipe: Recipe) -> tuple[str, ...]:
@@ -115,19 +118,20 @@ def _on_customers(customers: pd.DataFrame, recipe: Recipe) -> Iterator[str]:
 
 
 def _on_repeats(looked: Looked, customers: pd.DataFrame, recipe: Recipe) -> Iterator[str]:
-    repeats = int(customers[REPEATS].sum())
+    repeats, days = int(customers[REPEATS].sum()), f" of the last {recipe.longest} days"
     if recipe.transaction:
         if repeats:
-            yield f"{_rows(repeats)} repeat another with its {recipe.transaction}: left out"
-        if several := looked.counts["before"] - repeats - looked.counts["names"]:
+            yield f"{_rows(repeats)}{days} repeat another with its {recipe.transaction}: left out"
+        if several := looked.counts["recent"] - repeats - looked.counts["names"]:
             yield (
-                f"{_rows(several)} have the {recipe.transaction} of another and differ from it: "
-                "all count"
+                f"{_rows(several)}{days} have the {recipe.transaction} of another and differ from "
+                "it: all count"
             )
     elif repeats:
         yield (
-            f"{_rows(repeats)} are equal to another in all columns that are used: they count. Name "
-            "the column that names a transaction in the recipe (transaction:) to leave repeats out"
+            f"{_rows(repeats)}{days} are equal to another in all columns that are used: they "
+            "count. Name the column that names a transaction in the recipe (transaction:) to leave "
+            "repeats out"
         )
 
 

@@ -137,9 +137,11 @@ def _shown(error: BaseException, address: Address | None) -> str:
 def _local(folder: str) -> Any:
     import ibis  # noqa: PLC0415 - takes 0.7 s
 
-    return ibis.duckdb.connect(
+    connection = ibis.duckdb.connect(
         temp_directory=folder, preserve_insertion_order=False, memory_limit=MEMORY
     )
+    connection.raw_sql("SET enable_progress_bar = false")
+    return connection
 
 
 def _connected(address: Address) -> Any:

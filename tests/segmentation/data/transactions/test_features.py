@@ -230,7 +230,7 @@ def test_what_stands_out_is_said() -> None:
         assert f"1 transaction without a {column} left out" in remarks
     assert "1 transaction on or after 2024-07-01 left out" in remarks
     assert "1 transaction count as refunds, 25.0% of what was bought" in remarks
-    assert "1 transaction are equal to another" in remarks
+    assert "1 transaction of the last 365 days are equal to another" in remarks
     assert "2 currencies (EUR 2, USD 1)" in remarks
     assert "canary" not in remarks
 
@@ -241,7 +241,9 @@ def test_repeated_transactions_are_left_out_where_they_have_a_name() -> None:
     named = Recipe("who", "when", "how_much", transaction="id")
     once = features_from_transactions(frame, named, as_of=DAY)
     assert once.frame["purchases_30d"].iloc[0] == 2
-    assert "1 transaction repeat another with its id: left out" in once.remarks
+    left_out = "1 transaction of the last 365 days repeat another with its id: left out"
+    assert left_out in once.remarks
+    assert len(once.remarks) == 2
     other = frame.assign(how_much=[10.0, 11.0, 12.0])
     both = features_from_transactions(other, named, as_of=DAY)
     assert both.frame["purchases_30d"].iloc[0] == 3
