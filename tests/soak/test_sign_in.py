@@ -69,7 +69,7 @@ def test_who_is_kept_out_of_what(pages: Flask, two_versions: MlflowClient, figur
     tokens, wrong, refused = {vera: vera.token(), nobody: nobody.token()}, [], 0
     for rule, path, method in asked(pages):
         form = {"reason": "mine", "csrf_token": tokens[vera]} if method == "POST" else None
-        if rule.endpoint != "access.sign_out":
+        if rule.endpoint != "auth.sign_out":
             code = vera.open(path, method, data=form).status_code
             kept_out += [f"{method} {rule.rule}"] * (code == 403)
         if rule.endpoint not in OPEN:

@@ -31,8 +31,8 @@ from werkzeug.exceptions import HTTPException, SecurityError
 from werkzeug.routing import BuildError
 from werkzeug.wrappers import Response as BaseResponse
 
+from serve.web.auth.authenticating_proxy import AuthenticatingProxy
 from serve.web.auth.people import AUDITOR, LONGEST_NAME, PROMOTER, People, SignIns
-from serve.web.auth.proxy import AuthenticatingProxy
 from serve.web.forms import SignInForm
 from serve.web.settings import HERE, SettingError, Settings, host_name
 
