@@ -6,10 +6,9 @@ import argparse
 import os
 import signal
 import sys
-from pathlib import Path
 
 from serve.demo import Addresses, pages_service, scoring_service, worker_service
-from serve.processes import ServiceError, ServiceGroup
+from serve.processes import ServiceError, ServiceGroup, default_logs
 from serve.web.settings import SettingError, Settings
 
 START_SECONDS = 150.0
@@ -36,7 +35,7 @@ def main() -> int:
     environment = {"MLFLOW_TRACKING_URI": uri, "SEGMENTATION_SCORING_URL": options.scoring}
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        with ServiceGroup(Path("var/log"), environment) as group:
+        with ServiceGroup(default_logs(), environment) as group:
             for name, one in addresses.items():
                 group.start(scoring_service(one, name))
             group.start(pages_service(Addresses(options.pages, "", options.scoring)))

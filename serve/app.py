@@ -140,6 +140,13 @@ def create_app(config: Mapping[str, Any] | None = None) -> Flask:
                 "pages may write."
             ) from error
     folder = chosen.folder(instance)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SettingError(
+            f"SEGMENTATION_INSTANCE={str(instance)!r}: {error.strerror}. Name a folder that these "
+            "pages may write."
+        ) from error
     app = Flask("serve.web", instance_path=str(folder))
     for logger in (app.logger, logging.getLogger("gunicorn.error")):
         logger.addFilter(BRIEF)

@@ -19,7 +19,7 @@ from pathlib import Path
 
 import requests
 
-from serve.processes import Service, ServiceError, ServiceGroup, free_port
+from serve.processes import Service, ServiceError, ServiceGroup, default_logs, free_port
 
 CUSTOMERS, TRANSACTIONS = "customers", "transactions"
 DATA = "embedded:5000"
@@ -77,7 +77,7 @@ def main() -> int:
     environment = {**_environment(addresses), **demo.settings}
     try:
         prepare(demo, environment)
-        with ServiceGroup(Path("var/log"), environment) as group:
+        with ServiceGroup(default_logs(), environment) as group:
             for service in services(addresses, environment["MLFLOW_TRACKING_URI"]):
                 group.start(service)
             print("Starting the servers …", flush=True)
@@ -113,7 +113,7 @@ def services(addresses: Addresses, tracking: str) -> tuple[Service, ...]:
 
 def scoring_service(addresses: Addresses, model: str = "") -> Service:
     """Return the scoring server that follows the champion, of the settings' model by default."""
-    own = ("--model-name", model, "--logs", f"var/log/{model}") if model else ()
+    own = ("--model-name", model, "--logs", str(default_logs() / model)) if model else ()
     command = (sys.executable, "-m", "serve.gateway", *own, *_listen(addresses.scoring))
     name = f"scoring {model}" if model else "scoring"
     return Service(name, command, f"{addresses.scoring}/ping")

@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 import psutil
 import requests
 
+LOGS_VARIABLE = "SEGMENTATION_LOGS"
 POLL_SECONDS = 0.2
 STOP_SECONDS = 10.0
 
@@ -72,14 +73,21 @@ class ServiceGroup:
         Raises
         ------
         ServiceError
-            When another process listens on its port or writes its log, which stays as it is.
+            When another process listens on its port or writes its log, which stays as it is, or
+            when there can be no log.
         """
         if service in self._running:
             self._running[service].wait()
             _end_group(self._running[service])
         if listener is None:
             _check_port(service)
-        self.log_folder.mkdir(parents=True, exist_ok=True)
+        try:
+            self.log_folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise ServiceError(
+                f"{service.name}: {self.log_folder} cannot be made for logs ({error.strerror}). "
+                f"Name a folder that can be written in {LOGS_VARIABLE}."
+            ) from error
         with self._log(service).open("ab") as log:
             self._begin_log(service, log)
             process = subprocess.Popen(  # noqa: S603 - fixed programs, no shell
@@ -185,6 +193,11 @@ class ServiceGroup:
         trace: TracebackType | None,
     ) -> None:
         self.stop()
+
+
+def default_logs() -> Path:
+    """Return the folder of logs: that of the environment, else ``var/log`` in this folder."""
+    return Path(os.environ.get(LOGS_VARIABLE) or "var/log")
 
 
 def free_port(preferred: int) -> int:

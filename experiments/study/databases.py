@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import logging
 import os
 import sqlite3
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import mlflow
 from filelock import FileLock, Timeout
@@ -28,7 +31,12 @@ _until_synced: ContextVar[str] = ContextVar("synchronous", default=LOGGED)
 
 
 def quiet() -> None:
-    """Let the libraries report errors only: what a command prints is its result."""
+    """Let the libraries report errors only: what a command prints is its result.
+
+    A terminal whose encoding lacks a character shows a question mark in its place.
+    """
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")
     logging.getLogger("mlflow").setLevel(logging.ERROR)
     logging.getLogger("alembic").setLevel(logging.WARNING)
 
@@ -72,6 +80,18 @@ def sqlite_path(uri: str) -> Path | None:
 def sqlite_address(path: Path) -> str:
     """Return the ``sqlite:///`` URI of a file; only what has a meaning in a URI is encoded."""
     return SQLITE + str(path).replace("%", "%25").replace("?", "%3F")
+
+
+def artifacts_beside() -> str | None:
+    """Return where a new experiment's files belong: beside its SQLite store, wherever that is.
+
+    None where MLflow's own choice is right: on a server, and in the folder of the store, since
+    MLflow puts files into ``mlruns`` of the working folder.
+    """
+    path = sqlite_path(mlflow.get_tracking_uri())
+    if path is None or path.absolute().parent == Path.cwd():
+        return None
+    return str(path.absolute().parent / "mlruns" / uuid4().hex)
 
 
 def create_whole(path: Path, create: Callable[[Path], None]) -> None:

@@ -11,6 +11,7 @@ from mlflow.entities import Experiment, LifecycleStage, Run, ViewType
 from mlflow.exceptions import MlflowException
 from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID, MLFLOW_RUN_NAME, MLFLOW_RUN_NOTE
 
+from experiments.study.databases import artifacts_beside
 from experiments.tracking.tracker import origin, params_of, tags_of
 from segmentation.errors import SegmentationError
 
@@ -39,7 +40,7 @@ def open_experiment(client: MlflowClient, name: str, introduction: str = INTRODU
     if experiment is None:
         tags = {KIND_TAG: KIND, MLFLOW_RUN_NOTE: introduction}
         try:
-            return str(client.create_experiment(name, tags=tags))
+            return str(client.create_experiment(name, artifacts_beside(), tags))
         except MlflowException:
             # Another study's process may have created it just now.
             experiment = client.get_experiment_by_name(name)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pandas as pd
 
@@ -21,6 +22,7 @@ from segmentation.schema.inference import infer_schema
 
 Generate = Callable[[int, int], pd.DataFrame]
 EMBEDDED: dict[str, Generate] = {"embedded": generate, "embedded-people": generate_people}
+OPENML = "openml"
 # The schema with most columns first: it describes a table that has them all most closely.
 SHIPPED = ("embedded_people", "cc_general", "bank_churners")
 
@@ -127,7 +129,7 @@ def read_table(source: str, schema: TableSchema | None = None) -> RawTable:
     remarks: list[str] = []
     if scheme in EMBEDDED:
         frame = EMBEDDED[scheme](*rows_and_seed(source, scheme, rest))
-    elif scheme == "openml":
+    elif scheme == OPENML:
         frame = _openml(source, rest)
     elif is_elsewhere(source):
         return RawTable(*read_elsewhere(source, needed_by(schema)))
@@ -139,13 +141,21 @@ def read_table(source: str, schema: TableSchema | None = None) -> RawTable:
 
 @contextmanager
 def as_file(source: str, schema: TableSchema) -> Iterator[Path]:
-    """Yield the file of a source, which a table elsewhere is copied into for as long.
+    """Yield the file of a source, which a table that is none is copied into for as long.
+
+    The sources are those of :func:`load_customers`.
 
     Raises
     ------
     DataError
         When there is no such table.
     """
+    if source.partition(":")[0] in {*EMBEDDED, OPENML}:
+        with TemporaryDirectory() as folder:
+            path = Path(folder) / "customers.parquet"
+            read_table(source, schema).frame.to_parquet(path, index=False)
+            yield path
+        return
     if not is_elsewhere(source):
         yield Path(source)
         return

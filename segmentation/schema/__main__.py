@@ -34,7 +34,8 @@ def infer(source: str, name: str) -> None:
         schema = infer_schema(table.frame, name or _name_of(short_name(source)))
     except SegmentationError as error:
         _fail(error)
-    click.echo(to_yaml(schema, short_name(source)), nl=False)
+    # In UTF-8 whatever the terminal's encoding is: the file is read as that.
+    click.echo(to_yaml(schema, short_name(source)).encode(), nl=False)
     click.echo(_summary(schema), err=True)
 
 

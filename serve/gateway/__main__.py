@@ -14,6 +14,7 @@ from serve.gateway.backend import Backend
 from serve.gateway.proxy import create_front
 from serve.gateway.supervisor import Supervisor
 from serve.logs import begin_log
+from serve.processes import default_logs
 from serve.web.settings import SettingError, Settings
 
 CHALLENGER_IDLE_SECONDS = 600.0
@@ -26,7 +27,7 @@ def main() -> None:
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=5001)
     parser.add_argument("--model-name", default="", help="SEGMENTATION_MODEL_NAME by default")
-    parser.add_argument("--logs", type=Path, default=Path("var/log"))
+    parser.add_argument("--logs", type=Path, default=default_logs())
     options = parser.parse_args()
     try:
         settings = Settings.from_environment()

@@ -7,6 +7,7 @@ the kind of mistake is taken, and the names of columns that the model knows.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from itertools import accumulate
@@ -44,6 +45,8 @@ KINDS = (
     ("UTF-8", "the body is not UTF-8 text"),
     ("parse input as a Pandas", "the body is not a table of the kind its content type names"),
 )
+DETAIL = "detail"
+PARAMETERS = re.compile(rb'"params"\s*:\s*(\{[^{}]*\})')
 UNKNOWN = "the body is not a table of customers"
 HELP = "The page for engineers shows how to ask."
 
@@ -113,6 +116,23 @@ def truths(body: bytes, columns: Collection[str]) -> Refusal | None:
         return None
     what = "expected a number or text, found true or false; send 1 or 0, or null"
     return Refusal(400, f"The customers cannot be scored. {', '.join(named)}: {what}. {HELP}")
+
+
+def unread_parameters(body: bytes) -> Refusal | None:
+    """Return why JSON with parameters that no model reads is not handed on; None without them.
+
+    MLflow leaves them out and answers: a typing error would never be noticed. The name is not
+    repeated. In a text or a number there is no such beginning of an object.
+    """
+    for parameters in PARAMETERS.findall(body):
+        try:
+            names = json.loads(parameters)
+        except ValueError:
+            continue  # refused by the server
+        if set(names) - {DETAIL}:
+            what = "expected {'detail': 'full'} or {'detail': 'basic'}, found another parameter"
+            return Refusal(400, f"The customers cannot be scored. params: {what}. {HELP}")
+    return None
 
 
 def _cells(sent: Any) -> Iterator[tuple[str, Any]]:

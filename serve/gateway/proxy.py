@@ -25,6 +25,7 @@ from serve.gateway.error_messages import (
     reworded,
     too_deep,
     truths,
+    unread_parameters,
 )
 from serve.gateway.metrics import CONTENT_TYPE, METRICS, Metrics
 from serve.gateway.openapi import described
@@ -151,7 +152,7 @@ async def _answer(request: web.Request, supervisor: Supervisor, path: str) -> we
     if isinstance(body, Refusal):
         return _refused(body)
     kind = known_type(content_type) or ""
-    if kind == JSON and (refusal := too_deep(body)):
+    if kind == JSON and (refusal := too_deep(body) or unread_parameters(body)):
         return _refused(refusal)
     return await _forward(request, supervisor, path, body, kind)
 

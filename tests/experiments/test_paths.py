@@ -1,4 +1,4 @@
-"""Commands work in folders whose path has spaces and letters beyond ASCII."""
+"""Commands work anywhere: odd paths, terminals without UTF-8, a folder that is read-only."""
 
 import os
 import shutil
@@ -11,6 +11,10 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 BIN = Path(sys.executable).parent
+# Where no user may write, not even root.
+READ_ONLY = Path("/sys")
+# A terminal in Turkish, whose encoding lacks most letters.
+TURKISH = {"LANG": "tr_TR", "LC_ALL": "tr_TR", "PYTHONIOENCODING": "iso-8859-9"}
 SHIPPED = ("MLproject", "conda.yaml", "segmentation", "experiments")
 
 
@@ -20,7 +24,12 @@ def run(folder: Path, *command: str, **environment: str) -> subprocess.Completed
     path = f"{BIN}{os.pathsep}{os.environ['PATH']}"
     everything = {**clean, "PATH": path, "MLFLOW_DISABLE_TELEMETRY": "true", **environment}
     return subprocess.run(
-        command, cwd=folder, env=everything, capture_output=True, text=True, check=False
+        command,
+        cwd=folder,
+        env=everything,
+        capture_output=True,
+        encoding=environment.get("PYTHONIOENCODING", "utf-8"),
+        check=False,
     )
 
 
@@ -36,7 +45,7 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
         else:
             shutil.copy(ROOT / name, folder)
     options = ("-P", "data=embedded:400", "-P", "n_trials=6", "-P", "trial_gigabytes=0")
-    done = run(folder, "mlflow", "run", ".", "--env-manager", "local", *options)
+    done = run(folder, "mlflow", "run", ".", "--env-manager", "local", *options, **TURKISH)
     assert done.returncode == 0, done.stderr
     return folder
 
@@ -58,6 +67,24 @@ def test_an_encoded_address_leads_to_the_same_store(checkout: Path) -> None:
         "customer-segmentation version 1: every file is as it was registered.\n"
     ), done.stderr
     assert [path.name for path in checkout.parent.iterdir()] == [checkout.name]
+
+
+def test_a_read_only_folder_is_left_alone(tmp_path: Path) -> None:
+    """Store, study and models are where the tracking store is; the language is C."""
+    store = tmp_path / "mit Größe und Platz" / "mlflow.db"
+    where = {"MLFLOW_TRACKING_URI": f"sqlite:///{store}", "PYTHONPATH": str(ROOT), "LC_ALL": "C"}
+    command = (sys.executable, "-m", "experiments")
+    few = ("--n-trials", "3", "--k-max", "4", "--trial-gigabytes", "0", "--trial-seconds", "0")
+    done = run(READ_ONLY, *command, "search", "--data", "embedded:300", *few, **where)
+    assert done.returncode == 0, done.stderr
+    scored = str(tmp_path / "scored.csv")
+    done = run(READ_ONLY, *command, "score", "--data", "embedded:20", "--out", scored, **where)
+    assert done.stdout == f"20 customers scored into {scored}\n", done.stderr
+    assert {"mlflow.db", "mlruns", "optuna.db"} <= {path.name for path in store.parent.iterdir()}
+    done = run(READ_ONLY, *command, "serve", **where)
+    assert done.returncode == 1
+    assert "var/log cannot be made" in done.stderr
+    assert "SEGMENTATION_LOGS" in done.stderr
 
 
 def test_a_store_that_cannot_be_opened_is_not_waited_for(tmp_path: Path) -> None:

@@ -1,25 +1,35 @@
-"""Against an MLflow server with sign-in: what each person may do works, what not is a sentence."""
+"""Against a remote MLflow server: what each person may do works, what not is a sentence.
+
+It has basic auth, its store in PostgreSQL, and hands artifacts on to an object store.
+"""
 
 import os
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 import click
 import mlflow
+import pandas as pd
 import pytest
 import requests
 from click.testing import CliRunner, Result
 
 from experiments import integrity, monitor, rename, score
+from experiments.benchmark.servers import until
 from experiments.search.__main__ import main as search
 from experiments.study.retry import RETRY_VARIABLE
 from segmentation.data.synthetic import generate
 from serve.processes import free_port
-from tests.soak.stores import tracking_server
+from tests.conftest import ROOT, NewDatabase
+from tests.soak.stores import object_store, tracking_server
 
 NAME = "signed-in"
+BUCKET = "artifacts"
 ADMIN, ANALYST, READER = "admin", "analyst", "reader"
 SETTINGS = """[mlflow]
 default_permission = READ
@@ -29,6 +39,13 @@ admin_password = {password}
 authorization_function = mlflow.server.auth:authenticate_request_basic_auth
 auth_cache_ttl_seconds = 60
 """
+
+
+class Server(NamedTuple):
+    """Where the tracking server is, and the object store behind it."""
+
+    address: str
+    objects: str
 
 
 def password(name: str) -> str:
@@ -45,15 +62,26 @@ def signed_in(name: str, secret: str = "") -> Iterator[None]:
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Return the address of a server with three people."""
+def server(tmp_path_factory: pytest.TempPathFactory, postgresql: NewDatabase) -> Iterator[Server]:
+    """Return a server with three people."""
     folder, port = tmp_path_factory.mktemp("server"), free_port(18750)
     settings = folder / "people.ini"
     settings.write_text(SETTINGS.format(folder=folder, password=password(ADMIN)), encoding="utf-8")
-    variables = {"MLFLOW_AUTH_CONFIG_PATH": str(settings), "MLFLOW_FLASK_SERVER_SECRET_KEY": "test"}
+    auth = {"MLFLOW_AUTH_CONFIG_PATH": str(settings), "MLFLOW_FLASK_SERVER_SECRET_KEY": "test"}
     before, here = dict(os.environ), Path.cwd()
-    store, uri = f"sqlite:///{folder / 'server.db'}", f"http://127.0.0.1:{port}"
-    with tracking_server(folder, store, port, "--app-name", "basic-auth", **variables):
+    store, uri = postgresql("signed_in"), f"http://127.0.0.1:{port}"
+    with (
+        object_store(folder, free_port(18760), BUCKET) as objects,
+        tracking_server(
+            folder,
+            store,
+            port,
+            *("--app-name", "basic-auth"),
+            artifacts=f"s3://{BUCKET}/models",
+            **auth,
+            **objects,
+        ),
+    ):
         os.environ["MLFLOW_TRACKING_URI"] = uri
         os.chdir(folder)
         for name in (ANALYST, READER):
@@ -66,7 +94,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
             )
             made.raise_for_status()
         try:
-            yield uri
+            yield Server(uri, objects["MLFLOW_S3_ENDPOINT_URL"])
         finally:
             os.chdir(here)
             os.environ.clear()
@@ -94,7 +122,7 @@ def flags(experiment: str) -> tuple[str, ...]:
 
 
 @pytest.fixture(scope="module")
-def first_search(server: str) -> Result:
+def first_search(server: Server) -> Result:
     """Return the result of an analyst's first search."""
     with signed_in(ANALYST):
         return invoke(search, *flags(NAME))
@@ -138,6 +166,40 @@ def test_a_reader_reads(first_search: Result, tmp_path: Path) -> None:
     assert "warning: this is not recorded in MLflow: http" in verdict.output
     assert renamed.exit_code == 2
     assert "does not permit this to reader" in renamed.output
+
+
+def test_a_reader_serves(first_search: Result, server: Server, tmp_path: Path) -> None:
+    """The version's files come through the server from the object store, and answer as scored."""
+    listing = requests.get(f"{server.objects}/{BUCKET}?list-type=2", timeout=60).text
+    assert "arrays.npz" in listing
+    assert not [*Path.cwd().rglob("arrays.npz")]
+    port = free_port(18770)
+    url = f"http://127.0.0.1:{port}"
+    command = (sys.executable, "-m", "serve.gateway", "--model-name", NAME, "--port", str(port))
+    table = generate(3, seed=5)
+    table.to_csv(tmp_path / "three.csv", index=False)
+    with signed_in(READER):
+        # Credentials are the environment's: the scoring server takes them over.
+        process = subprocess.Popen([*command, "--logs", str(tmp_path)], cwd=ROOT)
+        try:
+            new = ("--data", str(tmp_path / "three.csv"), "--out", str(tmp_path / "scored.csv"))
+            assert invoke(score.main, *new).exit_code == 0
+            until(lambda: answers(f"{url}/ping"), 90)
+            body = {"dataframe_split": table.drop(columns="CUST_ID").to_dict("split")}
+            reply = requests.post(f"{url}/invocations", json=body, timeout=60)
+        finally:
+            process.terminate()
+            process.wait(60)
+    segments = [row["segment"] for row in reply.json()["predictions"]]
+    assert segments == pd.read_csv(tmp_path / "scored.csv")["segment"].tolist()
+
+
+def answers(url: str) -> bool:
+    """Tell whether a server is up."""
+    try:
+        return requests.get(url, timeout=60).ok
+    except requests.ConnectionError:
+        return False
 
 
 @pytest.mark.parametrize("command", [search, integrity.main, rename.main, monitor.main])

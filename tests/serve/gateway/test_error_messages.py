@@ -11,6 +11,7 @@ from serve.gateway.error_messages import (
     reworded,
     too_deep,
     truths,
+    unread_parameters,
 )
 
 COLUMNS = ("BALANCE", "PAYMENTS")
@@ -104,3 +105,25 @@ def test_true_elsewhere_is_left_to_the_server(sent: object) -> None:
     """In texts, in columns that no model asks for, in what is no table."""
     assert truths(json.dumps(sent).encode(), COLUMNS) is None
     assert truths(b"{true", COLUMNS) is None
+
+
+@pytest.mark.parametrize(
+    ("params", "refused"),
+    [
+        ('{"detial": "basic"}', True),
+        ('{ "detail": "basic", "temperature": 0.5 }', True),
+        ('{"detail": "basic"}', False),
+        ("{}", False),
+        ("{oops}", False),
+        ("3", False),
+    ],
+)
+def test_a_parameter_that_no_model_reads_is_refused(params: str, refused: bool) -> None:
+    """MLflow would leave it out in silence; a text that looks like one is no parameter."""
+    looks = r'"\"params\": {\"x\": 1}"'
+    body = f'{{"dataframe_records": [{{"NOTE": {looks}}}], "params" : {params}}}'.encode()
+    refusal = unread_parameters(body)
+    assert (refusal is not None) == refused
+    if refusal:
+        assert "found another parameter" in refusal.message
+        assert "detial" not in refusal.message
