@@ -12,7 +12,7 @@ unexport PYTHONDONTWRITEBYTECODE
 export MLFLOW_DISABLE_TELEMETRY := true
 
 .DEFAULT_GOAL := help
-.PHONY: help setup spark demo serve test soak bench mutants lint audit sbom format lock screenshots clean
+.PHONY: help setup spark demo serve test soak bench mutants lint audit sbom licences format lock screenshots clean
 
 help: ## List the commands
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -78,6 +78,9 @@ sbom: setup ## Write what is installed as a CycloneDX bill of materials (SBOM=va
 	@mkdir -p $(dir $(SBOM))
 	@$(BIN)/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible --output-file $(SBOM) $(BIN)/python
 	@echo "$(SBOM): $$(grep -c '"purl"' $(SBOM)) packages"
+
+licences: setup ## Print the licence of all that is installed by default; fail where one is copyleft
+	@$(BIN)/python -m tests.licences
 
 format: setup ## Format the code
 	$(BIN)/ruff check --fix .

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from serve.demo import BIN
+from tests.licences import verdict
 from tests.soak.searching import ROOT
 
 Figure = Callable[[str], None]
@@ -101,6 +102,42 @@ def test_the_bill_of_materials_is_whole(tmp_path: Path, figure: Figure) -> None:
     )
     assert bill["metadata"]["component"]["name"] == "customer-segmentation"
     assert (installed - set(listed), other) == (set(), [])
+
+
+@pytest.mark.row("a copyleft licence in the default install")
+def test_no_licence_of_the_default_install_is_copyleft(figure: Figure) -> None:
+    """One command prints every licence; all that `pip install .` needs is there, and no more."""
+    ended = make("licences")
+    *lines, last = ended.stdout.splitlines()
+    excepted = [line.split()[0] for line in lines if line.endswith("as they are published)")]
+    figure(f"{len(lines)} packages, {last.split()[0]} refused, excepted: {', '.join(excepted)}")
+    assert ended.returncode == 0, ended.stdout
+    names = {line.split()[0] for line in lines}
+    assert {"mlflow", "sqlalchemy", "flask"} <= names
+    assert not {"psycopg", "hypothesis", "pyspark"} & names
+
+
+@pytest.mark.parametrize(
+    ("name", "licence", "refused"),
+    [
+        ("some", "MIT", False),
+        ("some", "GPL-3.0-only", True),
+        ("some", "MIT OR GPL-2.0-or-later", False),
+        ("some", "MIT AND GPL-2.0-or-later", True),
+        ("some", "(MIT OR GPL-2.0-only) AND (BSD-3-Clause OR LGPL-2.1-only)", False),
+        ("some", "MIT AND (LGPL-2.1-only OR MPL-2.0)", True),
+        ("some", "GNU Lesser General Public License v3 (LGPLv3)", True),
+        ("some", "GNU Affero General Public License v3", True),
+        ("some", "BSD License AND Apache Software License", False),
+        ("some", "", True),
+        ("tqdm", "MPL-2.0 AND MIT", False),
+        ("tqdm", "GPL-3.0-only", True),
+        ("some", "MPL-2.0 AND MIT", True),
+    ],
+)
+def test_a_licence_is_judged_by_its_choices(name: str, licence: str, refused: bool) -> None:
+    """One may choose of dual licences; an exception is one package with one licence."""
+    assert bool(verdict(name, licence)) == refused
 
 
 INSTALLED = "import importlib.metadata as m; print(*{d.name for d in m.distributions()})"
