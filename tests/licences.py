@@ -128,7 +128,7 @@ def brought() -> Iterator[Distribution]:
 
 def verdict(name: str, licence: str) -> str:
     """Return why a package of that licence cannot be brought; empty where it can."""
-    if EXCEPTIONS.get(name, ("", ""))[0] == licence:
+    if name in EXCEPTIONS and EXCEPTIONS[name][0] == licence:
         return ""
     if not licence:
         return "says no licence"
