@@ -12,7 +12,7 @@ from optuna.trial import FrozenTrial
 
 from segmentation.clustering.spec import SegmenterSpec
 from segmentation.evaluation.result import Evaluation
-from segmentation.evaluation.triviality import RESTATES
+from segmentation.evaluation.triviality import RESTATES, RESTATES_CATEGORY
 from segmentation.types import IntArray
 
 SPEC, EVALUATION, PARTITION, RUN = "spec", "evaluation", "partition", "run_id"
@@ -38,8 +38,12 @@ class Candidate:
 
     @property
     def restates(self) -> bool:
-        """Whether two yes/no facts say most of the partition: true, stable, and trivial."""
-        return self.evaluation.further.get("restatement", 0.0) >= RESTATES
+        """Whether two yes/no facts, or one category, say the partition: true, stable, trivial."""
+        further = self.evaluation.further
+        return (
+            further.get("restatement", 0.0) >= RESTATES
+            or further.get("one_category", 0.0) >= RESTATES_CATEGORY
+        )
 
     @property
     def changes(self) -> int:

@@ -99,8 +99,8 @@ def rank(candidates: Iterable[Candidate]) -> Ranking:
     The order is that of ``score + w V`` with ``w = 1.3 S(M)² (1.5 - gap)``, M being the contender
     with the largest likelihood gain and V the adjusted Rand index with it, 0 where no partition
     gains anything: the vote counts as the voter is stable, and more where no partition is
-    separated. Candidates that restate two yes/no facts come last and have no vote; nor have those
-    whose segments do not come back when refitted, unless there are no others.
+    separated. Candidates that restate two yes/no facts or a category come last and have no vote;
+    nor have those whose segments do not come back when refitted, unless there are no others.
     """
     contenders = _contenders(candidates)
     if not contenders:
@@ -179,7 +179,7 @@ def _reason(ranking: Ranking, pick: Standing, k: int = 0) -> str:
         )
     return (
         f"{head}ranked first of those that come back when refitted and say more than two yes/no "
-        f"facts ({pick}; {others})."
+        f"facts or one category ({pick}; {others})."
     )
 
 

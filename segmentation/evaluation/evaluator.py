@@ -33,9 +33,12 @@ from segmentation.evaluation.stability import random_halves, refits, stability
 from segmentation.evaluation.triviality import (
     DRIVES,
     RESTATES,
+    RESTATES_CATEGORY,
+    ColumnCodes,
     Flags,
     column_flags,
     column_ranks,
+    leading_category,
     one_column,
     restatement,
 )
@@ -116,15 +119,16 @@ class Evaluator:
         self.reference = reference or ReferenceSpace(schema).fit(self.matrix)
         self._order = canonical_order(self.matrix, seed)
         coordinates = self.reference.transform(self.matrix)
-        flags = column_flags(self.matrix)
+        flags, ranks = column_flags(self.matrix), column_ranks(self.matrix)
         sample = self._order[:SILHOUETTE_ROWS]
         self.table = EvaluationTable(
             coordinates=coordinates,
             axes=self._axes(coordinates, flags),
             few=self._few,
             graph=NeighbourGraph.of(coordinates),
-            ranks=column_ranks(self.matrix),
+            ranks=ranks,
             flags=flags,
+            columns=ColumnCodes.of(ranks, schema),
             cuts=CompactCuts(coordinates[self._order], seed),
             sample=sample,
             distances=pairwise_distances(coordinates[sample]),
@@ -223,6 +227,15 @@ class Evaluator:
             yield (
                 f"Two yes/no facts explain {percent(share)} of these segments: whether {facts} "
                 "have their most frequent value or another. The segments say little more."
+            )
+            return
+        if values["one_category"] >= RESTATES_CATEGORY:
+            share, position = leading_category(labels, self.table.columns)
+            category = self.schema.columns[position]
+            label = category.of or category.label
+            yield (
+                f"One category, {inside_sentence(label)}, explains {percent(share)} of these "
+                "segments, and no other column nearly as much. The segments say little more."
             )
             return
         if measured.n_segments == 1:

@@ -14,7 +14,14 @@ from sklearn.metrics import calinski_harabasz_score, davies_bouldin_score
 
 from segmentation.evaluation.reference_space import NeighbourGraph
 from segmentation.evaluation.separation import CompactCuts, neighbour_agreement, separation
-from segmentation.evaluation.triviality import Flags, one_column, restatement, tree_accuracy
+from segmentation.evaluation.triviality import (
+    ColumnCodes,
+    Flags,
+    leading_category,
+    one_column,
+    restatement,
+    tree_accuracy,
+)
 from segmentation.types import FloatArray, IntArray
 
 SEGMENTS_WEIGHT = 0.03
@@ -34,6 +41,7 @@ class EvaluationTable:
     graph: NeighbourGraph
     ranks: IntArray  # shape (n, d), of `column_ranks`
     flags: Flags
+    columns: ColumnCodes
     cuts: CompactCuts  # the zero of the separation
     sample: IntArray  # positions of at most 2,000 customers, for metrics that cost n²
     distances: FloatArray  # between those, in the reference space
@@ -179,6 +187,7 @@ METRICS: Mapping[str, Metric] = MappingProxyType(
         ),
         "tree_accuracy": lambda labels, table: tree_accuracy(labels, table.ranks),
         "restatement": lambda labels, table: restatement(labels, table.flags)[0],
+        "one_category": lambda labels, table: leading_category(labels, table.columns)[0],
         "one_column": lambda labels, table: one_column(labels, table.ranks)[0],
         # The classic indices are for comparison only.
         "silhouette": lambda labels, table: silhouette(labels[table.sample], table.distances),

@@ -180,7 +180,7 @@ def test_two_numbers_within_noise_are_named_as_two() -> None:
         (
             [candidate(1, 3, 1.7, restatement=0.9)],
             0,
-            "say more than two yes/no facts (score 1.50, vote 0.00; with 3: score 1.70",
+            "say more than two yes/no facts or one category (score 1.50, vote 0.00; with 3: score",
         ),
     ],
 )

@@ -19,7 +19,8 @@ from segmentation.evaluation.metrics import (
 )
 from segmentation.evaluation.reference_space import NeighbourGraph
 from segmentation.evaluation.separation import CompactCuts
-from segmentation.evaluation.triviality import column_flags, column_ranks
+from segmentation.evaluation.triviality import ColumnCodes, column_flags, column_ranks
+from segmentation.schema import Column, TableSchema
 from segmentation.types import FloatArray, IntArray
 
 CENTRES = np.array([[0.0, 0.0], [20.0, 0.0], [0.0, 20.0]])
@@ -42,6 +43,7 @@ def test_numbering_of_segments_does_not_matter(numbers: list[int]) -> None:
     """Every metric is the same for renumbered segments."""
     points, labels = blobs(60)
     labels[:20] = 0
+    schema = TableSchema("t", "t", (Column("x", "x"), Column("y", "y")))
     table = EvaluationTable(
         points,
         points,
@@ -49,6 +51,7 @@ def test_numbering_of_segments_does_not_matter(numbers: list[int]) -> None:
         NeighbourGraph.of(points),
         column_ranks(points),
         column_flags(points),
+        ColumnCodes.of(column_ranks(points), schema),
         CompactCuts(points, seed=0),
         in_order(60),
         cdist(points, points),

@@ -8,14 +8,18 @@ from hypothesis import strategies as st
 from segmentation.evaluation.triviality import (
     DRIVES,
     RESTATES,
+    RESTATES_CATEGORY,
+    ColumnCodes,
     Flags,
     column_flags,
     column_ranks,
+    leading_category,
     one_column,
     restatement,
     tree_accuracy,
 )
-from segmentation.types import IntArray
+from segmentation.schema import Column, TableSchema
+from segmentation.types import FloatArray, IntArray
 from tests.segmentation.evaluation.test_metrics import blobs
 
 RANDOM = np.random.default_rng(0)
@@ -83,6 +87,32 @@ def test_ranges_of_one_column_are_recognised() -> None:
     assert column == 1
     assert share > DRIVES
     assert one_column(RANDOM.integers(0, 5, 3000), column_ranks(matrix))[0] < 0.05
+
+
+def test_a_category_that_leads_is_a_restatement() -> None:
+    """Segments along its levels are said by it; not where another column tells the same groups."""
+    level = RANDOM.integers(0, 3, 3000)
+    halves = (AMOUNT > 0).astype(np.int64)
+    schema = TableSchema(
+        "t",
+        "t",
+        (
+            Column("amount", "amount"),
+            Column("a", "a", kind="indicator", of="Colour"),
+            Column("b", "b", kind="indicator", of="Colour"),
+        ),
+    )
+
+    def codes(amount: FloatArray) -> ColumnCodes:
+        matrix = np.column_stack([amount, level == 0, level == 1]).astype(float)
+        return ColumnCodes.of(column_ranks(matrix), schema)
+
+    share, position = leading_category(2 * level + halves, codes(RANDOM.normal(size=3000)))
+    assert position == 1
+    assert RESTATES_CATEGORY < share < 0.7
+    assert leading_category(level, codes(AMOUNT))[0] == pytest.approx(1.0)
+    assert leading_category(level, codes(AMOUNT + 9 * level))[0] == 0.0
+    assert leading_category(halves, codes(AMOUNT))[0] == 0.0
 
 
 def test_a_tree_describes_a_crossing_of_three_flags() -> None:
