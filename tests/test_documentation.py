@@ -76,3 +76,36 @@ def test_commands_of_the_project_have_these_options(page: Path) -> None:
             options = {flag for parameter in command.params for flag in parameter.opts}
             typed = {word.partition("=")[0] for word in words if word.startswith("--")}
             assert typed <= {*options, "--help"}, words
+
+
+PROMISES, MADE = "## The tests behind these words", "## What was done on purpose"
+PROMISE = re.compile(r"\b(cannot|never|only)\b", re.IGNORECASE)
+NAMED = re.compile(r"\[\^([a-z]+)\](?!:)")
+
+
+def sentences(text: str) -> list[str]:
+    """Return the sentences of prose and the clauses of tables, without blocks of code."""
+    text = re.sub(r"(?ms)^```.*?^```", "", text)
+    text = re.sub(r"\n(?! *[-|#\n])", " ", text)
+    return re.split(r"\n|\s*\|\s*|(?<=[.:;])\s+", text)
+
+
+def test_a_promise_names_the_test_that_would_fail() -> None:
+    """Each sentence of SECURITY.md with cannot, never or only; the tests exist, and no other."""
+    text = (ROOT / "SECURITY.md").read_text(encoding="utf-8")
+    words, _, rest = text.partition(PROMISES)
+    references = rest.partition("## ")[0]
+    # The table that `make soak` prints has its tests behind it by itself.
+    words += rest.partition("## ")[2].partition(MADE)[0]
+    promises = [sentence for sentence in sentences(words) if PROMISE.search(sentence)]
+    assert len(promises) > 8
+    assert [sentence for sentence in promises if not NAMED.search(sentence)] == []
+    tests = {
+        key: re.findall(r"`([^`]+)::([^`]+)`", where)
+        for key, where in re.findall(r"(?ms)^\[\^([a-z]+)\]: (.*?)(?=^\[|\Z)", references)
+    }
+    assert set(NAMED.findall(words)) == set(tests)
+    for key, places in tests.items():
+        assert places, key
+        for file, name in places:
+            assert f"\ndef {name}(" in (ROOT / file).read_text(encoding="utf-8"), (key, name)

@@ -428,6 +428,7 @@ def test_files_are_deleted(client: FlaskClient, customers_csv: bytes) -> None:
     """The upload once it is scored, the result after its time."""
     address = send(client, customers_csv).address
     assert {file.name for file in kept(client)} == {"job.json", "scored.csv"}
+    assert all(file.parent.stat().st_mode & 0o077 == 0 for file in kept(client))
     old = time.time() - 4000
     for file in kept(client):
         os.utime(file, (old, old))
