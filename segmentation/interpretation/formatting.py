@@ -48,6 +48,11 @@ def whole_percent(share: float) -> str:
     return ">99%" if 0.99 < share < 1 else f"{100 * share:.0f}%"
 
 
+def flow_cell(count: int, of: int) -> str:
+    """Return a cell of a flow between segments: ``28 (2%)``, empty for no customer."""
+    return f"{count:,} ({whole_percent(count / of)})" if count else ""
+
+
 def number(value: float | None) -> str:
     """Return a number without a unit: ``"1,850"``, ``"12.35"``, ``"0.083"``, ``"–"`` if undefined.
 

@@ -15,6 +15,10 @@ from segmentation.errors import DataError, Problem
 from segmentation.interpretation.outcomes import OutcomeProfile
 
 Pair = tuple[int, int]
+# A flow is sudden with this many times its usual size, this share of the customers more, and more
+# than chance alone makes of a Poisson count: so many standard deviations.
+SUDDEN_TIMES, SUDDEN_SHARE, SUDDEN_DEVIATIONS = 2.0, 0.01, 3.0
+MOST_RECORDED = 12
 
 
 @dataclass(frozen=True)
@@ -76,17 +80,32 @@ class Step:
 
 @dataclass(frozen=True)
 class Change:
-    """A flow on a day, and what it is on a usual one (the median of the other days)."""
+    """A flow on a day, and what it is on a usual one (the median of the other days).
+
+    `total` are all customers of that day; `usual` is 0, and nothing sudden, where there is no other
+    step to compare with.
+    """
 
     day: date
     pair: Pair
     customers: int
     usual: float
+    total: int
+    compared: bool = True
 
     @property
     def excess(self) -> float:
         """By how many customers it is more than usual."""
         return self.customers - self.usual
+
+    @property
+    def sudden(self) -> bool:
+        """Whether it is at least twice a usual one, and more than chance explains."""
+        chance = SUDDEN_DEVIATIONS * max(self.usual, 1) ** 0.5
+        least = max(SUDDEN_SHARE * self.total, chance)
+        return (
+            self.compared and self.customers >= SUDDEN_TIMES * self.usual and self.excess >= least
+        )
 
 
 @dataclass(frozen=True)
@@ -127,6 +146,8 @@ class History:
                 pair,
                 step.flows.get(pair, 0),
                 median([other.flows.get(pair, 0) for other in steps if other is not step] or [0]),
+                sum(step.flows.values()) + sum(step.came.values()),
+                compared=len(steps) > 1,
             )
             for step in steps
             for pair in pairs
@@ -169,6 +190,17 @@ class History:
         return {
             "names": {str(number): name for number, name in self.names.items()},
             "headline": self.headline,
+            "changes": [
+                {
+                    "day": change.day.isoformat(),
+                    "flow": "{}>{}".format(*change.pair),
+                    "customers": change.customers,
+                    "usual": change.usual,
+                    "sudden": change.sudden,
+                }
+                for change in self.changes[:MOST_RECORDED]
+                if change.excess > 0
+            ],
             "days": [
                 {
                     "day": one.day.isoformat(),

@@ -8,7 +8,7 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from segmentation.interpretation.formatting import number, percent, whole_percent
+from segmentation.interpretation.formatting import flow_cell, number, percent, whole_percent
 
 
 def page(template: str, **values: Any) -> str:
@@ -41,6 +41,7 @@ def signed(value: float, decimals: int) -> str:
 FILTERS: dict[str, Callable[..., str]] = {
     "number": number,
     "percent": percent,
+    "flow_cell": flow_cell,
     "whole_percent": whole_percent,
     "signed": signed,
     "thousands": lambda value: f"{value:,}",

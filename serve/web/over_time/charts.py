@@ -6,16 +6,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from math import ceil, floor, log10
-from statistics import median
 from typing import Any
 
 from experiments.registry.client import Move
+from segmentation.interpretation.formatting import flow_cell, percent
 from segmentation.interpretation.formatting import number as number_text
-from segmentation.interpretation.formatting import percent
 
-# A flow is sudden with this many times its usual size, this share of the customers more, and more
-# than chance alone makes of a Poisson count: so many standard deviations.
-SUDDEN_TIMES, SUDDEN_SHARE, SUDDEN_DEVIATIONS = 2.0, 0.01, 3.0
 MOST_SUDDEN = 3
 TICKS = 4
 MOST_DAYS_NAMED = 6
@@ -228,64 +224,29 @@ def _spread(places: Mapping[int, float]) -> dict[int, float]:
 def sudden_changes(
     figures: Mapping[str, Any], names: Mapping[int, str], customers: str
 ) -> list[str]:
-    """Return flows much larger than in the other steps, the largest excess first, in sentences."""
-    steps = figures["steps"]
-    if len(steps) == 1:
+    """Return what the history recorded as sudden in sentences, the largest excess first."""
+    if "changes" not in figures:  # recorded by a release that named the largest change only
+        return [str(figures["headline"])]
+    sentences = [_sentence(one, names, customers) for one in figures["changes"] if one["sudden"]]
+    if sentences:
+        return sentences[:MOST_SUDDEN]
+    largest = next((_sentence(one, names, customers) for one in figures["changes"]), "")
+    if len(figures["steps"]) == 1:
         return [
-            f"With two days there is no usual step to compare with: a third day tells whether a "
-            f"change is sudden. {_largest(steps[0], names, customers)}"
+            "With two days there is no usual step to compare with: a third day tells whether a "
+            f"change is sudden. {largest}".strip()
         ]
-    sentences = []
-    for place, step in enumerate(steps):
-        people = sum(step["flows"].values()) + sum(step["came"].values())
-        for key, words in _events(steps, names):
-            count = _count(step, key)
-            usual = median(_count(other, key) for n, other in enumerate(steps) if n != place)
-            excess = count - usual
-            least = max(SUDDEN_SHARE * people, SUDDEN_DEVIATIONS * max(usual, 1) ** 0.5)
-            if count >= SUDDEN_TIMES * usual and excess >= least:
-                day = date.fromisoformat(step["day"])
-                usually = f"{number_text(usual)} in a usual step" if usual else "usually none"
-                sentence = f"By {day:%-d %B %Y}, {count:,} {customers} {words}; {usually}."
-                sentences.append((-excess, place, sentence))
-    if not sentences:
-        return [
-            f"No sudden change: no flow was twice its usual size with at least "
-            f"{percent(SUDDEN_SHARE)} of the {customers} more."
-        ]
-    return [sentence for _, _, sentence in sorted(sentences)[:MOST_SUDDEN]]
+    return [f"No sudden change. {largest}".strip()]
 
 
-def _events(
-    steps: Sequence[Mapping[str, Any]], names: Mapping[int, str]
-) -> list[tuple[tuple[str, str], str]]:
-    """Return what may change: every flow between segments, who came into and left each."""
-    flows = sorted({pair for step in steps for pair in step["flows"]})
-    moves = []
-    for pair in flows:
-        before, after = map(int, pair.split(">"))
-        if before != after:
-            words = f"had moved from “{names[before]}” to “{names[after]}”"
-            moves.append((("flows", pair), words))
-    came = [(("came", str(n)), f"were new in “{name}”") for n, name in names.items()]
-    left = [
-        (("left", str(n)), f"of “{name}” were not in the table any more")
-        for n, name in names.items()
-    ]
-    return [*moves, *came, *left]
-
-
-def _count(step: Mapping[str, Any], key: tuple[str, str]) -> int:
-    return int(step[key[0]].get(key[1], 0))
-
-
-def _largest(step: Mapping[str, Any], names: Mapping[int, str], customers: str) -> str:
-    flows = {p: n for p, n in step["flows"].items() if len(set(p.split(">"))) == 2}
-    if not flows:
-        return "Between these two nobody changed the segment."
-    pair = max(flows, key=lambda p: flows[p])
-    before, after = (names[int(n)] for n in pair.split(">"))
-    return f"The largest flow: {flows[pair]:,} {customers} from “{before}” to “{after}”."
+def _sentence(change: Mapping[str, Any], names: Mapping[int, str], customers: str) -> str:
+    day = date.fromisoformat(change["day"])
+    before, after = (names[int(number)] for number in change["flow"].split(">"))
+    usual = f"{number_text(change['usual'])} in a usual step" if change["usual"] else "usually none"
+    return (
+        f"By {day:%-d %B %Y}, {change['customers']:,} {customers} had moved from “{before}” to "
+        f"“{after}”; {usual}."
+    )
 
 
 def _outcomes(
@@ -346,10 +307,10 @@ def _flow(
         left = step["left"].get(str(number), 0)
         total = sum(counts) + left
         cells = tuple(
-            (_counted(count, total), other == number)
+            (flow_cell(count, total), other == number)
             for count, other in zip(counts, numbers, strict=True)
         )
-        rows.append((number, name, (*cells, (_counted(left, total), False))))
+        rows.append((number, name, (*cells, (flow_cell(left, total), False))))
     stayed = sum(step["flows"].get(f"{n}>{n}", 0) for n in numbers)
     both = sum(step["flows"].values())
     came, left = sum(step["came"].values()), sum(step["left"].values())
@@ -361,10 +322,6 @@ def _flow(
         f"Of the {both:,} {customers} on both days, {percent(_share(stayed, both))} stayed in "
         f"their segment; {came:,} came and {left:,} left.",
     )
-
-
-def _counted(count: int, total: int) -> str:
-    return f"{count:,} ({percent(_share(count, total))})" if count else ""
 
 
 def _share(part: int, whole: int) -> float:

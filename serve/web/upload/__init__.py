@@ -22,12 +22,12 @@ from flask import (
 from werkzeug.utils import secure_filename
 from werkzeug.wrappers import Response as BaseResponse
 
+from segmentation.interpretation.formatting import flow_cell
 from serve.jobs.queue import FOLDER
 from serve.jobs.store import DONE, FAILED, INVALID, WAITING, Job, Jobs, Limits
 from serve.web.auth import who
 from serve.web.context import served_model, settings
 from serve.web.forms import UploadForm
-from serve.web.versions.comparison import flow_cell
 from serve.web.views import example_customer, how_sure, plain, sure
 
 pages = Blueprint("upload", __name__)

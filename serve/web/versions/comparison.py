@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from experiments.registry.client import Evidence, Gate, Migration, ModelInfo
-from segmentation.interpretation.formatting import percent, whole_percent
+from segmentation.interpretation.formatting import flow_cell, percent
 from serve.web.views import outcome_text
 
 # What is compared of an evaluation: label, whether more is better (None: neither), how to write.
@@ -196,8 +196,3 @@ def _flow(migration: Migration, champion: ModelInfo, candidate: ModelInfo) -> Fl
         rows.append((before, names[0][before], cells))
     moved = sum(count for (before, after), count in counts.items() if before != after)
     return Flow(columns, tuple(rows), moved, sum(counts.values()))
-
-
-def flow_cell(count: int, of: int) -> str:
-    """Return a cell of a flow: ``28 (2%)``, empty for nobody."""
-    return f"{count:,} ({whole_percent(count / of)})" if count else ""

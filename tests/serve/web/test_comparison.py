@@ -7,11 +7,11 @@ import pytest
 
 from experiments.registry.client import Evidence, Gate, Migration, ModelInfo
 from segmentation.data.synthetic import generate
-from segmentation.interpretation.formatting import percent, whole_percent
+from segmentation.interpretation.formatting import flow_cell, percent, whole_percent
 from segmentation.interpretation.outcomes import profile_outcomes
 from segmentation.interpretation.profiles import profile_segments
 from segmentation.schema import Column
-from serve.web.versions.comparison import flow_cell, side_by_side
+from serve.web.versions.comparison import side_by_side
 from tests.serve.conftest import SCHEMA
 
 CHURN = Column("churn", "Churn", "category", levels=("no", "yes"))

@@ -36,7 +36,7 @@ def outcome(share: float) -> OutcomeProfile:
 
 
 @pytest.fixture(scope="module")
-def figures() -> dict[str, object]:
+def days() -> list[Day]:
     """Return five months of 100 customers: one or two move, but 30 in the fourth."""
     segment, days = pd.Series(1, index=[f"secret-{n}" for n in range(100)], dtype="int64"), []
     segment.iloc[60:] = 2
@@ -44,6 +44,12 @@ def figures() -> dict[str, object]:
         segment = segment.copy()
         segment[segment[segment == 1].index[:moving]] = 2
         days.append(Day(day, segment, {1: (outcome(0.1),), 2: (outcome(0.3),)}))
+    return days
+
+
+@pytest.fixture(scope="module")
+def figures(days: list[Day]) -> dict[str, object]:
+    """Return what the command records of them."""
     return json.loads(json.dumps(History(NAMES, tuple(days)).to_dict()))
 
 
@@ -61,14 +67,21 @@ def test_a_sudden_change_is_named(view: OverTime) -> None:
     )
 
 
-def test_without_a_usual_step_nothing_is_called_sudden(figures: dict[str, object]) -> None:
+def test_without_a_usual_step_nothing_is_called_sudden(
+    days: list[Day], figures: dict[str, object]
+) -> None:
     """Two days name the largest flow only; steps that are alike have no sudden change."""
-    steps = figures["steps"]
-    (only,) = sudden_changes({"steps": steps[2:3]}, NAMES, "customers")
+
+    def changes_of(some: list[Day]) -> list[str]:
+        return sudden_changes(History(NAMES, tuple(some)).to_dict(), NAMES, "customers")
+
+    (only,) = changes_of(days[2:4])
     assert "a third day tells" in only
-    assert "30 customers from “Savers” to “Spenders”" in only
-    (alike,) = sudden_changes({"steps": [steps[0], steps[0]]}, NAMES, "customers")
-    assert alike.startswith("No sudden change")
+    assert "30 customers had moved from “Savers” to “Spenders”; usually none" in only
+    (alike,) = changes_of([days[0], days[1], days[2]])
+    assert alike.startswith("No sudden change. By 1 March 2026, 2 customers")
+    older = {name: value for name, value in figures.items() if name != "changes"}
+    assert sudden_changes(older, NAMES, "customers") == [figures["headline"]]
 
 
 def test_the_chart_has_true_axes(view: OverTime) -> None:
