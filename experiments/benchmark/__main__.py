@@ -319,6 +319,25 @@ def upload(rows: int, port: int, logs: Path) -> None:
     )
 
 
+@main.command()
+@click.option("--rows", default=1_000_000, show_default=True, type=click.IntRange(1_000))
+@click.option("--port", default=5081, show_default=True, type=click.IntRange(1024))
+@click.option("--logs", default=Path("var/log"), show_default=True, type=click.Path(path_type=Path))
+def lists(rows: int, port: int, logs: Path) -> None:
+    """Look up, count and export customers of a scored table through the pages."""
+    from experiments.benchmark.lists import list_figures, list_table, too_long  # noqa: PLC0415
+    from experiments.study.databases import prepare_tracking, quiet  # noqa: PLC0415
+
+    quiet()
+    prepare_tracking()
+    figures = []
+    for figure in list_figures(rows, port, logs):
+        click.echo(f"{figure.place}, {figure.what}: {figure.measured:.2f} {figure.unit}", err=True)
+        figures.append(figure)
+    click.echo(list_table(figures))
+    sys.exit(_told(too_long(figures)))
+
+
 @main.command("search")
 @click.option("--rows", default=9_000, show_default=True, type=click.IntRange(200))
 @click.option("--trials", default=60, show_default=True, type=click.IntRange(1))

@@ -83,9 +83,9 @@ def copied(source: str, needed: Needed) -> Iterator[Path]:
         yield path
 
 
-def arrow_batches(table: ir.Table) -> pa.RecordBatchReader:
-    """Return the rows of a table in pieces."""
-    return table.to_pyarrow_batches(chunk_size=PIECE_ROWS)
+def arrow_batches(table: ir.Table, rows: int = PIECE_ROWS) -> pa.RecordBatchReader:
+    """Return the rows of a table in pieces of at most so many."""
+    return table.to_pyarrow_batches(chunk_size=rows)
 
 
 def _sql(opened: OpenTable, table: ir.Table) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +27,8 @@ SEGMENT, NAME, CONFIDENCE, REASONS = "segment", "segment_name", "confidence", "r
 NO_RANGE = frozenset({*ANSWER, "as_of", "written_at", ROW})
 CONTROL = "control"
 MOST_ALIKE = 20
+# Of an export in memory at a time.
+PIECE_ROWS = 10_000
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,11 @@ class Selection:
 
     def of(self, table: ir.Table) -> ir.Table:
         """Return these customers of a scored table."""
+        conditions = self.conditions(table)
+        return table.filter(conditions) if conditions else table
+
+    def conditions(self, table: ir.Table) -> list[ir.BooleanValue]:
+        """Return what is true of these customers of a scored table."""
         conditions = []
         if self.segments:
             conditions.append(table[SEGMENT].isin(self.segments))
@@ -60,7 +67,7 @@ class Selection:
                 conditions.append(table[limit.column] >= limit.low)
             if limit.high is not None:
                 conditions.append(table[limit.column] <= limit.high)
-        return table.filter(conditions) if conditions else table
+        return conditions
 
 
 @dataclass(frozen=True)
@@ -83,11 +90,12 @@ class ControlGroup:
 
 @dataclass(frozen=True)
 class Count:
-    """How many of the customers are in a segment."""
+    """How many customers are in a segment, and how many of them are chosen."""
 
     number: int
     name: str
     customers: int
+    chosen: int
 
 
 class ScoredTable:
@@ -146,11 +154,18 @@ class ScoredTable:
         )
 
     def counts(self, selection: Selection) -> list[Count]:
-        """Return the size of every segment with a chosen customer, by its number."""
-        chosen = selection.of(self.table)
-        grouped = chosen.group_by([SEGMENT, NAME]).aggregate(customers=chosen.count())
+        """Return the size of every segment and of the chosen part of it, by its number.
+
+        The table is read once.
+        """
+        chosen = True
+        for condition in selection.conditions(self.table):
+            chosen = condition & chosen
+        grouped = self.table.group_by([SEGMENT, NAME]).aggregate(
+            customers=self.table.count(), chosen=self.table.count(where=chosen)
+        )
         frame = grouped.order_by([SEGMENT, NAME]).execute()
-        return [Count(int(n), str(t), int(c)) for n, t, c in frame.itertuples(index=False)]
+        return [Count(int(n), str(t), *map(int, c)) for n, t, *c in frame.itertuples(index=False)]
 
     def first(self, selection: Selection, most: int) -> pd.DataFrame:
         """Return some of the customers."""
@@ -178,11 +193,13 @@ class ScoredTable:
         path: Path,
         schema: TableSchema,
         control: ControlGroup | None = None,
+        progress: Callable[[int], None] = lambda _: None,
     ) -> int:
         """Write the chosen customers into a CSV, Parquet or Excel file; return how many.
 
-        At most 50,000 customers are in memory at a time, and eight bytes of each of the others
-        where a control group is drawn: the file has a column `control` then.
+        At most 10,000 customers are in memory at a time, and eight bytes of each of the others
+        where a control group is drawn: the file has a column `control` then. `progress` is called
+        with how many are written so far.
 
         Raises
         ------
@@ -203,6 +220,7 @@ class ScoredTable:
                     frame.insert(0, CONTROL, (drawn <= limits) & (limits > 0))
                 writer.write(frame)
                 total += len(frame)
+                progress(total)
         return total
 
     def _highest(self, chosen: ir.Table, control: ControlGroup) -> dict[int, int]:
@@ -238,7 +256,7 @@ def scored_table(source: str, identifier: str | None) -> Iterator[ScoredTable]:
 
 
 def _frames(table: ir.Table) -> Iterator[pd.DataFrame]:
-    for batch in arrow_batches(table):
+    for batch in arrow_batches(table, PIECE_ROWS):
         yield batch.to_pandas()
 
 

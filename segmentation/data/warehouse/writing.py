@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
@@ -25,11 +25,15 @@ SQL_TYPES = {
 }
 # What a batch is, beside the answers: written once more it replaces itself.
 BATCH = {"model_name": "TEXT", "as_of": "DATE", "written_at": "TIMESTAMP"}
-CURRENT, CHANGES = "_current", "_changes"
+CURRENT, CHANGES, LATEST = "_current", "_changes", "_latest"
 
 
 class _Database(Protocol):
     """What the two engines have in common."""
+
+    @property
+    def ranks_at_once(self) -> bool:
+        """Whether it ranks a million answers in no time."""
 
     def execute(self, sql: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
         """Run a statement; return its rows."""
@@ -54,7 +58,8 @@ class TableWriter:
     model_name: str
     as_of: date
     written_at: datetime = field(default_factory=lambda: datetime.now(UTC).replace(tzinfo=None))
-    started: bool = False
+    who: str = ""  # the customers' column, and all columns; empty before the first piece
+    columns: dict[str, str] = field(default_factory=dict)
 
     def write(self, scored: pd.DataFrame) -> None:
         """Append the rows of one piece; the first piece replaces what the batch wrote before.
@@ -75,58 +80,84 @@ class TableWriter:
             reasons=scored["reasons"].map(joined_reasons),
             **{name: getattr(self, name) for name in BATCH},
         )
-        if not self.started:
+        if not self.who:
             self._start(rows)
         self.database.insert(_quoted(self.table), rows)
 
     def _start(self, rows: pd.DataFrame) -> None:
         who, version = str(rows.columns[0]), str(rows["model_version"].iloc[0])
-        table, columns = _quoted(self.table), {who: "TEXT"}
+        columns = {who: "TEXT"}
         columns |= {name: SQL_TYPES.get(kind, "TEXT") for name, kind in ANSWER.items()}
         columns |= BATCH
-        self.database.execute(
-            f"CREATE TABLE IF NOT EXISTS {table} "
-            f"({', '.join(f'{_quoted_name(name)} {kind}' for name, kind in columns.items())})"
-        )
-        self.database.lock(table)  # before its columns are looked at: another writer may add one
-        present = self._check(who, columns)
-        if MEMBERSHIPS in rows and MEMBERSHIPS not in present:
-            name = _quoted_name(MEMBERSHIPS)
-            self.database.execute(f"ALTER TABLE {table} ADD COLUMN IF NOT EXISTS {name} TEXT")
-        if MEMBERSHIPS in rows or MEMBERSHIPS in present:
+        self._make(self.table, columns)
+        self.database.lock(_quoted(self.table))  # another writer may be adding a column
+        present = self._fit(self.table, columns, memberships=MEMBERSHIPS in rows)
+        if MEMBERSHIPS in present:
             columns[MEMBERSHIPS] = "TEXT"  # last, as a view may be given columns at its end only
         self.database.execute(
-            f"DELETE FROM {table} WHERE model_name = ? AND model_version = ? AND as_of = ?",  # nosec B608 # noqa: S608 - quoted
+            f"DELETE FROM {_quoted(self.table)} "  # nosec B608 # noqa: S608 - quoted
+            "WHERE model_name = ? AND model_version = ? AND as_of = ?",
             (self.model_name, version, self.as_of),
         )
-        self._index(who)
-        for ending, query in (
-            (CURRENT, _current(table, who, columns)),
-            (CHANGES, _changes(table, who)),
-        ):
+        self.who, self.columns = who, columns
+        self._index(self.table, [_quoted_name(who), "as_of DESC", "written_at DESC"])
+
+    def finish(self) -> None:
+        """Make what is read of the table: every customer's latest answer, and who moved.
+
+        The latest answers are a table of their own where ranking all of them at every look takes
+        the engine seconds.
+        """
+        if not self.who:
+            return
+        table, names = _quoted(self.table), ", ".join(map(_quoted_name, self.columns))
+        current = _current(table, self.who, self.columns)
+        if not self.database.ranks_at_once:
+            latest = self.table + LATEST
+            self._make(latest, self.columns)
+            self._fit(latest, self.columns, memberships=MEMBERSHIPS in self.columns)
+            self._index(latest, [_quoted_name(self.who)])
+            self.database.execute(f"DELETE FROM {_quoted(latest)}")  # nosec B608 # noqa: S608 - quoted
+            self.database.execute(f"INSERT INTO {_quoted(latest)} ({names}) {current}")  # nosec B608 - quoted
+            current = f"SELECT {names} FROM {_quoted(latest)}"  # nosec B608 # noqa: S608 - quoted
+        for ending, query in ((CURRENT, current), (CHANGES, _changes(table, self.who))):
             view = _quoted(self.table + ending)
             self.database.execute(f"CREATE OR REPLACE VIEW {view} AS {query}")
-        self.started = True
 
-    def _index(self, who: str) -> None:
+    def _make(self, table: str, columns: Mapping[str, str]) -> None:
+        """Make a table where there is none of the name."""
+        texts = ", ".join(f"{_quoted_name(name)} {kind}" for name, kind in columns.items())
+        self.database.execute(f"CREATE TABLE IF NOT EXISTS {_quoted(table)} ({texts})")
+
+    def _index(self, table: str, columns: Sequence[str]) -> None:
         """Let one customer be looked up at once, where the engine does not scan as fast."""
-        columns = ", ".join([_quoted_name(who), "as_of DESC", "written_at DESC"])
-        name = _quoted_name(self.table.rpartition(".")[2] + "_customers")
-        self.database.index(f"{name} ON {_quoted(self.table)} ({columns})")
+        name = _quoted_name(table.rpartition(".")[2] + "_customers")
+        self.database.index(f"{name} ON {_quoted(table)} ({', '.join(columns)})")
 
-    def _check(self, who: str, columns: Iterable[str]) -> set[str]:
-        """Return the columns of the table; refuse one that is not of segments."""
-        schema, _, name = self.table.rpartition(".")
+    def _fit(self, table: str, columns: Iterable[str], *, memberships: bool) -> set[str]:
+        """Return the columns of a table, that of memberships added; refuse one of other things."""
+        present = self._check(table, columns)
+        if memberships and MEMBERSHIPS not in present:
+            name = _quoted_name(MEMBERSHIPS)
+            sql = f"ALTER TABLE {_quoted(table)} ADD COLUMN IF NOT EXISTS {name} TEXT"
+            self.database.execute(sql)
+            present.add(MEMBERSHIPS)
+        return present
+
+    def _check(self, table: str, columns: Iterable[str]) -> set[str]:
+        """Return the columns of a table; refuse one that is not of segments."""
+        schema, _, name = table.rpartition(".")
         sql = "SELECT column_name FROM information_schema.columns WHERE table_name = ?"
         rows = self.database.execute(
             f"{sql} AND table_schema = {'?' if schema else 'current_schema()'}",
             (name, schema) if schema else (name,),
         )
         present = {row[0] for row in rows}
-        if present - {MEMBERSHIPS} != set(columns):
+        if present - {MEMBERSHIPS} != {*columns} - {MEMBERSHIPS}:
+            who = next(iter(columns))
             expected = f"a table of segments of {who}, found one with {', '.join(sorted(present))}"
             problem = Problem(None, "another_table", expected, "Name another table in out.")
-            raise DataError([problem], self.table)
+            raise DataError([problem], table)
         return present
 
 
@@ -138,9 +169,10 @@ def table_writer(
 
     Everything is one transaction: readers see the batch of this day and version as it was until
     all of it is written, also where the process is killed. The view `<table>_current` has the
-    latest answer for every customer, `<table>_changes` who moved from which segment to which, since
-    when. Answers with memberships, the probability of every segment, add a column for them, JSON by
-    number, for which PostgreSQL lets readers wait once; of other batches it is empty.
+    latest answer for every customer, which PostgreSQL stores in `<table>_latest`; the view
+    `<table>_changes` who moved from which segment to which, since when. Answers with memberships,
+    the probability of every segment, add a column for them, JSON by number, for which PostgreSQL
+    lets readers wait once; of other batches it is empty.
 
     Parameters
     ----------
@@ -160,7 +192,9 @@ def table_writer(
     if not address.table:
         raise not_a_table(address.public, "?table=NAME, the table to write to", "Name one.")
     with speaking_of(target, address), _transaction(address) as database:
-        yield TableWriter(address.table, database, identifier, model_name, as_of)
+        writer = TableWriter(address.table, database, identifier, model_name, as_of)
+        yield writer
+        writer.finish()
 
 
 @contextmanager
@@ -189,6 +223,7 @@ def _transaction(address: Address) -> Iterator[_Database]:
 @dataclass(frozen=True)
 class _DuckDB:
     connection: Any
+    ranks_at_once: bool = True
 
     def execute(self, sql: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
         rows: list[tuple[Any, ...]] = self.connection.execute(sql, list(values)).fetchall()
@@ -209,6 +244,7 @@ class _DuckDB:
 @dataclass(frozen=True)
 class _PostgreSQL:
     session: Any
+    ranks_at_once: bool = False
 
     def execute(self, sql: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
         cursor = self.session.execute(sql.replace("?", "%s"), values)

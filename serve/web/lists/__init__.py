@@ -5,8 +5,12 @@ The table of `SEGMENTATION_SCORED` is read where it lies and never written.
 
 from __future__ import annotations
 
+import json
+import re
 import tempfile
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -39,7 +43,9 @@ pages = Blueprint("lists", __name__)
 
 RANGES, PARTS = 3, ("column", "from", "to")
 MOST_SHOWN = 10
-NOT_RECORDED = "This cannot be written into the audit log, so nothing is handed out. Try again."
+# How far an export is stands in a file of its folder, which its page names and asks for.
+TICKET, PROGRESS = re.compile(r"[0-9a-f]{32}"), "progress.json"
+NOT_RECORDED = "The audit log cannot be written, so no customer data is shown. Try again."
 # The page's own script asks for the part that changes.
 PART = "X-Part"
 # What one may ask of confidence: its words, and the interval.
@@ -70,10 +76,30 @@ def page() -> str | tuple[str, int]:
 @pages.post("/lists/customer")
 def customer() -> str | tuple[str, int]:
     """Show what is written of one customer; the identifier is in no address."""
-    form = LookUpForm()
-    if not form.validate_on_submit():
-        return _page(MultiDict(), look_up=form, code=422)
-    return _page(MultiDict(), look_up=form)
+    model, source = served_model(), settings().scored
+    if model is None or not source:
+        abort(404)
+    from segmentation.data.warehouse.scored import scored_table  # noqa: PLC0415 - as below
+
+    form, rows = LookUpForm(), None
+    try:
+        with scored_table(source, model.schema.identifier) as table:
+            identifier = table.identifier
+            if form.validate_on_submit():
+                rows = _customer(table, form.identifier.data or "", model.schema)
+    except DataError as error:
+        return render_template("lists/away.html", failure=str(error)), 503
+    if rows is not None and not audit.record("look-up", rows=len(rows)):
+        return render_template("lists/away.html", failure=NOT_RECORDED), 503
+    return render_template(
+        "lists/customer.html",
+        look_up=form,
+        identifier=identifier,
+        customer=rows,
+        name_of={p["number"]: p["name"] for p in model.profiles},
+        sure=sure,
+        how_sure=how_sure,
+    ), 422 if rows is None else 200
 
 
 @pages.post("/lists/export")
@@ -88,11 +114,10 @@ def export() -> str | tuple[str, int] | Response:
     from segmentation.data.warehouse import scored  # noqa: PLC0415 - a page starts without it
 
     schema, source = model.schema, settings().scored
-    here = Path(current_app.instance_path) / FOLDER
     try:
         with (
             scored.scored_table(source, schema.identifier) as table,
-            tempfile.TemporaryDirectory(dir=here) as folder,
+            _folder(request.form.get("ticket", "")) as folder,
         ):
             query, selection = _read(request.form, table, schema)
             if query.mistakes:
@@ -100,10 +125,13 @@ def export() -> str | tuple[str, int] | Response:
             share = float(form.share.data or 0) / 100
             control = scored.ControlGroup(share, int(form.seed.data or 0)) if share else None
             path = Path(folder) / f"customers{form.format.data}"
-            customers = table.export(selection, path, schema, control)
+            total = sum(count.chosen for count in table.counts(selection))
+            progress = partial(_note, Path(folder) / PROGRESS, total)
+            progress(0)
+            customers = table.export(selection, path, schema, control, progress)
             if not customers:
-                nobody = "The filter chooses nobody: widen it."
-                return _page(request.form, control=form, failure=nobody, code=422)
+                nothing = f"The filter chooses no {schema.customers}: widen it."
+                return _page(request.form, control=form, failure=nothing, code=422)
             # Open it stays readable, though its folder goes away with the block.
             file = path.open("rb")
     except DataError as error:
@@ -115,10 +143,39 @@ def export() -> str | tuple[str, int] | Response:
     return send_file(file, mimetype=TYPES[path.suffix], as_attachment=True, download_name=path.name)
 
 
+@pages.get("/lists/export/<ticket>")
+def how_far(ticket: str) -> Response:
+    """Say how many customers of an export are written, and of how many."""
+    texts = []
+    if TICKET.fullmatch(ticket):
+        for path in _files().glob(f"{ticket}*/{PROGRESS}"):
+            with suppress(OSError):  # it has just ended
+                texts.append(path.read_text(encoding="utf-8"))
+    if not texts:
+        abort(404)
+    return Response(texts[0], mimetype="application/json")
+
+
+def _files() -> Path:
+    return Path(current_app.instance_path) / FOLDER
+
+
+def _folder(ticket: str) -> tempfile.TemporaryDirectory[str]:
+    """Return a folder for an export, by which its page asks how far it is."""
+    prefix = ticket if TICKET.fullmatch(ticket) else None
+    return tempfile.TemporaryDirectory(dir=_files(), prefix=prefix)
+
+
+def _note(path: Path, total: int, done: int) -> None:
+    """Write down how far an export is, whole."""
+    draft = path.with_suffix(".draft")
+    draft.write_text(json.dumps({"done": done, "total": total}), encoding="utf-8")
+    draft.replace(path)
+
+
 def _page(
     typed: MultiDict[str, str],
     *,
-    look_up: LookUpForm | None = None,
     control: ControlForm | None = None,
     failure: str = "",
     code: int = 200,
@@ -129,27 +186,21 @@ def _page(
     source, schema = settings().scored, model.schema
     if not source:
         return render_template("lists/none.html"), 404
-    from segmentation.data.warehouse.scored import Selection, scored_table  # noqa: PLC0415 - as above
+    from segmentation.data.warehouse.scored import scored_table  # noqa: PLC0415 - as above
 
     content: dict[str, Any] = {}
     try:
         with scored_table(source, schema.identifier) as table:
             query, selection = _read(typed, table, schema)
-            counts = [] if query.mistakes else table.counts(selection)
+            counts = table.counts(selection)
             content = {
                 "query": query,
                 "counts": counts,
-                "customers": sum(count.customers for count in counts),
-                "everybody": table.counts(Selection()),
+                "customers": sum(count.chosen for count in counts),
                 "numbers": [_column(name, schema) for name in table.numbers],
                 "identifier": table.identifier,
                 "some": [] if query.mistakes else _rows(table.first(selection, MOST_SHOWN), table),
             }
-            if look_up is not None and not look_up.errors:
-                rows = _customer(table, look_up.identifier.data or "", schema)
-                if not audit.record("look-up", rows=len(rows)):
-                    return render_template("lists/away.html", failure=NOT_RECORDED), 503
-                content["customer"] = rows
     except DataError as error:
         return render_template("lists/away.html", failure=str(error)), 503
     if query.mistakes:
@@ -159,7 +210,7 @@ def _page(
         template,
         **content,
         sures=SURES,
-        look_up=look_up or LookUpForm(formdata=None),
+        look_up=LookUpForm(formdata=None),
         control=control or ControlForm(formdata=None),
         failure=failure,
         name_of={p["number"]: p["name"] for p in model.profiles},

@@ -47,6 +47,41 @@
     });
   }
 
+  // A list: how much of its file is written, until the browser saves it.
+  const exporting = document.querySelector("form[data-export]");
+  if (exporting) {
+    const written = document.getElementById("written");
+    const words = written.querySelector("p");
+    const bar = written.querySelector("progress");
+    exporting.addEventListener("submit", () => {
+      const ticket = [...crypto.getRandomValues(new Uint8Array(16))].map((n) => n.toString(16).padStart(2, "0")).join("");
+      const field = exporting.querySelector("[name=ticket]") || exporting.appendChild(document.createElement("input"));
+      Object.assign(field, { type: "hidden", name: "ticket", value: ticket });
+      let looks = 0;
+      let seen = false;
+      bar.removeAttribute("value");
+      words.textContent = "The file is being written.";
+      written.hidden = false;
+      const look = async () => {
+        const reply = await fetch(`${exporting.action}/${ticket}`).catch(() => null);
+        if (reply?.ok) {
+          seen = true;
+          const now = await reply.json();
+          if (now.done) {
+            bar.max = now.total;
+            bar.value = now.done;
+            words.textContent = `${now.done.toLocaleString("en")} of ${now.total.toLocaleString("en")} are written.`;
+          }
+        }
+        if (reply?.ok || (!seen && ++looks < 20)) return setTimeout(look, 250);
+        bar.max = bar.value = 1;
+        words.textContent = "The file is written; your browser saves it.";
+        written.hidden = !seen;
+      };
+      setTimeout(look, 100);
+    });
+  }
+
   // A file: drop it anywhere on the field, see how far the upload and the scoring are.
   const upload = document.querySelector("form[data-upload]");
   if (upload) {
@@ -79,7 +114,7 @@
         if (now.total) {
           bar.max = now.total;
           bar.value = now.done;
-          words.textContent = `${now.done.toLocaleString("en")} of about ${now.total.toLocaleString("en")} customers`;
+          words.textContent = `${now.done.toLocaleString("en")} of about ${now.total.toLocaleString("en")} ${far.dataset.customers}`;
         }
       } catch {
         words.textContent = "The pages do not answer right now; the file is safe.";

@@ -134,8 +134,8 @@ def test_a_filter_counts_what_pandas_counts(
     reply = browser.post("/lists/customer", data={"identifier": row["CUST_ID"]})
     assert f"Balance ${row['BALANCE']:,.0f}" in re.sub(r"\.\d\d\b", "", text_of(reply.text))
     assert "As of 2026-11-01" in reply.text
-    nobody = browser.post("/lists/customer", data={"identifier": "nobody"})
-    assert "Nobody in the scored table" in nobody.text
+    absent = browser.post("/lists/customer", data={"identifier": "nobody"})
+    assert f"The scored table has no {SCHEMA.customers}" in absent.text
 
 
 @pytest.mark.parametrize("ending", [".csv", ".xlsx", ".parquet"])
@@ -193,7 +193,7 @@ def test_a_list_of_nobody_is_no_file(browser: FlaskClient) -> None:
     """A filter that chooses nobody is a sentence."""
     nobody = {"column_1": "BALANCE", "from_1": "9e9", "format": ".csv"}
     reply = browser.post("/lists/export", data=nobody)
-    assert (reply.status_code, "chooses nobody" in reply.text) == (422, True)
+    assert (reply.status_code, f"chooses no {SCHEMA.customers}" in reply.text) == (422, True)
 
 
 def test_a_control_group_has_bounds(browser: FlaskClient) -> None:
