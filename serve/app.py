@@ -64,14 +64,17 @@ OUTSIDE = f"{MODELS}/-"
 HEALTH = frozenset({"/healthz", "/readyz"})
 YEAR = f"max-age={365 * 24 * 3600}"
 WORDS = {
-    400: ("That request cannot be read", "Go back, reload the page and try again."),
+    400: ("The request cannot be read", "Go back, reload the page and try again."),
     403: ("Not allowed", "You may not see this page."),
-    404: ("There is no such page", "Start again from the first page."),
-    405: ("Not possible here", "Start again from the first page."),
-    410: ("No longer kept", "Results are deleted after an hour. Upload the file again."),
+    404: ("This page does not exist", "Start again from the first page."),
+    405: ("This is not possible here", "Start again from the first page."),
+    410: ("No longer available", "Results are deleted after an hour. Upload the file again."),
     413: ("The file is too large", "Split it, or score it with the score command."),
-    507: ("The disk is full", "Nothing was kept. Whoever runs these pages can make room on it."),
-    500: ("Something went wrong on our side", "It was written down. Please try again."),
+    507: (
+        "The disk is full",
+        "Nothing was saved. Ask the administrator of these pages to free some space.",
+    ),
+    500: ("Something went wrong on our side", "The error was logged. Please try again."),
 }
 
 
@@ -267,13 +270,13 @@ def _page(code: int, title: str, remedy: str) -> tuple[str, int]:
 
 def _other_name(error: SecurityError) -> Response:  # noqa: ARG001 - Flask passes it
     """Refuse a request for another host; no page, whose links would need the host."""
-    text = "These pages are not reached under this name. Theirs are in SEGMENTATION_HOSTS.\n"
+    text = "This host name is not allowed. The allowed ones are in SEGMENTATION_HOSTS.\n"
     return Response(text, 400, mimetype="text/plain")
 
 
 def _stale(error: CSRFError) -> tuple[str, int]:  # noqa: ARG001 - Flask passes it
     if not session:
-        remedy = "Let these pages keep a cookie. Signed in, it travels over HTTPS only."
+        remedy = "Allow cookies for these pages. After signing in they need HTTPS."
         return _page(400, "Your browser sent no cookie", remedy)
     return _page(400, "This page was open for too long", "Reload it and send the form again.")
 

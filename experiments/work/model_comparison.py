@@ -50,7 +50,7 @@ EVALUATION_LABELS = {
     "smallest_share": "Smallest segment",
     "largest_share": "Largest segment",
     "tree_accuracy": "Predicted by a small tree",
-    "rows": "Customers evaluated",
+    "rows": "Rows evaluated",
 }
 
 

@@ -406,8 +406,9 @@ class Figure:
 
 @dataclass(frozen=True)
 class Strip:
-    """Quantiles (5, 25, 50, 75, 95%) of a segment or the whole table as positions in [0, 100]."""
+    """Quantiles (5, 25, 50, 75, 95%) of a segment or of all: in words, as places in [0, 100]."""
 
+    text: str
     low: float
     first: float
     median: float
@@ -727,10 +728,10 @@ def _row(
         difference=_difference(effect, trait["statistic"])
         if trait["differs"]
         else "about the same",
-        own=_strip({**entry.get("quantiles", {}), "median": entry.get("median")}, book)
+        own=_strip({**entry.get("quantiles", {}), "median": entry.get("median")}, book, column)
         if is_median
         else None,
-        whole=_strip(book, book) if is_median else None,
+        whole=_strip(book, book, column) if is_median else None,
         ends=_ends(column, book),
     )
 
@@ -744,10 +745,13 @@ def _difference(effect: float, statistic: Statistic) -> str:
     return f"{much}{'higher' if effect > 0 else 'lower'}"
 
 
-def _strip(values: Mapping[str, Any], book: Mapping[str, Any]) -> Strip | None:
+def _strip(values: Mapping[str, Any], book: Mapping[str, Any], column: Column) -> Strip | None:
     """Return positions between the table's 5th and 95th percentile."""
     low, high = book.get("q05"), book.get("q95")
     quantiles = [values.get(name) for name in ("q05", "q25", "median", "q75", "q95")]
     if low is None or high is None or high <= low or any(value is None for value in quantiles):
         return None
-    return Strip(*(_on_bar(value, low, high) for value in quantiles if value is not None))
+    written = [shown(value, column) for value in quantiles]
+    text = f"half have {written[1]} to {written[3]}, nine of ten {written[0]} to {written[4]}"
+    places = [_on_bar(value, low, high) for value in quantiles if value is not None]
+    return Strip(text, *places)

@@ -73,7 +73,7 @@ def test_failures_are_pages_too(
         page.get_by_role("button", name="Try again").click()
         expect(page.get_by_role("heading", level=1)).to_contain_text("5 customers scored")
         page.goto(f"{url}/file/nothing")
-        expect(page.get_by_role("heading", level=1)).to_contain_text("No longer kept")
+        expect(page.get_by_role("heading", level=1)).to_contain_text("No longer available")
         accessible(page)
 
 

@@ -26,6 +26,7 @@ class Line:
     number: int
     name: str
     points: tuple[tuple[float, float], ...]
+    texts: tuple[str, ...]  # the day and value of each point
     label_at: float | None  # of its number at the right end
 
     @property
@@ -174,11 +175,19 @@ def chart(
         )
         for number, _ in segments
     }
+    texts = {
+        number: tuple(
+            f"{_short(day)}: {text(value)}"
+            for day, value in zip(days, values[number], strict=True)
+            if value is not None
+        )
+        for number, _ in segments
+    }
     labels = _spread({number: own[-1][1] for number, own in points.items() if own})
     ticks = [low + step * place for place in range(round((high - low) / step) + 1)]
     return Chart(
         title,
-        tuple(Line(n, name, points[n], labels.get(n)) for n, name in segments),
+        tuple(Line(n, name, points[n], texts[n], labels.get(n)) for n, name in segments),
         tuple(Mark(down(tick), text(round(tick, 12))) for tick in ticks),
         _named_days(days, across),
         tuple(Mark(across(day), f"version {version}") for day, version in changed),

@@ -18,7 +18,7 @@ QUALITY = (
     ("n_segments", "Segments", None, "{:d}"),
     ("smallest_share", "Smallest segment", None, "percent"),
     ("largest_share", "Largest segment", None, "percent"),
-    ("rows", "Customers evaluated", None, "{:,d}"),
+    ("rows", "Rows evaluated", None, "{:,d}"),
 )
 NOT_CALLED_WORSE = frozenset({"score"})  # the gate on the score says it, with its noise
 
@@ -53,12 +53,14 @@ class Flow:
     rows: tuple[tuple[int, str, tuple[tuple[str, bool], ...]], ...]  # cell and whether they stay
     moved: int
     total: int
+    customers: str  # what they are called
 
     @property
     def sentence(self) -> str:
         """How many would move."""
         share = percent(self.moved / self.total)
-        return f"{self.moved:,} of {self.total:,} customers ({share}) would change their segment."
+        counts = f"{self.moved:,} of {self.total:,} {self.customers}"
+        return f"{counts} ({share}) would change their segment."
 
 
 @dataclass(frozen=True)
@@ -67,6 +69,7 @@ class SideBySide:
 
     champion: str
     candidate: str
+    customers: str  # what the candidate's schema calls them
     sentences: tuple[str, ...]  # what is worse; empty when nothing is
     quality: tuple[QualityRow, ...]
     outcomes: tuple[str, ...]  # titles
@@ -88,6 +91,7 @@ def side_by_side(evidence: Evidence) -> SideBySide | None:
     return SideBySide(
         champion=champion.version,
         candidate=candidate.version,
+        customers=candidate.schema.customers,
         sentences=tuple(_worse(champion, candidate, quality, titles, evidence)),
         quality=quality,
         outcomes=titles,
@@ -137,9 +141,10 @@ def _worse(
         if before and after and after[1] < before[1] and after[0] != before[0]:
             yield f"Segments differ less in {title.lower()}: {after[0]}, {before[0]} before."
     if evidence.migration is not None and evidence.migration.drift == "retrain":
-        yield "Its customers differ from those of the champion; see what drifted below."
+        customers = candidate.schema.customers
+        yield f"Its {customers} differ from the champion's; see what drifted below."
     if evidence.migration is not None and evidence.migration.drift == "check":
-        yield "One column of its customers looks broken; see what drifted below."
+        yield "One of its columns looks broken; see what drifted below."
 
 
 def _span(model: ModelInfo, title: str) -> tuple[str, float] | None:
@@ -195,4 +200,5 @@ def _flow(migration: Migration, champion: ModelInfo, candidate: ModelInfo) -> Fl
         )
         rows.append((before, names[0][before], cells))
     moved = sum(count for (before, after), count in counts.items() if before != after)
-    return Flow(columns, tuple(rows), moved, sum(counts.values()))
+    total, customers = sum(counts.values()), candidate.schema.customers
+    return Flow(columns, tuple(rows), moved, total, customers)

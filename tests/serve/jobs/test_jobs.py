@@ -60,7 +60,7 @@ def kept(client: FlaskClient) -> list[Path]:
 def test_a_file_is_scored_and_comes_back(client: FlaskClient, customers_csv: bytes) -> None:
     """Counts by segment, a preview, and a download with every customer in order."""
     page = send(client, customers_csv)
-    assert "30 customers scored" in page.text
+    assert "30 card holders scored" in page.text
     assert "Full payers" in page.text
     frame = scored(fetched(client, page.address))
     assert list(frame["CUST_ID"]) == list(scored(customers_csv)["CUST_ID"])
@@ -78,7 +78,7 @@ def test_a_file_comes_back_in_its_format(client: FlaskClient, tmp_path: Path, en
     }[ending]
     write(path, index=False)
     page = send(client, path.read_bytes(), "anything.csv")
-    assert "25 customers scored" in page.text
+    assert "25 card holders scored" in page.text
     frame = read(io.BytesIO(fetched(client, page.address)))
     assert list(frame["CUST_ID"]) == list(table["CUST_ID"])
     assert frame["segment"].between(1, 2).all()
@@ -100,11 +100,11 @@ def test_good_rows_are_scored_anyway_when_a_person_says_so(
 ) -> None:
     """Every row comes back in place; the bad one says why it has no segment."""
     page = send(client, spoilt(customers_csv, 5))
-    assert "Score the other 29 customers anyway" in page.text
+    assert "Score the other 29 card holders anyway" in page.text
     reply = client.post(f"{page.address}/anyway")
     assert reply.status_code == 303
     page = client.get(reply.location)
-    assert "29 customers scored" in page.text
+    assert "29 card holders scored" in page.text
     assert "1 row could not be read" in page.text
     frame = scored(fetched(client, reply.location))
     assert list(frame["CUST_ID"]) == list(scored(customers_csv)["CUST_ID"])
@@ -156,7 +156,7 @@ def test_a_file_is_scored_without_a_challenger_that_is_gone(
     data = {"file": (io.BytesIO(customers_csv), "customers.csv"), "compare": "y"}
     reply = client.post("/file", data=data, content_type="multipart/form-data")
     page = client.get(reply.location)
-    assert "30 customers scored" in page.text
+    assert "30 card holders scored" in page.text
     assert "The challenger did not answer" in page.text
     assert not [name for name in scored(fetched(client, reply.location)) if "challenger" in name]
 
@@ -407,7 +407,7 @@ def test_a_failing_scoring_server_loses_nothing_of_a_file(
     assert not [file for file in kept(client) if file.name.startswith("scored")]
     scoring.mode = "answer"
     reply = client.post(f"{page.address}/again")
-    assert "30 customers scored" in client.get(reply.location).text
+    assert "30 card holders scored" in client.get(reply.location).text
 
 
 def test_a_result_belongs_to_its_session(

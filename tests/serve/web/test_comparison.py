@@ -58,7 +58,7 @@ def test_what_is_worse_is_said(evidence: Evidence) -> None:
     assert first == "The check “feasible” fails; see its figures below."
     assert second == "Stability falls from 0.91 to 0.85."
     assert third == f"Segment 3 ({gone}) is gone, and with it what is planned for it."
-    assert rest[-1].startswith("Its customers differ")
+    assert rest[-1].startswith("Its card holders differ")
     better = replace(evidence.candidate, version="9")
     same = side_by_side(Evidence(better, replace(better, version="8"), (), None))
     assert same is not None
@@ -89,7 +89,7 @@ def test_the_flow_is_counted(evidence: Evidence) -> None:
     before, after = (advance > 500).astype(int) + (advance > 2500), (advance > 2000).astype(int)
     moved = int((before != after).sum())
     assert sides.flow.sentence == (
-        f"{moved:,} of 600 customers ({percent(moved / 600)}) would change their segment."
+        f"{moved:,} of 600 card holders ({percent(moved / 600)}) would change their segment."
     )
     for i, (_, _, cells) in enumerate(sides.flow.rows):
         for j, (text, stays) in enumerate(cells):

@@ -56,9 +56,9 @@ def test_an_empty_form_gets_no_segment(client: FlaskClient, scoring: Scoring) ->
     """It says what is missing; the model is not asked; so does the live line."""
     reply = client.post("/customer", data={})
     assert reply.status_code == 422
-    assert "No value is known" in reply.text
+    assert "No value was entered" in reply.text
     assert 'id="answer"' not in reply.text
-    assert "No value is known yet" in what_if(client, {})
+    assert "No value was entered yet" in what_if(client, {})
     assert not scoring.bodies
 
 

@@ -437,7 +437,7 @@ def test_every_segment_has_a_page(client: FlaskClient, model) -> None:
     page = client.get("/segments/2").text
     assert model.profiles[1]["name"] in page
     assert page.count('data-label="All"') == len(SCHEMA.column_names)
-    assert page.count('class="point') == 2
+    assert page.count('r="3.5"') == 2
     assert 'href="/customer?like=2"' in page
     assert client.get("/segments/9").status_code == 404
     typical = client.get("/customer?like=2").text

@@ -177,7 +177,7 @@ def test_who_would_move_is_counted_at_registration(
     assert (migration.champion, migration.flows) == (before, counts)
     registry.set_model_version_tag(NAME, other, MIGRATION, migration.to_json())
     page = client.get(f"/versions/{other}/promote").text
-    assert "0 of 900 customers (0%) would change their segment." in page
+    assert "0 of 900 card holders (0%) would change their segment." in page
     for count in counts.values():
         assert f"{count:,} (100%)" in page
 
