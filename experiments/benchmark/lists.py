@@ -103,9 +103,11 @@ def list_table(figures: list[ListFigure]) -> str:
     lines = [load, f"{'place':<12}{'what':<44}{'target':>10}{'measured':>12}  held"]
     for one in figures:
         target = "" if one.target is None else f"{one.target:g} {one.unit}"
-        held = "" if one.target is None else "no" if one.missed else "yes"
+        verdict = "" if one.target is None else "no" if one.missed else "yes"
         measured = f"{one.measured:,.2f}" if one.unit == "s" else f"{one.measured:,.0f}"
-        line = f"{one.place:<12}{one.what:<44}{target:>10}{measured + ' ' + one.unit:>12}  {held}"
+        line = (
+            f"{one.place:<12}{one.what:<44}{target:>10}{measured + ' ' + one.unit:>12}  {verdict}"
+        )
         lines.append(line.rstrip())
     return "\n".join(lines)
 

@@ -140,7 +140,7 @@ def test_what_cannot_be_written_down_is_not_handed_out(
     ):
         page = ada.post(path, data=form)
         assert page.status_code == 503
-        assert "nothing is handed out" in page.text
+        assert "no customer data is shown" in page.text
     form = {"reason": "It is better.", "seen": "0"}
     assert ada.post("/versions/8/promote", data=form).status_code == 303
     assert "promotion is not written down" in caplog.text
