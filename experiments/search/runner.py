@@ -41,10 +41,10 @@ if TYPE_CHECKING:
 # How much less a fit on everybody may agree than one on half of the evaluated customers.
 LEEWAY = 0.1
 LEAST_FEATURES = 2
-# Drawing all four costs as much as evaluating on few customers: one picture of every trial, another
-# of the best, all of the pick.
+# Drawing all costs as much as evaluating on few customers: a map without names of every trial, two
+# pictures of the best, all of the pick.
 EVERY_TRIAL = ("map",)
-THE_BEST = ("profile_heatmap",)
+THE_BEST = ("map", "profile_heatmap")
 
 
 @dataclass(frozen=True)

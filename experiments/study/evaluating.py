@@ -17,6 +17,9 @@ from segmentation.clustering.spec import SegmenterSpec
 from segmentation.evaluation.evaluator import Evaluator
 from segmentation.reports.figures import FigureData
 
+# A map can do without the names of segments.
+MAP_ALONE = ("map",)
+
 
 def outcome(evaluator: Evaluator, spec: SegmenterSpec, draw: Sequence[str] = ()) -> Outcome:
     """Evaluate a spec and draw its pictures."""
@@ -25,7 +28,8 @@ def outcome(evaluator: Evaluator, spec: SegmenterSpec, draw: Sequence[str] = ())
     done = perf_counter()
     pictures: dict[str, bytes] = {}
     if draw:
-        pictures = drawn(FigureData.of(evaluator, evaluated), draw)
+        data = FigureData.of(evaluator, evaluated, named=tuple(draw) != MAP_ALONE)
+        pictures = drawn(data, draw)
     seconds = {"judge": done - start, "draw": perf_counter() - done}
     return Outcome(evaluated.evaluation, as_text(evaluated.segment), pictures, seconds)
 

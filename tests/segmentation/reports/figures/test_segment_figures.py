@@ -17,6 +17,7 @@ from sklearn.decomposition import PCA
 from sklearn.metrics import silhouette_samples
 
 from segmentation.evaluation.evaluator import Evaluator
+from segmentation.interpretation.formatting import percent
 from segmentation.reports.figures import FIGURES, FigureData
 from segmentation.reports.figures.segment_figures import (
     CLEARANCE,
@@ -48,6 +49,18 @@ def test_map_is_the_first_two_principal_components(data: FigureData) -> None:
     for axis, columns in enumerate(projection.axes):
         column = data.coordinates[rows][:, columns[0]]
         assert np.corrcoef(projection.points[:, axis], column)[0, 1] > 0
+
+
+def test_a_map_of_numbers_fits_ten_segments() -> None:
+    """Without names the legend has numbers and shares, and the title has room."""
+    evaluator = Evaluator(planted(300)[0], SCHEMA)
+    data = FigureData.of(evaluator, evaluator.evaluate(spec(n_clusters=10)), named=False)
+    figure = FIGURES["map"](data)
+    renderer = FigureCanvasAgg(figure).get_renderer()
+    texts = [*figure.texts, *figure.axes[0].texts]
+    assert f"10  {percent(data.profiles[-1].share)}" in [text.get_text() for text in texts]
+    assert overlapping(texts, figure) == []
+    assert all(t.get_window_extent(renderer).x1 <= figure.bbox.x1 for t in texts)
 
 
 def test_centres_are_the_medians_of_the_points(data: FigureData) -> None:
