@@ -33,7 +33,7 @@ from experiments.study.storage import default_storage, open_storage
 from experiments.study.study import open_study, settled, study_name
 from experiments.study.worker_pool import Workers
 from experiments.tracking import model_card as card
-from experiments.tracking.parent_run import identity, open_experiment, open_parent
+from experiments.tracking.parent_run import identity, open_experiment, open_parent, recorded_studies
 from experiments.tracking.summary import Summary, console, record_study
 from experiments.tracking.tracker import Tracker
 from segmentation.clustering.spec import SegmenterSpec
@@ -93,7 +93,11 @@ def record(
     with turn():
         experiment_id = open_experiment(client, options.experiment_name)
         study = open_study(
-            storage, name, experiment=identity(client, experiment_id), new=options.new_study
+            storage,
+            name,
+            experiment=identity(client, experiment_id),
+            new=options.new_study,
+            recorded=recorded_studies(client, experiment_id, name),
         )
         storage.watch(study.study_name)
         parent = open_parent(client, experiment_id, study.study_name, asdict(options))

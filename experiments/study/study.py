@@ -7,7 +7,7 @@ import os
 import socket
 import time
 from abc import abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from datetime import datetime, timedelta
 
@@ -19,6 +19,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from experiments.search.search_space import Space
 from experiments.study.worker_pool import EvaluationError
+from segmentation.errors import SegmentationError
 from segmentation.evaluation.constraints import Constraints
 
 HEARTBEAT_SECONDS = 20
@@ -32,6 +33,10 @@ UNSIGNED = timedelta(seconds=3 * HEARTBEAT_SECONDS)
 UNSETTLED = (TrialState.WAITING, TrialState.RUNNING)
 
 Objective = Callable[[optuna.Trial], float]
+
+
+class MissingStudyError(SegmentationError):
+    """A study whose trials are recorded is not in its database."""
 
 
 class BatchSampler(BaseSampler):
@@ -52,7 +57,12 @@ def study_name(experiment: str, data_digest: str, space: Space, constraints: Con
 
 
 def open_study(
-    storage: BaseStorage | None, name: str, *, experiment: str = "", new: bool = False
+    storage: BaseStorage | None,
+    name: str,
+    *,
+    experiment: str = "",
+    new: bool = False,
+    recorded: Collection[str] = (),
 ) -> optuna.Study:
     """Open the study of that name, or with `new` the next one of its kind.
 
@@ -67,14 +77,27 @@ def open_study(
         perhaps, is left alone; one of an experiment that was renamed is found again.
     new
         Leave an existing study alone and begin another.
+    recorded
+        Studies of that name with trials in MLflow.
+
+    Raises
+    ------
+    MissingStudyError
+        When one is recorded and none is in the storage: it is never begun anew in silence.
     """
     if storage is not None:
         every = storage.get_all_studies()
         studies = {s.study_name: str(s.user_attrs.get(EXPERIMENT, "")) for s in every}
         number = 1
-        while (numbered := f"{name}-{number}") in studies:
+        while (numbered := f"{name}-{number}") in {*studies, *recorded}:
             number += 1
         earlier = [one for one in studies if _continues(one, studies[one], name, experiment)]
+        if recorded and not earlier and not new:
+            raise MissingStudyError(
+                f"the study {max(recorded)} has trials in MLflow and is not in its database. "
+                "Restore the database or name it with storage, or begin another study with "
+                "new-study."
+            )
         name = earlier[-1] if earlier and not new else numbered
     study = optuna.create_study(
         study_name=name, storage=storage, direction="maximize", load_if_exists=True

@@ -93,6 +93,24 @@ def open_parent(
     return run_id
 
 
+def recorded_studies(client: MlflowClient, experiment_id: str, name: str) -> set[str]:
+    """Return the studies of a name, whatever their number, of which a trial is recorded.
+
+    The experiment in their names may be a former one.
+    """
+    digest = name.rpartition("-")[2]
+    parents = client.search_runs([experiment_id], f"tags.study LIKE '%-{digest}-%'")
+    return {
+        str(parent.data.tags["study"])
+        for parent in parents
+        if client.search_runs(
+            [experiment_id],
+            f"tags.`{MLFLOW_PARENT_RUN_ID}` = '{parent.info.run_id}'",
+            max_results=1,
+        )
+    }
+
+
 def _restored(client: MlflowClient, experiment_id: str, query: str) -> list[Run]:
     """Restore a study's run that was deleted, and the runs of its trials."""
     deleted = ViewType.DELETED_ONLY

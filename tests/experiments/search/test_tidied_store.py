@@ -15,7 +15,9 @@ from experiments import integrity, monitor
 from experiments.registry.client import RegistryError, describe
 from experiments.search.__main__ import main
 from experiments.search.workflow import run
-from experiments.study.study import open_study
+from experiments.study.databases import sqlite_path
+from experiments.study.storage import default_storage
+from experiments.study.study import MissingStudyError, open_study
 from segmentation.data.synthetic import generate
 from tests.experiments.conftest import OPTIONS
 
@@ -94,6 +96,25 @@ def test_a_renamed_experiment_keeps_its_studies(
     client.rename_experiment(experiment, NAME)
 
 
+def test_a_study_that_is_gone_is_said_and_not_begun_anew(
+    experiment: str, client: MlflowClient, workplace: Path
+) -> None:
+    """The database was deleted, MLflow has its trials: nothing is made in its place."""
+    path = sqlite_path(default_storage(client.tracking_uri))
+    assert path is not None
+    files = [Path(f"{path}{end}") for end in ("", "-wal", "-shm") if Path(f"{path}{end}").exists()]
+    for file in files:
+        file.rename(workplace / f"away{file.name}")
+    before = [run.info.run_id for run in client.search_runs([experiment])]
+    with pytest.raises(MissingStudyError, match=r"has trials in MLflow and is not in its database"):
+        run(SEARCH)
+    assert [run.info.run_id for run in client.search_runs([experiment])] == before
+    assert optuna.get_all_study_names(f"sqlite:///{path}") == []
+    path.unlink()
+    for file in files:
+        (workplace / f"away{file.name}").rename(file)
+
+
 def test_a_deleted_experiment_is_a_sentence(experiment: str, client: MlflowClient) -> None:
     """With the remedy; after it, everything is there again."""
     client.delete_experiment(experiment)
@@ -151,6 +172,10 @@ def test_a_study_is_of_the_server_that_records_it(tmp_path: Path) -> None:
     names = [open_study(storage, "a-b", experiment=e, new=n).study_name for e, n in steps]
     assert names == ["a-b-1", "a-b-2", "a-b-1", "a-b-3", "a-b-3"]
     assert open_study(storage, "new-name-b", experiment="1@200").study_name == "a-b-2"
+    gone = {"c-d-1", "c-d-2"}
+    begun = open_study(storage, "c-d", experiment="1@100", new=True, recorded=gone)
+    assert begun.study_name == "c-d-3"
+    assert open_study(storage, "c-d", experiment="1@100", recorded=gone).study_name == "c-d-3"
     assert open_study(storage, "a-other", experiment="1@200").study_name == "a-other-1"
 
 
