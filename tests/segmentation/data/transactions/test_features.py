@@ -1,5 +1,6 @@
 """One row a customer as of a day: every feature by hand, and what must never change one."""
 
+from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -248,6 +249,35 @@ def test_repeated_transactions_are_left_out_where_they_have_a_name() -> None:
     both = features_from_transactions(other, named, as_of=DAY)
     assert both.frame["purchases_30d"].iloc[0] == 3
     assert any("differ from it" in remark for remark in both.remarks)
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_refunds_and_repeats_change_what_they_must_and_nothing_else(seed: int) -> None:
+    """Of random logs: repeats of named rows change nothing, refunds only amounts less refunds.
+
+    A refund by the sign of its amount is one by its kind.
+    """
+    frame = many(600, seed).assign(id=range(600))
+    recipe = replace(FULL, transaction="id")
+    whole = collected(frame, recipe)
+    repeated = pd.concat([frame, frame.sample(200, random_state=seed)])
+    shuffled = repeated.sample(frac=1, random_state=seed)
+    pd.testing.assert_frame_equal(collected(shuffled, recipe), whole, rtol=1e-12, atol=1e-12)
+    refund = frame["kind"] == "refund"
+    amounts = frame["how_much"].where(~refund, -frame["how_much"])
+    by_sign = frame.assign(how_much=amounts, kind=frame["kind"].where(~refund, "purchase"))
+    pd.testing.assert_frame_equal(collected(by_sign, recipe), whole, rtol=1e-12, atol=1e-12)
+    without = collected(frame[~refund], recipe)
+    moved = ["tenure_days", *(f"{n}_{d}d" for n in ("amount", "refund_share") for d in (30, 90))]
+    common = whole.index.intersection(without.index)
+    pd.testing.assert_frame_equal(
+        without.drop(columns=moved).loc[common],
+        whole.drop(columns=moved).loc[common],
+        rtol=1e-12,
+        atol=1e-12,
+    )
+    assert (without["amount_90d"].loc[common] >= whole["amount_90d"].loc[common]).all()
+    assert whole["refund_share_90d"].sum() > without["refund_share_90d"].sum() == 0
 
 
 def test_accounts_and_statements_add_customers_and_habits() -> None:
