@@ -3,7 +3,7 @@
 import socket
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
@@ -34,9 +34,9 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield address
 
 
-@pytest.mark.parametrize("kind", SLOW)
-def test_clients_who_wait_keep_nobody_waiting(pages: str, kind: str) -> None:
-    """While they are open, others are answered at once."""
+@contextmanager
+def held_open(pages: str, kind: str) -> Iterator[None]:
+    """Keep connections open that have sent what they send."""
     content, count = SLOW[kind]
     port = int(pages.rpartition(":")[2])
     with ExitStack() as connections:
@@ -44,6 +44,13 @@ def test_clients_who_wait_keep_nobody_waiting(pages: str, kind: str) -> None:
             connection = socket.create_connection(("127.0.0.1", port), timeout=10)
             connections.callback(connection.close)
             connection.sendall(content)
+        yield
+
+
+@pytest.mark.parametrize("kind", SLOW)
+def test_clients_who_wait_keep_nobody_waiting(pages: str, kind: str) -> None:
+    """While they are open, others are answered at once."""
+    with held_open(pages, kind):
         for _ in range(3):
             assert requests.get(f"{pages}/healthz", timeout=8).ok
 
