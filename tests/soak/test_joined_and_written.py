@@ -139,16 +139,16 @@ def test_who_waits_keeps_nobody_waiting(
     figure: Figure,
 ) -> None:
     """While all are open at once, others are answered."""
-    longest, asked = 0.0, times(3, 100)
+    longest, n_others = 0.0, times(3, 100)
     with ExitStack() as connections:
         for kind in SLOW:
             connections.enter_context(held_open(pages, kind))
-        for _ in range(asked):
+        for _ in range(n_others):
             start = time.monotonic()
             assert requests.get(f"{pages}/healthz", timeout=10).ok
             longest = max(longest, time.monotonic() - start)
     count = sum(number for _, number in SLOW.values())
     figure(
-        f"{count} clients at a time: {asked} of {asked} others answered, in at most {longest:.1f} s"
+        f"{count} clients at a time: {n_others} of {n_others} others answered, in at most {longest:.1f} s"
     )
     assert longest < 10
