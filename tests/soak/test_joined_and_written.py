@@ -149,6 +149,7 @@ def test_who_waits_keeps_nobody_waiting(
             longest = max(longest, time.monotonic() - start)
     count = sum(number for _, number in SLOW.values())
     figure(
-        f"{count} clients at a time: {n_others} of {n_others} others answered, in at most {longest:.1f} s"
+        f"{count} clients at a time: {n_others} of {n_others} others answered, "
+        f"in at most {longest:.1f} s"
     )
     assert longest < 10
