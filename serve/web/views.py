@@ -21,6 +21,7 @@ from segmentation.interpretation.formatting import (
 )
 from segmentation.schema import Column, Identity
 from serve.web.scoring_client import Answer
+from serve.web.separation import best_pair, mixed_share
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -38,6 +39,8 @@ CAMEL = re.compile(r"(?<=[^\W\d_A-Z])(?=[A-ZÄÖÜÉ])")
 YES = frozenset({"1", "y", "t", "j", "o", "s"})
 # A column with more than this share missing in a segment is described as missing there.
 MOSTLY = 0.5
+# The map does not separate the segments where more dots lie among those of others.
+MOST_MIXED = 0.25
 MAP_WIDTH, MAP_HEIGHT, MAP_MARGIN = 640.0, 400.0, 24.0
 
 
@@ -465,12 +468,41 @@ class Spot:
 
 
 @dataclass(frozen=True)
+class Box:
+    """A segment's middle half in two columns, and its medians, in the picture's units."""
+
+    segment: int
+    left: float
+    top: float
+    width: float
+    height: float
+    x: float
+    y: float
+    text: str
+
+
+@dataclass(frozen=True)
+class PairPicture:
+    """The two columns that separate the segments best, with the ends of their linear scales."""
+
+    across: str
+    up: str
+    across_ends: tuple[str, str]
+    up_ends: tuple[str, str]
+    boxes: tuple[Box, ...]
+    separated: int
+    pairs: int
+
+
+@dataclass(frozen=True)
 class CustomerMap:
     """The customer base as a picture: synthetic customers, segments, the customer scored."""
 
     points: tuple[Spot, ...]
     prototypes: tuple[Spot, ...]
     here: Spot | None
+    mixed: str = ""  # the share of dots among other segments' dots, where that is large
+    pair: PairPicture | None = None
 
 
 def figures(profile: Mapping[str, Any], model: ModelInfo) -> list[Figure]:
@@ -670,10 +702,61 @@ def customer_map(model: ModelInfo, here: tuple[float, float, int] | None = None)
             int(segment),
         )
 
+    mixed = mixed_share(tuple(points))
+    unclear = mixed > MOST_MIXED
     return CustomerMap(
         tuple(spot(*p) for p in points),
         tuple(spot(*p) for p in prototypes),
         spot(*here) if here else None,
+        percent(mixed) if unclear else "",
+        _pair_picture(model) if unclear else None,
+    )
+
+
+def _pair_picture(model: ModelInfo) -> PairPicture | None:
+    """Return the two columns whose middle halves separate most segments, None without two."""
+    entries = {profile["number"]: _entries(profile["number"], model) for profile in model.profiles}
+    halves = {}
+    for column in model.schema.columns:
+        own = {number: _half(every.get(column.name, {})) for number, every in entries.items()}
+        whole = {number: half for number, half in own.items() if half is not None}
+        wide = not column.binary and _width(model.book.get(column.name, {}))
+        if wide and len(whole) == len(entries):
+            halves[column.name] = whole
+    chosen = best_pair(halves)
+    if chosen is None:
+        return None
+    columns = [model.schema.column(name) for name in chosen[:2]]
+    boxes = tuple(_box(number, every, columns, model) for number, every in entries.items())
+    ends = [_ends(column, model.book[column.name]) for column in columns]
+    pairs = len(entries) * (len(entries) - 1) // 2
+    first, second = columns
+    return PairPicture(first.label, second.label, ends[0], ends[1], boxes, chosen[2], pairs)
+
+
+def _half(entry: Mapping[str, Any]) -> tuple[float, float] | None:
+    ends = [entry.get("quantiles", {}).get(name) for name in ("q25", "q75")]
+    return None if None in (*ends, entry.get("median")) else (float(ends[0]), float(ends[1]))
+
+
+def _box(number: int, entries: Mapping[str, Any], columns: list[Column], model: ModelInfo) -> Box:
+    places, texts = [], []
+    for column in columns:
+        entry, book = entries[column.name], model.book[column.name]
+        values = [entry["quantiles"]["q25"], entry["median"], entry["quantiles"]["q75"]]
+        places.append([_on_bar(value, book["q05"], book["q95"]) / 100 for value in values])
+        texts.append(f"{column.label} {shown(values[0], column)} to {shown(values[2], column)}")
+    wide, high = MAP_WIDTH - 2 * MAP_MARGIN, MAP_HEIGHT - 2 * MAP_MARGIN
+    (left, x, right), (low, y, top) = places
+    return Box(
+        number,
+        round(MAP_MARGIN + left * wide, 1),
+        round(MAP_HEIGHT - MAP_MARGIN - top * high, 1),
+        round(max((right - left) * wide, 2.0), 1),
+        round(max((top - low) * high, 2.0), 1),
+        round(MAP_MARGIN + x * wide, 1),
+        round(MAP_HEIGHT - MAP_MARGIN - y * high, 1),
+        f"half have {texts[0]}, half have {texts[1]}",
     )
 
 

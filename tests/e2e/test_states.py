@@ -29,11 +29,11 @@ from serve.web.auth.people import People
 from serve.web.settings import Settings
 from tests.e2e.walking import DEVICES, accessible, watched
 from tests.serve.conftest import Scoring, app, model, scoring
-from tests.serve.web.test_over_time import MOVES, figures
+from tests.serve.web.test_over_time import MOVES, days, figures
 
 pytestmark = pytest.mark.e2e
 
-__all__ = ["app", "figures", "model", "scoring"]
+__all__ = ["app", "days", "figures", "model", "scoring"]
 PASSWORD = "correct horse battery"
 
 
@@ -71,7 +71,7 @@ def test_failures_are_pages_too(
         accessible(page)
         scoring.mode = "answer"
         page.get_by_role("button", name="Try again").click()
-        expect(page.get_by_role("heading", level=1)).to_contain_text("5 customers scored")
+        expect(page.get_by_role("heading", level=1)).to_contain_text("5 card holders scored")
         page.goto(f"{url}/file/nothing")
         expect(page.get_by_role("heading", level=1)).to_contain_text("No longer available")
         accessible(page)
@@ -89,10 +89,39 @@ def test_a_segment_prints_on_one_page(browser: Browser, app: Flask, number: int)
         white = page.evaluate("getComputedStyle(document.querySelector('.card')).backgroundColor")
         assert white == "rgb(255, 255, 255)"
         expect(page.locator(".answer-name")).to_be_visible()
-        # What sorts a column is its heading, and reads so on paper too.
-        for absent in ("nav", "button:not(.sort)", ".btn", "form", ".table-filter"):
+        # What sorts a column is its heading, what highlights a segment the dot of its colour.
+        for absent in ("nav", "button:not(.sort, .key-dot)", ".btn", "form", ".table-filter"):
             assert not any(one.is_visible() for one in page.locator(absent).all())
         page.close()
+
+
+@pytest.mark.parametrize("screen", DEVICES[::3], ids="-".join)
+def test_the_map_can_be_touched(browser: Browser, app: Flask, screen: tuple[str, str]) -> None:
+    """By keyboard one segment is highlighted, its values said; by pointer the values, its page."""
+    with served(app) as url, watched(browser, *screen, url) as page:
+        page.goto(url)
+        first = page.locator('.points[data-segment="1"]')
+        dot = page.get_by_role("button", name="Highlight 2 ")
+        dot.focus()
+        page.keyboard.press("Enter")
+        expect(dot).to_have_attribute("aria-pressed", "true")
+        expect(first).to_have_class(re.compile("faint"))
+        accessible(page)
+        tip = page.locator(".map .tip")
+        expect(tip).to_contain_text("% of card holders")
+        page.keyboard.press("Escape")
+        expect(tip).to_be_hidden()
+        page.keyboard.press("Enter")
+        dot.blur()
+        expect(first).not_to_have_class(re.compile("faint"))
+        middle = page.locator('.middle[data-segment="2"] circle')
+        middle.hover()
+        expect(tip).to_contain_text("% of card holders")
+        middle.click()
+        expect(page).to_have_url(re.compile("/segments/2$"))
+        spread = page.locator("svg.spread").first
+        spread.focus()
+        expect(page.locator(".tip", has_text="nine of ten")).to_be_visible()
 
 
 @pytest.mark.parametrize("screen", DEVICES, ids="-".join)

@@ -25,7 +25,13 @@ Times = Callable[[int, int], int]
 Figure = Callable[[str], None]
 MOST_MEGABYTES = 200
 BOUNDARY = "odd-files-boundary"
-CLEAR = ("correct the file first", "too large", "customers scored", "customer scored")
+CLEAR = (
+    "correct the file first",
+    "too large",
+    "holders scored",
+    "customers scored",
+    "customer scored",
+)
 
 
 class Form:

@@ -132,7 +132,7 @@ def test_a_scoring_server_that_fails(
             recovers(running)
             file.again()
             assert SAID in page
-            assert "5 customers scored" in file.page()
+            assert "5 card holders scored" in file.page()
         logs = running.logs()
     seen.tell(figure, f"MLflow's server alone: {faults} faults")
     assert seen.wrong == []

@@ -90,7 +90,7 @@
       button.type = "button";
       button.className = "key-dot";
       button.setAttribute("aria-pressed", "false");
-      button.setAttribute("aria-label", `Highlight ${key.textContent.trim()}`);
+      button.setAttribute("aria-label", `Highlight ${(key.querySelector("a") ?? key).textContent.trim()}`);
       dot.replaceWith(button);
       button.append(dot);
       button.addEventListener("click", () => {
