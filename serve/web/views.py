@@ -15,6 +15,7 @@ from segmentation.interpretation.formatting import (
     fact_of,
     figure,
     figure_label,
+    inside_sentence,
     percent,
     quantity,
     sentence_case,
@@ -745,7 +746,7 @@ def _box(number: int, entries: Mapping[str, Any], columns: list[Column], model: 
         entry, book = entries[column.name], model.book[column.name]
         values = [entry["quantiles"]["q25"], entry["median"], entry["quantiles"]["q75"]]
         places.append([_on_bar(value, book["q05"], book["q95"]) / 100 for value in values])
-        texts.append(f"{column.label} {shown(values[0], column)} to {shown(values[2], column)}")
+        texts.append(f"{inside_sentence(column.label)} {shown(values[0], column)} to {shown(values[2], column)}")
     wide, high = MAP_WIDTH - 2 * MAP_MARGIN, MAP_HEIGHT - 2 * MAP_MARGIN
     (left, x, right), (low, y, top) = places
     return Box(
@@ -756,7 +757,7 @@ def _box(number: int, entries: Mapping[str, Any], columns: list[Column], model: 
         round(max((top - low) * high, 2.0), 1),
         round(MAP_MARGIN + x * wide, 1),
         round(MAP_HEIGHT - MAP_MARGIN - y * high, 1),
-        f"half have {texts[0]}, half have {texts[1]}",
+        f"middle half {texts[0]}, {texts[1]}",
     )
 
 
