@@ -746,7 +746,8 @@ def _box(number: int, entries: Mapping[str, Any], columns: list[Column], model: 
         entry, book = entries[column.name], model.book[column.name]
         values = [entry["quantiles"]["q25"], entry["median"], entry["quantiles"]["q75"]]
         places.append([_on_bar(value, book["q05"], book["q95"]) / 100 for value in values])
-        texts.append(f"{inside_sentence(column.label)} {shown(values[0], column)} to {shown(values[2], column)}")
+        half = " to ".join(shown(value, column) for value in (values[0], values[2]))
+        texts.append(f"{inside_sentence(column.label)} {half}")
     wide, high = MAP_WIDTH - 2 * MAP_MARGIN, MAP_HEIGHT - 2 * MAP_MARGIN
     (left, x, right), (low, y, top) = places
     return Box(
