@@ -12,7 +12,7 @@ unexport PYTHONDONTWRITEBYTECODE
 export MLFLOW_DISABLE_TELEMETRY := true
 
 .DEFAULT_GOAL := help
-.PHONY: help setup spark demo serve test soak bench mutants lint audit sbom licences format lock screenshots clean
+.PHONY: help setup spark demo serve test soak bench mutants lint audit sbom licences format lock docs screenshots clean
 
 help: ## List the commands
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -60,6 +60,12 @@ mutants: setup ## Break the code on purpose; print what the tests do not notice 
 
 screenshots: setup ## Take pictures of every page, both widths and themes, into ./pictures
 	$(BIN)/python -m tests.e2e.screenshots --out pictures
+
+# Of a package that lists its public names pdoc shows these only: each is named.
+docs: setup ## Write the API reference into var/docs
+	$(BIN)/python -W ignore -m pdoc --docformat numpy --output-directory var/docs $(ROOMS) \
+		$(subst /,.,$(patsubst %/__init__.py,%,$(wildcard $(foreach room,segmentation experiments,$(room)/*/__init__.py))))
+	@echo "Open var/docs/index.html"
 
 lint: setup ## Check style and types
 	$(BIN)/ruff check .

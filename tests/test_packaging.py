@@ -11,7 +11,7 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 ROOMS = ("segmentation", "experiments", "serve")
 HEAVY = {"sklearn", "mlflow", "optuna", "pandas", "flask"}
-LEFT_OUT = {".md", ".png"}
+LEFT_OUT = {".md", ".png", ".ipynb"}
 LISTED = """
 import sys
 from click.testing import CliRunner
