@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from experiments.faults import check_output, check_source, ending_in_a_sentence, notify, switch
+from experiments.spark.session import SPARK, engine_options, session
 from segmentation.data.atomic import appearing_whole, write_whole
 from segmentation.errors import SpecError
 from segmentation.schema import TableSchema, to_yaml
@@ -67,7 +68,13 @@ def other_tables(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def customers_of(
-    data: str, recipe: Recipe, out: Path, as_of: date | None, beside: OtherTables
+    data: str,
+    recipe: Recipe,
+    out: Path,
+    as_of: date | None,
+    beside: OtherTables,
+    *,
+    spark: Any = None,
 ) -> Collected:
     """Return the customers that a recipe makes of transactions, called after the file `out`."""
     from segmentation.data.transactions.collect import (  # noqa: PLC0415 - imports Ibis
@@ -76,18 +83,33 @@ def customers_of(
 
     accounts, statements = beside.addresses
     return features_from_transactions(
-        data, recipe, as_of=as_of, accounts=accounts, statements=statements, name=out.stem
+        data,
+        recipe,
+        as_of=as_of,
+        accounts=accounts,
+        statements=statements,
+        name=out.stem,
+        spark=spark,
     )
 
 
 def run(
-    data: str, recipe: Recipe, out: Path, as_of: date | None = None, beside: OtherTables = NO_OTHERS
+    data: str,
+    recipe: Recipe,
+    out: Path,
+    as_of: date | None = None,
+    beside: OtherTables = NO_OTHERS,
+    *,
+    spark: Any = None,
 ) -> Collected:
-    """Collect customers into `out`, their schema beside it; return them."""
+    """Collect customers into `out`, their schema beside it; return them.
+
+    `spark` is a running Spark session that computes them, None for the engine where the data are.
+    """
     from segmentation.data.files.table_file import PARQUET  # noqa: PLC0415 - imports pandas
     from segmentation.data.warehouse.address import short_name  # noqa: PLC0415
 
-    collected = customers_of(data, recipe, out, as_of, beside)
+    collected = customers_of(data, recipe, out, as_of, beside, spark=spark)
     with appearing_whole(out) as draft:
         if out.suffix.lower() in PARQUET:
             collected.frame.to_parquet(draft, index=False)
@@ -136,6 +158,7 @@ def collected_file(
 @other_tables
 @switch("--draft", "Write a recipe.")
 @switch("--explain", "Print the SQL.")
+@engine_options
 def main(
     *,
     data: str,
@@ -146,6 +169,8 @@ def main(
     statements: str,
     draft: bool,
     explain: bool,
+    engine: str,
+    master: str,
 ) -> None:
     """Make one row a customer of transactions, as of a day."""
     from segmentation.data.files.table_file import PARQUET  # noqa: PLC0415 - imports pandas
@@ -156,24 +181,25 @@ def main(
     from segmentation.data.transactions.recipe import load_recipe, recipe_text  # noqa: PLC0415
     from segmentation.data.warehouse.address import short_name  # noqa: PLC0415
 
-    with ending_in_a_sentence():
+    with ending_in_a_sentence(), ExitStack() as stack:
         for option, source in (("data", data), ("accounts", accounts), ("statements", statements)):
             check_source(option, source)
         check_output("out", out, data, RECIPES if draft else (".csv", *sorted(PARQUET)))
         beside = OtherTables(accounts, statements)
         others = beside.addresses
-        chosen = load_recipe(recipe) if recipe else drafted(data, *others)
+        spark = stack.enter_context(session(master)) if engine == SPARK else None
+        chosen = load_recipe(recipe) if recipe else drafted(data, *others, spark)
         if draft:
             text = recipe_text(chosen, short_name(data))
             write_whole(Path(out), text) if out else click.echo(text, nl=False)
             return
         if explain:
             day = as_of or datetime.now(UTC).date()
-            click.echo(explained(data, chosen, day, *others))
+            click.echo(explained(data, chosen, day, *others, spark=spark))
             return
         if not out:
             raise SpecError("out='': expected the file for the customers. Name one.")
-        collected = run(data, chosen, Path(out), as_of, beside)
+        collected = run(data, chosen, Path(out), as_of, beside, spark=spark)
     notify(collected.remarks)
     features = len(collected.schema.columns)
     click.echo(

@@ -29,6 +29,8 @@ CONFIGURATION = {
     "spark.ui.enabled": "false",
     "spark.ui.showConsoleProgress": str(sys.stderr.isatty()).lower(),
 }
+# Of pyspark: they print an error's whole message, which repeats a value of the table.
+LOGGERS = ("SQLQueryContextLogger", "DataFrameQueryContextLogger")
 # Columns BALANCE and Balance are two; also set on a session that runs already.
 CASE = ("spark.sql.caseSensitive", "true")
 
@@ -70,8 +72,11 @@ def session(master: str) -> Iterator[Any]:
     _need_pyspark()
     from py4j.protocol import Py4JError  # noqa: PLC0415 - optional
     from pyspark.errors import PySparkException  # noqa: PLC0415 - optional
+    from pyspark.logger import PySparkLogger  # noqa: PLC0415 - optional
     from pyspark.sql import SparkSession  # noqa: PLC0415 - optional
 
+    for name in LOGGERS:
+        PySparkLogger.getLogger(name).disabled = True
     running = SparkSession.getActiveSession()
     try:
         spark = running or _started(SparkSession.builder, master)

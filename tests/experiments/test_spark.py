@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,19 +15,22 @@ import pytest
 from click.testing import CliRunner, Result
 from mlflow import MlflowClient
 
-from experiments import score
+from experiments import collect, score
 from experiments.benchmark.races import NAME, prepare
 from experiments.benchmark.spark import unequal
 from experiments.registry.client import CHAMPION, version_of
 from experiments.search import __main__ as search
 from experiments.spark.partitions import Contract, customers
 from experiments.spark.session import SparkError, session
+from segmentation.data import features_from_transactions
 from segmentation.data.synthetic import generate
 from segmentation.data.synthetic.demographics import generate_people
+from segmentation.data.transactions.recipe import recipe_text
 from segmentation.data.validation import validate
 from segmentation.errors import DataError
 from segmentation.schema import load_schema
 from segmentation.schema.levels import decode
+from tests.segmentation.data.transactions.test_features import DAY, FULL, many
 
 pytest.importorskip("pyspark", reason="pyspark is not installed: make spark")
 needs_java = pytest.mark.skipif(
@@ -86,6 +90,34 @@ def test_answers_are_those_of_one_process(spark: Any, tmp_path: Path, ending: st
     assert "warning: column AGE: expected only the columns of the schema" in on_spark.output
     assert unequal(tmp_path / "one.parquet", other) == 0
     assert "00000007" in set(pd.read_parquet(other)["CUST_ID"])
+
+
+@needs_java
+def test_customers_collected_on_spark_are_those_of_one_process(spark: Any, tmp_path: Path) -> None:
+    """Every feature to 1e-9, and the remarks: a frame, Parquet, CSV with dates as 5-Dec-17."""
+    frame = many(1_000)
+    expected = features_from_transactions(frame, FULL, as_of=DAY)
+    result = features_from_transactions(frame, FULL, as_of=DAY, spark=spark)
+    pd.testing.assert_frame_equal(result.frame, expected.frame, rtol=1e-9, atol=1e-12)
+    assert result.remarks == expected.remarks
+    assert [view for view in spark.catalog.listTables() if view.name.startswith("trans")] == []
+    log, other, file = (tmp_path / name for name in ("log.csv", "on_spark.parquet", "r.yaml"))
+    file.write_text(recipe_text(replace(FULL, time_format="%d-%b-%y"), "log.csv"), "utf-8")
+    short = frame["when"].dt.strftime("%-d-%b-%y")
+    frame.assign(when=short, who="00" + frame["who"]).to_csv(log, index=False)
+    words = ["--data", str(log), "--recipe", str(file), "--as-of", str(DAY), "--out"]
+    spark_words = [str(other), "--engine", "spark"]
+    for more in ([str(tmp_path / "one.parquet")], spark_words):
+        made = CliRunner().invoke(collect.main, [*words, *more])
+        assert made.exit_code == 0, made.output
+    one, two = pd.read_parquet(tmp_path / "one.parquet"), pd.read_parquet(other)
+    pd.testing.assert_frame_equal(one, two, rtol=1e-9, atol=1e-12)
+    assert set(one["who"]) == {f"00{number}" for number in range(60)}
+    spoilt = log.read_text("utf-8").replace("-Jun-24", "-canary-24")
+    log.write_text(spoilt, encoding="utf-8")
+    bad = CliRunner().invoke(collect.main, [*words, *spark_words])
+    assert (bad.exit_code, "has another form than its column" in bad.output) == (2, True)
+    assert "canary" not in bad.output
 
 
 @needs_java

@@ -36,6 +36,7 @@ from segmentation.data.transactions.features import (
 from segmentation.data.transactions.recipe import LEAVE_OUT, Recipe
 from segmentation.data.transactions.remarks import look, remarks_on
 from segmentation.data.warehouse.connection import engine, opened_table, speaking_of
+from segmentation.data.warehouse.spark_tables import rows_on_spark, tables_on_spark
 from segmentation.errors import DataError, Problem, SpecError
 from segmentation.schema import TableSchema
 
@@ -73,13 +74,14 @@ class Collected:
 
 
 def features_from_transactions(
-    transactions: pd.DataFrame | str,
+    transactions: Any,
     recipe: Recipe | None = None,
     *,
     as_of: date | None = None,
-    accounts: pd.DataFrame | str | None = None,
-    statements: pd.DataFrame | str | None = None,
+    accounts: Any = None,
+    statements: Any = None,
     name: str = "transactions",
+    spark: Any = None,
 ) -> Collected:
     """Return one row a customer as of a day: recency, frequency, money, habits, regularity.
 
@@ -98,23 +100,27 @@ def features_from_transactions(
         are joined there.
     name
         Of the schema.
+    spark
+        A running Spark session that computes the features, by default none. Tables are then data
+        frames of Spark or pandas, or paths that Spark reads.
 
     Raises
     ------
     DataError
         When a table is none, lacks a column, or has no transaction before the day.
     """
-    recipe = recipe or drafted(transactions, accounts, statements)
+    recipe = recipe or drafted(transactions, accounts, statements, spark)
     _must_agree(recipe, accounts=accounts, statements=statements)
     tables = {"transactions": transactions, "accounts": accounts, "statements": statements}
-    with _opened(tables, recipe) as (opened, connection):
+    with _opened(tables, recipe, spark) as (opened, connection):
         rows = prepared(opened["transactions"], recipe)
         looked = look(rows, recipe, as_of)
         day = looked.as_of
         others = opened.get("accounts"), opened.get("statements")
         table = counted_features(rows, recipe, day, *others)
         sql = str(connection.compile(table, pretty=True))
-        frame = table.to_pyarrow().to_pandas()
+        # A million customers are not held twice.
+        frame = table.to_pyarrow().to_pandas(split_blocks=True, self_destruct=True)
     remarks = remarks_on(looked, frame, recipe)
     frame = frame.drop(columns=[*COUNTS])
     if recipe.without_transactions == LEAVE_OUT:
@@ -134,37 +140,39 @@ def explained(
     as_of: date,
     accounts: str | None = None,
     statements: str | None = None,
+    *,
+    spark: Any = None,
 ) -> str:
     """Return the SQL that collects from a source, without running it."""
     _must_agree(recipe, accounts=accounts, statements=statements)
     tables = {"transactions": source, "accounts": accounts, "statements": statements}
-    with _opened(tables, recipe) as (opened, connection):
+    with _opened(tables, recipe, spark) as (opened, connection):
         rows = prepared(opened["transactions"], recipe)
         table = features(rows, recipe, as_of, opened.get("accounts"), opened.get("statements"))
         return str(connection.compile(table, pretty=True))
 
 
 def drafted(
-    transactions: pd.DataFrame | str,
-    accounts: pd.DataFrame | str | None = None,
-    statements: pd.DataFrame | str | None = None,
+    transactions: Any, accounts: Any = None, statements: Any = None, spark: Any = None
 ) -> Recipe:
     """Return a recipe drafted from a table of transactions, and of accounts and statements.
+
+    Tables and `spark` are as for :func:`features_from_transactions`.
 
     Raises
     ------
     DataError
         When one has no column for customer, time, amount or balance.
     """
-    recipe = draft_recipe(_sample(transactions))
+    recipe = draft_recipe(_sample(transactions, spark))
     if accounts is not None:
-        recipe = replace(recipe, accounts=draft_accounts(_sample(accounts)))
+        recipe = replace(recipe, accounts=draft_accounts(_sample(accounts, spark)))
     if statements is not None:
-        recipe = replace(recipe, statements=draft_statements(_sample(statements)))
+        recipe = replace(recipe, statements=draft_statements(_sample(statements, spark)))
     return recipe
 
 
-def _must_agree(recipe: Recipe, **tables: pd.DataFrame | str | None) -> None:
+def _must_agree(recipe: Recipe, **tables: Any) -> None:
     """Refuse a table of which the recipe says nothing, and a recipe whose table is missing."""
     for name, table in tables.items():
         if (getattr(recipe, name) is None) != (table is None):
@@ -175,20 +183,36 @@ def _must_agree(recipe: Recipe, **tables: pd.DataFrame | str | None) -> None:
             )
 
 
-def _sample(transactions: pd.DataFrame | str) -> pd.DataFrame:
+def _sample(table: Any, spark: Any) -> pd.DataFrame:
     """Return the first rows of a table."""
-    if isinstance(transactions, pd.DataFrame):
-        return transactions.head(SAMPLE_ROWS)
-    with generated(transactions) as source, opened_table(source) as opened:
-        sample: pd.DataFrame = opened.table.limit(SAMPLE_ROWS).to_pyarrow().to_pandas()
+    sample: pd.DataFrame
+    if isinstance(table, pd.DataFrame):
+        return table.head(SAMPLE_ROWS)
+    if spark is not None and not isinstance(table, str):
+        return pd.DataFrame(table.limit(SAMPLE_ROWS).toPandas())
+    with generated(table) as source:
+        if spark is not None:
+            with speaking_of(source):
+                sample = rows_on_spark(spark, source, typed=True).limit(SAMPLE_ROWS).toPandas()
+            return sample
+        with opened_table(source) as opened:
+            sample = opened.table.limit(SAMPLE_ROWS).to_pyarrow().to_pandas()
     return sample
 
 
 @contextmanager
 def _opened(
-    tables: Mapping[str, pd.DataFrame | str | None], recipe: Recipe
+    tables: Mapping[str, Any], recipe: Recipe, spark: Any
 ) -> Iterator[tuple[dict[str, ir.Table], Any]]:
     """Yield the tables by name on one engine, that of the transactions, and the engine."""
+    if spark is not None:
+        with ExitStack() as stack:
+            tables = {
+                name: stack.enter_context(generated(table)) if isinstance(table, str) else table
+                for name, table in tables.items()
+            }
+            yield stack.enter_context(tables_on_spark(spark, tables, recipe.time_zone))
+        return
     texts: dict[str, tuple[str, ...]] = {"transactions": (recipe.customer, recipe.transaction)}
     texts["accounts"] = (recipe.accounts.customer,) if recipe.accounts else ()
     texts["statements"] = (recipe.statements.customer,) if recipe.statements else ()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -27,8 +28,9 @@ from segmentation.errors import DataError
 if TYPE_CHECKING:
     import ibis.expr.types as ir
 
-# What DuckDB holds at most before it spills. Beside it there is what a query returns.
-MEMORY = "1GB"
+# What DuckDB holds before it spills, for each of its threads. Beside it there is what a query
+# returns, and the values of which medians are taken.
+MEGABYTES_A_THREAD = 500
 # Texts stay texts: dates are read by the recipe, in one order in the whole column.
 CSV_TYPES = ["BOOLEAN", "BIGINT", "DOUBLE", "VARCHAR"]
 CSV = (".csv", ".csv.gz", ".tsv", ".txt")
@@ -39,11 +41,13 @@ DRIVERS = (
     *(("duckdb", "Error"), ("psycopg", "Error"), ("snowflake.connector", "Error")),
     *(("trino.exceptions", "Error"), ("databricks.sql", "Error"), ("MySQLdb", "Error")),
     *(("pyodbc", "Error"), ("google.api_core.exceptions", "GoogleAPIError")),
+    ("pyspark.errors", "PySparkException"),
 )
 # Their messages repeat a value of the table.
 ABOUT_VALUES = (
     *(("duckdb", "ConversionException"), ("duckdb", "OutOfRangeException")),
     *(("duckdb", "InvalidInputException"), ("psycopg", "DataError")),
+    *(("pyspark.errors", "NumberFormatException"), ("pyspark.errors", "DateTimeException")),
 )
 
 
@@ -138,7 +142,9 @@ def _local(folder: str) -> Any:
     import ibis  # noqa: PLC0415 - takes 0.7 s
 
     connection = ibis.duckdb.connect(
-        temp_directory=folder, preserve_insertion_order=False, memory_limit=MEMORY
+        temp_directory=folder,
+        preserve_insertion_order=False,
+        memory_limit=f"{(os.cpu_count() or 1) * MEGABYTES_A_THREAD}MB",
     )
     connection.raw_sql("SET enable_progress_bar = false")
     return connection
