@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -48,6 +49,9 @@ def tables_on_spark(
     with ExitStack() as stack:
         stack.callback(session.conf.set, ZONE, before)
         session.conf.set(ZONE, time_zone)
+        # It repeats what the error says after it, with a value of the table.
+        stack.enter_context(warnings.catch_warnings())
+        warnings.filterwarnings("ignore", "toPandas attempted Arrow", UserWarning)
         opened = {}
         for name, table in tables.items():
             if table is None:
