@@ -21,7 +21,7 @@ import requests
 from mlflow import MlflowClient
 
 from experiments.benchmark.races import CARDS, NAME, prepare
-from experiments.benchmark.servers import BIN, LOOK_SECONDS, Server, megabytes, running
+from experiments.benchmark.servers import BIN, LOOK_SECONDS, Server, megabytes, running, until
 from experiments.benchmark.uploads import TOKEN
 from segmentation.data.synthetic import iter_generate
 from segmentation.data.warehouse.writing import table_writer
@@ -161,7 +161,7 @@ def _postgresql(folder: Path) -> Iterator[str]:
 def _pages(url: str) -> Server:
     bind = ("--bind", url.removeprefix("http://"), "--workers", "1", "--threads", "4")
     command = (str(BIN / "gunicorn"), *bind, "--no-control-socket", "serve.app:create_app()")
-    return Server(command, f"{url}/lists")
+    return Server(command, f"{url}/healthz")
 
 
 class _Visit:
@@ -170,6 +170,7 @@ class _Visit:
     def __init__(self, place: str, url: str, process: psutil.Popen) -> None:
         self.place, self.url, self.process = place, url, process
         self.session = requests.Session()
+        until(lambda: self.session.get(f"{url}/lists", timeout=PAGE_SECONDS).ok, PAGE_SECONDS)
         match = TOKEN.search(self.get().text)
         self.token = match[1] if match else ""
 

@@ -97,7 +97,8 @@ class Knowledge:
 
     def _answer(self, alias: str) -> ModelInfo | None:
         """Return what is known, after a short wait where nothing is."""
-        asking = self._requests.get(alias)
+        with self._lock:  # a thread that is there has begun
+            asking = self._requests.get(alias)
         if asking is not None and alias not in self._descriptions:
             asking.join(self.wait_seconds if self._answered else self.first_seconds)
         return self._descriptions.get(alias)
