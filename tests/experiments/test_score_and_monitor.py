@@ -227,6 +227,7 @@ def test_unseen_levels_are_counted_and_named(
     champion: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Column, rows, how many levels and three of them, over all pieces of the file."""
+    monkeypatch.setenv("SEGMENTATION_MINIMUM_GROUP", "1")  # pieces of seven rows name no level
     frame = table(60)
     frame.loc[:29, "level"] = [f"new {number % 5}" for number in range(30)]
     data = written(frame, tmp_path / "in.csv")
