@@ -73,6 +73,7 @@ def test_each_missed_target_of_growth_is_said(rows: list[ScaleRow], words: str) 
     ("change", "logging", "words"),
     [
         (lambda row: replace(row, trying=16.0), 4.0, "7.5 times the trials a minute"),
+        (lambda row: replace(row, seconds=52.0), 4.0, "the whole command 2.5 times as fast"),
         (lambda row: replace(row, score=0.89), 4.0, "a score of 0.890"),
         (lambda row: row, 11.1, "drawing and logging take 16.0%"),
     ],
