@@ -20,7 +20,7 @@ from filelock import FileLock, Timeout
 from mlflow import MlflowClient
 from sqlalchemy import Engine, NullPool, create_engine, event, make_url, text
 
-from experiments.study.retry import SQLITE, retry_http
+from experiments.study.retry import SQLITE, patience, retry_http
 from segmentation.data.atomic import appearing_whole
 from segmentation.errors import SegmentationError
 
@@ -147,7 +147,7 @@ def check_whole(path: Path) -> None:
     remedy = "restore it, or move it away"
     if not path.stat().st_size:
         raise sqlite3.DatabaseError(f"it was emptied; {remedy}")
-    connection = sqlite3.connect(path, timeout=30)
+    connection = sqlite3.connect(path, timeout=min(30.0, patience()))
     try:
         connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
     except sqlite3.OperationalError:
@@ -231,7 +231,7 @@ def write_ahead(path: Path) -> None:
 
     It is about three times as fast for many small runs and lets readers read meanwhile.
     """
-    connection = sqlite3.connect(path, timeout=30)
+    connection = sqlite3.connect(path, timeout=min(30.0, patience()))
     try:
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")

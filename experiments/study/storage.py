@@ -27,10 +27,12 @@ from experiments.study.databases import (
     sqlite_address,
     sqlite_path,
 )
-from experiments.study.retry import Store, StoreError, without_password
+from experiments.study.retry import Store, StoreError, patience, without_password
 from experiments.study.separate_databases import need_own_tables
 from experiments.study.study import HEARTBEAT_SECONDS
 
+# For how long SQLite itself waits for another process that writes.
+LOCKED_SECONDS = 60.0
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -213,7 +215,8 @@ def open_storage(url: str) -> RetryingStorage:
             create_whole(path, lambda draft: RDBStorage(sqlite_address(draft)).remove_session())
         except sqlite3.DatabaseError as error:
             raise StoreError(f"{url}: {path.absolute()} cannot be opened ({error}).") from error
-    wait = {"connect_args": {"timeout": 60}} if sqlite_path(url) else {"pool_pre_ping": True}
+    timeout = {"timeout": min(LOCKED_SECONDS, patience())}
+    wait = {"connect_args": timeout} if sqlite_path(url) else {"pool_pre_ping": True}
 
     def opened() -> RDBStorage:
         # Processes that made the tables at the same moment would be in each other's way.

@@ -9,6 +9,7 @@ import optuna
 import pytest
 from optuna.storages import RDBStorage
 
+from experiments.faults import ending_in_a_sentence
 from experiments.study.databases import (
     create_whole,
     prepare_tracking,
@@ -97,6 +98,28 @@ def test_damage_that_shows_when_trials_are_read_is_a_sentence(tmp_path: Path) ->
     path.write_bytes(whole)
     with pytest.raises(StoreError, match=r"studies\.db is damaged: .*malformed\. Restore it"):
         optuna.load_study(storage=open_storage(sqlite_address(path)), study_name="s").get_trials()
+
+
+def test_a_database_that_stays_locked_is_a_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Waited for as long as set, which is said; then what is wrong and what to do, exit code 2."""
+    monkeypatch.setenv("SEGMENTATION_PATIENCE", "1")
+    path = tmp_path / "studies.db"
+    create_whole(path, lambda draft: RDBStorage(sqlite_address(draft)).remove_session())
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("BEGIN EXCLUSIVE")
+    with pytest.raises(SystemExit) as ended, ending_in_a_sentence():
+        optuna.create_study(storage=open_storage(sqlite_address(path)), study_name="s")
+    other.execute("ROLLBACK")
+    other.close()
+    assert ended.value.code == 2
+    said = capsys.readouterr().err
+    assert "studies.db does not answer; waiting up to 1 s (SEGMENTATION_PATIENCE)." in said
+    assert "studies.db does not work: database is locked. Nothing recorded before is lost" in said
+    assert "Traceback" not in said
+    study = optuna.create_study(storage=open_storage(sqlite_address(path)), study_name="s")
+    assert study.get_trials() == []
 
 
 def test_the_commands_say_that_the_tracking_store_is_damaged(
