@@ -25,7 +25,7 @@ from experiments.spark.session import SPARK, engine_options
     "--out",
     required=True,
     help="CSV, Excel or Parquet, duckdb:///FILE?table=… or postgresql://…?table=…; on Spark a new "
-    "folder of Parquet.",
+    "folder of Parquet or a table.",
 )
 @click.option("--model-name", type=ModelName(), default=MODEL_NAME, show_default=True)
 @click.option("--alias", default=CHAMPION, show_default=True)
@@ -79,8 +79,8 @@ def main(
 
         with ending_in_a_sentence():
             prepare_tracking()
-            done = score_table(data, out, model_name, alias, master)
-        click.echo(f"{done:,} customers scored into {out}")
+            done = score_table(data, out, model_name, alias, master, as_of=as_of)
+        click.echo(f"{done:,} customers scored into {public_name(out)}")
         return
     with ending_in_a_sentence():
         for option, address in (("data", data), ("out", out)):

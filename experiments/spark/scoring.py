@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import accumulate
+from datetime import UTC, date, datetime
+from itertools import accumulate, islice
 from pathlib import Path
 from typing import Any
 
 import mlflow
+import pandas as pd
 from mlflow import MlflowClient
 
 from experiments.faults import notify
@@ -21,11 +23,14 @@ from experiments.spark.session import send_code, session
 from segmentation.data.atomic import appearing_whole
 from segmentation.data.files.table_file import delimiter_of
 from segmentation.data.validation import unknown_columns
+from segmentation.data.warehouse.address import is_database
+from segmentation.data.warehouse.writing import table_writer
 from segmentation.data.writers import ANSWER, TYPES, WORKBOOK, labels_of
 from segmentation.errors import DataError, Problem, merged
 from segmentation.schema import TableSchema, free_name
 
 CSV = (".csv", ".csv.gz")
+PIECE_ROWS = 10_000
 CHECKED = f"{PATH} string, {START} long, rows long, failures string, warnings string"
 
 
@@ -42,22 +47,26 @@ class Table:
     contract: Contract
 
 
-def score_table(source: str, target: str, model_name: str, alias: str, master: str) -> int:
+def score_table(
+    source: str, target: str, model_name: str, alias: str, master: str, *, as_of: date | None = None
+) -> int:
     """Score CSV or Parquet into a folder of Parquet files; return the number of customers.
 
     They hold the identifier, or the row's number from 1, and the answer; the table's own columns
-    stay where they are, to be joined.
+    stay where they are, to be joined. Or into a table of a database, as the batch of the day
+    `as_of`, by default today: this process writes it, a partition at a time, in one transaction.
 
     Everything is checked first, so that an error names every bad column of the whole table and
     nothing is written.
 
     `source` is a file or folder, `target` a new folder: paths, or addresses such as
-    ``s3a://bucket/customers``.
+    ``s3a://bucket/customers``; or ``postgresql://…?table=…``, ``duckdb:///…?table=…``.
 
     Raises
     ------
     DataError
-        When `source` is not a table of such customers, or there is something at `target`.
+        When `source` is not a table of such customers, there is something at `target`, or its
+        table is another one.
     RegistryError
         When there is no such version.
     SparkError
@@ -70,9 +79,22 @@ def score_table(source: str, target: str, model_name: str, alias: str, master: s
         table = _table(spark, source, info.schema)
         rows, offsets = _checked(table, source)
         scored = _scored(spark, table, offsets, info, model)
-        with _appearing_whole(target) as draft:
-            scored.write.parquet(draft)
+        if is_database(target):
+            day = as_of or datetime.now(UTC).date()
+            with table_writer(target, info.schema.identifier, model_name, day) as batch:
+                for piece in _pieces(scored):
+                    batch.write(piece)
+        else:
+            with _appearing_whole(target) as draft:
+                scored.write.parquet(draft)
     return rows
+
+
+def _pieces(scored: Any) -> Iterator[pd.DataFrame]:
+    """Yield the answers some rows at a time; one partition after another comes to this process."""
+    rows = scored.toLocalIterator(prefetchPartitions=True)
+    while piece := list(islice(rows, PIECE_ROWS)):
+        yield pd.DataFrame.from_records(piece, columns=scored.columns)
 
 
 def _prepare(spark: Any) -> None:
@@ -85,6 +107,8 @@ def _prepare(spark: Any) -> None:
 def _check_paths(source: str, target: str) -> None:
     if not is_remote(source) and not Path(source).exists():
         raise _refused(source, "not_a_table", "an existing file or folder", "Check the path.")
+    if is_database(target):
+        return
     if Path(target).suffix.lower() in {".csv", *WORKBOOK}:
         expected = f"a folder to write Parquet into, found out={target!r}"
         raise _refused(target, "not_a_folder", expected, "Name a folder.")

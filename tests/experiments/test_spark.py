@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import mlflow
 import pandas as pd
 import pytest
@@ -90,6 +91,26 @@ def test_answers_are_those_of_one_process(spark: Any, tmp_path: Path, ending: st
     assert "warning: column AGE: expected only the columns of the schema" in on_spark.output
     assert unequal(tmp_path / "one.parquet", other) == 0
     assert "00000007" in set(pd.read_parquet(other)["CUST_ID"])
+
+
+@needs_java
+def test_a_table_written_from_spark_is_that_of_one_process(spark: Any, tmp_path: Path) -> None:
+    """The same batch in a database: customers, answers, day and version."""
+    source = tmp_path / "in.csv"
+    generate(300, seed=6).to_csv(source, index=False)
+    tables = []
+    for engine in ("process", "spark"):
+        address = f"duckdb:///{tmp_path / engine}.db?table=segments"
+        words = ["--data", str(source), "--out", address, "--model-name", NAME]
+        made = CliRunner().invoke(score.main, [*words, "--engine", engine, "--as-of", "2026-01-31"])
+        assert made.exit_code == 0, made.output
+        assert "300 customers scored into duckdb:///" in made.output
+        with duckdb.connect(str(tmp_path / f"{engine}.db")) as connection:
+            rows = connection.sql("SELECT * FROM segments_current ORDER BY CUST_ID").df()
+            (count,) = connection.sql("SELECT count(*) FROM segments").fetchone() or (0,)
+        assert count == len(rows) == 300
+        tables.append(rows.drop(columns="written_at"))
+    pd.testing.assert_frame_equal(tables[0], tables[1], check_exact=True)
 
 
 @needs_java
