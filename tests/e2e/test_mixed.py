@@ -84,7 +84,7 @@ def test_a_file_with_texts_is_scored(page: Page, data_folder: Path, tmp_path: Pa
     page.get_by_role("link", name="A file").click()
     page.get_by_label("Customer file").set_input_files(tmp_path / "people.csv")
     page.get_by_role("button", name="Score the file").click()
-    expect(page.get_by_role("heading", level=1)).to_contain_text("60 customers scored")
+    expect(page.get_by_role("heading", level=1)).to_contain_text("60 card holders scored")
     expect(page.locator("main")).to_contain_text(
         "Card_Category: expected one of Blue, Silver, Gold, Platinum, "
         "found 1 unseen level ('Diamond') in 3 rows"

@@ -90,7 +90,7 @@ def test_two_models_below_a_prefix_behind_tls(
         page.get_by_role("link", name="A file", exact=True).click()
         page.get_by_label("Customer file").set_input_files(tmp_path / "good.csv")
         page.get_by_role("button", name="Score the file").click()
-        expect(page.get_by_role("heading", level=1)).to_contain_text("60 customers scored")
+        expect(page.get_by_role("heading", level=1)).to_contain_text("60 card holders scored")
         with page.expect_download() as download:
             page.get_by_role("link", name="Download the scored file").click()
         assert len(Path(download.value.path()).read_text().splitlines()) == 61

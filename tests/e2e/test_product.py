@@ -153,7 +153,7 @@ def test_a_file_works_by_keyboard_alone(browser: Browser, product: Product, tmp_
     chooser.value.set_files(tmp_path / "few.csv")
     page.keyboard.press("Tab")
     page.keyboard.press("Enter")
-    expect(page.get_by_role("heading", level=1)).to_contain_text("20 customers scored")
+    expect(page.get_by_role("heading", level=1)).to_contain_text("20 card holders scored")
     page.keyboard.press("Tab")
     for _ in range(30):
         if page.evaluate("document.activeElement.textContent").startswith("Download"):
@@ -192,7 +192,7 @@ def test_a_file_goes_on_while_the_worker_is_away(
     accessible(page)
     product.group.start(worker_service())
     expect(page.get_by_role("heading", level=1)).to_contain_text(
-        "150,000 customers scored", timeout=60_000
+        "150,000 card holders scored", timeout=60_000
     )
     page.close()
 
