@@ -382,7 +382,7 @@ def book_summary(
 ) -> dict[str, dict[str, float]]:
     """Return quantiles of the whole book by column: median, q05, q25, q75 and q95.
 
-    A column without values is left out.
+    A column without values is left out, and so are quantiles that would give a customer away.
     """
     matrix = customer_matrix(customers, schema.column_names)
     spread = quantiles(_averages(matrix, schema), list(SPREAD.values()))
@@ -391,7 +391,11 @@ def book_summary(
         if column.categorical:
             table[0, j] = median(matrix[~np.isnan(matrix[:, j]), j], column)
     return {
-        name: dict(zip(QUANTILES, table[:, j].tolist(), strict=True))
+        name: {
+            key: value
+            for key, value in zip(QUANTILES, table[:, j].tolist(), strict=True)
+            if not isnan(value)
+        }
         for j, name in enumerate(schema.column_names)
         if not np.isnan(table[0, j])
     }

@@ -6,6 +6,7 @@ import os
 import time
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from html import unescape
 from pathlib import Path
 
@@ -132,7 +133,8 @@ def age(folder: Path) -> None:
     """Make everything in the folder of uploads two hours old."""
     old = time.time() - 7_200
     for file in [*folder.rglob("*"), folder]:
-        os.utime(file, (old, old))
+        with suppress(FileNotFoundError):  # the pages and the worker remove files meanwhile
+            os.utime(file, (old, old))
 
 
 def listing(folder: Path, but: Path | None = None) -> set[Path]:

@@ -52,6 +52,8 @@ def tables_on_spark(
         # It repeats what the error says after it, with a value of the table.
         stack.enter_context(warnings.catch_warnings())
         warnings.filterwarnings("ignore", "toPandas attempted Arrow", UserWarning)
+        # Spark passes pandas 3 an argument that it no longer needs.
+        warnings.filterwarnings("ignore", "The copy keyword is deprecated")
         opened = {}
         for name, table in tables.items():
             if table is None:

@@ -12,6 +12,7 @@ from flask.testing import FlaskClient
 
 from experiments.registry.client import Action, ModelInfo, RegistryError
 from segmentation.data.synthetic import generate
+from segmentation.disclosure import averaged
 from segmentation.interpretation.formatting import percent, quantity
 from segmentation.interpretation.outcomes import Estimate, OutcomeProfile
 from serve.web.views import figures
@@ -148,8 +149,9 @@ def test_two_segments_side_by_side(
 
 
 def overlap_of(one: "pd.Series[float]", other: "pd.Series[float]") -> float:
-    """Return how much of the narrower middle half lies within the other."""
-    (a, b), (c, d) = (np.nanquantile(side, [0.25, 0.75]) for side in (one, other))
+    """Return how much of the narrower middle half lies within the other, of averages of five."""
+    averages = (averaged(side.to_numpy(dtype=float), 5) for side in (one, other))
+    (a, b), (c, d) = (np.nanquantile(side, [0.25, 0.75]) for side in averages)
     narrower = min(b - a, d - c)
     common = min(b, d) - max(a, c)
     return float(common >= 0) if narrower == 0 else min(1.0, max(0.0, common / narrower))
