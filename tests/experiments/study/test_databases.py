@@ -103,7 +103,7 @@ def test_damage_that_shows_when_trials_are_read_is_a_sentence(tmp_path: Path) ->
 def test_a_database_that_stays_locked_is_a_sentence(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Waited for as long as set, which is messages; then what is wrong and what to do, exit code 2."""
+    """Waited for as long as set, and told so; then what is wrong and what to do, exit code 2."""
     monkeypatch.setenv("SEGMENTATION_PATIENCE", "1")
     path = tmp_path / "studies.db"
     create_whole(path, lambda draft: RDBStorage(sqlite_address(draft)).remove_session())
@@ -116,7 +116,7 @@ def test_a_database_that_stays_locked_is_a_sentence(
     assert ended.value.code == 2
     messages = capsys.readouterr().err
     assert "studies.db does not answer; waiting up to 1 s (SEGMENTATION_PATIENCE)." in messages
-    assert "studies.db does not work: database is locked. Nothing recorded before is lost" in messages
+    assert "studies.db does not work: database is locked. Nothing recorded before" in messages
     assert "Traceback" not in messages
     study = optuna.create_study(storage=open_storage(sqlite_address(path)), study_name="s")
     assert study.get_trials() == []
