@@ -37,6 +37,7 @@ from segmentation.evaluation.triviality import (
     ColumnCodes,
     Flags,
     column_flags,
+    column_ranges,
     column_ranks,
     leading_category,
     one_column,
@@ -120,6 +121,7 @@ class Evaluator:
         self._order = canonical_order(self.matrix, seed)
         coordinates = self.reference.transform(self.matrix)
         flags, ranks = column_flags(self.matrix), column_ranks(self.matrix)
+        ranges = column_ranges(ranks)
         sample = self._order[:SILHOUETTE_ROWS]
         self.table = EvaluationTable(
             coordinates=coordinates,
@@ -127,8 +129,9 @@ class Evaluator:
             few=self._few,
             graph=NeighbourGraph.of(coordinates),
             ranks=ranks,
+            ranges=ranges,
             flags=flags,
-            columns=ColumnCodes.of(ranks, schema),
+            columns=ColumnCodes.of(ranks, ranges, schema),
             cuts=CompactCuts(coordinates[self._order], seed),
             sample=sample,
             distances=pairwise_distances(coordinates[sample]),
@@ -241,7 +244,7 @@ class Evaluator:
         if measured.n_segments == 1:
             return
         if values["one_column"] >= DRIVES:
-            share, column = one_column(labels, self.table.ranks)
+            share, column = one_column(labels, self.table.ranges)
             label = inside_sentence(labels_of[column])
             yield f"One column, {label}, explains {percent(share)} of these segments."
         if values["tree_accuracy"] >= TRIVIAL_TREE:

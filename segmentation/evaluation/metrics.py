@@ -40,6 +40,7 @@ class EvaluationTable:
     few: bool  # whether there are so few that groups which overlap count as two
     graph: NeighbourGraph
     ranks: IntArray  # shape (n, d), of `column_ranks`
+    ranges: IntArray  # shape (n, d), of `column_ranges`
     flags: Flags
     columns: ColumnCodes
     cuts: CompactCuts  # the zero of the separation
@@ -188,7 +189,7 @@ METRICS: Mapping[str, Metric] = MappingProxyType(
         "tree_accuracy": lambda labels, table: tree_accuracy(labels, table.ranks),
         "restatement": lambda labels, table: restatement(labels, table.flags)[0],
         "one_category": lambda labels, table: leading_category(labels, table.columns)[0],
-        "one_column": lambda labels, table: one_column(labels, table.ranks)[0],
+        "one_column": lambda labels, table: one_column(labels, table.ranges)[0],
         # The classic indices are for comparison only.
         "silhouette": lambda labels, table: silhouette(labels[table.sample], table.distances),
         "calinski_harabasz": lambda labels, table: calinski_harabasz(labels, table.coordinates),

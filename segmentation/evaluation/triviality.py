@@ -64,13 +64,12 @@ def restatement(labels: IntArray, flags: Flags) -> tuple[float, tuple[int, ...]]
     return best
 
 
-def one_column(labels: IntArray, ranks: IntArray) -> tuple[float, int]:
+def one_column(labels: IntArray, ranges: IntArray) -> tuple[float, int]:
     """Return how much of a partition the best single column explains, and its position.
 
-    As :func:`restatement`, with a column of :func:`column_ranks` cut into at most twenty ranges
-    of equally many customers.
+    As :func:`restatement`, with columns in :func:`column_ranges`.
     """
-    shares = [explained_share(labels, _ranges(column)) for column in ranks.T]
+    shares = [explained_share(labels, column) for column in ranges.T]
     best = int(np.argmax(shares))
     return shares[best], best
 
@@ -84,8 +83,8 @@ class ColumnCodes:
     positions: tuple[int, ...]  # of the column, or of a category's first indicator
 
     @classmethod
-    def of(cls, ranks: IntArray, schema: TableSchema) -> Self:
-        """Return the columns of a table from its :func:`column_ranks`, indicators as one."""
+    def of(cls, ranks: IntArray, ranges: IntArray, schema: TableSchema) -> Self:
+        """Return the columns of a table from its ranks and their ranges, indicators as one."""
         blocks: dict[str, list[int]] = {}
         for position, column in enumerate(schema.columns):
             blocks.setdefault(column.of or column.name, []).append(position)
@@ -96,7 +95,7 @@ class ColumnCodes:
             if categorical[-1]:
                 codes.append(np.unique(ranks[:, block], axis=0, return_inverse=True)[1].ravel())
             else:
-                codes.append(_ranges(ranks[:, block[0]]))
+                codes.append(ranges[:, block[0]])
         return cls(tuple(codes), tuple(categorical), tuple(block[0] for block in blocks.values()))
 
 
@@ -158,6 +157,15 @@ def column_ranks(matrix: FloatArray) -> IntArray:
     return ranks
 
 
+def column_ranges(ranks: IntArray) -> IntArray:
+    """Return in which of at most twenty ranges of equally many customers each rank lies.
+
+    Shape (n, d), as that of :func:`column_ranks`.
+    """
+    below = [np.searchsorted(np.sort(column), column) for column in ranks.T]
+    return np.stack(below, axis=1) * RANGES // len(ranks)
+
+
 def fit_tree(
     ranks: IntArray, labels: IntArray, depth: int, balanced: bool = False
 ) -> DecisionTreeClassifier:
@@ -168,12 +176,6 @@ def fit_tree(
     weight = "balanced" if balanced else None
     tree = DecisionTreeClassifier(max_depth=depth, class_weight=weight, random_state=0)
     return tree.fit(ranks, labels)
-
-
-def _ranges(ranks: IntArray) -> IntArray:
-    """Return which of at most twenty ranges of equally many customers each rank lies in."""
-    below = np.searchsorted(np.sort(ranks), ranks)
-    return np.asarray(below * RANGES // len(ranks), dtype=np.int64)
 
 
 def _entropy(counts: IntArray) -> float:

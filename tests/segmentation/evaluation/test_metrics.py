@@ -19,7 +19,12 @@ from segmentation.evaluation.metrics import (
 )
 from segmentation.evaluation.reference_space import NeighbourGraph
 from segmentation.evaluation.separation import CompactCuts
-from segmentation.evaluation.triviality import ColumnCodes, column_flags, column_ranks
+from segmentation.evaluation.triviality import (
+    ColumnCodes,
+    column_flags,
+    column_ranges,
+    column_ranks,
+)
 from segmentation.schema import Column, TableSchema
 from segmentation.types import FloatArray, IntArray
 
@@ -44,14 +49,16 @@ def test_numbering_of_segments_does_not_matter(numbers: list[int]) -> None:
     points, labels = blobs(60)
     labels[:20] = 0
     schema = TableSchema("t", "t", (Column("x", "x"), Column("y", "y")))
+    ranks = column_ranks(points)
     table = EvaluationTable(
         points,
         points,
         True,
         NeighbourGraph.of(points),
-        column_ranks(points),
+        ranks,
+        column_ranges(ranks),
         column_flags(points),
-        ColumnCodes.of(column_ranks(points), schema),
+        ColumnCodes.of(ranks, column_ranges(ranks), schema),
         CompactCuts(points, seed=0),
         in_order(60),
         cdist(points, points),

@@ -12,6 +12,7 @@ from segmentation.evaluation.triviality import (
     ColumnCodes,
     Flags,
     column_flags,
+    column_ranges,
     column_ranks,
     leading_category,
     one_column,
@@ -83,10 +84,11 @@ def test_ranges_of_one_column_are_recognised() -> None:
     """Fifths of a column are said by it alone, whatever the others hold; noise is not."""
     matrix = np.column_stack([RANDOM.normal(size=3000), AMOUNT])
     fifths = np.digitize(AMOUNT, np.quantile(AMOUNT, [0.2, 0.4, 0.6, 0.8]))
-    share, column = one_column(fifths, column_ranks(matrix))
+    share, column = one_column(fifths, column_ranges(column_ranks(matrix)))
     assert column == 1
     assert share > DRIVES
-    assert one_column(RANDOM.integers(0, 5, 3000), column_ranks(matrix))[0] < 0.05
+    chance = RANDOM.integers(0, 5, 3000)
+    assert one_column(chance, column_ranges(column_ranks(matrix)))[0] < 0.05
 
 
 def test_a_category_that_leads_is_a_restatement() -> None:
@@ -105,7 +107,8 @@ def test_a_category_that_leads_is_a_restatement() -> None:
 
     def codes(amount: FloatArray) -> ColumnCodes:
         matrix = np.column_stack([amount, level == 0, level == 1]).astype(float)
-        return ColumnCodes.of(column_ranks(matrix), schema)
+        ranks = column_ranks(matrix)
+        return ColumnCodes.of(ranks, column_ranges(ranks), schema)
 
     share, position = leading_category(2 * level + halves, codes(RANDOM.normal(size=3000)))
     assert position == 1
