@@ -29,6 +29,11 @@ def minimum_group() -> int:
     return int(text)
 
 
+def average_size() -> int:
+    """Return of how many customers an average in a model is: the minimum group, five at least."""
+    return max(GROUP_SIZE, minimum_group())
+
+
 def averaged(values: FloatArray, group: int) -> FloatArray:
     """Return values of which each is that of at least `group` customers, or an average of so many.
 

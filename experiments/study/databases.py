@@ -9,7 +9,7 @@ import os
 import sqlite3
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
@@ -147,16 +147,14 @@ def check_whole(path: Path) -> None:
     remedy = "restore it, or move it away"
     if not path.stat().st_size:
         raise sqlite3.DatabaseError(f"it was emptied; {remedy}")
-    connection = sqlite3.connect(path, timeout=min(30.0, patience()))
     try:
-        connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        with _opened(path) as connection:
+            connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
     except sqlite3.OperationalError:
         raise
     except sqlite3.DatabaseError as error:
         message = f"it was overwritten or cut short ({error}); {remedy}"
         raise sqlite3.DatabaseError(message) from error
-    finally:
-        connection.close()
 
 
 def check_no_journal(path: Path) -> None:
@@ -231,12 +229,14 @@ def write_ahead(path: Path) -> None:
 
     It is about three times as fast for many small runs and lets readers read meanwhile.
     """
-    connection = sqlite3.connect(path, timeout=min(30.0, patience()))
-    try:
+    with _opened(path) as connection:
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    finally:
-        connection.close()
+
+
+def _opened(path: Path) -> closing[sqlite3.Connection]:
+    """Open a database until the end of a block; another process that writes is waited for."""
+    return closing(sqlite3.connect(path, timeout=min(30.0, patience())))
 
 
 @event.listens_for(Engine, "connect")

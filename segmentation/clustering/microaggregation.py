@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.spatial import cKDTree
 
-from segmentation.disclosure import GROUP_SIZE, minimum_group
+from segmentation.disclosure import average_size
 from segmentation.types import FloatArray, IntArray
 
 
@@ -22,7 +22,7 @@ def local_means(points: FloatArray) -> FloatArray:
 
     With more rows where the minimum group is larger; all rows where there are fewer.
     """
-    size = min(max(GROUP_SIZE, minimum_group()), len(points))
+    size = min(average_size(), len(points))
     _, index = cKDTree(points).query(points, k=np.arange(1, size + 1))
     means: FloatArray = points[index].mean(axis=1)
     return means

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from segmentation.disclosure import GROUP_SIZE, minimum_group
+from segmentation.disclosure import average_size
 from segmentation.model.segmentation_model import SegmentationModel
 from segmentation.preprocessing.columns import customer_matrix
 from segmentation.schema.levels import encode
@@ -95,7 +95,7 @@ def _group_quantiles(present: FloatArray) -> FloatArray:
     A value that so few have is replaced by its average with those around it, in the manner of
     microaggregation. The groups do not overlap, so that no value is the difference of two averages.
     """
-    size = max(GROUP_SIZE, minimum_group())
+    size = average_size()
     n_edges = min(MOST_EDGES, len(present) // size)
     if not n_edges:
         return np.empty(0)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from itertools import combinations
 from math import hypot, isnan
 from types import MappingProxyType
@@ -68,13 +67,17 @@ class FigureData:
         names take a third of its time.
         """
         schema, segment = evaluator.schema, evaluated.segment
-        describe = partial(profile_segments, evaluator.matrix, segment, schema, rules=False)
+        profiles = (
+            profile_segments(evaluator.matrix, segment, schema, rules=False)
+            if named
+            else _unnamed(segment)
+        )
         return cls(
             coordinates=evaluator.table.coordinates,
             segment=segment,
             columns=schema.column_names,
             labels=tuple(column.label for column in schema.columns),
-            profiles=describe() if named else _unnamed(segment),
+            profiles=profiles,
             seed=evaluator.seed,
         )
 
