@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import hmac
 import json
 import os
 import shutil
@@ -20,15 +19,23 @@ from mlflow.exceptions import MlflowException
 from mlflow.store.artifact.models_artifact_repo import REGISTERED_MODEL_META_FILE_NAME
 
 from experiments.registry.client import DATA, SEAL
+from experiments.registry.signatures import (
+    KEY,
+    PRIVATE_KEY,
+    PUBLIC_KEY,
+    SIGNATURE,
+    check_files,
+    check_secret_signature,
+    secret_signature,
+    sign_files,
+    signature_file,
+)
 from segmentation.errors import ModelFileError
 from segmentation.model.serialization import check_safe, compare_digests, digests
 
 # Beside the files of a version, so that it stays whole when its run is deleted. Of versions of
 # earlier releases the manifest is among the artifacts of the run.
 FOLDER = "manifests"
-# On a version: a signature of it and of its manifest, made with the key. Without a key everyone
-# who may write to the registry is trusted with what the scoring server runs.
-KEY, SIGNATURE = "SEGMENTATION_SIGNING_KEY", "manifest_signature"
 # All that MLmodel may name to be loaded: our code, our data, as this project packages them.
 LOADED = {
     "loader_module": "experiments.scoring_model",
@@ -57,14 +64,16 @@ def seal(client: MlflowClient, model_id: str) -> dict[str, str]:
 
 
 def sign(client: MlflowClient, name: str, version: str) -> None:
-    """Sign a version where there is a key: its model's name, its number, its run and its digest.
-
-    A signature is worth nothing on any other version, also where manifest, run and files are
-    copied with it.
-    """
+    """Sign a version with each key that is set: the secret, the private one, both or none."""
+    registered = client.get_model_version(name, version)
     if os.environ.get(KEY):
-        signature = _signature(client.get_model_version(name, version))
-        client.set_model_version_tag(name, version, SIGNATURE, signature)
+        client.set_model_version_tag(name, version, SIGNATURE, secret_signature(registered))
+    if os.environ.get(PRIVATE_KEY):
+        with _files(name, version) as folder, tempfile.TemporaryDirectory() as temporary:
+            signature = Path(temporary) / signature_file(name, version)
+            sign_files(folder, signature, folder / FOLDER)
+            model_id = str(registered.source).removeprefix("models:/")
+            client.log_model_artifact(model_id, str(signature), FOLDER)
 
 
 @contextmanager
@@ -84,21 +93,28 @@ def verified(client: MlflowClient, name: str, version: str) -> Iterator[Path]:
     where = f"{name} version {version}"
     registered = client.get_model_version(name, version)
     digest = _digest(registered, where)
-    with _copy(f"models:/{name}/{version}") as folder:
+    with _files(name, version) as folder:
+        signature = folder / FOLDER / signature_file(name, version)
+        if os.environ.get(PUBLIC_KEY):
+            check_files(folder, signature, folder / FOLDER, where)
+        signature.unlink(missing_ok=True)
+        note = folder / REGISTERED_MODEL_META_FILE_NAME
         expected = _manifest(folder, digest, str(registered.run_id), where)
-        compare_digests(expected, digests(folder), where)
+        actual = digests(folder)
+        del actual[note.name]
+        compare_digests(expected, actual, where)
         _check_loader(folder, where)
         check_safe(folder / "data" / DATA)
-        # As MLflow does with a model it downloads from the registry.
-        note = yaml.safe_dump({"model_name": name, "model_version": version})
-        (folder / REGISTERED_MODEL_META_FILE_NAME).write_text(note, encoding="utf-8")
         yield folder
 
 
-def _signature(version: ModelVersion) -> str:
-    # As JSON, so that no two lists of texts read alike.
-    parts = [version.name, str(version.version), str(version.run_id), version.tags.get(SEAL)]
-    return hmac.new(os.environ[KEY].encode(), json.dumps(parts).encode(), "sha256").hexdigest()
+@contextmanager
+def _files(name: str, version: str) -> Iterator[Path]:
+    """Yield a copy of a version's files with the note that MLflow leaves where it downloads one."""
+    with _copy(f"models:/{name}/{version}") as folder:
+        note = yaml.safe_dump({"model_name": name, "model_version": version}, allow_unicode=True)
+        (folder / REGISTERED_MODEL_META_FILE_NAME).write_text(note, encoding="utf-8")
+        yield folder
 
 
 def _digest(version: ModelVersion, where: str) -> str:
@@ -110,13 +126,7 @@ def _digest(version: ModelVersion, where: str) -> str:
             "`mlflow run .`, not by hand."
         )
     if os.environ.get(KEY):
-        signed = version.tags.get(SIGNATURE, "")
-        if not hmac.compare_digest(signed.encode(), _signature(version).encode()):
-            raise ModelFileError(
-                f"{where} is not signed with the key in {KEY}, as this version of this model, so "
-                "its files cannot be trusted. "
-                "Register it again where that key is set."
-            )
+        check_secret_signature(version, where)
     return str(digest)
 
 

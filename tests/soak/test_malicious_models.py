@@ -23,7 +23,7 @@ from sklearn.cluster import KMeans
 
 from experiments import compare, integrity, monitor, promote, score
 from experiments.benchmark.races import NAME
-from experiments.registry import promotion, verification
+from experiments.registry import promotion, signatures
 from experiments.registry.client import DATA
 from segmentation.data.synthetic import generate
 from segmentation.model import serialization
@@ -255,7 +255,7 @@ def attacker(
 ) -> Iterator[Attacker]:
     """Let somebody at a registry with one good version, with a key for signing and without."""
     if request.param:
-        monkeypatch.setenv(verification.KEY, "a key that the attacker lacks")
+        monkeypatch.setenv(signatures.KEY, "a key that the attacker lacks")
     generate(60, seed=3).to_csv(tmp_path / "customers.csv", index=False)
     with real_registry(tmp_path, 1) as client:
         yield Attacker(client, tmp_path)

@@ -11,11 +11,18 @@ import mlflow
 import pytest
 import requests
 from click.testing import CliRunner
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+)
 from mlflow import MlflowClient
 
 from experiments import promote, rollback
 from experiments.benchmark import races
-from experiments.registry import promotion, verification
+from experiments.registry import promotion, signatures, verification
 from experiments.registry.client import CHAMPION, ModelInfo, RegistryError, describe, version_of
 from experiments.registry.promotion_log import PromotionLog, user
 from experiments.registry.registration import register
@@ -184,7 +191,7 @@ def test_a_signature_is_worth_nothing_on_another_version(
     versions: list[str], client: MlflowClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Replayed with files, run and manifest as another version or model it is refused."""
-    monkeypatch.setenv(verification.KEY, "a key")
+    monkeypatch.setenv(signatures.KEY, "a key")
     first = client.get_model_version(NAME, versions[0])
     source = {"model_uri": str(first.source), "run_id": str(first.run_id)}
     signed = {
@@ -193,7 +200,7 @@ def test_a_signature_is_worth_nothing_on_another_version(
     passed = [verified_by(client, name, version) for name, version in signed.items()]
     assert passed == ["", ""]
     original = client.get_model_version(NAME, signed[NAME])
-    assert verification.SIGNATURE in original.tags
+    assert signatures.SIGNATURE in original.tags
     for name in (NAME, "other"):
         replayed = client.create_model_version(
             name, str(original.source), original.run_id, dict(original.tags)
@@ -202,9 +209,81 @@ def test_a_signature_is_worth_nothing_on_another_version(
     assert "is not signed with the key" in verified_by(client, NAME, versions[0])
     other = client.get_model_version("other", signed["other"])
     client.set_model_version_tag(
-        "other", other.version, verification.SIGNATURE, original.tags[verification.SIGNATURE]
+        "other", other.version, signatures.SIGNATURE, original.tags[signatures.SIGNATURE]
     )
     assert "is not signed with the key" in verified_by(client, "other", signed["other"])
+
+
+def key_pair(folder: Path) -> tuple[str, str]:
+    """Write a private and a public key; return their files."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    text = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    public = key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    folder.mkdir()
+    (folder / "private.pem").write_bytes(text)
+    (folder / "public.pem").write_bytes(public)
+    return str(folder / "private.pem"), str(folder / "public.pem")
+
+
+def test_who_serves_needs_the_public_key_alone(
+    versions: list[str], client: MlflowClient, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Signed at registration, checked before anything is loaded, by OpenSSF's own command too."""
+    private, public = key_pair(tmp_path / "ours")
+    first = client.get_model_version(NAME, versions[0])
+    source = {"model_uri": str(first.source), "run_id": str(first.run_id)}
+    monkeypatch.setenv(signatures.PRIVATE_KEY, private)
+    signed = register(client, NAME, **source, description="", tags={})
+    monkeypatch.delenv(signatures.PRIVATE_KEY)
+    assert verified_by(client, NAME, signed) == ""  # the signature is no foreign file
+    monkeypatch.setenv(signatures.PUBLIC_KEY, public)
+    assert verified_by(client, NAME, signed) == ""
+
+    version = mlflow.artifacts.download_artifacts(
+        f"models:/{NAME}/{signed}", dst_path=str(tmp_path / "version")
+    )
+    files = Path(version) / "manifests"
+    (signature,) = files.glob("*.sig")
+    command = [sys.executable, "-m", "model_signing", "verify", "key", version]
+    command += ["--signature", str(signature), "--public_key", public, "--ignore-paths", str(files)]
+    checked = subprocess.run(command, check=False, capture_output=True, text=True)
+    assert checked.returncode == 0, checked.stderr
+    (Path(version) / "MLmodel").write_text("flavors: {}", encoding="utf-8")
+    assert subprocess.run(command, check=False, capture_output=True).returncode != 0
+
+    refused = "is not signed for the public key"
+    assert refused in verified_by(client, NAME, versions[0])
+    replayed = client.create_model_version(
+        NAME, str(first.source), first.run_id, dict(first.tags)
+    ).version
+    logged = client.get_logged_model(str(first.source).removeprefix("models:/"))
+    stored = Path(str(logged.artifact_location).removeprefix("file://")) / "manifests"
+    copied = stored / signatures.signature_file(NAME, replayed)
+    copied.write_bytes(signature.read_bytes())
+    assert refused in verified_by(client, NAME, replayed)
+    copied.write_bytes(b"{}")
+    assert refused in verified_by(client, NAME, replayed)
+    copied.unlink()
+    monkeypatch.setenv(signatures.PUBLIC_KEY, key_pair(tmp_path / "another")[1])
+    assert refused in verified_by(client, NAME, signed)
+
+
+def test_a_key_that_is_none_is_named(
+    versions: list[str], client: MlflowClient, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Missing, of another kind, or nothing there that could check it: nothing is served."""
+    private, public = key_pair(tmp_path / "ours")
+    monkeypatch.setenv(signatures.PUBLIC_KEY, str(tmp_path / "none.pem"))
+    assert "none.pem is no file" in verified_by(client, NAME, versions[0])
+    monkeypatch.setenv(signatures.PUBLIC_KEY, private)
+    assert "holds no public key" in verified_by(client, NAME, versions[0])
+    monkeypatch.setenv(signatures.PUBLIC_KEY, public)
+    monkeypatch.setitem(sys.modules, "model_signing", None)
+    assert "model-signing is not installed" in verified_by(client, NAME, versions[0])
+    monkeypatch.undo()
+    monkeypatch.setenv(signatures.PRIVATE_KEY, public)
+    with pytest.raises(ModelFileError, match="holds no private key"):
+        verification.sign(client, NAME, versions[0])
 
 
 def verified_by(client: MlflowClient, name: str, version: str) -> str:
