@@ -22,13 +22,14 @@ SAMPLE = 500
 MOST_JUDGED = 2_000  # different cells by which a column is judged
 SEPARATORS = frozenset("-/.,")
 FIRST_YEAR, LAST_YEAR = 1850, 2150
-SHORT_YEARS = 69  # 69 and above are years before 2000, as POSIX reads them
+SHORT_YEARS = 50  # 50 and above are years before 2000, as in certificates (RFC 5280)
 DAYS_A_MONTH, DAYS_A_YEAR = 30.4375, 365.25
 EPOCHS = (631_152_000, 3_471_292_800)  # from 1990 to 2080
 MANY_DATES = 5
-# Days as spreadsheets count them; below the first, from 1920, anything else is likelier.
+# Days as spreadsheets count them; below the first, from 1920, anything else is likelier, and so it
+# is where all days but those of birth are before 1990: others count days from 1960 or 1970.
 SERIAL, SERIAL_ZERO = "serial", datetime.date(1899, 12, 30)
-FIRST_SERIAL, LAST_SERIAL = 7_306, 65_746
+FIRST_SERIAL, LAST_SERIAL, RECENT_SERIAL = 7_306, 65_746, 32_874
 # Twelve months a language, abbreviated; a longer word begins with one of them.
 MONTHS = {
     folded(prefix): number
@@ -65,6 +66,7 @@ DATED = vocabulary(
     "date, dates, datum, fecha, dt, timestamp, datetime, time, ts, created, created at, updated at,"
     "joined, since, seit, birth, dob, born, yyyymm, yyyymmdd, period, cohort, yearmonth, signup"
 )
+BORN = vocabulary("birth, birthdate, birthday, dob, born, geburtsdatum, naissance, nacimiento")
 # Under these numbers of five digits are rather seconds, or numbers of periods.
 NO_SERIAL = vocabulary("time, timestamp, ts, period, cohort, yyyymm, yyyymmdd, yearmonth")
 
@@ -153,7 +155,8 @@ def _order_of_numbers(present: pd.Series[Any], words: set[str]) -> str:
         return ""
     named = bool(DATED & words) or any(word.endswith("datum") for word in words)
     low, high = float(numbers[0]), float(numbers[-1])
-    if named and not NO_SERIAL & words and low >= FIRST_SERIAL and high <= LAST_SERIAL:
+    recent = high >= RECENT_SERIAL or bool(BORN & words)
+    if named and recent and not NO_SERIAL & words and FIRST_SERIAL <= low <= high <= LAST_SERIAL:
         return SERIAL
     if (numbers != np.round(numbers)).any():
         return ""

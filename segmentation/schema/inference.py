@@ -42,6 +42,7 @@ MOST_TOKENS = 5
 MOST_STATES = 12  # whole numbers that an outcome's name is weighed with
 NUMBERS = 0.5
 LEAST_FOR_LEVELS = 20
+LEAST_CODES = 20  # texts of two letters each, which are codes of states or countries
 MOSTLY_EMPTY = 0.5
 
 CONSTANT = "has one value only: customers cannot differ in it"
@@ -189,7 +190,7 @@ def _date_reason(present: pd.Series[Any], order: str) -> str:
 
 def _drafted_text(name: str, values: pd.Series[Any], present: pd.Series[Any]) -> Draft:
     cells = texts_of(present)
-    tokens = [text for text in cells.drop_duplicates().to_numpy(object) if _means_missing(text)]
+    tokens = _tokens(cells.drop_duplicates().to_list())
     remarks = _common_tokens(cells, tokens)
     texts = cells[~cells.isin(tokens)]
     if draft := _read_as_numbers(name, values, texts, tokens, remarks):
@@ -222,6 +223,14 @@ def _drafted_text(name: str, values: pd.Series[Any], present: pd.Series[Any]) ->
     column = _category(name, levels, nullable=nullable, outcome=outcome)
     notes = [OUTCOME, *remarks] if outcome else remarks
     return Draft(column, outcome=outcome, tokens=tuple(tokens), note="; ".join(notes))
+
+
+def _tokens(distinct: Sequence[str]) -> list[str]:
+    """Return the texts that mean a missing value; ``ND`` among codes of states is one of them."""
+    tokens = [text for text in distinct if _means_missing(text)]
+    others = [text for text in distinct if text not in tokens]
+    coded = len(others) >= LEAST_CODES and all(len(t) == 2 and t.isalpha() for t in others)
+    return [text for text in tokens if not (coded and len(text) == 2 and text.isalpha())]
 
 
 def _common_tokens(texts: pd.Series[Any], tokens: Sequence[str]) -> list[str]:
@@ -320,7 +329,7 @@ def _drafted_number(
     few = len(distinct) <= MOST_STATES and bool((distinct == np.round(distinct)).all())
     states = [as_text(value) for value in distinct] if few else []
     outcome = is_outcome(name, states, len(distinct))
-    if is_postal(name) and not states:
+    if is_postal(name, float(distinct[-1])) and not states:
         reason = f"holds {len(distinct):,} postal codes: numbers that measure nothing"
         return Draft(reason=reason)
     kind, note = _kind_and_note(name, finite)

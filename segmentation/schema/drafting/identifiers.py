@@ -75,7 +75,7 @@ LEAST_DENSE = 40
 HUGE, LEAST_HUGE = 1e9, 20
 FEW_LEVELS = 20
 NO_NUMBERS = 0.5  # a larger share of texts that are no numbers makes a column of texts
-LOG_SHARE = 0.8
+LOG_SHARE = 0.8  # of different values in all: fewer repeat
 LEAST_CUSTOMERS = 5
 
 
@@ -163,7 +163,9 @@ def _repeated_key(
     if ends_with(words, PLAIN if whole is not None else KEYS) and not _counts(words):
         return Key(None, f"holds keys, which measure nothing: {sizes}")
     if ends_with(words, PERSONAL) and (whole is None or whole.min() >= 1e6):
-        return Key(None, f"names single customers: {sizes}")
+        if count > LOG_SHARE * len(present):
+            return Key(None, f"names single customers: {sizes}")
+        return Key(None, f"holds names or addresses, which measure nothing: {sizes}")
     return None
 
 

@@ -60,7 +60,7 @@ COUNTS = vocabulary(
 CODES = vocabulary(
     "code, type, class, category, cat, group, region, area, zone, channel, sector, branch,"
     "education,"
-    "edu, marriage, marital, marital status, mar stat, civil status, sex, gender, genre,"
+    "edu, educ, marriage, marital, marital status, mar stat, civil status, sex, gender, genre,"
     "occupation,"
     "job, profession, employment, status, state, country, city, settlement, district, department,"
     "dept, division, plan, method, mode, device, brand, segment, cluster, purpose, race, ethnicity,"
@@ -76,8 +76,13 @@ COUNTED_OR_PAID = vocabulary("purchases, purchase, sales, payments, advances")
 MOST_TIMES = 100
 # A name that ends so grades something, whatever its first word is: `JobSatisfaction`.
 GRADES = vocabulary("satisfaction, involvement, level, rating, score, balance, rank, grade")
+# Of these, codes have one digit; what goes on to 18 is years at school.
+SCHOOLING = vocabulary("education, edu, educ, schooling, bildung, formation, educacion")
 CALENDAR = vocabulary("month, mon, monat, mois, mes, mese, birth month, signup month, join month")
-POSTAL = vocabulary("zip, zip code, postal code, postcode, plz, cp, cep, cap, postleitzahl")
+POSTAL = vocabulary("zip, zip code, postal code, postcode, plz, postleitzahl")
+# As the last word of a longer name these mean something else: `income_cap`.
+POSTAL_ALONE = vocabulary("cp, cep, cap")
+LEAST_POSTAL = 10_000  # of the largest of them
 TIMES = UNITS | vocabulary("tenure, age, alter, edad")
 FEW_CODES = 12
 MOST_CODES = 60  # under a name that says so
@@ -138,6 +143,7 @@ def _codes(words: Sequence[str], distinct: FloatArray, common: FloatArray) -> Nu
     first = mentions(words[:1], CODES) and not ends_with(words, GRADES)
     named = ends_with(_bare(words), CODES) or first
     named |= is_named(words, CALENDAR) and distinct[0] >= 1 and distinct[-1] <= 12
+    named &= not (ends_with(_bare(words), SCHOOLING) and distinct[-1] > 9)
     few = len(distinct) <= FEW_CODES
     if not counts and ((named and (few or dense)) or tuple(distinct) == (1.0, 2.0)):
         remedy = "if they are amounts, set kind: count and delete the levels"
@@ -182,9 +188,10 @@ def _money(words: Sequence[str]) -> bool:
     )
 
 
-def is_postal(name: str) -> bool:
+def is_postal(name: str, largest: float) -> bool:
     """Return whether a name is one for postal codes, whose numbers measure nothing."""
-    return ends_with(words_of(name), POSTAL)
+    words = words_of(name)
+    return ends_with(words, POSTAL) or (is_named(words, POSTAL_ALONE) and largest >= LEAST_POSTAL)
 
 
 def sentinel_note(numbers: FloatArray) -> str:

@@ -30,7 +30,8 @@ from segmentation.schema.dates import dates_of, is_ambiguous, order_of, time_sin
         ("Jan 2014", "my", "2014-01-01"),
         ("2014-05", "ym", "2014-05-01"),
         ("05/2014", "my", "2014-05-01"),
-        ("31-12-69", "dmy", "1969-12-31"),
+        ("31-12-50", "dmy", "1950-12-31"),
+        ("31-12-49", "dmy", "2049-12-31"),
     ],
 )
 def test_a_date_is_read(text: str, order: str, day: str) -> None:
@@ -99,6 +100,7 @@ def test_time_since_a_day() -> None:
         (["43831", "44197"], ("kaufdatum",), "serial"),
         ([9000, 21000, 33000], ("dob",), "serial"),
         ([43831, 43832, 45000], ("balance",), ""),
+        ([16695, 20100], ("sale", "date"), ""),
         ([43831, 43832, 45000], ("time",), ""),
         ([1999, 2005, 2021], ("birth",), ""),
         ([120, 43831], ("date",), ""),

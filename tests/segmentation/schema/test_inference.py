@@ -41,6 +41,24 @@ def test_outcomes_are_drafted_apart() -> None:
     assert schema.as_features(("Churn",)).column("Churn").binary
 
 
+def test_codes_of_states_are_levels() -> None:
+    """North Dakota is no missing value; the same two letters among words are one."""
+    states = [first + second for first in "ACMNI" for second in "DLRNT"] * 6
+    frame = pd.DataFrame({"spend": np.arange(150.0) ** 2, "state": states})
+    assert infer_schema(frame).missing == ()
+    assert "ND" in infer_schema(frame).column("state").levels
+    frame["state"] = frame["state"].replace("IT", "Idaho")
+    assert infer_schema(frame).missing == ("ND",)
+
+
+def test_a_cap_is_no_postal_code() -> None:
+    """Unless that is the whole name and its numbers are as long as one."""
+    long, short = RNG.integers(10_000, 99_999, ROWS), RNG.integers(20, 90, ROWS)
+    schema = draft(income_cap=long, CAP=long, cep=short)
+    assert set(schema.excluded) == {"CAP"}
+    assert "postal codes" in schema.excluded["CAP"]
+
+
 def test_the_best_identifier_is_chosen_and_the_others_are_left_out() -> None:
     """A customer's key before an address, a serial number and a row number."""
     schema = draft(

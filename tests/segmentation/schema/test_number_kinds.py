@@ -49,6 +49,7 @@ def whole(low: int, high: int) -> np.ndarray:
         ("rating", 1, 10, "count"),
         ("PAY_0", -2, 8, "number"),
         ("EDUCATION", 1, 4, "category"),
+        ("education", 7, 18, "count"),
         ("MARRIAGE", 0, 3, "category"),
         ("Region", 1, 3, "category"),
         ("Channel", 1, 2, "category"),
