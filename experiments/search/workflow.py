@@ -33,7 +33,13 @@ from experiments.study.storage import default_storage, open_storage
 from experiments.study.study import open_study, settled, study_name
 from experiments.study.worker_pool import Workers
 from experiments.tracking import model_card as card
-from experiments.tracking.parent_run import identity, open_experiment, open_parent, recorded_studies
+from experiments.tracking.parent_run import (
+    furnish,
+    identity,
+    open_experiment,
+    open_parent,
+    recorded_studies,
+)
 from experiments.tracking.summary import Summary, console, record_study
 from experiments.tracking.tracker import Tracker
 from segmentation.clustering.spec import SegmenterSpec
@@ -92,6 +98,7 @@ def record(
     turn = partial(one_at_a_time, url, name)
     with turn():
         experiment_id = open_experiment(client, options.experiment_name)
+        furnish(client, experiment_id)
         study = open_study(
             storage,
             name,

@@ -12,6 +12,7 @@ from mlflow.exceptions import MlflowException
 from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID, MLFLOW_RUN_NAME, MLFLOW_RUN_NOTE
 
 from experiments.study.databases import artifacts_beside
+from experiments.tracking.saved_views import TRIALS, WINNERS, address_of, saved_views
 from experiments.tracking.tracker import origin, params_of, tags_of
 from segmentation.errors import SegmentationError
 
@@ -52,6 +53,23 @@ def open_experiment(client: MlflowClient, name: str, introduction: str = INTRODU
             f"restore --experiment-id {experiment.experiment_id}`, or name another experiment."
         )
     return str(experiment.experiment_id)
+
+
+def furnish(client: MlflowClient, experiment_id: str) -> None:
+    """Give a study's experiment its views and a description that leads to them.
+
+    A description that a person wrote stays. `mlflow run` creates experiments without any.
+    """
+    tags = client.get_experiment(experiment_id).tags
+    missing = {key: value for key, value in saved_views().items() if key not in tags}
+    if tags.get(MLFLOW_RUN_NOTE, INTRODUCTION) == INTRODUCTION:
+        winners, trials = (address_of(experiment_id, view) for view in (WINNERS, TRIALS))
+        links = f"[The winner of each study]({winners}), [all trials by score]({trials})"
+        missing |= {MLFLOW_RUN_NOTE: f"{links}. {INTRODUCTION}"}
+    if KIND_TAG not in tags:
+        missing |= {KIND_TAG: KIND}
+    for key, value in missing.items():
+        client.set_experiment_tag(experiment_id, key, value)
 
 
 def identity(client: MlflowClient, experiment_id: str) -> str:

@@ -104,6 +104,7 @@ def record_study(
         tracker.files(parent, {"audit.json": json.dumps(plain(audit), indent=1)}, {})
         tags = {"sensitive": "form" if audit.sensitive_form else "describe"}
         tracker.metrics(parent, audit.metrics(), tags=tags)
+    tracker.picked(result.pick.candidate if result.pick else None)
     if result.pick is not None:
         pick, vote = result.pick.candidate, result.pick.vote
         best = pick.evaluation

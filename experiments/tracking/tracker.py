@@ -54,6 +54,7 @@ from segmentation.interpretation.formatting import percent
 LONGEST_TAG, LONGEST_KEY = 4_000, 250
 # SQLite's and PostgreSQL's texts for a data set that another process recorded a moment ago.
 DUPLICATE_DATASET = r"(?s).*(UNIQUE constraint failed: datasets\.|dataset_pk)"
+STAR = "★ "
 ILLEGAL_IN_METRICS = re.compile(r"[^\w.\- :/]")
 
 
@@ -202,6 +203,19 @@ class Tracker:
             self.tags(one, {"registered": version})
         if run_id not in self._gone:
             self.client.log_outputs(run_id, [LoggedModelOutput(model_id, 0)])
+
+    def picked(self, candidate: Candidate | None) -> None:
+        """Mark the run of the trial that was picked, and no other of the study."""
+        pick = candidate.run_id if candidate else ""
+        query = f"tags.`{MLFLOW_PARENT_RUN_ID}` = '{self.parent}' and tags.pick = 'yes'"
+        for run in self.client.search_runs([self.experiment_id], query):
+            if run.info.run_id != pick:
+                name = run.info.run_name.removeprefix(STAR)
+                self.tags(run.info.run_id, {"pick": "no", MLFLOW_RUN_NAME: name})
+        if candidate and pick not in self._gone:
+            start = f"{STAR}#{candidate.number:03d}"
+            name = run_name(start, candidate.spec, candidate.evaluation)
+            self.tags(pick, {"pick": "yes", MLFLOW_RUN_NAME: name})
 
     def standings(self, ranking: Ranking) -> None:
         """Record vote and place in the runs of the trials at the highest fidelity level."""

@@ -1,4 +1,4 @@
-"""Take pictures of MLflow's own pages: experiment, study, trial, version, two runs compared."""
+"""Take pictures of MLflow's own pages: experiment, winners, study, trial, version, comparison."""
 
 import argparse
 import json
@@ -11,6 +11,7 @@ from mlflow.entities import Run
 from PIL import Image
 from playwright.sync_api import Page, sync_playwright
 
+from experiments.tracking.saved_views import WINNERS, address_of
 from serve.demo import MODEL
 from tests.e2e.conftest import CHROMIUM, CHROMIUM_ARGUMENTS
 
@@ -26,12 +27,13 @@ def addresses(client: MlflowClient, experiment: str) -> dict[str, str]:
     version = client.get_model_version_by_alias(MODEL, "champion")
     study = version.run_id
     below = f"tags.`mlflow.parentRunId` = '{study}' and tags."
-    (trial,) = client.search_runs([place], f"{below}registered LIKE '%'")
+    (trial,) = client.search_runs([place], f"{below}pick = 'yes'")
     under = f"{below}feasible = 'yes'"
     best: list[Run] = client.search_runs([place], under, order_by=["metrics.score DESC"])
     runs = quote(json.dumps([run.info.run_id for run in best[:3]]))
     return {
         "experiment": f"experiments/{place}/runs",
+        "winners": address_of(place, WINNERS).removeprefix("#/"),
         "study": f"experiments/{place}/runs/{study}",
         "trial": f"experiments/{place}/runs/{trial.info.run_id}",
         "version": f"models/{MODEL}/versions/{version.version}",

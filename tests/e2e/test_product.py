@@ -14,6 +14,7 @@ import requests
 from mlflow import MlflowClient
 from playwright.sync_api import Browser, Page, expect
 
+from experiments.tracking.saved_views import WINNERS, address_of
 from segmentation.data.synthetic import generate, iter_generate
 from segmentation.schema import load_schema
 from serve.demo import MODEL, sample_answer, worker_service
@@ -336,6 +337,22 @@ def test_the_experiment_holds_one_parent_and_a_run_for_every_trial(product: Prod
             assert run.data.tags["feasible"] in {"yes", "no"}
             assert (run.data.tags["reason"] != "") == (run.data.tags["feasible"] == "no")
     assert "| # | segment | share |" in parents[0].data.tags["mlflow.note.content"]
+
+
+def test_mlflow_shows_the_winner_of_each_study(browser: Browser, product: Product) -> None:
+    """The experiment's description leads to a view: which trial won, with what, on which data."""
+    (experiment,) = MlflowClient(product.tracking_uri).search_experiments(
+        filter_string=f"name = '{MODEL}'"
+    )
+    view = address_of(experiment.experiment_id, WINNERS)
+    assert view in experiment.tags["mlflow.note.content"]
+    page = browser.new_context(viewport={"width": 1760, "height": 900}).new_page()
+    page.goto(f"{product.addresses.mlflow}/{view}", wait_until="commit")
+    names = page.get_by_role("link", name=re.compile(r"^★ #\d{3} · \d segments · "))
+    expect(names).to_have_count(1)
+    for text in ("embedded:1500", f"{MODEL} version 1"):
+        expect(page.get_by_text(text).first).to_be_visible()
+    page.context.close()
 
 
 def test_the_registered_version_describes_itself(product: Product) -> None:

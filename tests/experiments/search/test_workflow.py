@@ -111,7 +111,20 @@ def test_the_run_table_tells_the_story(undisturbed: str, client: MlflowClient) -
     assert parent.info.run_name == f"embedded:600{story}"
     registered = [run for run in nested if "registered" in run.data.tags]
     (winner,) = registered
-    assert winner.info.run_name == f"#{int(winner.data.tags['trial']):03d}{story}"
+    assert winner.info.run_name == f"★ #{int(winner.data.tags['trial']):03d}{story}"
+    place = parent.info.experiment_id
+    assert client.search_runs([place], "tags.pick = 'yes'")[0].info.run_id == winner.info.run_id
+    assert (
+        f"#/experiments/{place}/runs?viewStateShareKey=winners"
+        in (client.get_experiment(place).tags["mlflow.note.content"])
+    )
+    # A study that goes on may pick another trial.
+    other = next(run for run in nested if run != winner)
+    client.set_tag(other.info.run_id, "pick", "yes")
+    client.set_tag(other.info.run_id, "mlflow.runName", f"★ {other.info.run_name}")
+    assert run(replace(OPTIONS, experiment_name=undisturbed, model_name=undisturbed)) == 0
+    names = [run.info.run_name for run in client.search_runs([place], "tags.trial LIKE '%'")]
+    assert [name for name in names if name.startswith("★")] == [winner.info.run_name]
     assert winner.data.tags["registered"] == tags["registered"] == "whole version 1"
     version = client.get_model_version("whole", "1")
     assert [f"models:/{one.model_id}" for one in winner.outputs.model_outputs] == [version.source]
