@@ -12,6 +12,7 @@ import numpy as np
 import optuna
 import pandas as pd
 from mlflow.utils.mlflow_tags import MLFLOW_RUN_NAME, MLFLOW_RUN_NOTE
+from optuna.trial import FrozenTrial
 from sklearn.cluster import KMeans
 
 from experiments.registry.client import ALTERNATIVES, Alternative
@@ -19,6 +20,7 @@ from experiments.search.candidates import Candidate
 from experiments.search.fidelity import Samples
 from experiments.search.ranking import Ranking, Standing, reason
 from experiments.search.runner import SearchResult, nothing_feasible
+from experiments.study.study import ERROR, settled
 from experiments.tracking.pictures import as_png, drawn
 from experiments.tracking.tracker import Tracker, run_name
 from segmentation.clustering.clusterers import CLUSTERERS
@@ -32,10 +34,12 @@ from segmentation.reports.figures.reliability import draw_reliability
 from segmentation.reports.figures.segment_figures import draw_customer_tree
 from segmentation.reports.figures.study_figures import STUDY_FIGURES, StudyData, TrialPoint
 from segmentation.reports.figures.trees import HIERARCHICAL, LINKAGES, customer_tree
+from segmentation.reports.html import TrialRecord, study_views
+from segmentation.reports.html.study_views import FAILED, FEASIBLE, INFEASIBLE
 from segmentation.reports.json_data import plain
 from segmentation.types import FloatArray, IntArray
 
-LEADERBOARD = 10
+LEADERBOARD, VIEWS = 10, "study.html"
 INERTIA_ROWS, TREE_ROWS = 2_000, 400
 OUTCOMES_NOTE = (
     "Outcomes describe segments and formed none. In brackets 95% intervals: Wilson's for shares, "
@@ -87,7 +91,9 @@ def record_study(
         pictures["pick_reliability"] = as_png(diagram)
     others = [asdict(one) for one in alternatives_of(summary, samples, outcomes)]
     tables = {"leaderboard.json": rows, ALTERNATIVES: others}
-    tracker.files(parent, {n: json.dumps(t, indent=1) for n, t in tables.items()}, pictures)
+    texts = {n: json.dumps(t, indent=1) for n, t in tables.items()}
+    views = study_views(trial_records(result, study), data.importances, data.trial, title)
+    tracker.files(parent, {**texts, VIEWS: views}, pictures)
     feasible = sum(candidate.evaluation.feasible for candidate in result.candidates)
     counts = {"trials": float(len(result.candidates)), "trials_feasible": float(feasible)}
     numbers = {**counts, **summary.structure.metrics(), "gap": result.ranking.gap}
@@ -200,6 +206,41 @@ def study_data(result: SearchResult, study: optuna.Study, samples: Samples) -> S
         result.pick.k if result.pick else 0,
         k_means,
         own,
+        result.pick.candidate.number if result.pick else None,
+    )
+
+
+def trial_records(result: SearchResult, study: optuna.Study) -> list[TrialRecord]:
+    """Return what the study's page shows of each trial, by number."""
+    candidates = {candidate.number: candidate for candidate in result.candidates}
+    return [
+        _record(trial, candidates.get(trial.number))
+        for trial in sorted(settled(study), key=lambda trial: trial.number)
+    ]
+
+
+def _record(trial: FrozenTrial, candidate: Candidate | None) -> TrialRecord:
+    begun = trial.datetime_start.timestamp() if trial.datetime_start else 0.0
+    seconds = trial.duration.total_seconds() if trial.duration else 0.0
+    if candidate is None:
+        text = f"trial {trial.number}: failed. {trial.user_attrs.get(ERROR, '')}"
+        return TrialRecord(trial.number, "", FAILED, text, trial.params, begun, seconds)
+    evaluation, algorithm = candidate.evaluation, CLUSTERERS[candidate.spec.clusterer].title
+    reasons = "; ".join(evaluation.infeasible)
+    text = (
+        f"trial {trial.number}: {algorithm}, {evaluation.n_segments} segments, "
+        f"score {evaluation.score:.3f}, stability {evaluation.stability:.3f}"
+    )
+    return TrialRecord(
+        trial.number,
+        algorithm,
+        INFEASIBLE if reasons else FEASIBLE,
+        f"{text}, {reasons}" if reasons else text,
+        trial.params,
+        begun,
+        seconds,
+        evaluation.score,
+        evaluation.n_segments,
     )
 
 

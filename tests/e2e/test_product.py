@@ -337,6 +337,10 @@ def test_the_experiment_holds_one_parent_and_a_run_for_every_trial(product: Prod
             assert run.data.tags["feasible"] in {"yes", "no"}
             assert (run.data.tags["reason"] != "") == (run.data.tags["feasible"] == "no")
     assert "| # | segment | share |" in parents[0].data.tags["mlflow.note.content"]
+    mlflow.set_tracking_uri(product.tracking_uri)
+    page = mlflow.artifacts.load_text(f"{parents[0].info.artifact_uri}/study.html")
+    (winner,) = [run for run in runs if run.data.tags.get("pick") == "yes"]
+    assert f"The pick is trial {winner.data.tags['trial']}: " in page
 
 
 def test_mlflow_shows_the_winner_of_each_study(browser: Browser, product: Product) -> None:

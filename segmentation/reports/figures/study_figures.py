@@ -58,6 +58,7 @@ class StudyData:
     # and of the alternatives.
     k_means_inertia: Mapping[int, float] = field(default_factory=dict)
     inertia: Mapping[int, float] = field(default_factory=dict)
+    trial: int | None = None  # the number of the one that was picked
 
     def feasible(self) -> tuple[TrialPoint, ...]:
         """Return the trials that met all constraints."""
@@ -82,7 +83,7 @@ def pareto_front(trials: Sequence[TrialPoint]) -> tuple[TrialPoint, ...]:
 
 
 def draw_optimisation_history(data: StudyData) -> Figure:
-    """Draw the score of each trial and the best so far."""
+    """Draw the score of each trial, the best so far, and which was picked."""
     figure, axes = _plot("trial", "score")
     feasible = data.feasible()
     infeasible = [trial for trial in data.trials if not trial.feasible]
@@ -93,14 +94,25 @@ def draw_optimisation_history(data: StudyData) -> Figure:
     numbers, best = [t.number for t in data.trials], best_so_far(data.trials)
     axes.step(numbers, best, where="post", color=CONTRAST, label="best so far")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    _legend(axes, "lower right", (1.0, 1.0), columns=3)
+    picked = [trial for trial in feasible if trial.number == data.trial]
+    x, y = _coordinates(picked, "number", "score")
+    axes.scatter(
+        *(x, y),
+        s=150,
+        facecolors="none",
+        edgecolors=CONTRAST,
+        linewidths=2,
+        zorder=4,
+        label="picked" if picked else "",
+    )
+    _legend(axes, "lower right", (1.0, 1.0), columns=4)
     if not feasible:
         return _none_feasible(figure, data)
-    winner = max(feasible, key=lambda trial: trial.score)
+    winner = picked[0] if picked else max(feasible, key=lambda trial: trial.score)
     return titles(
         figure,
-        f"Best score {winner.score:.3f} in trial {winner.number}: {winner.algorithm}, "
-        f"{winner.n_segments} segments",
+        f"{'The pick is' if picked else 'Best score in'} trial {winner.number}: "
+        f"{winner.algorithm}, {winner.n_segments} segments, score {winner.score:.3f}",
         f"{len(data.trials)} trials, {len(feasible)} feasible; score = stability + separation "
         "+ 0.03 ln(segments)",
     )

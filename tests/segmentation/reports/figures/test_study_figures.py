@@ -9,6 +9,7 @@ from segmentation.reports.figures.study_figures import (
     TrialPoint,
     best_so_far,
     draw_elbow,
+    draw_optimisation_history,
     pareto_front,
 )
 from tests.segmentation.reports.figures import SIGNATURE, png, title
@@ -60,6 +61,16 @@ def test_every_study_picture_can_be_drawn(
     figure = STUDY_FIGURES[name](StudyData(trials, importances, alternatives=trials[1:3], pick=5))
     assert png(figure).startswith(SIGNATURE)
     assert len(title(figure)) > 15
+
+
+def test_the_history_names_the_pick() -> None:
+    """Not the trial with the best score, where another one was picked."""
+    best = max((trial for trial in TRIALS if trial.feasible), key=lambda trial: trial.score)
+    other = next(trial for trial in TRIALS if trial.feasible and trial != best)
+    figure = draw_optimisation_history(StudyData(TRIALS, trial=other.number))
+    assert title(figure).startswith(f"The pick is trial {other.number}: ")
+    (axes,) = figure.axes
+    assert axes.collections[-1].get_offsets().tolist() == [[other.number, other.score]]
 
 
 def test_the_elbow_marks_the_pick() -> None:
