@@ -80,7 +80,7 @@ def main(
         with ending_in_a_sentence():
             prepare_tracking()
             done = score_table(data, out, model_name, alias, master, as_of=as_of)
-        click.echo(f"{done:,} customers scored into {public_name(out)}")
+        click.echo(f"{_customers(done)} scored into {public_name(out)}")
         return
     with ending_in_a_sentence():
         for option, address in (("data", data), ("out", out)):
@@ -99,10 +99,14 @@ def main(
             as_of=as_of,
         )
     notify(scoring.remarks, scoring.warnings.values())
-    click.echo(f"{scoring.customers:,} customers scored into {public_name(out)}")
+    click.echo(f"{_customers(scoring.customers)} scored into {public_name(out)}")
     if scoring.n_bad:
         rows = "row was" if scoring.n_bad == 1 else "rows were"
         click.echo(f"{scoring.n_bad:,} {rows} not scored: see {bad_rows_path(out)}")
+
+
+def _customers(count: int) -> str:
+    return f"{count:,} customer{'' if count == 1 else 's'}"
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ import pandas as pd
 from segmentation.data.files.table_file import TableFile, not_a_table, read_pieces
 from segmentation.data.synthetic import generate, rows_and_seed
 from segmentation.data.synthetic.demographics import generate_people
-from segmentation.data.validation import Validated, refuse_repeated_customers, validate
+from segmentation.data.validation import UNSEEN, Validated, refuse_repeated_customers, validate
 from segmentation.data.warehouse.address import Snapshot, is_elsewhere, public_name, short_name
 from segmentation.data.warehouse.reading import Needed, copied, read_elsewhere
 from segmentation.errors import DataError, Problem
@@ -66,7 +66,12 @@ def load_described(
     named = None if schema_name == AUTO else load_schema(schema_name)
     table = read_table(source, named)
     schema = (named or schema_for(table.frame, schema_name, source)).as_features(as_features)
-    return _validated(table, schema, source), schema
+    validated = _validated(table, schema, source)
+    if named is None:
+        # A draft leaves rare levels out, and its notes say so.
+        warnings = tuple(w for w in validated.warnings if w.check != UNSEEN)
+        validated = replace(validated, warnings=warnings)
+    return validated, schema
 
 
 def _validated(table: RawTable, schema: TableSchema, source: str) -> Validated:

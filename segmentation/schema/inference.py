@@ -106,7 +106,7 @@ def infer_schema(frame: pd.DataFrame, name: str = "inferred") -> TableSchema:
     tokens = dict.fromkeys(token for draft in drafts.values() for token in draft.tokens)
     return TableSchema(
         name=name,
-        title=f"Inferred from {len(features)} columns",
+        title=f"Inferred from {len(features)} column{'' if len(features) == 1 else 's'}",
         columns=features,
         identifier=identifier,
         groups=groups,
@@ -298,7 +298,7 @@ def _too_many(texts: pd.Series[Any]) -> str:
     count = pd.Series(texts.unique()).str.casefold().nunique()
     room = MOST_LEVELS if len(texts) >= LEAST_FOR_LEVELS else len(texts)
     if count > min(room, max(len(texts) // 2, 2)):
-        return f"holds {count:,} different texts, too many for a category"
+        return f"holds {count:,} different texts in {len(texts):,} rows, too many for a category"
     return ""
 
 

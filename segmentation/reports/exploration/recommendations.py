@@ -27,6 +27,7 @@ NOTICEABLY_MISSING = 0.001
 BETTER_ERROR = 0.9
 STRONG_EFFECT = 0.3
 NEW_RATIO = 0.9
+LEAST_FOR_AXES = 4  # columns that are left
 FEW_AXES, WELL_EXPLAINED = 0.6, 0.9
 ZERO_INFLATED = 0.4
 
@@ -112,8 +113,9 @@ def _skew(table: Table) -> tuple[list[Recommendation], FloatArray]:
         best = "log1p"
     money = np.array([i for i in skewed if table.numbers[i].kind == "money"], dtype=np.int64)
     mostly_money = len(money) > len(skewed) / 2
-    which = "money columns" if mostly_money else f"{len(skewed)} skewed columns"
     columns = money if mostly_money else skewed
+    s = "" if len(columns) == 1 else "s"
+    which = f"money column{s}" if mostly_money else f"{len(skewed)} skewed column{s}"
     verb = {"log1p": "Take log1p of the", "yeo_johnson": "Apply Yeo-Johnson to the"}[best]
     others = ", ".join(f"{n} would give {m:.1f}" for n, m in medians.items() if n != best)
     old, new = float(np.median(before[columns])), _median_skew(after[best], columns)
@@ -212,7 +214,7 @@ def _missing(exploration: Exploration) -> Iterator[Recommendation]:
 def _repeated(exploration: Exploration) -> Iterator[Recommendation]:
     """Yield columns to leave out, and sums to declare."""
     labels = exploration.table.labels
-    for column, repetition, value in exploration.associations.redundant:
+    for column, repetition, value in _repetitions(exploration):
         text = f"Leave out {labels[repetition]}: it repeats {labels[column]}."
         yield Recommendation(text, f"correlation {value:.2f}", {"excluded": repetition})
     for check in exploration.descriptive.identities:
@@ -229,10 +231,18 @@ def _repeated(exploration: Exploration) -> Iterator[Recommendation]:
         yield Recommendation(text, "1 distinct value", {"excluded": name})
 
 
+def _repetitions(exploration: Exploration) -> list[tuple[str, str, float]]:
+    """Return columns and what repeats them, of those that form segments."""
+    sensitive = set(exploration.table.schema.sensitive_names)
+    return [pair for pair in exploration.associations.redundant if not sensitive & {*pair[:2]}]
+
+
 def _axes(exploration: Exploration) -> Iterator[Recommendation]:
+    """Recommend main axes where columns are correlated beyond those that are left out anyway."""
     components = exploration.components
     needed, width = components.needed(WELL_EXPLAINED), len(components.names)
-    if width >= 4 and needed <= FEW_AXES * width:
+    left = width - len(_repetitions(exploration))
+    if left >= LEAST_FOR_AXES and needed <= FEW_AXES * left:
         yield Recommendation(
             "Reduce the columns to main axes: many of them are correlated.",
             f"{needed} of {width} components explain {percent(WELL_EXPLAINED)} of the variance",
@@ -272,8 +282,9 @@ def _zeros(exploration: Exploration) -> Iterator[Recommendation]:
     ]
     if many:
         most = max(many, key=lambda column: column.zero_share)
+        columns = "1 column is" if len(many) == 1 else f"{len(many)} columns are"
         yield Recommendation(
-            f"Beware of trivial segments: {len(many)} columns are 0 for many customers, so a "
+            f"Beware of trivial segments: {columns} 0 for many customers, so a "
             "split into users and non-users is clean and uninformative. Use four segments or "
             "more, and read the restatement of each candidate in the search.",
             f"{most.label} is 0 for {percent(most.zero_share)}",

@@ -138,6 +138,18 @@ def test_identities_are_found_in_an_undescribed_table() -> None:
     assert (check.broken, check.rows, check.declared) == (6, 300, False)
 
 
+def test_advice_does_not_contradict_itself() -> None:
+    """A sensitive column forms no segments and is not left out; axes are of what is left."""
+    rng = np.random.default_rng(3)
+    age, spend = rng.normal(45, 9, 400).round(1), rng.lognormal(3, 1, 400).round(2)
+    frame = pd.DataFrame({"age": age, "depth": 2 * age + 1, "spend": spend, "twice": 2 * spend})
+    exploration = explore(table_of(frame))
+    switches = [item.switch for item in exploration.recommendations]
+    assert {"excluded": "twice"} in switches
+    assert {"sensitive": "false"} in switches
+    assert not [s for s in switches if s.get("excluded") in {"age", "depth"} or "variance" in s]
+
+
 def test_hidden_dependence_of_missingness() -> None:
     """Values that go missing where another column is large are found; random gaps are not."""
     random = np.random.default_rng(3)
