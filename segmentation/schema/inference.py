@@ -41,6 +41,8 @@ MOST_LEVELS = 200
 MOST_TOKENS = 5
 MOST_STATES = 12  # whole numbers that an outcome's name is weighed with
 NUMBERS = 0.5
+# `50-` in every cell is no negative number but from 50 on.
+OPEN_BAND = "[0-9] ?[-\u2212\u2013+]$"
 LEAST_FOR_LEVELS = 20
 LEAST_CODES = 20  # texts of two letters each, which are codes of states or countries
 MOSTLY_EMPTY = 0.5
@@ -251,7 +253,7 @@ def _read_as_numbers(
     remarks: Sequence[str],
 ) -> Draft | None:
     """Return the draft of a column of numbers in texts; None where it holds none."""
-    if texts.empty:
+    if texts.str.contains(OPEN_BAND).all():
         return None
     few = spread(texts, MOST_JUDGED)
     if not any(np.isfinite(read_numbers(few, mark)).any() for mark in (".", ",")):
@@ -329,7 +331,7 @@ def _drafted_number(
     few = len(distinct) <= MOST_STATES and bool((distinct == np.round(distinct)).all())
     states = [as_text(value) for value in distinct] if few else []
     outcome = is_outcome(name, states, len(distinct))
-    if is_postal(name, float(distinct[-1])) and not states:
+    if is_postal(name, distinct) and not states:
         reason = f"holds {len(distinct):,} postal codes: numbers that measure nothing"
         return Draft(reason=reason)
     kind, note = _kind_and_note(name, finite)

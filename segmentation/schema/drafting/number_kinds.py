@@ -94,6 +94,7 @@ SENTINELS = frozenset(
     | {sign * float(digit * n) for sign in (1, -1) for digit in "98" for n in range(2, 8)}
 )
 LEAST_REPEATED = 3
+RARE = 0.05
 GAP = 0.5
 
 
@@ -188,9 +189,11 @@ def _money(words: Sequence[str]) -> bool:
     )
 
 
-def is_postal(name: str, largest: float) -> bool:
-    """Return whether a name is one for postal codes, whose numbers measure nothing."""
-    words = words_of(name)
+def is_postal(name: str, distinct: FloatArray) -> bool:
+    """Return whether numbers, in their order, are postal codes, by their name and their size."""
+    words, largest = words_of(name), float(distinct[-1])
+    if distinct[0] < 0 or (distinct != np.round(distinct)).any():
+        return False
     return ends_with(words, POSTAL) or (is_named(words, POSTAL_ALONE) and largest >= LEAST_POSTAL)
 
 
@@ -203,6 +206,8 @@ def sentinel_note(numbers: FloatArray) -> str:
         Finite values, shape (n,).
     """
     distinct, counts = np.unique(numbers, return_counts=True)
+    if tuple(distinct) == (-1.0, 0.0, 1.0) and counts[0] > RARE * len(numbers):
+        return ""  # less, as it is, more
     for step in (1, -1):  # from the smallest value on, then from the largest
         values, times = distinct[::step], counts[::step]
         marks = [v in SENTINELS and n >= LEAST_REPEATED for v, n in zip(values, times, strict=True)]

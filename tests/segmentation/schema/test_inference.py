@@ -51,10 +51,17 @@ def test_codes_of_states_are_levels() -> None:
     assert infer_schema(frame).missing == ("ND",)
 
 
+def test_open_bands_are_levels() -> None:
+    """From 50 on, from 60 on: a column of these holds no negative numbers; one of both does."""
+    schema = draft(age=in_turn("50-", "60-", "70-"), change=in_turn("12.50", "3.20-", "0", "7"))
+    assert schema.column("age").levels == ("50-", "60-", "70-")
+    assert schema.column("change").kind == "number"
+
+
 def test_a_cap_is_no_postal_code() -> None:
     """Unless that is the whole name and its numbers are as long as one."""
     long, short = RNG.integers(10_000, 99_999, ROWS), RNG.integers(20, 90, ROWS)
-    schema = draft(income_cap=long, CAP=long, cep=short)
+    schema = draft(income_cap=long, CAP=long, cep=short, share_emp_zip=short / 90)
     assert set(schema.excluded) == {"CAP"}
     assert "postal codes" in schema.excluded["CAP"]
 

@@ -128,6 +128,7 @@ def test_a_value_that_stands_apart_is_noticed(values: np.ndarray, start: str) ->
         whole(0, 1),
         whole(0, 999),
         np.r_[[-1.0], whole(0, 90)],
+        whole(-1, 1),
     ],
 )
 def test_ordinary_values_are_not(values: np.ndarray) -> None:
