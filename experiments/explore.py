@@ -38,7 +38,7 @@ def main(data: str, schema: str, experiment_name: str, out: str, seed: int) -> N
         check_output("out", out, data)
         explored = run(data, schema, experiment_name, out, seed)
     exploration = explored.exploration
-    click.echo(f"{exploration.table.schema.title}: {len(exploration.table):,} rows")
+    click.echo(f"{exploration.table.schema.title}. {exploration.result}")
     click.echo(exploration.structure.sentence)
     for outcome in exploration.outcomes:
         click.echo(f"Outcome {outcome.sentence}")

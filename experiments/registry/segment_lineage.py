@@ -90,8 +90,8 @@ def migration_from_champion(
     verdict = ""
     if reference is not None and len(customers) >= MIN_CUSTOMERS:
         drift = compare_batches(reference, summarise(champion, customers, reference))
-        labels = {column.name: column.label for column in champion.schema.columns}
-        sentences = drift_sentences(drift, labels, champion.numbering.name_of)[:MOST_SENTENCES]
+        every = drift_sentences(drift, champion.schema, champion.numbering.name_of)
+        sentences = every[:MOST_SENTENCES]
         verdict = drift.verdict
     flows = {
         f"{before}>{after}": int(count)

@@ -233,7 +233,7 @@ def register(
     title = f"{options.model_name} version {version}"
     client.log_text(
         tracker.parent,
-        card.as_html(text, title, card.tree_of(model)),
+        card.as_html(text, title, model.schema.customers, card.tree_of(model)),
         f"version_{version}/{card.FILE}",
     )
     registered = f"{options.model_name} version {version}"

@@ -80,14 +80,14 @@ def card(
     return "\n\n".join(parts)
 
 
-def as_html(text: str, title: str, tree: str = "") -> str:
+def as_html(text: str, title: str, customers: str, tree: str = "") -> str:
     """Return a card as a self-contained page; `tree` is from :func:`tree_of`."""
     body = MarkdownIt("commonmark", {"html": False}).enable("table").render(text)
-    scrolling = body.replace("<table>", '<div class="scroll"><table>')
+    scrolling = body.replace("<table>", '<div class="scroll" tabindex="0"><table>')
     scrolling = scrolling.replace("</table>", "</table></div>")
     escaped = Markup(scrolling)  # noqa: S704 - by MarkdownIt  # nosec B704
     svg = Markup(tree)  # noqa: S704 - by Matplotlib  # nosec B704
-    return page("card.html", title=title, body=escaped, tree=svg)
+    return page("card.html", customers, title=title, body=escaped, tree=svg)
 
 
 def tree_of(model: SegmentationModel) -> str:

@@ -32,6 +32,7 @@ from segmentation.monitoring.drift import (
     MIN_CUSTOMERS,
     drift_sentences,
     headline,
+    median_texts,
     shares_by_bin,
 )
 from segmentation.monitoring.outcome_changes import outcome_changes
@@ -48,8 +49,8 @@ class ColumnRow:
 
     column: str
     label: str
-    before: float
-    after: float
+    before: str  # the median
+    after: str
     size: float
     index: float
     p: float
@@ -87,37 +88,37 @@ def monitor(model: SegmentationModel, frame: pd.DataFrame, source: str, title: s
     validated = validate(frame, model.schema, source)
     if (count := len(validated.customers)) < MIN_CUSTOMERS:
         expected = (
-            f"{MIN_CUSTOMERS} or more customers, five for each of the {MAX_BINS} bins of the "
-            f"stability index, found {count}"
+            f"{MIN_CUSTOMERS} or more {model.schema.customers}, five for each of the {MAX_BINS} "
+            f"bins of the stability index, found {count}"
         )
         raise DataError([Problem(None, "too_few", expected, "No verdict on so few.")], source)
     batch = summarise(model, validated.customers, reference)
     unseen = {w.column: w.count for w in validated.warnings if w.check == UNSEEN and w.column}
     drift = compare_batches(reference, batch, unseen)
-    labels = {column.name: column.label for column in model.schema.columns}
     names = model.numbering.name_of
     outcomes = outcome_changes(model, validated.customers, validated.outcomes)
     sentences = (
-        *drift_sentences(drift, labels, names),
+        *drift_sentences(drift, model.schema, names),
         *(outcome.sentence for outcome in outcomes if outcome.changed),
     )
     html = page(
         "monitor.html",
+        model.schema.customers,
         title=title,
         source=source,
         drift=drift,
-        headline=headline(drift, labels),
+        headline=headline(drift, model.schema),
         sentences=sentences,
         names=names,
         segments=[f for f in drift.findings if f.kind == "segment"],
         whole=[f for f in drift.findings if f.kind in {"unlike", "confidence"}],
-        columns=_columns(drift, labels),
+        columns=_columns(drift, model.schema),
         outcomes=outcomes,
     )
-    return Monitoring(drift, headline(drift, labels), sentences, html)
+    return Monitoring(drift, headline(drift, model.schema), sentences, html)
 
 
-def _columns(drift: Drift, labels: dict[str, str]) -> list[ColumnRow]:
+def _columns(drift: Drift, schema: TableSchema) -> list[ColumnRow]:
     old = {summary.column: summary for summary in drift.reference.columns}
     new = {summary.column: summary for summary in drift.batch.columns}
     missing = {f.subject: f for f in drift.findings if f.kind == "missing"}
@@ -125,13 +126,14 @@ def _columns(drift: Drift, labels: dict[str, str]) -> list[ColumnRow]:
     for finding in (f for f in drift.findings if f.kind == "distribution"):
         name = finding.subject
         before, after = shares_by_bin(old[name], new[name])
+        medians = median_texts(drift, schema.column(name))
         top = max(before.max(), after.max())
         rows.append(
             ColumnRow(
                 column=name,
-                label=labels[name],
-                before=finding.before,
-                after=finding.after,
+                label=schema.column(name).label,
+                before=medians[0],
+                after=medians[1],
                 size=finding.size,
                 index=finding.index,
                 p=finding.p,
@@ -189,10 +191,11 @@ def run(
     result = monitor(model, piece.rows.iloc[piece.good], source, title)
     verdict, rows = result.drift.verdict, result.drift.batch.rows
     lines = "\n".join(f"- {sentence}" for sentence in result.sentences)
-    note = f"**{verdict}** for {source}, {rows:,} customers. {result.headline}\n\n{lines}"
+    of = f"{source}, {rows:,} {model.schema.customers}"
+    note = f"**{verdict}** for {of}. {result.headline}\n\n{lines}"
     if out:
         write_whole(Path(out), result.html)
-    click.echo(f"{title}, {source}, {rows:,} customers: {verdict}. {result.headline}")
+    click.echo(f"{title}, {of}: {verdict}. {result.headline}")
     if piece.n_bad:
         click.echo(f"  {piece.n_bad:,} bad row{'' if piece.n_bad == 1 else 's'} left out.")
     for sentence in result.sentences:

@@ -26,7 +26,7 @@ from segmentation.data.atomic import write_whole
 from segmentation.data.readers import load_described
 from segmentation.data.warehouse.address import short_name
 from segmentation.evaluation.result import Evaluation
-from segmentation.interpretation.formatting import percent
+from segmentation.interpretation.formatting import percent, sentence_case
 from segmentation.interpretation.outcomes import OutcomeProfile, profile_outcomes
 from segmentation.model.segment_matching import match_segments
 from segmentation.model.segmentation_model import SegmentationModel
@@ -52,6 +52,7 @@ EVALUATION_LABELS = {
     "tree_accuracy": "Predicted by a small tree",
     "rows": "Rows evaluated",
 }
+SHARES = frozenset({"smallest_share", "largest_share", "tree_accuracy"})
 
 
 @dataclass(frozen=True)
@@ -95,7 +96,7 @@ def run(
         metrics |= {f"{key}_{suffix}": float(side.evaluation[key]) for key in EVALUATION_LABELS}
         if drift := drift_of(side.model, prepared):
             metrics |= {f"drifted_{suffix}": float(len(drift.drifted))}
-    note = _note(comparison, title)
+    note = _note(comparison, title, other.title, other.model.schema.customers)
     if out:
         write_whole(Path(out), html)
     click.echo(note.replace("**", ""))
@@ -166,8 +167,11 @@ def report(
     """Return the comparison as an HTML page."""
     one, other = sides
     same = comparison.names[0].items() & comparison.names[1].items()
+    customers = other.model.schema.customers
     return page(
         "compare.html",
+        customers,
+        result=result_of(comparison, other.title, customers),
         title=title,
         comparison=comparison,
         first=one.title,
@@ -177,11 +181,14 @@ def report(
         changes=other.model.numbering.changes,
         picture=flow_picture(comparison),
         rows=[
-            (text, _number(one.evaluation[key]), _number(other.evaluation[key]))
+            (text, _figure(key, one.evaluation[key]), _figure(key, other.evaluation[key]))
             for key, text in EVALUATION_LABELS.items()
         ]
         + [
-            ("Drift of these customers", *(_drift_text(drift_of(s.model, prepared)) for s in sides))
+            (
+                f"Drift of these {customers}",
+                *(_drift_text(drift_of(s.model, prepared)) for s in sides),
+            )
         ],
         outcomes=[(side.title, _outcome_rows(side, prepared)) for side in sides],
     )
@@ -200,19 +207,36 @@ def _outcome_rows(
 
 
 def _drift_text(drift: Drift | None) -> str:
-    return f"{drift.verdict}, {len(drift.drifted)} findings" if drift else "unknown"
+    return f"{drift.verdict}, {len(drift.drifted)} differences" if drift else "unknown"
 
 
-def _number(value: object) -> str:
+def _figure(key: str, value: object) -> str:
     if not isinstance(value, int | float):
         return "–"
+    if key in SHARES:
+        return percent(value)
     return f"{value:,}" if isinstance(value, int) else f"{value:.3f}"
 
 
-def _note(comparison: Comparison, title: str) -> str:
+def result_of(comparison: Comparison, second: str, customers: str) -> str:
+    """Return what the comparison says in one sentence, `second` being the title of that side."""
+    before, after = comparison.names
+    same, of = len(before.items() & after.items()), len(comparison.after)
+    names = f"{same} of its {of} segments have the number and name they had"
+    largest = next(iter(comparison.flows), None)
+    if largest is None:
+        return f"{sentence_case(second)} moves no {customers}; {names}."
+    return (
+        f"{sentence_case(second)} moves {percent(comparison.moved_share)} of {customers} to "
+        f"another segment, most of all {largest.customers:,} from “{before[largest.before]}” to "
+        f"“{after[largest.after]}”; {names}."
+    )
+
+
+def _note(comparison: Comparison, title: str, second: str, customers: str) -> str:
     lines = [
-        f"**{title}**, {comparison.rows:,} customers: agreement {comparison.adjusted_rand:.3f} "
-        f"(adjusted Rand), {percent(comparison.moved_share)} move to another segment.",
+        f"**{title}**, {comparison.rows:,} {customers}: agreement {comparison.adjusted_rand:.3f} "
+        f"(adjusted Rand). {result_of(comparison, second, customers)}",
         *(
             f"- {flow.before} {comparison.names[0][flow.before]} -> {flow.after} "
             f"{comparison.names[1][flow.after]}: {flow.customers:,}"

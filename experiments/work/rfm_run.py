@@ -25,10 +25,10 @@ from segmentation.data.validation import validate
 from segmentation.data.warehouse.address import short_name
 from segmentation.data.writers import harmless
 from segmentation.interpretation.cross_table import CrossTable, cross_table
-from segmentation.interpretation.formatting import percent
+from segmentation.interpretation.formatting import percent, quantity
 from segmentation.model.segmentation_model import SegmentationModel
 from segmentation.reports.html import page
-from segmentation.schema import free_name
+from segmentation.schema import Column, free_name
 
 REPORT, FIGURES = "rfm.html", "rfm.csv"
 NO_CUTS: Mapping[str, tuple[float, ...]] = {}
@@ -149,8 +149,13 @@ def _report(
         else f"{name} by quintiles"
         for name, points in asdict(rfm.cuts).items()
     ]
+    customers = learned.model.schema.customers if learned else collected.schema.customers
+    amount = Column("money", "Amount", "money", collected.recipe.unit)
     return page(
         REPORT,
+        customers,
+        result=result_of(rfm, customers),
+        money=lambda value: quantity(value, amount),
         title="Recency, frequency, money",
         rfm=rfm,
         as_of=collected.as_of,
@@ -161,6 +166,16 @@ def _report(
         scores=rfm.ranges,
         cross=cross,
         crossed=crossed,
+    )
+
+
+def result_of(rfm: RFM, customers: str) -> str:
+    """Return the groups in one sentence."""
+    shares = rfm.groups["share"].sort_values(ascending=False, kind="stable")
+    groups = "1 group" if len(shares) == 1 else f"{len(shares)} groups"
+    return (
+        f"{len(rfm.customers):,} {customers} in {groups}; the largest is {shares.index[0]}, "
+        f"{percent(float(shares.iloc[0]))} of them."
     )
 
 

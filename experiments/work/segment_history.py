@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from datetime import date
 from pathlib import Path
 
 import click
@@ -73,10 +74,11 @@ def run(
     version = describe(model_name, alias).version
     model = segment_lineage.load(client, model_name, version)
     days = list(_days(model, source, skip_bad_rows=skip_bad_rows))
-    history = History(model.numbering.name_of, tuple(days))
+    history = History(model.numbering.name_of, tuple(days), model.schema.customers)
     title = f"{model_name} over time"
     html = page(
         REPORT,
+        model.schema.customers,
         title=title,
         version=f"version {version}",
         history=history,
@@ -119,8 +121,8 @@ def _days(
             yield day_of(model, customers, skip_bad_rows=skip_bad_rows)
 
 
-def _outcomes(history: History) -> list[tuple[str, list[tuple[int, list[str]]]]]:
-    """Return each outcome's title, and its figure by segment and day."""
+def _outcomes(history: History) -> list[tuple[str, list[tuple[date, list[str]]]]]:
+    """Return each outcome's title, and its figure by day and segment."""
     titles = {
         o.column: o.title for one in history.days for own in one.outcomes.values() for o in own
     }
@@ -128,8 +130,8 @@ def _outcomes(history: History) -> list[tuple[str, list[tuple[int, list[str]]]]]
         (
             title,
             [
-                (number, [_figure(one, number, column) for one in history.days])
-                for number in history.names
+                (one.day, [_figure(one, number, column) for number in history.names])
+                for one in history.days
             ],
         )
         for column, title in titles.items()

@@ -176,6 +176,7 @@ def note(exploration: Exploration) -> str:
     happened = [f"- {outcome.sentence}" for outcome in exploration.outcomes]
     parts = (
         f"# {exploration.table.schema.title}",
+        exploration.result,
         head,
         f"**{exploration.structure.sentence}**",
         "## What to do",

@@ -69,7 +69,7 @@ class CrossTable:
     def sentences(self) -> tuple[str, ...]:
         """What learning adds, in words."""
         if self.adjusted_mutual_information is None or self.cramers_v is None:
-            return ("There is nothing to compare: all customers are in one group or one segment.",)
+            return ("There is nothing to compare: there is one group or one segment only.",)
         agreement = (
             f"Groups and segments share adjusted mutual information "
             f"{self.adjusted_mutual_information:.2f} (0 is chance, 1 the same), Cramér's V "

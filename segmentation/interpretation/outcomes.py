@@ -121,13 +121,12 @@ class OutcomeProfile:
 
     @property
     def gap(self) -> str:
-        """Why there is no figure: ``too few to tell, 12 customers have a value``; else empty."""
+        """Why there is no figure: ``too few to tell, 12 with a value``; else empty."""
         own = self.segment
         if own.value is not None:
             return ""
-        customers = f"{own.n:,} {'customer has' if own.n == 1 else 'customers have'} a value"
         why = "too few to tell" if own.n < LEAST_VALUES else "withheld to protect a small group"
-        return f"{why}, {customers}"
+        return f"{why}, {own.n:,} with a value"
 
     @property
     def figure(self) -> str:
@@ -193,7 +192,7 @@ class OutcomeProfile:
             return self.gap
         average = "" if self.level else " on average"
         if own.low is None:
-            return f"{self.text(own.value)} for each of {own.n:,} customers, {self.beside}"
+            return f"{self.text(own.value)} for all {own.n:,} with a value, {self.beside}"
         return f"{self.text(own.value)}{average} ({self.interval}), {self.beside}"
 
 

@@ -10,6 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from sklearn.metrics import adjusted_mutual_info_score, adjusted_rand_score
 
+from segmentation.interpretation.formatting import inside_sentence
 from segmentation.interpretation.profiles import rank_effects
 from segmentation.model.segment_matching import contingency
 from segmentation.model.segmentation_model import SegmentationModel
@@ -130,7 +131,7 @@ def _reasons(matrix: FloatArray, leaves: NDArray[np.bool_], schema: TableSchema)
     effects = rank_effects(matrix, leaves.astype(np.int64))[1]
     strongest = np.argsort(-np.abs(effects), kind="stable")[:MAX_REASONS]
     return tuple(
-        f"{'higher' if effects[j] > 0 else 'lower'} {schema.columns[j].label}"
+        f"{'higher' if effects[j] > 0 else 'lower'} {inside_sentence(schema.columns[j].label)}"
         for j in strongest
         if abs(effects[j]) > MIN_EFFECT
     )

@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy import stats
 
-from segmentation.interpretation.formatting import percent
+from segmentation.interpretation.formatting import percent, quantity
 from segmentation.monitoring.summaries import BatchSummary, ColumnSummary
+from segmentation.schema import Column, TableSchema
 from segmentation.types import FloatArray
 
 # A drift needs both: significance after correction, and a size that matters.
@@ -20,6 +21,7 @@ MIN_SHARE = 0.005
 SEVERE_INDEX = 0.25
 SEVERE_SHARE = 0.10
 MAX_BINS = 10
+HALF = 0.5
 # A feed looks broken where one of at least so many columns drifts severely, and at most this share
 # of all drifts beside it.
 LEAST_COLUMNS, MOST_OTHERS = 4, 0.2
@@ -181,26 +183,41 @@ def stability_index(before: FloatArray, after: FloatArray) -> float:
     return float(np.sum((a - b) * np.log(a / b)))
 
 
-def headline(drift: Drift, labels: Mapping[str, str]) -> str:
-    """Return the verdict as a sentence that says what to do; `labels` are by column."""
-    label = labels.get(drift.broken, drift.broken)
+def headline(drift: Drift, schema: TableSchema) -> str:
+    """Return the verdict as a sentence that says what to do."""
+    customers, different = schema.customers, len(drift.drifted)
+    differences = f"{different} {'difference' if different == 1 else 'differences'}"
     return {
-        OK: "These customers are like those the model learnt from.",
-        WATCH: "Watch: some things are different.",
-        CHECK: f"The feed of one column looks broken: check {label} first. Other columns are as "
-        "before, so there is no reason yet to train again.",
-        RETRAIN: "Train again: these are other customers.",
+        OK: f"These {customers} are like those the model learnt from.",
+        WATCH: f"Watch these {customers}: {differences} from those the model learnt from, none "
+        "large enough to train again.",
+        CHECK: f"The feed of {_label(drift.broken, schema)} looks broken: check it first. Other "
+        "columns are as before, so there is no reason yet to train again.",
+        RETRAIN: f"Train again: these {customers} are not like those the model learnt from.",
     }[drift.verdict]
 
 
-def drift_sentences(
-    drift: Drift, labels: Mapping[str, str], names: Mapping[int, str]
-) -> tuple[str, ...]:
-    """Return every drift as a sentence, severe ones first.
+def drift_sentences(drift: Drift, schema: TableSchema, names: Mapping[int, str]) -> tuple[str, ...]:
+    """Return every drift as a sentence, severe ones first; `names` are those of segments."""
+    return tuple(_sentence(finding, drift, schema, names) for finding in drift.drifted)
 
-    `labels` are those of columns, by name, and `names` those of segments, by number.
-    """
-    return tuple(_sentence(finding, labels, names) for finding in drift.drifted)
+
+def median_texts(drift: Drift, column: Column) -> tuple[str, str]:
+    """Return a column's median before and now, as a bound where it is beyond the training data."""
+    before, after = (
+        next(summary for summary in batch.columns if summary.column == column.name)
+        for batch in (drift.reference, drift.batch)
+    )
+    text = quantity(after.median, column)
+    if after.edges and after.below[-1] < HALF:
+        text = f"more than {text}"
+    elif after.below_first >= HALF:
+        text = f"less than {text}"
+    return quantity(before.median, column), text
+
+
+def _label(name: str, schema: TableSchema) -> str:
+    return schema.column(name).label if name in schema.column_names else name
 
 
 def _compared(reference: BatchSummary, batch: BatchSummary) -> Iterator[Finding]:
@@ -251,31 +268,36 @@ def _decided(finding: Finding, p: float) -> Finding:
     return replace(finding, p=p, drifted=drifted, severe=drifted and large)
 
 
-def _sentence(finding: Finding, labels: Mapping[str, str], names: Mapping[int, str]) -> str:
-    label = labels.get(finding.subject, finding.subject)
+def _sentence(finding: Finding, drift: Drift, schema: TableSchema, names: Mapping[int, str]) -> str:
+    customers, label = schema.customers, _label(finding.subject, schema)
     if finding.kind == "distribution":
+        before, after = median_texts(drift, schema.column(finding.subject))
         return (
             f"{label}: the distribution changed (Kolmogorov-Smirnov distance {finding.size:.2f}, "
-            f"stability index {finding.index:.2f}); median {finding.before:,.4g} before, "
-            f"{finding.after:,.4g} now."
+            f"stability index {finding.index:.2f}); median {before} before, {after} now."
         )
     if finding.kind == "confidence":
+        before, after = percent(finding.before), percent(finding.after)
+        if before == after:
+            return f"The distribution of confidence changed, its median did not: {before}."
         comparative = "less" if finding.after < finding.before else "more"
         return (
-            f"Segments are assigned with {comparative} confidence: median {finding.before:.2f} "
-            f"before, {finding.after:.2f} now."
+            f"Segments are assigned with {comparative} confidence: median {before} before, "
+            f"{after} now."
         )
     if finding.kind == "new level":
         return (
-            f"{label}: {percent(finding.after)} of customers have a value the schema does not list."
+            f"{label}: {percent(finding.after)} of {customers} have a value the schema does not "
+            "list."
         )
     name = names.get(int(finding.subject), "") if finding.kind == "segment" else ""
     share_of = {
         "missing": f"{label} is missing",
-        "range": f"{label} is outside the usual range of the training customers",
+        "range": f"{label} is outside the usual range of the training data",
         "segment": f"Segment {finding.subject} ({name})",
-        "unlike": "Unlike any customer in the training data",
+        "unlike": f"Unlike all {customers} in the training data",
     }[finding.kind]
     return (
-        f"{share_of}: {percent(finding.before)} of customers before, {percent(finding.after)} now."
+        f"{share_of}: {percent(finding.before)} of {customers} before, "
+        f"{percent(finding.after)} now."
     )

@@ -12,6 +12,7 @@ from typing import Any
 import pandas as pd
 
 from segmentation.errors import DataError, Problem
+from segmentation.interpretation.formatting import number as number_text
 from segmentation.interpretation.outcomes import OutcomeProfile
 
 Pair = tuple[int, int]
@@ -110,7 +111,9 @@ class Change:
 
 @dataclass(frozen=True)
 class History:
-    """Days in their order, seen by one version; `names` are those of its segments by number.
+    """Days in their order, seen by one version.
+
+    `names` are those of its segments by number, `customers` is what the schema calls them.
 
     Raises
     ------
@@ -120,6 +123,7 @@ class History:
 
     names: Mapping[int, str]
     days: tuple[Day, ...]
+    customers: str = "customers"
 
     def __post_init__(self) -> None:
         dates = [one.day for one in self.days]
@@ -159,13 +163,18 @@ class History:
         """The most unusual flow in words."""
         first = next(iter(self.changes), None)
         if first is None or first.excess <= 0:
-            return "No customer moved more than usual."
+            return f"No {self.customers} moved more than usual."
         before, after = (self.names[number] for number in first.pair)
-        usual = f"{first.usual:,g} in a usual step" if len(self.steps) > 1 else "in one step"
+        kind = "a sudden change" if first.sudden else "the largest change"
         return (
-            f"By {first.day:%-d %B %Y}, {first.customers:,} customers had moved from “{before}” to "
-            f"“{after}”, {usual}: the largest change."
+            f"By {first.day:%-d %B %Y}, {first.customers:,} {self.customers} had moved from "
+            f"“{before}” to “{after}”, {self._usual(first)}: {kind}."
         )
+
+    def _usual(self, change: Change) -> str:
+        if not change.compared:
+            return "in one step"
+        return f"{number_text(change.usual)} in a usual step" if change.usual else "usually none"
 
     def metrics(self) -> Iterator[tuple[int, dict[str, float]]]:
         """Yield the place of each day, from 0, with its figures by name."""

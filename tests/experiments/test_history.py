@@ -62,7 +62,7 @@ def test_a_planted_shift_is_named_in_its_month(
     result = CliRunner().invoke(main, arguments)
     assert result.exit_code == 0, result.output
     names = segment_lineage.load(client, NAME, "1").numbering.name_of
-    assert f"By 28 July 2025, {moved} customers had moved from" in result.output
+    assert f"By 28 July 2025, {moved} card holders had moved from" in result.output
     assert f"  {target}. {names[target]}: " in result.output
     experiment = client.get_experiment_by_name(f"{NAME}-registry").experiment_id
     (recorded,) = client.search_runs([experiment], "tags.kind = 'history'")

@@ -162,7 +162,7 @@ def test_a_reader_reads(first_search: Result, tmp_path: Path) -> None:
         verdict = invoke(monitor.main, *new)
         renamed = invoke(rename.main, "--segment", "1", "--name", "Best")
     assert verdict.exit_code == 0, verdict.output
-    assert f"{NAME} version 1, new.csv, 600 customers: ok" in verdict.output
+    assert f"{NAME} version 1, new.csv, 600 card holders: ok" in verdict.output
     assert "warning: this is not recorded in MLflow: http" in verdict.output
     assert renamed.exit_code == 2
     assert "does not permit this to reader" in renamed.output

@@ -47,7 +47,7 @@ OUTCOME = re.compile(
 )
 WITHHELD = re.compile(
     r"(?P<title>.+?): (?P<why>too few to tell|withheld to protect a small group), "
-    r"(?P<n>[\d,]+) customers? (?:has|have) a value(?:; missing for (?P<gap>\S+))?\."
+    r"(?P<n>[\d,]+) with a value(?:; missing for (?P<gap>\S+))?\."
 )
 LEAST_VALUES = 20
 

@@ -138,10 +138,10 @@ def test_names_are_tried_word_by_word(name: str, right: bool) -> None:
         ("Churn: 50% (15% to 80%), no clear difference from the whole table's 25%.", False),
         ("Churn: 25% (15% to 85%), no clear difference from the whole table's 25%.", False),
         ("Loss: 50% (15% to 85%), no clear difference from the whole table's 25%.", False),
-        ("Churn: too few to tell, 4 customers have a value.", True),
-        ("Churn: too few to tell, 3 customers have a value.", False),
-        ("Churn: too few to tell, 4 customers have a value; missing for 20%.", False),
-        ("Churn: withheld to protect a small group, 4 customers have a value.", False),
+        ("Churn: too few to tell, 4 with a value.", True),
+        ("Churn: too few to tell, 3 with a value.", False),
+        ("Churn: too few to tell, 4 with a value; missing for 20%.", False),
+        ("Churn: withheld to protect a small group, 4 with a value.", False),
     ],
 )
 def test_outcomes_are_recomputed(sentence: str, right: bool) -> None:

@@ -59,7 +59,7 @@ class Structure:
     def evidence(self) -> str:
         """The z and p of the verdict, and what they were compared with."""
         if self.rows < LEAST_ROWS:
-            return f"{self.rows} customers, at least {LEAST_ROWS} needed"
+            return f"{self.rows} rows, at least {LEAST_ROWS} needed"
         peaks = f"two peaks of {self.peaked}: z {self.peaks_z:.1f}"
         if isnan(self.z):
             return f"{peaks if self.peaked else 'no column has two peaks'}, p {_p(self.p)}"
@@ -72,7 +72,7 @@ class Structure:
     def sentence(self) -> str:
         """The verdict in words, with the numbers behind it."""
         if self.rows < LEAST_ROWS:
-            return f"Too few customers to say whether there is structure: {self.evidence}."
+            return f"Too few rows to say whether there is structure: {self.evidence}."
         null = (
             f"{self.null_tables} tables without groups that have the same values in every column "
             "and the same correlations"
@@ -97,7 +97,7 @@ class Structure:
         z = "" if isnan(self.z) else f"z {self.z:.1f}, "
         return (
             f"No structure: these data look like one cloud without groups. As far as "
-            f"{self.rows:,} customers tell, {', and '.join(reasons)} ({z}p {_p(self.p)}). Segments "
+            f"{self.rows:,} rows tell, {', and '.join(reasons)} ({z}p {_p(self.p)}). Segments "
             "found in them cut a continuum; other cuts would do as well."
         )
 

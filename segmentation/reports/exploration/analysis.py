@@ -32,6 +32,8 @@ from segmentation.reports.exploration.outcome_associations import (
 from segmentation.reports.exploration.outliers import Outliers, outliers
 from segmentation.reports.exploration.recommendations import Recommendation, recommendations
 
+# Columns to leave out that a sentence names; more are counted.
+MOST_SPARE = 2
 STEPS = (
     "columns",
     "distributions",
@@ -61,6 +63,31 @@ class Exploration:
     outliers: Outliers
     outcomes: tuple[DescribedOutcome, ...] = ()
     recommendations: tuple[Recommendation, ...] = ()  # most important first
+
+    @property
+    def result(self) -> str:
+        """What the analysis says, in one sentence."""
+        schema, labels = self.table.schema, self.table.labels
+        rows, width = len(self.table), len(self.descriptive.columns)
+        columns = f"{width} column{'' if width == 1 else 's'}"
+        answer = {
+            "yes": "there are groups",
+            "no": "there are no groups, so do not segment it as it is",
+            "unknown": "too few to say whether there are groups",
+        }[self.structure.answer]
+        spare = dict.fromkeys(
+            str(item.switch["excluded"])
+            for item in self.recommendations
+            if "excluded" in item.switch
+        )
+        text = f"{rows:,} {schema.customers}, {columns}: {answer}"
+        if not spare or self.structure.answer == "no":
+            return f"{text}."
+        first = [labels.get(name, name) for name in spare]
+        if len(first) > MOST_SPARE:
+            return f"{text}; leave out {len(first)} columns first."
+        count = "1 column" if len(first) == 1 else f"{len(first)} columns"
+        return f"{text}; leave out {count} first: {' and '.join(first)}."
 
     @property
     def sampled(self) -> tuple[str, ...]:

@@ -89,7 +89,8 @@ def _structure(exploration: Exploration) -> Iterator[Recommendation]:
     if structure.answer == "no":
         yield Recommendation(
             "Do not segment this table as it is: it has no cluster structure. Add columns that "
-            "distinguish customers, or cut along one column on purpose.",
+            f"distinguish {exploration.table.schema.customers}, or cut along one column on "
+            "purpose.",
             structure.evidence,
             {"stop": "no cluster structure"},
         )
@@ -153,21 +154,22 @@ def _tails(exploration: Exploration, transformed: FloatArray) -> Iterator[Recomm
     share = float((distances > BEYOND).any(axis=1).mean())
     outliers = exploration.outliers
     together = outliers.both / max(outliers.rows, 1)
-    beyond = f"{percent(share)} of customers lie beyond 4 standard deviations"
+    customers = exploration.table.schema.customers
+    beyond = f"{percent(share)} of {customers} lie beyond 4 standard deviations"
     number = (
         f"{beyond} after the transformation; largest coordinate {distances.max():.1f} "
         "standard deviations"
     )
     if share > MANY_BEYOND:
         text = (
-            "Clip each column to its 1st and 99th percentile: a few customers would pull the "
+            f"Clip each column to its 1st and 99th percentile: a few {customers} would pull the "
             "centres."
         )
         yield Recommendation(text, number, {"outliers": "winsorise"})
     elif together > MANY_BEYOND:
         yield Recommendation(
             "Set multivariate outliers aside from the fit; they are assigned afterwards.",
-            f"{percent(together)} of customers are far out by both isolation forest and robust "
+            f"{percent(together)} of {customers} are far out by both isolation forest and robust "
             "distance",
             {"outliers": "isolate"},
         )
@@ -213,7 +215,7 @@ def _missing(exploration: Exploration) -> Iterator[Recommendation]:
 
 def _repeated(exploration: Exploration) -> Iterator[Recommendation]:
     """Yield columns to leave out, and sums to declare."""
-    labels = exploration.table.labels
+    labels, customers = exploration.table.labels, exploration.table.schema.customers
     for column, repetition, value in _repetitions(exploration):
         text = f"Leave out {labels[repetition]}: it repeats {labels[column]}."
         yield Recommendation(text, f"correlation {value:.2f}", {"excluded": repetition})
@@ -227,7 +229,7 @@ def _repeated(exploration: Exploration) -> Iterator[Recommendation]:
                 {"identities": check.total},
             )
     for name in exploration.descriptive.constants:
-        text = f"Leave out {labels[name]}: it is the same for every customer."
+        text = f"Leave out {labels[name]}: it is the same for all {customers}."
         yield Recommendation(text, "1 distinct value", {"excluded": name})
 
 
@@ -284,9 +286,10 @@ def _zeros(exploration: Exploration) -> Iterator[Recommendation]:
         most = max(many, key=lambda column: column.zero_share)
         columns = "1 column is" if len(many) == 1 else f"{len(many)} columns are"
         yield Recommendation(
-            f"Beware of trivial segments: {columns} 0 for many customers, so a "
-            "split into users and non-users is clean and uninformative. Use four segments or "
-            "more, and read the restatement of each candidate in the search.",
+            f"Beware of trivial segments: {columns} 0 for many "
+            f"{exploration.table.schema.customers}, so a split into users and non-users is clean "
+            "and uninformative. Use four segments or more, and read the restatement of each "
+            "candidate in the search.",
             f"{most.label} is 0 for {percent(most.zero_share)}",
             {"k_min": 4},
         )

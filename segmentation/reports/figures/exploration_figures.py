@@ -176,7 +176,8 @@ def _multivariate(exploration: Exploration) -> Iterator[Picture]:
     caption = "Correlation of the first components with the columns, in hundredths from 50 on"
     yield Picture("loadings", caption, draw_loadings(axes))
     if len(axes.loadings) >= 2:
-        caption = "Customers on the first two components; arrows: where a column grows"
+        who = sentence_case(exploration.table.schema.customers)
+        caption = f"{who} on the first two components; arrows: where a column grows"
         yield Picture("biplot", caption, draw_biplot(axes))
     if neighbours is not None:
         caption = (
@@ -197,7 +198,8 @@ def _missing(exploration: Exploration) -> Iterator[Picture]:
 def _outliers(exploration: Exploration) -> Iterator[Picture]:
     far = exploration.outliers
     if far.rows and far.distances.any():
-        caption = f"{far.both:,} of {far.rows:,} customers are far out by both measures"
+        who = exploration.table.schema.customers
+        caption = f"{far.both:,} of {far.rows:,} {who} are far out by both measures"
         yield Picture("outliers", caption, draw_outliers(far))
 
 

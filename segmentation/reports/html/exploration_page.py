@@ -7,7 +7,7 @@ from math import isfinite
 
 from markupsafe import Markup
 
-from segmentation.interpretation.formatting import percent
+from segmentation.interpretation.formatting import percent, sentence_case
 from segmentation.reports.exploration.analysis import Exploration
 from segmentation.reports.exploration.recommendations import search_parameters
 from segmentation.reports.figures.exploration_figures import Picture
@@ -25,6 +25,7 @@ def exploration_page(
     labels = exploration.table.labels
     return page(
         "exploration.html",
+        exploration.table.schema.customers,
         exploration=exploration,
         schema=exploration.table.schema,
         numbers=[c for c in columns if c.kind not in CATEGORIES],
@@ -44,8 +45,13 @@ def glance(exploration: Exploration) -> list[tuple[str, str, str]]:
     table, axes = exploration.descriptive, exploration.components
     kinds = f"{len(exploration.distributions)} of numbers, {len(exploration.levels)} categories"
     complete = f"{exploration.missingness.complete:,} rows complete"
+    customers = sentence_case(exploration.table.schema.customers)
     result = [
-        ("Customers", f"{table.rows:,}", f"{table.duplicated:,} duplicated"),
+        (
+            customers,
+            f"{table.rows:,}",
+            f"{table.duplicated:,} duplicated",
+        ),
         ("Features", f"{len(table.columns)}", kinds),
         ("Missing", percent(exploration.missing_share), complete),
     ]

@@ -99,6 +99,7 @@ def study_views(
     winner = next((trial for trial in trials if trial.number == pick), None)
     return page(
         "study.html",
+        "customers",
         title=title,
         winner=winner,
         trials=len(trials),

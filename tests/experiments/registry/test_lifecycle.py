@@ -102,11 +102,11 @@ def test_the_card_is_complete(trained: Path) -> None:
     again = client.get_model_version(NAME, "2").description
     assert "segments are those of the champion" in again
     assert "-P data=embedded:1500:1" in again
-    html = card.as_html(again, "lifecycle version 2")
+    html = card.as_html(again, "lifecycle version 2", "customers")
     assert html.count("<h2>") == len(card.SECTIONS)
     assert "<script" not in html
     model = segment_lineage.load(client, NAME, "2")
-    drawn = card.as_html(again, "lifecycle version 2", card.tree_of(model))
+    drawn = card.as_html(again, "lifecycle version 2", "customers", card.tree_of(model))
     assert drawn.count("<svg") == 1
     for number in model.numbering.numbers:
         assert re.search(rf">{number}  ?\w", drawn)
@@ -114,15 +114,15 @@ def test_the_card_is_complete(trained: Path) -> None:
 
 def test_markup_in_data_stays_text() -> None:
     """A name with tags in it is shown, not obeyed."""
-    assert "<b>" not in card.as_html("**x** <b>bold</b>", "<i>t</i>").split("<body>")[1]
-    assert "&lt;i&gt;" in page("card.html", title="<i>t</i>", body="")
+    assert "<b>" not in card.as_html("**x** <b>bold</b>", "<i>t</i>", "people").split("<body>")[1]
+    assert "&lt;i&gt;" in page("card.html", "customers", title="<i>t</i>", body="")
 
 
 def test_two_versions_are_compared(trained: Path, tmp_path: Path) -> None:
     """Without arguments the challenger with the champion; numbers in a run, a page beside."""
     code, output = invoke(compare.main, "--out", str(tmp_path / "report.html"))
     assert code == 0, output
-    assert "version 2 against version 1, 1,500 customers: agreement" in output
+    assert "version 2 against version 1, 1,500 card holders: agreement" in output
     client = MlflowClient()
     experiment = client.get_experiment_by_name(f"{NAME}-registry")
     assert experiment is not None
@@ -151,7 +151,11 @@ def test_two_versions_are_compared(trained: Path, tmp_path: Path) -> None:
 def test_a_version_agrees_with_itself(trained: Path) -> None:
     """Nobody moves between a model and the same model."""
     code, output = invoke(compare.main, "--second", "champion")
-    assert (code, "agreement 1.000" in output, "0% move" in output) == (0, True, True)
+    assert (code, "agreement 1.000" in output, "Version 1 moves no card holders; " in output) == (
+        0,
+        True,
+        True,
+    )
 
 
 def test_a_trial_is_compared_with_the_champion(trained: Path) -> None:
@@ -178,7 +182,7 @@ def test_monitoring_answers_with_its_exit_code(trained: Path, tmp_path: Path) ->
     code, output = invoke(monitor.main, "--data", str(other), "--out", str(out))
     assert code == 1, output
     assert "Payments: the distribution changed" in output
-    assert "Watch: some things are different" in out.read_text(encoding="utf-8")
+    assert "Watch these card holders: " in out.read_text(encoding="utf-8")
     customers[["PURCHASES", "BALANCE", "CREDIT_LIMIT"]] *= 20
     customers.to_csv(other, index=False)
     assert invoke(monitor.main, "--data", str(other))[0] == 2

@@ -142,7 +142,7 @@ def test_a_verdict_needs_no_place_to_be_recorded(
     result = CliRunner().invoke(monitor.main, flags)
     client.restore_experiment(registry.experiment_id)
     assert result.exit_code == 0, result.output
-    assert f"{NAME} version 1, new.csv, 600 customers: ok" in result.output
+    assert f"{NAME} version 1, new.csv, 600 card holders: ok" in result.output
     assert f"warning: this is not recorded in MLflow: the experiment '{NAME}-registry' was" in (
         result.output
     )

@@ -169,14 +169,14 @@ def test_a_sentence_says_what_was_compared() -> None:
     assert "no more than chance allows at a level of 1% in 19 tables" in near.sentence
     assert near.sentence.count("p 0.028") == 1
     alone = Structure(300, float("nan"), 1.0, 0, "", float("nan"), 1.0)
-    assert "As far as 300 customers tell, no column has two peaks (p 1.00)." in alone.sentence
+    assert "As far as 300 rows tell, no column has two peaks (p 1.00)." in alone.sentence
 
 
 def test_a_table_too_small_to_judge_is_no_error() -> None:
     """Three customers say nothing, and the sentence says how many would."""
     structure = structure_of(planted(3)[0], SCHEMA)
     assert (structure.present, structure.answer) == (False, "unknown")
-    assert "3 customers, at least 30 needed" in structure.sentence
+    assert "3 rows, at least 30 needed" in structure.sentence
 
 
 def test_a_table_of_constants_is_no_error() -> None:

@@ -158,14 +158,14 @@ def revenue(own: Estimate, whole: float = 970.0) -> OutcomeProfile:
             churn(Estimate(90_000, 0.0, 0.14, 0.1395, 0.1405), 0.1391),
             "Churn: 14% (14% to 14%), 1.01 times the whole table's 14%.",
         ),
-        (churn(Estimate(12, 0.0)), "Churn: too few to tell, 12 customers have a value."),
+        (churn(Estimate(12, 0.0)), "Churn: too few to tell, 12 with a value."),
         (
             churn(Estimate(1, 0.99)),
-            "Churn: too few to tell, 1 customer has a value; missing for 99%.",
+            "Churn: too few to tell, 1 with a value; missing for 99%.",
         ),
         (
             churn(Estimate(40, 0.0)),
-            "Churn: withheld to protect a small group, 40 customers have a value.",
+            "Churn: withheld to protect a small group, 40 with a value.",
         ),
         (
             revenue(Estimate(400, 0.0, 1_850.0, 1_700.0, 2_000.0)),
@@ -177,7 +177,7 @@ def revenue(own: Estimate, whole: float = 970.0) -> OutcomeProfile:
         ),
         (
             revenue(Estimate(25, 0.0, 0.0)),
-            "Revenue: $0 for each of 25 customers, against the whole table's $970.",
+            "Revenue: $0 for all 25 with a value, against the whole table's $970.",
         ),
     ],
 )

@@ -116,9 +116,12 @@ def test_a_scaled_column_is_named(model: SegmentationModel, book: pd.DataFrame) 
     drift = drift_of(model, batch)
     assert ("distribution", "PAYMENTS") in drifted(drift)
     assert drift.verdict == WATCH
-    sentences = drift_sentences(drift, {"PAYMENTS": "Payments"}, {})
+    sentences = drift_sentences(drift, SCHEMA, {})
     (sentence,) = [sentence for sentence in sentences if "Payments" in sentence]
-    assert "the distribution changed" in sentence
+    (own,) = [f for f in drift.drifted if (f.kind, f.subject) == ("distribution", "PAYMENTS")]
+    medians = book["PAYMENTS"].median(), batch["PAYMENTS"].median()
+    assert (own.before, own.after) == pytest.approx(medians, rel=0.02)
+    assert f"median ${own.before:,.0f} before, ${own.after:,.0f} now." in sentence
 
 
 def test_a_doubled_segment_is_named(model: SegmentationModel, book: pd.DataFrame) -> None:
@@ -148,8 +151,8 @@ def test_a_new_level_is_named(model: SegmentationModel, book: pd.DataFrame) -> N
     drift = drift_of(model, fresh(book, 0), Card=40)
     assert ("new level", "Card") in drifted(drift)
     assert drift.verdict == WATCH
-    assert drift_sentences(drift, {"Card": "Card"}, {}) == (
-        "Card: 0.8% of customers have a value the schema does not list.",
+    assert drift_sentences(drift, SCHEMA, {}) == (
+        "Card: 0.8% of card holders have a value the schema does not list.",
     )
 
 
@@ -177,7 +180,7 @@ def test_a_broken_feed_is_told_from_other_customers(
     drift = drift_of(model, batch.assign(PAYMENTS=spoilt[fault]))
     assert (drift.verdict, drift.broken) == (CHECK, "PAYMENTS")
     assert drift.metrics()["verdict"] == 1
-    assert "check Payments first" in headline(drift, {"PAYMENTS": "Payments"})
+    assert headline(drift, SCHEMA).startswith("The feed of Payments looks broken: check it first.")
 
 
 def test_several_changed_columns_are_no_broken_feed(

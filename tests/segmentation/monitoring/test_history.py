@@ -47,16 +47,16 @@ def test_the_unusual_move_is_named_with_its_day() -> None:
     """More than on the other days, not only many."""
     change = history().changes[0]
     assert (change.day, change.pair, change.customers, change.usual) == (DAYS[2], (1, 4), 4, 0.5)
-    assert history().headline == (
-        "By 28 March 2025, 4 customers had moved from “Big spenders” to “Rarely in use”, 0.5 in a "
-        "usual step: the largest change."
+    assert replace(history(), customers="members").headline == (
+        "By 28 March 2025, 4 members had moved from “Big spenders” to “Rarely in use”, 0.5 in a "
+        "usual step: a sudden change."
     )
 
 
 def test_nothing_unusual_is_said() -> None:
     """Where nobody moves there is no largest change."""
     quiet = History(NAMES, (day(DAYS[0], a=1), day(DAYS[1], a=1)))
-    assert quiet.headline == "No customer moved more than usual."
+    assert quiet.headline == "No customers moved more than usual."
 
 
 def test_an_outcome_called_size_is_no_size() -> None:

@@ -545,7 +545,7 @@ def test_pages_show_what_happened_to_a_segment(
     expected = [100 * 0.222 / 0.31, 100 * (0.31 - 0.222) / 0.31]
     assert [float(place) for place in bar.groups()] == pytest.approx(expected, abs=0.2)
     few = client.get("/segments/2").get_data(as_text=True)
-    assert "too few to tell, 12 customers have a value; missing for 50%" in shown_text(few)
+    assert "too few to tell, 12 with a value; missing for 50%" in shown_text(few)
 
 
 def test_outcomes_are_asked_of_nobody(

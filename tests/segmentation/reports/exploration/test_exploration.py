@@ -89,7 +89,7 @@ def test_no_clusters_is_reported_plainly(kind: str) -> None:
     assert exploration.structure.sentence.startswith("No structure")
     assert exploration.recommendations[0].switch == {"stop": "no cluster structure"}
     page = exploration_page(exploration, dict.fromkeys(pictures(exploration), ()), seconds=0)
-    assert "There are no clusters here." in page
+    assert "900 customers, 4 columns: there are no groups, so do not segment it as it is." in page
 
 
 def test_too_few_rows_give_no_verdict() -> None:
@@ -99,7 +99,7 @@ def test_too_few_rows_give_no_verdict() -> None:
     assert exploration.structure.answer == "unknown"
     assert "stop" not in {key for item in exploration.recommendations for key in item.switch}
     page = exploration_page(exploration, dict.fromkeys(pictures(exploration), ()), seconds=0)
-    assert "Too few customers to say whether there are clusters." in page
+    assert "10 customers, 3 columns: too few to say whether there are groups" in page
 
 
 def test_every_switch_is_understood(exploration: Exploration) -> None:

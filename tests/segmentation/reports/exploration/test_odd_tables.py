@@ -102,7 +102,7 @@ REPORTED: dict[str, tuple[Callable[[Path], None], str]] = {
         written(with_column("other", ["x", "y", "y"] * 30)[["plan", "other"]]),
         "Plan",
     ),
-    "nine rows": (written(plain_table(9)), "Too few customers"),
+    "nine rows": (written(plain_table(9)), "Too few rows"),
     "negative money": (written(with_column("limit", -(np.arange(ROWS) ** 2.0))), "limit"),
     "80 levels": (
         written(plain_table(200).assign(city=[f"town {i % 40}" for i in range(200)])),

@@ -97,7 +97,7 @@ def test_the_report_has_outcomes_and_no_feature_is_one(exploration: Exploration)
     html = exploration_page(exploration, pictures(exploration), seconds=0.0)
     section = html[html.index('<section id="outcomes">') : html.index('<section id="method">')]
     assert section.count("<svg") == 3  # the shape of the number, and both by range
-    assert "<strong>Cancellation fee</strong> nearly says Churn by itself" in section
+    assert "<strong>Cancellation fee</strong> nearly predicts Churn by itself" in section
     assert json.loads(json.dumps(plain(exploration.outcomes)))[0]["whole"]["label"] == "Churn"
     assert {c.name for c in exploration.descriptive.columns} == set(SCHEMA.column_names)
     assert set(exploration.associations.all_names) == set(SCHEMA.column_names)
