@@ -1,6 +1,9 @@
 """The wheel holds what the product needs and no more; its command starts at once."""
 
+import json
+import os
 import re
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -9,6 +12,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
+UV = str(Path(sys.executable).parent / "uv")
+NEWEST = (3, 13)
 ROOMS = ("segmentation", "experiments", "serve")
 HEAVY = {"sklearn", "mlflow", "optuna", "pandas", "flask"}
 LEFT_OUT = {".md", ".png", ".ipynb"}
@@ -34,6 +39,24 @@ wrong = CliRunner().invoke(main, ["serch"])
 assert wrong.exit_code == 2
 assert "No such command 'serch'" in wrong.output
 """
+# One small search, saved, loaded and asked again; what it prints is compared between Pythons.
+SEARCHED = """
+import json, sys
+import segmentation
+from experiments import find_segments
+from segmentation import SegmentationModel
+from segmentation.data.synthetic import generate
+
+if __name__ == "__main__":
+    quick = {"n_jobs": 1, "trial_seconds": 0.0, "trial_gigabytes": 0.0, "progress": False}
+    result = find_segments(generate(300, seed=1), n_trials=4, k_max=4, **quick)
+    new = generate(50, seed=2)
+    result.model.save("model")
+    answers = SegmentationModel.load("model").score(new)
+    assert answers.equals(result.model.score(new))
+    segments = [answers["segment"].tolist(), answers["confidence"].round(9).tolist()]
+    print(json.dumps([sys.version_info[:2], segmentation.__file__, segments]))
+"""
 
 
 def python(*arguments: str) -> str:
@@ -51,6 +74,66 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFile:
     python("-m", "hatchling", "build", "--target", "wheel", "--directory", str(folder))
     (file,) = folder.glob("customer_segmentation-*.whl")
     return zipfile.ZipFile(file)
+
+
+def another_python() -> str:
+    """Return the newest supported Python here that is of another version; else the running one."""
+    listed = subprocess.run(
+        (UV, "python", "list", "--only-installed", "--output-format", "json"),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    paths = {Path(one["path"]) for one in json.loads(listed.stdout)}
+    # uv looks where PATH leads, pyenv keeps its Pythons beside it.
+    roots = [Path(os.environ.get("PYENV_ROOT", "~/.pyenv")).expanduser()]
+    paths |= {path for root in roots for path in root.glob("versions/3.*/bin/python")}
+    versions = {version_of(path): str(path) for path in sorted(paths)}
+    supported = [v for v in versions if (3, 11) <= v <= NEWEST and v != sys.version_info[:2]]
+    return versions[max(supported)] if supported else sys.executable
+
+
+def version_of(path: Path) -> tuple[int, int]:
+    """Return the version that a Python says it has; (0, 0) where it does not start."""
+    code = "import sys; print(*sys.version_info[:2])"
+    done = subprocess.run((path, "-c", code), capture_output=True, text=True, check=False)
+    major, minor = map(int, done.stdout.split() or (0, 0))
+    return major, minor
+
+
+def test_another_python_finds_the_same_segments(tmp_path: Path, wheel: zipfile.ZipFile) -> None:
+    """Fresh, with exactly what the lock pins and the wheel: search, save, load, score, help."""
+    environment = tmp_path / "environment"
+    executable = environment / "bin" / "python"
+    variables = {**os.environ, "VIRTUAL_ENV": str(environment)}
+    variables.pop("PYTHONPATH", None)
+    install = (UV, "pip", "install", "--quiet", "--no-deps", "--offline", str(wheel.filename))
+    script = tmp_path / "searched.py"
+    script.write_text(SEARCHED, encoding="utf-8")
+
+    def run(*command: str | Path, **others: str) -> str:
+        done = subprocess.run(
+            command,
+            cwd=tmp_path,
+            env={**variables, **others},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr[-3000:]
+        return done.stdout
+
+    run(UV, "venv", "--quiet", "--python", another_python(), environment)
+    run(UV, "pip", "sync", "--quiet", "--require-hashes", ROOT / "requirements.lock")
+    run(*install)
+    there = json.loads(run(executable, script))
+    here = json.loads(run(sys.executable, script, PYTHONPATH=str(ROOT)))
+    assert Path(there[1]).is_relative_to(environment)
+    assert Path(here[1]).is_relative_to(ROOT)
+    assert there[0] == list(version_of(executable))
+    assert there[2] == here[2]
+    assert "Commands:" in run(environment / "bin" / "customer-segmentation", "--help")
+    shutil.rmtree(environment)  # a gigabyte
 
 
 def test_the_wheel_holds_every_file_of_the_product(wheel: zipfile.ZipFile) -> None:
