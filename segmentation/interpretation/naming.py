@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import combinations
@@ -43,6 +43,16 @@ MOST_NAMES = 6
 LETTERS = ascii_uppercase
 ORDINARY = "Typical customers"
 PERSONAL = re.compile(r"income|salary|wage|earning|wealth|education|schooling", re.IGNORECASE)
+# What a customer is, not has: students instead of "with student", active instead of "with active".
+ROLES = frozenset(
+    {"student", "owner", "member", "smoker", "customer", "citizen", "homeowner", "subscriber"}
+    | {"parent", "pensioner", "resident", "employee", "tenant", "buyer", "user", "holder"}
+    | {"borrower", "driver", "traveler", "traveller", "graduate"}
+)
+STATES = frozenset(
+    {"active", "inactive", "dormant", "retired", "employed", "unemployed", "foreign", "married"}
+    | {"registered", "verified", "insured", "premium", "eligible", "single"}
+)
 ALIKE = "Nothing sets it apart: no column differs noticeably from the other customers."
 
 
@@ -117,12 +127,29 @@ class Phrase:
     """A few words that are true of a segment, ``"large balances"`` for example."""
 
     text: str
-    column: str
-    group: str  # of the column in the schema: two phrases of a name should not come from one
+    trait: Trait | None = None  # None where nothing sets the segment apart
+
+    @property
+    def column(self) -> str:
+        """Its column's name."""
+        return self.trait.column.name if self.trait else ""
+
+    @property
+    def group(self) -> str:
+        """Its column's group in the schema: two phrases of a name should not come from one."""
+        return self.trait.column.group if self.trait else ""
 
 
 Name = tuple[Phrase, ...]
-ORDINARY_PHRASE = Phrase(ORDINARY, "", "")
+ORDINARY_PHRASE = Phrase(ORDINARY)
+
+
+Alike = Callable[[Trait, Trait], bool]
+
+
+def never_alike(_one: Trait, _other: Trait) -> bool:
+    """Tell that two traits differ, where nothing is known of the customers."""
+    return False
 
 
 def strongest_first(traits: Sequence[Trait]) -> tuple[Trait, ...]:
@@ -130,7 +157,9 @@ def strongest_first(traits: Sequence[Trait]) -> tuple[Trait, ...]:
     return tuple(sorted(traits, key=lambda trait: (not trait.differs, -abs(trait.effect))))
 
 
-def segment_names(traits: Sequence[Sequence[Trait]]) -> tuple[tuple[str, ...], ...]:
+def segment_names(
+    traits: Sequence[Sequence[Trait]], alike: Alike = never_alike
+) -> tuple[tuple[str, ...], ...]:
     """Return short names for each segment, the best first; the first ones are all different.
 
     A name begins with what sets the segment most apart. Its phrases together are true of no other
@@ -140,6 +169,9 @@ def segment_names(traits: Sequence[Sequence[Trait]]) -> tuple[tuple[str, ...], .
     ----------
     traits
         Of each segment, the one that sets it most apart first.
+    alike
+        Whether two traits say nearly the same of every customer: a name says one of them, if it
+        can.
     """
     strong = [_phrases(own, NAMED) for own in traits]
     true_of = [_true_texts(own, phrases) for own, phrases in zip(traits, strong, strict=True)]
@@ -150,7 +182,10 @@ def segment_names(traits: Sequence[Sequence[Trait]]) -> tuple[tuple[str, ...], .
         named = {phrase.column for phrase in own}
         weak = [p for p in _phrases(traits[number], NOTICEABLE) if p.column not in named]
         extreme = extremes.get(number, [])
-        choices = [*_choices(own, weak), *(c for lead in extreme for c in _choices([lead], weak))]
+        choices = [
+            *_choices(own, weak, alike),
+            *(c for lead in extreme for c in _choices([lead], weak, alike)),
+        ]
         choices.sort(key=lambda choice: _describes_another(choice, others))
         texts = list(dict.fromkeys(map(_text, choices)))
         taken = [first for first, *_ in names]
@@ -159,13 +194,16 @@ def segment_names(traits: Sequence[Sequence[Trait]]) -> tuple[tuple[str, ...], .
     return tuple(names)
 
 
-def sentence(traits: Sequence[Trait]) -> str:
+def sentence(traits: Sequence[Trait], alike: Alike = never_alike) -> str:
     """Return one sentence with the figures that set a segment most apart from the whole table.
 
     Parameters
     ----------
     traits
         The one that sets the segment most apart first.
+    alike
+        Whether two traits say nearly the same of every customer: the sentence says one of them,
+        if it can.
     """
     facts: dict[tuple[float, float] | str, Trait] = {}
     for trait in traits:
@@ -178,6 +216,7 @@ def sentence(traits: Sequence[Trait]) -> str:
         apart = [next(t for t in apart if t.column.group == group) for group in groups]
     if not apart:
         return ALIKE
+    apart[1:] = sorted(apart[1:], key=lambda trait: alike(apart[0], trait))
     first, *more = [trait.clause for trait in apart[:SENTENCE_TRAITS]]
     head, missing, tail = first.partition(" (missing")
     return f"{sentence_case('; '.join([f'{head} in the whole table{missing}{tail}', *more]))}."
@@ -199,12 +238,22 @@ def phrases_of(trait: Trait) -> list[str]:
         return _by_share(trait, f"with {label}", f"no {label}")
     if (says_yes := answer(column, trait.level)) is not None:
         bare = re.sub(r"^(is|has|had|ist|hat|es|tiene|est) ", "", label)
-        ends = (f"with {bare}", f"no {bare}")
+        ends = _ends_of(bare)
         return _by_share(trait, *(ends if says_yes else ends[::-1]))
     if trait.level.casefold() in {yes for _, yes in ANSWERS if len(yes) > 1}:
         return _by_share(trait, f"with {label}", f"not with {label}")
     words = _level_words(trait.level, label)
     return _by_share(trait, words, f"no {words}")
+
+
+def _ends_of(answered: str) -> tuple[str, str]:
+    """Return words for customers who answer a question with yes and with no."""
+    last = answered.rpartition(" ")[2]
+    if last in ROLES:
+        return f"{answered}s", f"no {answered}s"
+    if last in STATES:
+        return answered, f"not {answered}"
+    return f"with {answered}", f"no {answered}"
 
 
 def _by_share(trait: Trait, some: str, none: str) -> list[str]:
@@ -213,6 +262,8 @@ def _by_share(trait: Trait, some: str, none: str) -> list[str]:
     share = trait.value if trait.effect > 0 else 1 - trait.value - unknown
     words = some if trait.effect > 0 else none
     texts = [f"{'more' if trait.effect > 0 else 'less'} often {some}"]
+    if words.startswith("no no "):
+        return texts
     if share > 0.5:
         texts.insert(0, f"mostly {words}")
     if share >= NEARLY_ALL:
@@ -233,6 +284,8 @@ def _level_words(level: str, label: str) -> str:
         return f"{label} {level}"
     if label.casefold() in level.casefold():
         return _spoken(level)
+    if re.match(r"(no|without|never) ", level, re.IGNORECASE):
+        return inside_sentence(level)
     return f"{_spoken(level)} {label}"
 
 
@@ -266,13 +319,9 @@ def _phrases(traits: Sequence[Trait], least: float) -> list[Phrase]:
             texts = phrases_of(trait)
             if least < NAMED or len(texts) > 1 or trait.statistic not in {"median", "mean"}:
                 compared = least < NAMED and trait.statistic in {"median", "mean"}
-                phrase = Phrase(texts[-1 if compared else 0], *_origin(trait))
+                phrase = Phrase(texts[-1 if compared else 0], trait)
                 phrases.setdefault(phrase.text, phrase)
     return list(phrases.values())
-
-
-def _origin(trait: Trait) -> tuple[str, str]:
-    return trait.column.name, trait.column.group
 
 
 def _true_texts(traits: Sequence[Trait], strong: Sequence[Phrase]) -> set[str]:
@@ -301,12 +350,12 @@ def _extremes(traits: Sequence[Sequence[Trait]]) -> dict[int, list[Phrase]]:
         for end, beside, word in ((0, 1, "lowest"), (-1, -2, "highest")):
             _, number, trait = rows[end]
             if trait.differs and trait.texts[0] != rows[beside][2].texts[0]:
-                phrase = Phrase(f"{word} {_short_label(trait.column)}", *_origin(trait))
+                phrase = Phrase(f"{word} {_short_label(trait.column)}", trait)
                 extremes.setdefault(number, []).append(phrase)
     return extremes
 
 
-def _choices(phrases: Sequence[Phrase], weak: Sequence[Phrase]) -> list[Name]:
+def _choices(phrases: Sequence[Phrase], weak: Sequence[Phrase], alike: Alike) -> list[Name]:
     """Return the phrases of possible names, the best first; at least one."""
     if not phrases:
         lead, rest, more = ORDINARY_PHRASE, [], list(weak)
@@ -315,7 +364,9 @@ def _choices(phrases: Sequence[Phrase], weak: Sequence[Phrase]) -> list[Name]:
     if len({phrase.group for phrase in phrases}) > 1:
         rest.sort(key=lambda phrase: phrase.group == lead.group)
     more = [phrase for phrase in more[:MOST_PHRASES] if phrase.column != lead.column]
-    base = (lead, *rest[:1])
+    same = [p for p in rest if lead.trait and p.trait and alike(lead.trait, p.trait)]
+    rest = [*(phrase for phrase in rest if phrase not in same), *same]
+    base = (lead, *rest[: len(rest) > len(same)])
     every = [*rest, *more]
     names = [
         base,

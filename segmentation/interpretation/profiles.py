@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import cache
 from math import isnan
 from typing import Any, Literal
 
@@ -30,6 +31,8 @@ LESS_TELLING = 0.75
 # A rule that is right for fewer of whom it holds for is not shown: it would mislead.
 LEAST_PRECISION = 2 / 3
 FLAG_KINDS = {"number", "count"}
+# Rank correlation from which two columns say the same of a segment.
+ALIKE, ALIKE_ROWS = 0.95, 2_000
 
 
 @dataclass(frozen=True)
@@ -113,7 +116,8 @@ def profile_segments(
     book = _typical(matrix, schema)
     own = np.stack([_typical(matrix[segment == i], schema) for i in range(len(sizes))])
     traits = segment_traits(matrix, segment, schema, effects)
-    names = segment_names(traits)
+    alike = likeness(matrix, schema)
+    names = segment_names(traits, alike)
     described = segment_rules(matrix, segment, schema.columns) if rules else ((),) * len(sizes)
     profiles = []
     for number, size in enumerate(sizes):
@@ -123,7 +127,7 @@ def profile_segments(
                 number=number + 1,
                 name=names[number][0],
                 other_names=names[number][1:],
-                sentence=sentence(traits[number]),
+                sentence=sentence(traits[number], alike),
                 size=int(size),
                 share=float(size / len(matrix)),
                 columns=_columns(rows, effects[number], own[number], book, schema),
@@ -166,10 +170,7 @@ def segment_traits(
         Shape (k, d), see :func:`rank_effects`.
     """
     by_segment: list[list[Trait]] = [[] for _ in effects]
-    blocks: dict[str, list[int]] = {}
-    for j, column in enumerate(schema.columns):
-        blocks.setdefault(column.of or column.name, []).append(j)
-    for block in blocks.values():
+    for block in _blocks(schema).values():
         first = schema.columns[block[0]]
         base = _category(first, [schema.columns[j] for j in block]) if first.of else first
         values = matrix[:, block[0]]
@@ -183,6 +184,47 @@ def segment_traits(
         for traits, own, gap in zip(by_segment, options, missing, strict=True):
             traits.append(_headline(own, gap))
     return [strongest_first(traits) for traits in by_segment]
+
+
+def _blocks(schema: TableSchema) -> dict[str, list[int]]:
+    """Return the places of a table's columns by name; several where one has indicators."""
+    blocks: dict[str, list[int]] = {}
+    for j, column in enumerate(schema.columns):
+        blocks.setdefault(column.of or column.name, []).append(j)
+    return blocks
+
+
+def likeness(matrix: FloatArray, schema: TableSchema) -> Callable[[Trait, Trait], bool]:
+    """Return what tells whether two traits say nearly the same of every customer.
+
+    They do where the ranks of what they measure are correlated by at least :data:`ALIKE`, as
+    minutes are with their charge, or a limit is with a rating.
+    """
+    blocks = _blocks(schema)
+    sample = matrix[:: max(1, len(matrix) // ALIKE_ROWS)]
+
+    @cache
+    def ranks(name: str, statistic: Statistic, level: str) -> FloatArray:
+        block = blocks[name]
+        values = sample[:, block[0]]
+        if statistic == "missing":
+            measured = np.isnan(values).astype(float)
+        elif statistic == "above zero":
+            measured = (values > 0).astype(float)
+        elif statistic == "share" and level:
+            measured = _level_flags(sample, schema, block)[level].astype(float)
+        else:
+            present = values[~np.isnan(values)]
+            middle = np.median(present) if len(present) else 0.0
+            measured = np.where(np.isnan(values), middle, values)
+        ranked: FloatArray = rankdata(measured) - (len(measured) + 1) / 2
+        return ranked / (float(np.linalg.norm(ranked)) or 1.0)
+
+    def alike(one: Trait, other: Trait) -> bool:
+        own, beside = (ranks(t.column.name, t.statistic, t.level) for t in (one, other))
+        return abs(float(own @ beside)) >= ALIKE
+
+    return alike
 
 
 def _headline(options: Sequence[Trait], gap: Trait) -> Trait:

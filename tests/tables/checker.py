@@ -357,7 +357,9 @@ class Facts:
             if not column.categorical:
                 values = raw.astype(float)
                 for word in (label, bare):
-                    claims |= {f"with {word}": values > 0, f"no {word}": ~(values > 0)}
+                    some = (f"with {word}", word, f"{word}s")
+                    none = (f"no {word}", f"not {word}", f"no {word}s")
+                    claims |= dict.fromkeys(some, values > 0) | dict.fromkeys(none, ~(values > 0))
             else:
                 levels = self.levels(column)
                 counts = levels.value_counts()
@@ -368,9 +370,10 @@ class Facts:
                     texts = [f"{label} {low}", f"{low} {label}", low]
                     if low in YES:
                         claims |= {f"not with {label}": levels != level}
-                        texts += [f"with {label}", f"with {bare}"]
+                        texts += [f"with {label}", f"with {bare}", bare, f"{bare}s"]
                     if len(column.levels) == 2 and low in NO:
                         claims |= {f"no {word}": levels == level for word in (label, bare)}
+                        claims |= dict.fromkeys((f"not {bare}", f"no {bare}s"), levels == level)
                     for text in texts:
                         claims |= {text: levels == level, f"no {text}": levels != level}
             for text, flag in claims.items():

@@ -179,6 +179,7 @@ CITY = Column("t", "City", "category", levels=("Bonn", "Köln", "DSL"))
 PLAN = Column("p", "Plan", "category", levels=("1", "2"))
 LINES = Column("l", "Multiple lines", "category", levels=("No", "Yes", "No phone service"))
 ACTIVE = Column("a", "Is active member", "count", plausible=(0, 1))
+RETIRED = Column("r", "Retired", "category", levels=("No", "Yes"))
 CARD = Column("k", "Credit card", "count", plausible=(0, 1))
 
 
@@ -197,8 +198,12 @@ CARD = Column("k", "Credit card", "count", plausible=(0, 1))
         (share(PLAN, "2", 0.6, 0.5), "mostly plan 2"),
         (share(LINES, "Yes", 0.95, 0.5), "with multiple lines"),
         (share(LINES, "Yes", 0.2, -0.5), "mostly not with multiple lines"),
-        (share(LINES, "No phone service", 0.6, 0.5), "mostly no phone service multiple lines"),
-        (share(ACTIVE, "", 0.1, -0.5), "no active member"),
+        (share(LINES, "No phone service", 0.6, 0.5), "mostly no phone service"),
+        (share(LINES, "No phone service", 0.1, -0.5), "less often no phone service"),
+        (share(ACTIVE, "", 0.1, -0.5), "no active members"),
+        (share(ACTIVE, "", 0.8, 0.5), "mostly active members"),
+        (share(RETIRED, "Yes", 0.95, 0.5), "retired"),
+        (share(RETIRED, "Yes", 0.05, -0.5), "not retired"),
         (share(CARD, "", 0.95, 0.5), "with credit card"),
         (share(CARD, "", 0.02, -0.5), "no credit card"),
         (Trait(CITY, "missing", 0.999, 0.6, 0.7), "city missing"),

@@ -13,6 +13,7 @@ from hypothesis.extra.numpy import arrays
 from segmentation.interpretation.profiles import book_summary, profile_segments, rank_effects
 from segmentation.preprocessing.categorical import prepare_table
 from segmentation.schema import Column, TableSchema
+from segmentation.schema.inference import infer_schema
 from segmentation.types import FloatArray, IntArray
 from tests.segmentation.planted import SCHEMA, planted
 
@@ -87,6 +88,29 @@ def test_one_segment_is_like_the_book(book: tuple[pd.DataFrame, IntArray]) -> No
     assert all(column.effect == 0 for column in profile.columns)
     assert profile.rules == ()
     assert profile.name == "Typical customers"
+
+
+def test_a_name_says_nothing_twice() -> None:
+    """Minutes and their charge, a plan and its messages: the second words say something else."""
+    rng = np.random.default_rng(4)
+    segment = np.repeat([0, 1], 200).astype(np.int64)
+    minutes = rng.normal(150, 20, 400) + 90 * segment
+    plan = (rng.random(400) < 0.1 + 0.85 * segment).astype(float)
+    table = pd.DataFrame(
+        {
+            "minutes": minutes.round(1),
+            "charge": (0.17 * minutes).round(2),
+            "plan": plan,
+            "messages": plan * rng.integers(20, 40, 400),
+            "calls": rng.poisson(20 + 6 * segment).astype(float),
+        }
+    )
+    first, second = profile_segments(table, segment, infer_schema(table))
+    for profile in (first, second):
+        words = profile.name.casefold()
+        assert ("minutes" in words) + ("charge" in words) == 1
+        assert ("plan" in words) + ("messages" in words) == 1
+        assert ("minutes" in profile.sentence) + ("charge" in profile.sentence) == 1
 
 
 def test_profiles_are_plain_json(book: tuple[pd.DataFrame, IntArray]) -> None:
