@@ -13,7 +13,7 @@ from playwright.sync_api import Browser, expect
 
 from experiments.benchmark.servers import until
 from segmentation.data.synthetic import generate
-from serve.demo import MODEL, pages_service, worker_service
+from serve.demo import MODEL
 from serve.processes import Service, ServiceGroup, free_port
 from serve.web.auth.people import People
 from tests.e2e.conftest import Product
@@ -30,30 +30,31 @@ def listens(port: int) -> bool:
 
 @pytest.fixture
 def address(product: Product, tmp_path: Path) -> Iterator[str]:
-    """Serve the product's model under two names; return where people reach it."""
+    """Serve the product's model under two names by `python -m serve`; return where it is."""
     client = MlflowClient(product.tracking_uri)
     client.copy_model_version(f"models:/{MODEL}/1", SECOND)
     client.set_registered_model_alias(SECOND, "champion", "1")
     people = tmp_path / "people.txt"
     People(people).add("vera", "viewer", PASSWORD)
-    scoring, port = product.addresses.scoring, free_port(18601)
+    port, pages = free_port(18601), f"http://127.0.0.1:{free_port(18600)}"
+    first, second = (f"http://127.0.0.1:{free_port(wanted)}" for wanted in (18602, 18603))
     environment = {
         "MLFLOW_TRACKING_URI": product.tracking_uri,
-        "SEGMENTATION_MODELS": f"{MODEL}={scoring},{SECOND}={scoring}",
+        "SEGMENTATION_MODELS": f"{MODEL}={first},{SECOND}={second}",
         "SEGMENTATION_PREFIX": PREFIX,
         "SEGMENTATION_PROXIES": "1",
         "SEGMENTATION_AUTH": str(people),
         "SEGMENTATION_HOSTS": "127.0.0.1",
         "SEGMENTATION_INSTANCE": str(tmp_path / "instance"),
+        "SEGMENTATION_LOGS": str(tmp_path / "own logs"),
     }
-    pages = pages_service(type(product.addresses)(f"http://127.0.0.1:{free_port(18600)}", "", ""))
     with ServiceGroup(tmp_path / "log", {**os.environ, **environment}) as group:
-        group.start(pages)
-        group.start(worker_service())
-        backend, file = pages.ready_url.removesuffix("/healthz"), str(tmp_path / "proxy.pem")
-        command = (sys.executable, "-m", "tests.e2e.tls_proxy", str(port), backend, file)
+        serve = (sys.executable, "-m", "serve", "--pages", pages)
+        group.start(Service("serve", serve, f"{pages}/readyz"))
+        command = (sys.executable, "-m", "tests.e2e.tls_proxy", str(port), pages)
+        command = (*command, str(tmp_path / "proxy.pem"))
         group.start(Service("proxy", command, ""))
-        group.wait_until_ready(60)
+        group.wait_until_ready(150)
         until(lambda: listens(port), 30)
         yield f"https://127.0.0.1:{port}"
 

@@ -87,6 +87,31 @@ def test_a_read_only_folder_is_left_alone(tmp_path: Path) -> None:
     assert "SEGMENTATION_LOGS" in done.stderr
 
 
+def test_a_read_only_checkout_is_left_alone(checkout: Path, tmp_path: Path) -> None:
+    """`mlflow run` of it, from a read-only folder: no file appears, none changes."""
+
+    def state() -> dict[Path, float]:
+        return {path: path.stat().st_mtime for path in checkout.rglob("*")}
+
+    before, folders = state(), [path for path in [checkout, *checkout.rglob("*")] if path.is_dir()]
+    for path in folders:  # which holds whoever is not root
+        path.chmod(0o555)
+    try:
+        command = ("mlflow", "run", str(checkout), "--env-manager", "local")
+        few = {"n_trials": 3, "k_max": 4, "trial_gigabytes": 0, "data": "embedded:300"}
+        options = [word for name, value in few.items() for word in ("-P", f"{name}={value}")]
+        store = tmp_path / "mlflow.db"
+        where = {"MLFLOW_TRACKING_URI": f"sqlite:///{store}", "PYTHONDONTWRITEBYTECODE": "1"}
+        done = run(READ_ONLY, *command, *options, **where)
+        assert done.returncode == 0, done.stderr
+        assert "Registered as customer-segmentation version 1." in done.stdout
+        assert state() == before
+    finally:
+        for path in folders:
+            path.chmod(0o755)
+    assert {"mlflow.db", "mlruns", "optuna.db"} <= {path.name for path in tmp_path.iterdir()}
+
+
 def test_a_store_that_cannot_be_opened_is_not_waited_for(tmp_path: Path) -> None:
     """A folder where a file should be stays one: say so at once, with what to do."""
     command = (sys.executable, "-m", "experiments.rollback")
