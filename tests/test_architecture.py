@@ -33,6 +33,7 @@ SERVE_MAY = (
     "segmentation.errors",
     "segmentation.data",
     "segmentation.interpretation.formatting",
+    "segmentation.reports.line_chart",
     "experiments.registry.client",
 )
 # Tables of like things, one entry beside another: the domain's packages, entry points, pages.

@@ -25,6 +25,7 @@ from segmentation.data.row_errors import CheckedPiece, bad_rows_error, check_pie
 from segmentation.data.validation import UNSEEN, validate
 from segmentation.data.warehouse.address import public_name, short_name
 from segmentation.errors import DataError, Problem
+from segmentation.interpretation.formatting import whole_percent
 from segmentation.model.segmentation_model import SegmentationModel
 from segmentation.monitoring import Drift, compare_batches, reference_batch, summarise
 from segmentation.monitoring.drift import (
@@ -38,6 +39,7 @@ from segmentation.monitoring.drift import (
 from segmentation.monitoring.outcome_changes import outcome_changes
 from segmentation.reports.html import page
 from segmentation.schema import TableSchema
+from segmentation.types import FloatArray
 
 REPORT = "monitor.html"
 PIECE_ROWS = 50_000
@@ -57,6 +59,7 @@ class ColumnRow:
     missing_before: float
     missing_after: float
     bins: tuple[tuple[float, float], ...]
+    tip: str  # the shares in words
     drifted: bool
 
 
@@ -140,10 +143,15 @@ def _columns(drift: Drift, schema: TableSchema) -> list[ColumnRow]:
                 missing_before=missing[name].before,
                 missing_after=missing[name].after,
                 bins=tuple(zip(100 * before / top, 100 * after / top, strict=True)),
+                tip=f"Before {_listed(before)}; now {_listed(after)}",
                 drifted=finding.drifted or missing[name].drifted,
             )
         )
     return rows
+
+
+def _listed(shares: FloatArray) -> str:
+    return ", ".join(whole_percent(share) for share in shares.tolist())
 
 
 def usable_rows(data: str, schema: TableSchema, *, skip_bad_rows: bool) -> CheckedPiece:

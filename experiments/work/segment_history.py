@@ -25,7 +25,8 @@ from segmentation.errors import DataError, Problem
 from segmentation.interpretation.formatting import percent
 from segmentation.model.segmentation_model import SegmentationModel
 from segmentation.monitoring.history import Day, History
-from segmentation.reports.html import page, shares_picture
+from segmentation.reports.html import page
+from segmentation.reports.line_chart import Chart, chart
 
 REPORT = "history.html"
 
@@ -82,7 +83,7 @@ def run(
         title=title,
         version=f"version {version}",
         history=history,
-        picture=shares_picture(history),
+        sizes=_sizes(history),
         outcomes=_outcomes(history),
     )
     if out:
@@ -119,6 +120,17 @@ def _days(
     for day in sorted(source.days):
         with source.customers(day, model.schema) as customers:
             yield day_of(model, customers, skip_bad_rows=skip_bad_rows)
+
+
+def _sizes(history: History) -> Chart:
+    """Return each segment's share of the customers by day as a chart."""
+    shares = {
+        number: [one.sizes.get(number, 0) / max(len(one.segment), 1) for one in history.days]
+        for number in history.names
+    }
+    days, segments = [one.day for one in history.days], list(history.names.items())
+    title = f"Share of {history.customers}"
+    return chart(title, segments, days, shares, changed=(), text=percent)
 
 
 def _outcomes(history: History) -> list[tuple[str, list[tuple[date, list[str]]]]]:

@@ -188,3 +188,28 @@ def test_nothing_of_a_report_is_cut(
             accessible(page)
             assert page.evaluate(CLIPPED) == [], name
             assert page.evaluate(OUTSIDE) == [], name
+
+
+def test_charts_of_reports_answer(reports: Path, browser: Browser) -> None:
+    """The share of a day by pointer, a distribution by keyboard, a flow without any script."""
+    with watched(browser, "desktop", "light", reports.as_uri()) as page:
+        page.goto((reports / "history.html").as_uri())
+        dot = page.locator(".chart circle").first
+        dot.scroll_into_view_if_needed()
+        dot.hover(force=True)
+        first = np.asarray(segments("1", "1.csv"))
+        names = segment_lineage.load(MlflowClient(), "club", "1").numbering.name_of
+        number = min(names)
+        share = f"{np.mean(first == number):.0%}"
+        assert page.locator(".tip").first.inner_text() == f"{names[number]}, 28 Jan 2025: {share}"
+        page.locator(".key-dot").last.press("Enter")
+        assert page.locator(".chart .faint").count() > 0
+        page.goto((reports / "monitor.html").as_uri())
+        page.locator(".bins").first.focus()
+        assert page.locator(".tip").first.inner_text().startswith("Before ")
+        page.goto((reports / "compare.html").as_uri())
+        before, after = (np.asarray(segments(version, "club.csv")) for version in "12")
+        moving = int(np.sum((before == before[0]) & (after == after[0])))
+        titles = page.locator("#flow-band-0-0, [id^=flow-band] > title").all_text_contents()
+        pair = f"{before[0]} {names[before[0]]} to {after[0]} "
+        assert [text for text in titles if text.startswith(pair) and f": {moving} (" in text]

@@ -1,4 +1,4 @@
-"""The whole exploration as one HTML page that needs nothing else: no network, no scripts."""
+"""The whole exploration as one HTML page that needs nothing else: no network."""
 
 from __future__ import annotations
 

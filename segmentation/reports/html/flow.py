@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
+from segmentation.interpretation.formatting import flow_cell
 from segmentation.monitoring.comparison import Comparison
 from segmentation.reports.figures.style import (
     ACCENT,
@@ -40,6 +41,7 @@ def flow_picture(comparison: Comparison) -> Markup:
             place = (x + (0.035 if side else -0.035), middle, text)
             axes.text(*place, ha=anchor, va="center", fontsize=9, color=INK)
     across = np.linspace(0, 1, 50)
+    tips: dict[str, str] = {}
     curve = across * across * (3 - 2 * across)
     for i, j in np.argwhere(shares > 0):
         left, right = shares[i, j] * scales[0], shares[i, j] * scales[1]
@@ -47,10 +49,23 @@ def flow_picture(comparison: Comparison) -> Markup:
         moves = numbers[0][i] != numbers[1][j]
         colour, alpha = (CONTRAST, 0.55) if moves else (QUIET, 0.22)
         bottom = top + left + (right - left) * curve
-        axes.fill_between(across, top, bottom, color=colour, alpha=alpha, linewidth=0)
+        band = axes.fill_between(across, top, bottom, color=colour, alpha=alpha, linewidth=0)
+        band.set_gid(f"band-{i}-{j}")
+        tips[f"flow-band-{i}-{j}"] = _tip(comparison, int(i), int(j))
         starts[0][i] += left
         starts[1][j] += right
-    return Markup(themed_svg(figure, "flow"))  # noqa: S704 # nosec B704
+    svg = themed_svg(figure, "flow")
+    for name, tip in tips.items():
+        svg = svg.replace(f'<g id="{name}">', f'<g id="{name}"><title>{escape(tip)}</title>')
+    return Markup(svg)  # noqa: S704 # nosec B704
+
+
+def _tip(comparison: Comparison, i: int, j: int) -> str:
+    """Return what a band says at the pointer."""
+    before, after = comparison.before[i], comparison.after[j]
+    names, row = comparison.names, comparison.matrix[i]
+    cell = flow_cell(int(row[j]), int(row.sum()))
+    return f"{before} {names[0][before]} to {after} {names[1][after]}: {cell}"
 
 
 def _starts(shares: FloatArray) -> FloatArray:

@@ -16,6 +16,7 @@ from segmentation.interpretation.formatting import (
     sentence_case,
     whole_percent,
 )
+from segmentation.reports.line_chart import short_day
 
 TABLE = re.compile(r"<table>.*?</table>", re.DOTALL)
 ROW = re.compile(r"<tr[ >].*?</tr>", re.DOTALL)
@@ -82,7 +83,7 @@ FILTERS: dict[str, Callable[..., str]] = {
     "whole_percent": whole_percent,
     "signed": signed,
     "chance": chance,
-    "day": lambda day: f"{day:%-d %b %Y}",
+    "day": short_day,
     "sentence_case": sentence_case,
     "thousands": lambda value: f"{value:,}",
 }
