@@ -29,6 +29,7 @@ from experiments.registry.client import (
     Promotion,
     RegistryError,
     describe,
+    store_message,
     version_of,
 )
 from experiments.registry.promotion_log import (
@@ -45,6 +46,7 @@ ROOT = Path(__file__).resolve().parents[2]
 LONGEST_REASON = 1_000
 NOT_WORSE = "not worse than the champion"
 SOUND_FILES = "files as registered"
+NOT_THERE = "RESOURCE_DOES_NOT_EXIST"
 
 
 def promote(
@@ -287,9 +289,11 @@ def _log_errors(name: str) -> Iterator[None]:
     except LostRaceError as error:
         raise RegistryError(str(error)) from error
     except (ForeignModelError, MlflowException) as error:
-        raise RegistryError(
-            f"{name} is not in the registry at {mlflow.get_tracking_uri()}: {error}"
-        ) from error
+        uri = mlflow.get_tracking_uri()
+        missing = getattr(error, "error_code", NOT_THERE) == NOT_THERE
+        what = "is not" if missing else "cannot be looked up"
+        reason = store_message(error, uri)
+        raise RegistryError(f"{name} {what} in the registry at {uri}: {reason}") from error
 
 
 def _number(client: MlflowClient, name: str, version: str) -> str:

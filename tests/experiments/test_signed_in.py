@@ -4,6 +4,7 @@ It has basic auth, its store in PostgreSQL, and hands artifacts on to an object 
 """
 
 import os
+import re
 import subprocess
 import sys
 import time
@@ -21,6 +22,7 @@ from click.testing import CliRunner, Result
 
 from experiments import integrity, monitor, rename, score
 from experiments.benchmark.servers import until
+from experiments.command_line import main as every_command
 from experiments.search.__main__ import main as search
 from experiments.study.retry import RETRY_VARIABLE
 from segmentation.data.synthetic import generate
@@ -228,3 +230,37 @@ def test_a_server_that_stays_away_is_waited_for_as_long_as_asked(
     assert waiting.endswith("does not answer; waiting up to 5 s (SEGMENTATION_PATIENCE).")
     assert "does not answer: start it, or name another in MLFLOW_TRACKING_URI." in ended
     assert result.exit_code == 3
+
+
+AWAY = {
+    "compare": "",
+    "explore": "--data new.csv --out report.html",
+    "history": "--data 2025-01-31=new.csv,2025-02-28=new.csv",
+    "integrity": "",
+    "monitor": "--data new.csv",
+    "promote": "",
+    "rename": "--segment 1 --name Best",
+    "retrain": "--data new.csv",
+    "rollback": "",
+    "score": "--data new.csv --out scored.csv",
+    "search": "--data new.csv --n-trials 1",
+}
+
+
+@pytest.mark.parametrize("name", AWAY)
+def test_every_command_says_that_the_server_is_away(
+    name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """One sentence, with nothing of the library that called it, as soon as the setting says."""
+    monkeypatch.chdir(tmp_path)
+    generate(60).to_csv("new.csv", index=False)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{free_port(18790)}")
+    monkeypatch.setenv(RETRY_VARIABLE, "0")
+    monkeypatch.delenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", raising=False)
+    result = CliRunner().invoke(every_command, [name, *AWAY[name].split()])
+    assert result.exit_code in {2, 3}, result.output
+    assert isinstance(result.exception, SystemExit)
+    last = result.output.splitlines()[-1]
+    assert "http://127.0.0.1:" in last
+    assert re.search("does not answer|does not work: .*Connection refused", last), last
+    assert "Max retries" not in result.output

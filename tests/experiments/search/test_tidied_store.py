@@ -72,6 +72,16 @@ def test_a_deleted_study_goes_on_in_its_own_run(experiment: str, client: MlflowC
     assert parents_and_children(experiment) == ([parent], [parent] * 2)
 
 
+def test_a_study_whose_run_alone_was_deleted_keeps_it(
+    experiment: str, client: MlflowClient
+) -> None:
+    """Its trials, left active, hang under the same run, and no other is made."""
+    (parent,), trials = parents_and_children(experiment)
+    client.delete_run(parent)
+    assert run(SEARCH) == 0
+    assert parents_and_children(experiment) == ([parent], trials)
+
+
 def test_a_study_deleted_for_good_gets_one_new_run(experiment: str, client: MlflowClient) -> None:
     """All its trials hang under that; the champion needs neither."""
     (parent,), _ = parents_and_children(experiment)
