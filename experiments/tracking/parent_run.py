@@ -136,8 +136,10 @@ def _restored(client: MlflowClient, experiment_id: str, query: str) -> list[Run]
     for parent in parents:
         trials = f"tags.`{MLFLOW_PARENT_RUN_ID}` = '{parent.info.run_id}'"
         client.restore_run(parent.info.run_id)
-        for run in client.search_runs([experiment_id], trials, run_view_type=deleted):
-            client.restore_run(run.info.run_id)
+        # MLflow answers with a page of them at a time; what is restored is on none.
+        while runs := client.search_runs([experiment_id], trials, run_view_type=deleted):
+            for run in runs:
+                client.restore_run(run.info.run_id)
     return list(parents)
 
 

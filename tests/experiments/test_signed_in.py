@@ -135,6 +135,7 @@ def test_a_first_search_registers(first_search: Result) -> None:
     assert first_search.exit_code == 0, first_search.output
     assert f"Registered as {NAME} version 1." in first_search.output
     assert "View run" not in first_search.output
+    assert "already exists" not in first_search.output
 
 
 def test_a_reader_is_told_before_the_first_trial(first_search: Result) -> None:

@@ -1,5 +1,6 @@
 """What people tidy away in MLflow's own pages ends no study and takes no champion away."""
 
+import sqlite3
 from dataclasses import replace
 from pathlib import Path
 
@@ -195,3 +196,47 @@ def test_a_study_of_an_earlier_release_goes_on(tmp_path: Path) -> None:
     assert open_study(storage, "a-b").study_name == "a-b-1"
     assert open_study(storage, "a-b", experiment="1@100").study_name == "a-b-1"
     assert open_study(storage, "a-b", experiment="1@200").study_name == "a-b-2"
+
+
+CROWD = 10_000
+
+
+def crowd(client: MlflowClient, experiment: str) -> None:
+    """Put many finished trials of another study into an experiment, newer than all others."""
+    (other,) = client.search_runs([experiment], max_results=1)
+    names = [f"{number:032x}" for number in range(CROWD)]
+    database = sqlite3.connect(sqlite_path(client.tracking_uri))
+    with database:
+        row = database.execute(
+            "select * from runs where run_uuid = ?", (other.info.run_id,)
+        ).fetchone()
+        columns = [c[1] for c in database.execute("pragma table_info(runs)")]
+        values = {**dict(zip(columns, row, strict=True)), "start_time": 4_000_000_000_000}
+        marks = ", ".join("?" * len(columns))
+        database.executemany(
+            f"insert into runs values ({marks})",
+            [tuple({**values, "run_uuid": name}.values()) for name in names],
+        )
+        tags = {MLFLOW_PARENT_RUN_ID: names[0], "trial": "1", "feasible": "yes", "pick": "yes"}
+        database.executemany(
+            "insert into tags (key, value, run_uuid) values (?, ?, ?)",
+            [(key, value, name) for name in names[1:] for key, value in tags.items()],
+        )
+    database.close()
+
+
+def test_a_store_of_ten_thousand_runs_makes_no_difference(
+    experiment: str, client: MlflowClient
+) -> None:
+    """The study finds its own run among those of others, and registers nothing twice."""
+    (study,) = client.search_runs([experiment], "tags.study LIKE 'tidied-%'")
+    versions = f"name = '{NAME}'"
+    before = len(client.search_model_versions(versions))
+    crowd(client, experiment)
+    assert run(SEARCH) == 0
+    (again,) = client.search_runs([experiment], "tags.study LIKE 'tidied-%'")
+    assert again.info.run_id == study.info.run_id
+    assert again.info.run_name == study.info.run_name
+    assert len(client.search_model_versions(versions)) == before
+    checked = CliRunner().invoke(integrity.main, ["--model-name", NAME])
+    assert checked.exit_code == 0, checked.output
