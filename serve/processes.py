@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Self
@@ -34,12 +35,14 @@ class Service:
     """One server process: its name in messages and log files, and its command (no shell).
 
     `ready_url` answers with a status below 400 once the server can be used; it is empty for a
-    process without an address.
+    process without an address. With a `socket`, a file, the server answers there and not at the
+    address's port.
     """
 
     name: str
     command: tuple[str, ...]
     ready_url: str
+    socket: Path | None = None
 
 
 class ServiceGroup:
@@ -67,8 +70,8 @@ class ServiceGroup:
         """Start `service`, or start it again after it ended, in a process group of its own.
 
         A `listener` becomes its standard input. It stays open here as long as the process lives,
-        so that no other process can ever answer on this port, and is closed after it: then
-        connections are refused.
+        so that no other process can ever answer there, and is closed after it: then connections
+        are refused.
 
         Raises
         ------
@@ -140,6 +143,10 @@ class ServiceGroup:
         """Tell whether a server answers, and not another process in its place."""
         if not service.ready_url:
             return True
+        if service.socket is not None:
+            with contextlib.suppress(OSError, HTTPException):
+                return ask(service.socket, "GET", urlsplit(service.ready_url).path)[0] < 400
+            return False
         port = urlsplit(service.ready_url).port
         return _answers(service.ready_url) and port in _listening(self._running[service].pid)
 
@@ -211,12 +218,64 @@ def free_port(preferred: int) -> int:
         return int(probe.getsockname()[1])
 
 
-def listen_on_loopback() -> socket.socket:
-    """Return a socket that listens on a free port, for :meth:`ServiceGroup.start`."""
-    listener = socket.create_server(("127.0.0.1", 0), backlog=2048)
-    # Accepted connections inherit it. A server that takes a socket over does not set it itself.
-    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+def listen_at(path: Path) -> socket.socket:
+    """Return a socket that listens at a file, for :meth:`ServiceGroup.start`.
+
+    Who may not enter the file's folder does not reach it, and no page of a browser does.
+
+    Raises
+    ------
+    ServiceError
+        When the file's name is longer than the system allows.
+    """
+    listener = socket.socket(socket.AF_UNIX)
+    try:
+        listener.bind(str(path))
+    except OSError as error:
+        listener.close()
+        raise ServiceError(
+            f"{path} cannot be listened at ({error}). Name a shorter folder in TMPDIR."
+        ) from error
+    listener.listen(2048)
     return listener
+
+
+class _LocalConnection(HTTPConnection):
+    """HTTP through a socket that is a file."""
+
+    def __init__(self, path: Path, timeout: float) -> None:
+        super().__init__("localhost", timeout=timeout)
+        self._path = str(path)
+
+    def connect(self) -> None:
+        """Connect to the file."""
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(self._path)
+
+
+def ask(
+    path: Path,
+    method: str,
+    target: str,
+    body: bytes = b"",
+    headers: Mapping[str, str] | None = None,
+    *,
+    timeout: float = 2.0,
+) -> tuple[int, bytes]:
+    """Return status and body of a server's answer at a socket that is a file.
+
+    Raises
+    ------
+    OSError
+        When nobody listens, or no answer comes in time.
+    http.client.HTTPException
+        When what comes is no answer.
+    """
+    with contextlib.closing(_LocalConnection(path, timeout)) as connection:
+        connection.request(method, target, body, dict(headers or {}))
+        reply = connection.getresponse()
+        return reply.status, reply.read()
 
 
 def _end_group(ended: subprocess.Popen[bytes]) -> None:

@@ -5,35 +5,38 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from contextlib import ExitStack
+from http.client import HTTPException
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
-import requests
+from aiohttp import ClientSession, ClientTimeout, DummyCookieJar, UnixConnector
 
 from experiments.registry.client import EXAMPLE, RegistryError, servable
 from segmentation.errors import SegmentationError
-from serve.processes import Service, ServiceError, ServiceGroup, listen_on_loopback
+from serve.processes import Service, ServiceError, ServiceGroup, ask, listen_at
 
 START_SECONDS = 90.0
-EXAMPLE_SECONDS = 30.0
+EXAMPLE_SECONDS, ANSWER_SECONDS = 30.0, 300.0
 ANSWER_END = 200
 # Uvicorn reads its options from the environment too: its socket is the standard input.
 SOCKET_IS_STDIN = {"UVICORN_FD": "0"}
 
 
 class Backend:
-    """``mlflow models serve`` for one version, on a port of its own.
+    """``mlflow models serve`` for one version, at a socket of its own.
 
     MLflow serves the very files that were checked, from a folder that only this user may enter
     and that is deleted with the server. Given a version, it would download them once more. Its
-    port is a socket that this process opens, hands over and keeps open: whatever answers there
-    is this server.
+    socket is a file in such a folder, which this process opens, hands over and keeps open:
+    whatever answers there is this server, and no page of a browser reaches it.
     """
 
     def __init__(
         self, mlflow: str, name: str, version: str, log_folder: Path, environment: Mapping[str, str]
     ) -> None:
         self.name, self.version = name, version
-        self.url = ""
+        self.url = "http://localhost"
+        self.socket: Path | None = None
         self.in_flight = 0
         self.example = ""
         self.columns: tuple[str, ...] = ()
@@ -41,6 +44,7 @@ class Backend:
         self._mlflow = mlflow
         self._group = ServiceGroup(log_folder, {**environment, **SOCKET_IS_STDIN})
         self._resources = ExitStack()
+        self._session: ClientSession | None = None
 
     def start(self) -> None:
         """Check the files, start the server, let it answer the model's own input example.
@@ -56,13 +60,13 @@ class Backend:
         """
         try:
             folder = self._resources.enter_context(servable(self.name, self.version))
-            listener = self._resources.enter_context(listen_on_loopback())
-            port = listener.getsockname()[1]
-            self.url = f"http://127.0.0.1:{port}"
-            service = self._service(folder, port)
+            private = self._resources.enter_context(TemporaryDirectory(prefix="scoring-"))
+            self.socket = Path(private) / "http"
+            listener = self._resources.enter_context(listen_at(self.socket))
+            service = self._service(folder, self.socket)
             self._group.start(service, listener)
             self._group.wait_until_ready(START_SECONDS)
-            self._try(service.name, folder)
+            self._try(service.name, folder, self.socket)
         except (RegistryError, SegmentationError, ServiceError):
             self.stop()
             raise
@@ -84,34 +88,48 @@ class Backend:
         last = content[-ANSWER_END:].rpartition(b'"')[0].rpartition(b'"')[2]
         return last.decode(errors="replace") in {self.version, "model_version", "predictions"}
 
-    def _service(self, folder: Path, port: int) -> Service:
+    @property
+    def session(self) -> ClientSession:
+        """Connections to the server, opened with the first request; see :meth:`disconnect`."""
+        if self._session is None:
+            connector = UnixConnector(str(self.socket)) if self.socket else None
+            timeout = ClientTimeout(total=ANSWER_SECONDS)
+            self._session = ClientSession(
+                connector=connector, timeout=timeout, cookie_jar=DummyCookieJar()
+            )
+        return self._session
+
+    async def disconnect(self) -> None:
+        """Close the connections; safe to call twice."""
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
+
+    def _service(self, folder: Path, path: Path) -> Service:
         model = ("--model-uri", str(folder), "--env-manager", "local")
-        where = ("--host", "127.0.0.1", "--port", str(port))
         return Service(
-            f"scoring-{self.version}-{port}",
-            (self._mlflow, "models", "serve", *model, *where),
+            f"{path.parent.name}-{self.version}",
+            (self._mlflow, "models", "serve", *model),
             f"{self.url}/ping",
+            path,
         )
 
-    def _try(self, service: str, folder: Path) -> None:
+    def _try(self, service: str, folder: Path, path: Path) -> None:
         try:
             example = (folder / EXAMPLE).read_text(encoding="utf-8")
-            reply = requests.post(
-                f"{self.url}/invocations",
-                data=example.encode(),
-                headers={"Content-Type": "application/json"},
-                timeout=EXAMPLE_SECONDS,
+            headers = {"Content-Type": "application/json"}
+            status, answer = ask(
+                path, "POST", "/invocations", example.encode(), headers, timeout=EXAMPLE_SECONDS
             )
-            if not reply.ok:
-                raise ServiceError(f"{service} refused its own example ({reply.status_code})")
-            versions = {row["model_version"] for row in reply.json()["predictions"]}
+            if status >= 400:
+                raise ServiceError(f"{service} refused its own example ({status})")
+            versions = {row["model_version"] for row in json.loads(answer)["predictions"]}
             self.example = example
             table = json.loads(example)["dataframe_split"]
             self.columns = tuple(table["columns"])
             cells = zip(*table["data"], strict=True)
             self.texts = tuple(any(isinstance(v, str) for v in column) for column in cells)
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            # Requests' own errors are OSErrors.
+        except (OSError, HTTPException, ValueError, KeyError, TypeError) as error:
             raise ServiceError(f"{service} did not answer its own example") from error
         if versions != {self.version}:
             raise ServiceError(

@@ -9,9 +9,9 @@ from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from dataclasses import asdict
 
-from aiohttp import ClientError, ClientSession, ClientTimeout, DummyCookieJar, hdrs, web
+from aiohttp import ClientError, hdrs, web
 
-from serve.gateway.backend import Backend
+from serve.gateway.backend import ANSWER_SECONDS, Backend
 from serve.gateway.batching import MOST_BYTES as SMALL
 from serve.gateway.batching import Batcher, FullError, Reply
 from serve.gateway.error_messages import (
@@ -37,14 +37,12 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 # How long a request waits where no scoring server is up, for example after a crash.
 WAIT_SECONDS = 30.0
-ANSWER_SECONDS = 300.0
 RETRY_SECONDS = 0.2
 MOST_DEATHS = 2
 MOST_BYTES = 256 * 1024**2
 STATE = "/live"
 SUPERVISOR = web.AppKey("supervisor", Supervisor)
 CHALLENGER = web.AppKey("challenger", Supervisor)
-SESSION = web.AppKey("session", ClientSession)
 ANSWERS = web.AppKey("answers", Counter[str])
 HOSTS = web.AppKey("hosts", frozenset[str])
 BATCHER = web.AppKey("batcher", Batcher)
@@ -89,14 +87,11 @@ async def _own_name(request: web.Request, handler: Handler) -> web.StreamRespons
 
 async def _running(app: web.Application) -> AsyncIterator[None]:
     """Supervise as long as the front runs."""
-    timeout = ClientTimeout(total=ANSWER_SECONDS)
-    async with ClientSession(timeout=timeout, cookie_jar=DummyCookieJar()) as session:
-        app[SESSION] = session
-        tasks = [asyncio.create_task(app[key].run()) for key in (SUPERVISOR, CHALLENGER)]
-        yield
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+    tasks = [asyncio.create_task(app[key].run()) for key in (SUPERVISOR, CHALLENGER)]
+    yield
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def _count(request: web.Request, response: web.StreamResponse) -> None:
@@ -216,7 +211,7 @@ async def _ask(
             return _refused(refusal)
 
     async def send(content: bytes) -> Reply:
-        async with session.request(
+        async with backend.session.request(
             request.method,
             backend.url + path,
             # Aiohttp sends what can be read in pieces; one for each attempt, since it is read up.
@@ -227,7 +222,6 @@ async def _ask(
             content_type = reply.headers.get(hdrs.CONTENT_TYPE, JSON)
             return reply.status, await reply.read(), content_type
 
-    session = request.app[SESSION]
     backend.in_flight += 1
     try:
         if kind == JSON:

@@ -114,7 +114,7 @@ class Supervisor:
                 task.cancel()
             await asyncio.gather(*self._draining, return_exceptions=True)
             if self.current is not None:
-                await asyncio.to_thread(self.current.stop)
+                await _stopped(self.current)
 
     async def _look(self) -> None:
         try:
@@ -142,7 +142,7 @@ class Supervisor:
     async def _restart(self, old: Backend) -> None:
         """Start the version that crashed again, later each time it crashes."""
         self._crashed = None
-        await asyncio.to_thread(old.stop)
+        await _stopped(old)
         self.problem = f"The scoring server of version {old.version} ended; it is started again."
         await asyncio.sleep(min(2.0**self._crashes - 1, LONGEST_BACKOFF))
         self._crashes += 1
@@ -176,7 +176,12 @@ class Supervisor:
                 await asyncio.sleep(DRAIN_POLL_SECONDS)
         finally:
             with suppress(asyncio.CancelledError):
-                await asyncio.to_thread(old.stop)
+                await _stopped(old)
+
+
+async def _stopped(backend: Backend) -> None:
+    await backend.disconnect()
+    await asyncio.to_thread(backend.stop)
 
 
 async def _started(backend: Backend) -> None:

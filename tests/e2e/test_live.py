@@ -1,5 +1,6 @@
 """The champion moves, crashes and breaks while customers are scored; nobody notices."""
 
+import json
 import os
 import signal
 import subprocess
@@ -23,7 +24,7 @@ from experiments.study.worker_pool import ROOT
 from segmentation.errors import ModelFileError
 from serve.demo import BIN
 from serve.gateway.backend import Backend
-from serve.processes import free_port
+from serve.processes import ask, free_port
 from tests.stores import tracking_store
 
 
@@ -155,13 +156,13 @@ def test_what_is_served_is_what_was_checked(store: Path) -> None:
         command = server.cmdline()
         folder = Path(command[command.index("--model-uri") + 1])
         assert folder.parent.stat().st_mode & 0o077 == 0
-        reply = requests.post(
-            f"{backend.url}/invocations",
-            data=backend.example,
-            headers={"Content-Type": "application/json"},
-            timeout=10,
-        )
-        assert {row["model_version"] for row in reply.json()["predictions"]} == {"1"}
+        assert backend.socket is not None
+        assert backend.socket.parent.stat().st_mode & 0o077 == 0
+        assert not {c.laddr for c in server.net_connections("tcp") if c.status == "LISTEN"}
+        headers = {"Content-Type": "application/json"}
+        body = backend.example.encode()
+        _, answer = ask(backend.socket, "POST", "/invocations", body, headers, timeout=10)
+        assert {row["model_version"] for row in json.loads(answer)["predictions"]} == {"1"}
     finally:
         backend.stop()
     assert not folder.parent.exists()

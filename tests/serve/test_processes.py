@@ -12,7 +12,7 @@ import pytest
 import requests
 
 from serve import MOVED
-from serve.processes import Service, ServiceError, ServiceGroup, free_port, listen_on_loopback
+from serve.processes import Service, ServiceError, ServiceGroup, ask, free_port, listen_at
 
 
 def http_server(name: str, port: int) -> Service:
@@ -128,24 +128,31 @@ def test_an_answer_of_another_process_does_not_count(tmp_path: Path) -> None:
             second.wait_until_ready(1)
 
 
-def test_a_port_belongs_to_its_server_from_the_start_to_the_end(tmp_path: Path) -> None:
+def test_a_socket_belongs_to_its_server_from_the_start_to_the_end(tmp_path: Path) -> None:
     """A server takes over a socket that was open before; when it is killed, nobody answers."""
     serve = (
-        "import socket,http.server as h;s=h.HTTPServer(('',0),h.SimpleHTTPRequestHandler,False);"
-        "s.socket=socket.socket(fileno=0);s.serve_forever()"
+        "import socket,socketserver,http.server as h\n"
+        "class S(socketserver.UnixStreamServer):\n"
+        " def get_request(self): return self.socket.accept()[0], ('', 0)\n"
+        "s=S('',h.SimpleHTTPRequestHandler,False);s.socket=socket.socket(fileno=0);s.serve_forever()"
     )
-    listener = listen_on_loopback()
-    port = listener.getsockname()[1]
-    assert free_port(port) != port
+    path = tmp_path / "http"
+    listener = listen_at(path)
     with ServiceGroup(tmp_path) as group:
-        url = f"http://127.0.0.1:{port}/"
-        group.start(Service("server", (sys.executable, "-c", serve), url), listener)
+        command = (sys.executable, "-c", serve)
+        group.start(Service("server", command, "http://localhost/", path), listener)
         group.wait_until_ready(20)
-        assert free_port(port) != port
+        assert ask(path, "GET", "/none")[0] == 404
         os.kill(group.process_ids[0], signal.SIGKILL)
-        with pytest.raises(requests.ConnectionError):
-            requests.get(url, timeout=5)
         assert soon(lambda: listener.fileno() == -1)
+        with pytest.raises(ConnectionRefusedError):
+            ask(path, "GET", "/")
+
+
+def test_a_folder_too_long_for_a_socket_is_named(tmp_path: Path) -> None:
+    """With the setting that names another one."""
+    with pytest.raises(ServiceError, match="shorter folder in TMPDIR"):
+        listen_at(tmp_path / ("x" * 200))
 
 
 def test_a_taken_port_is_avoided() -> None:
