@@ -160,7 +160,9 @@ def _postgresql(folder: Path) -> Iterator[str]:
 
 def _pages(url: str) -> Server:
     bind = ("--bind", url.removeprefix("http://"), "--workers", "1", "--threads", "4")
-    command = (str(BIN / "gunicorn"), *bind, "--no-control-socket", "serve.app:create_app()")
+    # A connection that stays open would delay the end by half a minute.
+    ends = ("--graceful-timeout", "1", "--no-control-socket")
+    command = (str(BIN / "gunicorn"), *bind, *ends, "serve.app:create_app()")
     return Server(command, f"{url}/healthz")
 
 

@@ -65,6 +65,7 @@ def running(
         _, left = psutil.wait_procs([p for family in families for p in family], timeout=30)
         for process in left:
             process.kill()
+        psutil.wait_procs(left, timeout=30)
 
 
 def megabytes(process: psutil.Process) -> float:
