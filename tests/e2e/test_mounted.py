@@ -37,7 +37,7 @@ def address(product: Product, tmp_path: Path) -> Iterator[str]:
     people = tmp_path / "people.txt"
     People(people).add("vera", "viewer", PASSWORD)
     port, pages = free_port(18601), f"http://127.0.0.1:{free_port(18600)}"
-    first, second = (f"http://127.0.0.1:{free_port(wanted)}" for wanted in (18602, 18603))
+    first, second = (f"http://127.0.0.1:{free_port(usual)}" for usual in (18602, 18603))
     environment = {
         "MLFLOW_TRACKING_URI": product.tracking_uri,
         "SEGMENTATION_MODELS": f"{MODEL}={first},{SECOND}={second}",
