@@ -46,7 +46,8 @@ def main() -> None:
 
     begin_log()
     challenger = Supervisor(name, make, CHALLENGER, CHALLENGER_IDLE_SECONDS)
-    front = create_front(Supervisor(name, make), challenger, settings.gateway_hosts)
+    hosts, secret = settings.gateway_hosts, settings.webhook_secret
+    front = create_front(Supervisor(name, make), challenger, hosts, secret)
     web.run_app(front, host=options.host, port=options.port, print=None, access_log=None)
 
 

@@ -48,6 +48,13 @@ class Metrics:
             registry=self._registry,
         )
 
+        self._notices = Counter(
+            f"{PREFIX}_webhooks",
+            "Webhooks of the registry, by what they were.",
+            ("outcome",),
+            registry=self._registry,
+        )
+
     def answered(self, alias: str, status: int, seconds: float) -> None:
         """Count an answered request."""
         self._answers.labels(alias, str(status)).inc()
@@ -56,6 +63,10 @@ class Metrics:
     def sent(self, rows: int) -> None:
         """Count a body that was sent to a scoring server."""
         self._rows.observe(rows)
+
+    def announced(self, outcome: str) -> None:
+        """Count a webhook that came."""
+        self._notices.labels(outcome).inc()
 
     def text(self) -> bytes:
         """Return all figures in Prometheus' text format."""

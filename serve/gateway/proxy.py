@@ -30,6 +30,7 @@ from serve.gateway.error_messages import (
 from serve.gateway.metrics import CONTENT_TYPE, METRICS, Metrics
 from serve.gateway.openapi import described
 from serve.gateway.supervisor import Supervisor
+from serve.gateway.webhooks import ACCEPTED, REFUSALS, WEBHOOK, Webhooks
 from serve.web.scoring_client import CHALLENGER_PATH
 from serve.web.settings import HERE, host_name
 
@@ -47,14 +48,20 @@ ANSWERS = web.AppKey("answers", Counter[str])
 HOSTS = web.AppKey("hosts", frozenset[str])
 BATCHER = web.AppKey("batcher", Batcher)
 FIGURES = web.AppKey("figures", Metrics)
+WEBHOOKS = web.AppKey("webhooks", Webhooks)
 # As servers count a request whose sender went away before all of it had come.
 SENDER_LEFT = 499
 
 
 def create_front(
-    supervisor: Supervisor, challenger: Supervisor, hosts: Collection[str] = HERE
+    supervisor: Supervisor,
+    challenger: Supervisor,
+    hosts: Collection[str] = HERE,
+    webhook_secret: str = "",
 ) -> web.Application:
-    """Return the front: all but ``/live`` and ``/metrics`` goes to a scoring server.
+    """Return the front: all but ``/live``, ``/metrics`` and ``/webhook`` goes to a scoring server.
+
+    MLflow's webhooks are taken where there is a secret that they are signed with.
 
     It answers under the names `hosts` only, so that no page of another site whose name leads to
     this machine reads an answer; a name with a leading dot lets in subdomains.
@@ -71,6 +78,9 @@ def create_front(
     app.on_response_prepare.append(_count)
     app.router.add_get(STATE, _state)
     app.router.add_get(METRICS, _metrics)
+    if webhook_secret:
+        app[WEBHOOKS] = Webhooks(webhook_secret)
+        app.router.add_post(WEBHOOK, _announced)
     app.router.add_route("*", CHALLENGER_PATH + "/{path:.*}", _forward_challenger)
     app.router.add_route("*", "/{path:.*}", _forward_champion)
     return app
@@ -109,6 +119,17 @@ async def _metrics(request: web.Request) -> web.Response:
     """Return what Prometheus reads; whoever may not reach the gateway may not read it either."""
     text = request.app[FIGURES].text()
     return web.Response(body=text, headers={hdrs.CONTENT_TYPE: CONTENT_TYPE})
+
+
+async def _announced(request: web.Request) -> web.Response:
+    """Take a webhook of MLflow: read the registry at once, whatever moved."""
+    outcome = await request.app[WEBHOOKS].outcome(request)
+    request.app[FIGURES].announced(outcome)
+    if outcome != ACCEPTED:
+        return _refused(REFUSALS[outcome])
+    for key in (SUPERVISOR, CHALLENGER):
+        request.app[key].look()
+    return web.Response(status=204)
 
 
 async def _forward_champion(request: web.Request) -> web.Response:

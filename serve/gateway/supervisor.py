@@ -56,6 +56,7 @@ class Supervisor:
         self.champion = ""
         self.problem = ""
         self.changed = asyncio.Event()
+        self._announced = asyncio.Event()
         self._refused: dict[str, float] = {}
         self._crashes = 0
         self._crashed: Backend | None = None
@@ -99,16 +100,22 @@ class Supervisor:
         self.changed.set()
         self.changed = asyncio.Event()
 
+    def look(self) -> None:
+        """Read the registry now, or once more after what is under way."""
+        self._announced.set()
+
     async def run(self) -> None:
         """Follow the alias until cancelled; then stop every scoring server."""
         try:
             while True:
+                self._announced.clear()
                 if self.needed:
                     await self._look()
                 elif self.current is not None:
                     idle, self.current = self.current, None
                     await self._drain(idle)
-                await asyncio.sleep(POLL_SECONDS)
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._announced.wait(), POLL_SECONDS)
         finally:
             for task in self._draining:
                 task.cancel()

@@ -16,6 +16,7 @@ from segmentation.data.atomic import write_whole
 
 # Names by which a machine reaches itself; no page of another site is under one of them.
 HERE = frozenset({"localhost", "127.0.0.1", "::1"})
+SHORTEST_SECRET = 16
 PREFIX = re.compile(r"(/[\w.~-]+)*", re.ASCII)
 # Below the prefix, where several models have pages.
 MODELS = "/models"
@@ -82,6 +83,8 @@ class Settings:
     proxies
         How many proxies of one's own stand in front, whose ``X-Forwarded-For`` and
         ``X-Forwarded-Proto`` are believed; 0 believes nobody.
+    webhook_secret
+        What MLflow signs its webhooks to the gateway with; empty where none are taken.
     models
         Names of all models of these pages where there are several, each below ``/models/NAME/``;
         empty for one model.
@@ -107,6 +110,7 @@ class Settings:
     auth_secret: str = field(default="", repr=False)
     prefix: str = ""
     proxies: int = 0
+    webhook_secret: str = field(default="", repr=False)
     models: tuple[str, ...] = ()
 
     @property
@@ -130,7 +134,8 @@ class Settings:
         Raises
         ------
         SettingError
-            When a number is not one above 0, or a model cannot have such a name.
+            When a number is not one above 0, a model cannot have such a name, or a secret is
+            short.
         """
         auth = environment.get("SEGMENTATION_AUTH", cls.auth)
         # A password must not cross a network in the clear because a setting was forgotten.
@@ -159,6 +164,7 @@ class Settings:
             auth_secret=environment.get("SEGMENTATION_AUTH_SECRET", ""),
             prefix=_prefix(environment),
             proxies=_count(environment, "SEGMENTATION_PROXIES"),
+            webhook_secret=_secret(environment, "SEGMENTATION_WEBHOOK_SECRET"),
         )
 
     @classmethod
@@ -241,6 +247,16 @@ def _scored(text: str, models: Mapping[str, str]) -> dict[str, str]:
             )
         tables[name] = address
     return tables
+
+
+def _secret(environment: Mapping[str, str], name: str) -> str:
+    text = environment.get(name, "")
+    if text and len(text) < SHORTEST_SECRET:
+        raise SettingError(
+            f"{name}: expected at least {SHORTEST_SECRET} characters. Make one with "
+            'python -c "import secrets; print(secrets.token_hex(32))"'
+        )
+    return text
 
 
 def _count(environment: Mapping[str, str], name: str) -> int:
