@@ -121,7 +121,7 @@ ELSEWHERE = {
         for name, test in {
             "confidence": "experiments/benchmark/test_confidence.py::"
             "test_planted_memberships_are_nearly_as_good_as_the_true_posterior",
-            "lists": "e2e/test_states.py::test_a_list_of_customers",
+            "lists": "experiments/benchmark/test_lists.py::test_both_places_have_every_figure",
             "nulls": "experiments/benchmark/test_segments.py::"
             "test_tables_without_groups_are_counted",
             "promotions": "e2e/test_live.py::test_promotions_under_load_fail_no_request",
