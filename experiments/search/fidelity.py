@@ -89,6 +89,7 @@ class Samples:
             labels=tuple(column.label for column in self.schema.columns),
             profiles=tuple(replace(p, number=number, name=name) for p, number, name in named),
             seed=self.seed,
+            customers=self.schema.customers,
         )
 
     def coordinates(self, most: int) -> FloatArray:

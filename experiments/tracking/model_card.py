@@ -101,17 +101,17 @@ def tree_of(model: SegmentationModel) -> str:
 def _use(model: SegmentationModel) -> str:
     table = model.schema
     return (
-        f"To describe and address groups of customers of this kind ({table.title}). A segment is "
-        "a summary of behaviour, not a verdict on a person. Not for granting or pricing credit, "
-        "and not for customers of another kind of table. Each answer comes with a confidence and "
-        "says whether the customer is unlike the training customers."
+        f"To describe and address groups of {table.customers} of this kind ({table.title}). A "
+        "segment is a summary of behaviour, not a verdict on a person. Not for granting or pricing "
+        f"credit, and not for {table.customers} of another kind of table. Each answer comes with a "
+        "confidence and says where a row is unlike all of the training data."
     )
 
 
 def _data(model: SegmentationModel, rows: int, digest: str, options: SearchOptions) -> str:
     table = model.schema
     lines = [
-        f"- {rows:,} customers, {len(table.columns)} columns, from `{options.data}` "
+        f"- {rows:,} {table.customers}, {len(table.columns)} columns, from `{options.data}` "
         f"(digest `{digest}`), read on {datetime.now(UTC):%Y-%m-%d}.",
         f"- Schema `{table.name}`: {table.title}"
         + (f"; {table.source}" if table.source else "")

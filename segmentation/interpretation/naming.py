@@ -53,7 +53,7 @@ STATES = frozenset(
     {"active", "inactive", "dormant", "retired", "employed", "unemployed", "foreign", "married"}
     | {"registered", "verified", "insured", "premium", "eligible", "single"}
 )
-ALIKE = "Nothing sets it apart: no column differs noticeably from the other customers."
+ALIKE = "Nothing sets it apart: no column differs noticeably from the rest of the table."
 
 
 @dataclass(frozen=True)

@@ -33,7 +33,7 @@ DIRECTIONS = {
     "modest": -1,
 }
 TYPICAL = "Typical customers"
-ALIKE = "Nothing sets it apart: no column differs noticeably from the other customers."
+ALIKE = "Nothing sets it apart: no column differs noticeably from the rest of the table."
 COMPARED = re.compile(
     r"(?P<own>.+?) against (?P<whole>.+?)(?: in the whole table)?"
     r"(?: \(missing for (?P<gap>\S+) and (?P<all>\S+)\))?"

@@ -56,6 +56,7 @@ class FigureData:
     labels: tuple[str, ...]
     profiles: tuple[SegmentProfile, ...]  # cluster 0 first
     seed: int = 0
+    customers: str = "customers"  # what the schema calls them
 
     @classmethod
     def of(
@@ -79,6 +80,7 @@ class FigureData:
             labels=tuple(column.label for column in schema.columns),
             profiles=profiles,
             seed=evaluator.seed,
+            customers=schema.customers,
         )
 
     def sample(self) -> IntArray:
@@ -215,8 +217,8 @@ def draw_segment_sizes(data: FigureData) -> Figure:
     low, high = percent(shares.min()), percent(shares.max())
     return titles(
         figure,
-        f"{_segments(len(profiles))}, {low} to {high} of customers each",
-        f"Share and number of {len(data.segment):,} customers",
+        f"{_segments(len(profiles))}, {low} to {high} of {data.customers} each",
+        f"Share and number of {len(data.segment):,} {data.customers}",
     )
 
 
@@ -239,9 +241,9 @@ def draw_silhouette_profile(data: FigureData) -> Figure:
     axes.axvline(silhouettes.mean, color=INK, linewidth=1, linestyle=(0, (4, 3)))
     return titles(
         figure,
-        f"Silhouette {silhouettes.mean:.2f}: {percent(silhouettes.misplaced)} of customers sit "
-        "closer to another segment",
-        f"One line a customer, up to {len(data.sample()):,} of them; dashed: the mean",
+        f"Silhouette {silhouettes.mean:.2f}: {percent(silhouettes.misplaced)} of "
+        f"{data.customers} sit closer to another segment",
+        f"A line for each of up to {len(data.sample()):,} {data.customers}; dashed: the mean",
     )
 
 
@@ -268,7 +270,8 @@ def draw_map(data: FigureData) -> Figure:
         figure,
         f"{_segments(count)} on the two main axes, which show "
         f"{percent(sum(projection.explained))} of all differences",
-        f"{len(projection.points):,} customers in the reference space; numbers mark the centres",
+        f"{len(projection.points):,} {data.customers} in the reference space; numbers "
+        "mark the centres",
     )
 
 
@@ -299,7 +302,7 @@ def draw_profile_heatmap(data: FigureData) -> Figure:
     return titles(
         figure,
         differ if segments > 1 else "1 segment: nothing to compare it with",
-        f"+1: each member above all other customers, −1: below (rank-biserial correlation){more}",
+        f"+1: each member above all others, −1: below (rank-biserial correlation){more}",
     )
 
 
