@@ -2,6 +2,7 @@
 
 import json
 import os
+import platform
 import signal
 import subprocess
 import sys
@@ -15,6 +16,7 @@ import mlflow
 import psutil
 import pytest
 import requests
+from mlflow.models import container
 
 from experiments.benchmark import promotions
 from experiments.benchmark.races import NAME, prepare
@@ -168,3 +170,23 @@ def test_what_is_served_is_what_was_checked(store: Path) -> None:
     assert not folder.parent.exists()
     with pytest.raises(ModelFileError, match=r"arrays\.npz"):
         backend.start()
+
+
+def test_a_container_is_built_of_the_registered_files(store: Path) -> None:
+    """The Dockerfile copies every file as it was registered; its base image stands there once."""
+    prepare(mlflow.MlflowClient(), 1)
+    command = [str(BIN / "mlflow"), "models", "generate-dockerfile", "--env-manager", "local"]
+    subprocess.run([*command, "-m", f"models:/{NAME}/1", "-d", "image"], cwd=store, check=True)
+    lines = (store / "image" / "Dockerfile").read_text(encoding="utf-8").splitlines()
+    (base,) = (line for line in lines if line.startswith("FROM "))
+    assert base == f"FROM python:{platform.python_version()}-slim"
+    (copy,) = (line.split() for line in lines if line.startswith("COPY "))
+    assert copy[2] == container.MODEL_PATH
+    (call,) = (line for line in lines if line.startswith("ENTRYPOINT "))
+    assert json.loads(call.removeprefix("ENTRYPOINT "))[-1].endswith("C._serve('local')")
+    copied = store / "image" / copy[1]
+    with servable(NAME, "1") as folder:
+        files = {file.relative_to(folder) for file in folder.rglob("*") if file.is_file()}
+        for file in files:
+            assert (copied / file).read_bytes() == (folder / file).read_bytes()
+    assert Path("MLmodel") in files
