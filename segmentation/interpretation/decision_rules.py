@@ -227,11 +227,11 @@ def _condition(column: Column, low: float, high: float, negative: bool) -> str:
         return column.high if high == inf else column.low
     if column.categorical:
         return f"{label} {_levels_between(column, low, high)}"
-    if column.kind == "money" and not negative:
-        if (low, high) == (-inf, 0):
-            return f"no {label}"
-        if (low, high) == (0, inf):
-            return f"some {label}"
+    if column.binary:
+        return f"{label} {'Yes' if high == inf else 'No'}"
+    ends = {(-inf, 0.0): "no", (0.0, inf): "some"}
+    if column.kind == "money" and not negative and (low, high) in ends:
+        return f"{ends[low, high]} {label}"
     if low == -inf:
         most = "of" if high == 0 and not negative else "up to"
         return f"{label} {most} {quantity(high, column)}"

@@ -284,7 +284,9 @@ class Facts:
     ) -> Iterator[tuple[int, Mask]]:
         values = self.table[column.name].astype(float)
         if set(values.dropna().unique()) == {0.0, 1.0}:
-            for phrase, holds in ((f"no {label}", values == 0), (label, values == 1)):
+            no, yes = values == 0, values == 1
+            phrases = {f"{label} yes": yes, f"{label} no": no, f"no {label}": no, label: yes}
+            for phrase, holds in phrases.items():
                 if match := re.match(phrase, text, re.IGNORECASE):
                     yield match.end(), holds
         unit = rf"(?: {re.escape(column.unit or 'months')})?"

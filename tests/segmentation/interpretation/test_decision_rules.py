@@ -150,6 +150,14 @@ def test_words(bounds: dict[int, tuple[float, float]], text: str) -> None:
     assert rule.in_words(MONEY) == f"{text} (covers 82% of the segment, right for 91%)"
 
 
+def test_an_answer_is_yes_or_no() -> None:
+    """A column of zeros and ones is not above anything."""
+    flag = Column("active", "Is active", "count", plausible=(0, 1))
+    schema = TableSchema("flags", "Flags", (flag, replace(flag, name="card", label="Card")))
+    rule = SegmentRule({0: (0.0, INF), 1: (-INF, 0.0)}, coverage=1.0, precision=0.9)
+    assert rule.in_words(schema).startswith("Is active Yes and card No (covers")
+
+
 def test_bounds_in_profiles_are_round() -> None:
     """No bound of the planted book needs more than three significant digits."""
     for profile in profile_segments(*planted(600), SCHEMA):
