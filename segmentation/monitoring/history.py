@@ -166,8 +166,9 @@ class History:
             return f"No {self.customers} moved more than usual."
         before, after = (self.names[number] for number in first.pair)
         kind = "a sudden change" if first.sudden else "the largest change"
+        some = "1 of the" if first.customers == 1 else f"{first.customers:,}"
         return (
-            f"By {first.day:%-d %B %Y}, {first.customers:,} {self.customers} had moved from "
+            f"By {first.day:%-d %B %Y}, {some} {self.customers} had moved from "
             f"“{before}” to “{after}”, {self._usual(first)}: {kind}."
         )
 

@@ -29,10 +29,18 @@ def samples(folder: Path) -> tuple[Path, Path, Path]:
 
 
 def months(folder: Path) -> str:
-    """Write tables of six months of the same customers; return the parameter that names them."""
+    """Write tables of six months of the same customers; return the parameter that names them.
+
+    Each month some of them begin to draw cash as the heaviest users of another table do, in the
+    fifth many at once.
+    """
     table, days = generate(2_000, seed=9), []
-    for month in range(1, 7):
-        table["CASH_ADVANCE"] = (table["CASH_ADVANCE"] * (1.6 if month == 5 else 1.03)).round(2)
+    heavy = generate(2_000, seed=10).nlargest(700, "CASH_ADVANCE")
+    columns = [column for column in table.columns if column != "CUST_ID"]
+    done = 0
+    for month, more in enumerate((0, 40, 40, 40, 300, 40), start=1):
+        table.loc[done : done + more - 1, columns] = heavy[columns].iloc[done : done + more].values
+        done += more
         table.to_csv(folder / f"month{month}.csv", index=False)
         days.append(f"2026-{month:02d}-01={folder}/month{month}.csv")
     return f"data={','.join(days)}"

@@ -127,9 +127,9 @@ def _sentence(change: Mapping[str, Any], names: Mapping[int, str], customers: st
     day = date.fromisoformat(change["day"])
     before, after = (names[int(number)] for number in change["flow"].split(">"))
     usual = f"{number_text(change['usual'])} in a usual step" if change["usual"] else "usually none"
+    some = "1 of the" if change["customers"] == 1 else f"{change['customers']:,}"
     return (
-        f"By {day:%-d %B %Y}, {change['customers']:,} {customers} had moved from “{before}” to "
-        f"“{after}”; {usual}."
+        f"By {day:%-d %B %Y}, {some} {customers} had moved from “{before}” to “{after}”; {usual}."
     )
 
 
