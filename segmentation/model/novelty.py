@@ -65,7 +65,7 @@ class Novelty:
         outside = (coordinates < self.low) | (coordinates > self.high)
         unlike: NDArray[np.bool_] = np.asarray(outside.any(axis=1))
         # Any landmark within the threshold will do, not the nearest only: a coarse search finds
-        # one for nearly everybody in a quarter of the time. The exact one decides for the rest.
+        # one for nearly everybody in less time. The exact one decides for the rest.
         far = self._beyond_threshold(coordinates, COARSE)
         rest = np.flatnonzero(far & ~unlike)
         if len(rest):
