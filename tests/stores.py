@@ -23,10 +23,11 @@ def tracking_store(folder: Path, uri: str = "") -> Iterator[MlflowClient]:
         yield MlflowClient()
     finally:
         os.chdir(here)
-        # MLflow writes the active experiment into the environment, which must not leak to others.
+        mlflow.set_tracking_uri(None)
+        # MLflow writes its address and the active experiment into the environment, and takes them
+        # out: neither may leak to others.
         os.environ.clear()
         os.environ.update(before)
-        mlflow.set_tracking_uri(None)
 
 
 def files_with(folder: Path, *texts: str) -> list[str]:

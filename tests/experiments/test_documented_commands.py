@@ -65,6 +65,10 @@ ELSEWHERE = {
     "mlflow artifacts download *": (
         "tests/e2e/test_product.py::test_the_registered_version_describes_itself"
     ),
+    "mlflow models generate-dockerfile *": (
+        "tests/e2e/test_live.py::test_a_container_is_built_of_the_registered_files"
+    ),
+    "python - <<END": "tests/soak/test_webhooks.py::test_webhooks",
     "mlflow models serve *": "tests/e2e/test_live.py::test_what_is_served_is_what_was_checked",
     "SEGMENTATION_SCORING_URL=* gunicorn *": (
         "tests/e2e/test_product.py::test_a_person_walks_through_every_page"
