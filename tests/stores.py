@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,7 +16,7 @@ from experiments.study.databases import prepare_tracking
 @contextmanager
 def tracking_store(folder: Path, uri: str = "") -> Iterator[MlflowClient]:
     """Work in a folder with a tracking store, SQLite there or another; leave all as it was."""
-    before, here = dict(os.environ), Path.cwd()
+    before, here, paths = dict(os.environ), Path.cwd(), list(sys.path)
     os.environ["MLFLOW_TRACKING_URI"] = uri or f"sqlite:///{folder / 'mlflow.db'}"
     os.chdir(folder)
     try:
@@ -23,6 +24,8 @@ def tracking_store(folder: Path, uri: str = "") -> Iterator[MlflowClient]:
         yield MlflowClient()
     finally:
         os.chdir(here)
+        # The code that travels with a model, which MLflow puts first, is not all of ours.
+        sys.path[:] = paths
         mlflow.set_tracking_uri(None)
         # MLflow writes its address and the active experiment into the environment, and takes them
         # out: neither may leak to others.
