@@ -73,7 +73,7 @@ def test_a_table_in_a_database_is_scored_and_monitored(bank: str, tmp_path: Path
         assert result.exit_code == 0, result.output
         scored.append(pd.read_csv(tmp_path / "out.csv").sort_values("CUST_ID", ignore_index=True))
     pd.testing.assert_frame_equal(*scored)
-    assert "new, 120 customers: " in run(monitor.main, "--data", f"{bank}&table=new").output
+    assert "new, 120 card holders: " in run(monitor.main, "--data", f"{bank}&table=new").output
 
 
 def test_answers_go_back_into_the_database(bank: str) -> None:
@@ -101,4 +101,4 @@ def test_bad_rows_of_a_database_are_named_by_column(bank: str, tmp_path: Path) -
         result = run(command, "--data", data, *arguments)
         assert "column PAYMENTS: expected numbers" in result.output
         result = run(command, "--data", data, *arguments, "--skip-bad-rows")
-        assert "119 customers" in result.output
+        assert "119 card holders" in result.output
