@@ -1,5 +1,6 @@
 """From a real PostgreSQL to segments, without a credential in what is recorded."""
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -101,4 +102,4 @@ def test_bad_rows_of_a_database_are_named_by_column(bank: str, tmp_path: Path) -
         result = run(command, "--data", data, *arguments)
         assert "column PAYMENTS: expected numbers" in result.output
         result = run(command, "--data", data, *arguments, "--skip-bad-rows")
-        assert "119 card holders" in result.output
+        assert re.search(r"119 (customers|card holders)", result.output)
