@@ -97,6 +97,11 @@ def study_views(
     varied = [name for name in ordered if len({_key(t, name) for t in scored} - {""}) > 1]
     shared = [n for n in varied if 2 * sum(n in t.parameters for t in scored) >= len(scored)]
     winner = next((trial for trial in trials if trial.number == pick), None)
+
+    def has(*names: str) -> bool:
+        """Tell whether a trial with a score has all of these parameters."""
+        return any(set(names) <= set(trial.parameters) for trial in scored)
+
     return page(
         "study.html",
         "customers",
@@ -105,9 +110,11 @@ def study_views(
         trials=len(trials),
         charts={
             "History": [_history(scored, pick)] if scored else [],
-            "Slices": [_slice(scored, name, pick) for name in varied[:MOST_SLICES]],
+            "Slices": [_slice(scored, name, pick) for name in varied[:MOST_SLICES] if has(name)],
             "Pairs of choices": [
-                _pair(scored, *names, pick) for names in combinations(shared[:MOST_PAIRED], 2)
+                _pair(scored, *names, pick)
+                for names in combinations(shared[:MOST_PAIRED], 2)
+                if has(*names)
             ],
             "Timeline": [_timeline(trials, pick)] if trials else [],
         },
@@ -122,7 +129,7 @@ def scale_of(values: Iterable[Value]) -> Scale:
     if len(numbers) < len(distinct) or not numbers:
         levels = sorted(map(str, distinct))
         places = {level: (place + 0.5) / len(levels) for place, level in enumerate(levels)}
-        letters = max(4, MOST_LETTERS // len(levels))
+        letters = max(4, MOST_LETTERS // max(1, len(levels)))
         ticks = [(places[level], short(level.replace("_", " "), letters)) for level in levels]
         return Scale(lambda value: places[str(value)], ticks)
     low, high = min(numbers), max(numbers)
