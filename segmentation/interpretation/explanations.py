@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from segmentation.types import FloatArray, IntArray
 
 MOST_REASONS = 5
+# In the place of a position: no further column.
+NONE = -1
 
 
 @dataclass(frozen=True)
@@ -55,8 +57,8 @@ class Reasons:
         segment: IntArray,
         runner_up: IntArray,
         present: NDArray[np.bool_],
-    ) -> list[list[str]]:
-        """Return at most five column names a customer, most important first.
+    ) -> IntArray:
+        """Return the positions of at most five columns a customer, most important first.
 
         Parameters
         ----------
@@ -64,13 +66,17 @@ class Reasons:
             As in :meth:`contributions`.
         present
             Shape (n, d): False where the value was missing; a missing value decides nothing.
+
+        Returns
+        -------
+        ndarray
+            Shape (n, 5 or d), in [0, d); -1 where no further column decides.
         """
         contribution = self.contributions(coordinates, segment, runner_up)
         contribution[~present] = 0.0
         order = np.argsort(-contribution, axis=1, kind="stable")[:, :MOST_REASONS]
-        counts = np.minimum((contribution > 0).sum(axis=1), MOST_REASONS).tolist()
-        names = np.array(self.columns, dtype=object)[order].tolist()
-        return [row[:count] for row, count in zip(names, counts, strict=True)]
+        count = (contribution > 0).sum(axis=1)
+        return np.where(np.arange(order.shape[1]) < count[:, None], order, NONE)
 
 
 def segment_medians(coordinates: FloatArray, segment: IntArray, n_segments: int) -> FloatArray:

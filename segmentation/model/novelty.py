@@ -9,9 +9,11 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
+from scipy.spatial.distance import cdist
 
 from segmentation.clustering.microaggregation import evenly_spaced, local_means
 from segmentation.model.serialization import Arrays
+from segmentation.preprocessing.rowwise import CHUNK_ROWS, row_sums
 from segmentation.types import FloatArray
 
 MAX_LANDMARKS = 2_000
@@ -22,6 +24,11 @@ RANGE = (0.001, 0.999)
 MARGIN = 1.5
 # How far beyond the nearest landmark the coarse search may be, as a multiple; see scipy's `eps`.
 COARSE = 4.0
+# Landmarks that are tried first where many customers come, and how near they lie to those around
+# them, as a share of the threshold.
+MANY, MOST_HUBS, HUB_REACH = 500, 64, 0.7
+# Far more than a sum of products is off, relative to the squares that are added.
+ROUNDING = 1e-10
 
 
 @dataclass(frozen=True)
@@ -64,13 +71,39 @@ class Novelty:
         """Return for each row of the reference space whether it is unlike the training data."""
         outside = (coordinates < self.low) | (coordinates > self.high)
         unlike: NDArray[np.bool_] = np.asarray(outside.any(axis=1))
-        # Any landmark within the threshold will do, not the nearest only: a coarse search finds
-        # one for nearly everybody in less time. The exact one decides for the rest.
-        far = self._beyond_threshold(coordinates, COARSE)
-        rest = np.flatnonzero(far & ~unlike)
-        if len(rest):
-            unlike[rest] = self._beyond_threshold(coordinates[rest], 0.0)
+        # Any landmark within the threshold will do, not the nearest only: one of a few, or a
+        # coarse search, is enough for nearly everybody. The exact search decides for the rest.
+        rest = np.flatnonzero(~unlike)
+        if len(rest) >= MANY:
+            rest = rest[~self._near_a_hub(coordinates[rest])]
+        for eps in (COARSE, 0.0):
+            rest = rest[self._beyond_threshold(coordinates[rest], eps)]
+        unlike[rest] = True
         return unlike
+
+    @cached_property
+    def _hubs(self) -> FloatArray:
+        """A few landmarks, shape (h, d), each near to most of those that no other hub is near."""
+        near = cdist(self.landmarks, self.landmarks) <= HUB_REACH * self.threshold
+        left, chosen = np.ones(len(near), dtype=bool), list[int]()
+        while left.any() and len(chosen) < MOST_HUBS:
+            chosen.append(int(near[:, left].sum(axis=1).argmax()))
+            left &= ~near[chosen[-1]]
+        return self.landmarks[chosen]
+
+    def _near_a_hub(self, coordinates: FloatArray) -> NDArray[np.bool_]:
+        """Return who is within the threshold of a hub beyond rounding, shape (n,)."""
+        hubs, near = self._hubs, np.empty(len(coordinates), dtype=bool)
+        half_squares = row_sums(hubs * hubs) / 2
+        for start in range(0, len(coordinates), CHUNK_ROWS):
+            block = coordinates[start : start + CHUNK_ROWS]
+            own = row_sums(block * block) / 2
+            # |x - h|² / 2 = |x|² / 2 - (x · h - |h|² / 2), here with a product that may round
+            # otherwise in other company: so far from the threshold that it does not matter.
+            best = (block @ hubs.T - half_squares).max(axis=1)
+            rounding = ROUNDING * (own + half_squares.max())
+            near[start : start + CHUNK_ROWS] = own - best + rounding < self.threshold**2 / 2
+        return near
 
     def _beyond_threshold(self, coordinates: FloatArray, eps: float) -> NDArray[np.bool_]:
         # The search stops at the threshold: how far beyond it a landmark is does not matter.

@@ -18,7 +18,7 @@ from segmentation.preprocessing.columns import customer_matrix
 from segmentation.preprocessing.step import ArrayStep
 from segmentation.schema import Column, TableSchema
 from segmentation.schema.levels import encode
-from segmentation.types import FloatArray
+from segmentation.types import FloatArray, IntArray
 
 OTHER, RARE_LEVELS = "other", "any rare one"
 
@@ -105,12 +105,33 @@ def expand(
     return pd.DataFrame(result, columns=list(expanded.column_names), index=index)
 
 
-def base_names(rows: list[list[str]], expanded: TableSchema) -> list[list[str]]:
-    """Return the columns behind names of an expanded schema, each once a row, in order."""
-    if not any(column.of for column in expanded.columns):
-        return rows
-    of = {column.name: column.of or column.name for column in expanded.columns}
-    return [list(dict.fromkeys(of.get(name, name) for name in names)) for names in rows]
+def base_columns(positions: IntArray, expanded: TableSchema) -> tuple[tuple[str, ...], IntArray]:
+    """Lead positions of columns of an expanded schema back to the table's own columns.
+
+    Parameters
+    ----------
+    positions
+        Shape (n, m), columns of `expanded`, -1 for none.
+    expanded
+        The schema with indicators.
+
+    Returns
+    -------
+    names
+        The table's columns.
+    positions
+        Shape (n, m), positions among the names, each once a row in order, -1 for none.
+    """
+    of = [column.of or column.name for column in expanded.columns]
+    names = tuple(dict.fromkeys(of))
+    if len(names) == len(of):
+        return names, positions
+    # The last entry stands for none.
+    base = np.array([*(names.index(name) for name in of), -1])[positions]
+    for place in range(1, base.shape[1]):
+        again = (base[:, :place] == base[:, place, None]).any(axis=1)
+        base[again, place] = -1
+    return names, base
 
 
 def _indicators(column: Column, codes: FloatArray) -> Iterator[Column]:

@@ -16,12 +16,14 @@ CHUNK_ROWS = 2048
 
 def matmul(left: FloatArray, right: FloatArray) -> FloatArray:
     """Return ``left @ right``, each row rounded as if it were alone."""
-    product = np.zeros((len(left), right.shape[1]))
+    product = np.empty((len(left), right.shape[1]))
     for start in range(0, len(left), CHUNK_ROWS):
-        block = left[start : start + CHUNK_ROWS]
-        out = product[start : start + CHUNK_ROWS]
-        for column in range(right.shape[0]):
-            out += block[:, column, None] * right[column]
+        # A column of the transpose lies together in memory, however few columns there are.
+        block = np.ascontiguousarray(left[start : start + CHUNK_ROWS].T)
+        out = np.zeros((right.shape[1], block.shape[1]))
+        for column, factors in zip(block, right, strict=True):
+            out += column * factors[:, None]
+        product[start : start + CHUNK_ROWS] = out.T
     return product
 
 

@@ -63,7 +63,7 @@ def codes_of(
     tokens = [token for token in missing if token.strip().casefold() not in code_of]
     absent = is_missing(values, (*tokens, *column.missing))
     codes_by_value = {
-        value: code_of.get(as_text(value).casefold(), np.nan) for value in values.unique()
+        value: code_of.get(as_text(value).casefold(), np.nan) for value in values.dropna().unique()
     }
     codes = values.map(codes_by_value).to_numpy(dtype=np.float64, na_value=np.nan, copy=True)
     codes[absent] = np.nan

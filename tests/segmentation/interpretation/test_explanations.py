@@ -13,5 +13,6 @@ def test_contributions_add_up_to_the_difference_of_distances() -> None:
     parts = reasons.contributions(point, zero, one)[0]
     own, other = (((point - medians) ** 2).sum() for medians in reasons.medians)
     assert parts.sum() == pytest.approx(other - own)
-    assert reasons.decisive(point, zero, one, np.ones((1, 3), bool)) == [["a", "b"]]
-    assert reasons.decisive(point, zero, one, np.array([[False, True, True]])) == [["b"]]
+    for present, positions in ([True, True, True], [0, 1, -1]), ([False, True, True], [1, -1, -1]):
+        decisive = reasons.decisive(point, zero, one, np.array([present]))
+        assert decisive.tolist() == [positions]

@@ -17,7 +17,7 @@ from segmentation.evaluation.reference_space import ReferenceSpace
 from segmentation.interpretation.sensitive_audit import audit, column_codes
 from segmentation.model.segmentation_model import SegmentationModel
 from segmentation.preprocessing.categorical import (
-    base_names,
+    base_columns,
     blocks_of,
     expand,
     expanded_schema,
@@ -215,8 +215,10 @@ def _level(code: float, column: str = "MARITAL_STATUS") -> str:
 def test_names_lead_back_to_columns(small: pd.DataFrame) -> None:
     """Indicators are named by their column, once."""
     expanded = expanded_schema(small, SMALL)
-    names = base_names([["city=Ulm", "size", "city=Bonn", "member=yes"]], expanded)
-    assert names == [["city", "size", "member"]]
+    row = ["city=Ulm", "size", "city=Bonn", "member=yes"]
+    positions = [[*map(expanded.column_names.index, row), -1]]
+    names, base = base_columns(np.array(positions), expanded)
+    assert [names[i] if i >= 0 else "" for i in base[0]] == ["city", "size", "", "member", ""]
 
 
 def test_the_audit_finds_what_segments_are_made_of(small: pd.DataFrame) -> None:
