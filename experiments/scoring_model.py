@@ -5,19 +5,27 @@ from __future__ import annotations
 import gc
 import os
 import sys
-from collections.abc import Mapping
+from base64 import b64encode
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import yaml
 from mlflow.exceptions import MlflowException
+from mlflow.models import Model
+from mlflow.pyfunc import PyFuncModel, scoring_server
+from threadpoolctl import threadpool_limits
 
+from experiments.scoring_answers import written
+from experiments.scoring_bodies import BASIC, DETAIL, FULL, JSON, Body, joined, read_body
 from segmentation.errors import SegmentationError
 from segmentation.model.segmentation_model import SegmentationModel
 
 VERSION_FILE = "registered_model_meta"
-DETAIL, FULL, BASIC = "detail", "full", "basic"
+# Beside the file that MLflow reads: the same as it was registered, where the gateway put another
+# signature into the first to send whole requests.
+REGISTERED = "MLmodel.registered"
 
 
 class ScoringModel:
@@ -32,7 +40,7 @@ class ScoringModel:
 
     def predict(
         self, model_input: pd.DataFrame, params: Mapping[str, Any] | None = None
-    ) -> pd.DataFrame | dict[str, list[Any]]:
+    ) -> pd.DataFrame | dict[str, Any]:
         """Return the answer for customers.
 
         Parameters
@@ -83,11 +91,97 @@ class ScoringModel:
         return detail
 
 
-def _load_pyfunc(path: str) -> ScoringModel:
+class Envelopes:
+    """Answers whole requests, each in a cell of one column, as the gateway sends them.
+
+    MLflow casts and checks a table column by column, and writes an answer value by value. Here
+    all plain requests are read, scored together and written at once; any other is handed to
+    MLflow's own code, so that its answer or refusal is the one that it gets by itself.
+
+    Parameters
+    ----------
+    scoring
+        The model.
+    plain
+        The same behind the signature that it was registered with.
+    """
+
+    def __init__(self, scoring: ScoringModel, plain: PyFuncModel) -> None:
+        self.scoring = scoring
+        self.plain = plain
+
+    def predict(self, model_input: pd.DataFrame) -> dict[str, Any]:
+        """Return the answer to each request.
+
+        Parameters
+        ----------
+        model_input
+            One column of bytes, a row for each request: its content type, that of its answer, a
+            line each, and its body.
+
+        Returns
+        -------
+        dict
+            ``version``; ``rows``, customers that were scored together; ``answers``, for each
+            request its status, its content type and its content in base 64.
+        """
+        requests = [
+            (*(line.decode() for line in lines), body)
+            for *lines, body in (cell.split(b"\n", 2) for cell in model_input.iloc[:, 0])
+        ]
+        schema = self.scoring.model.schema
+        bodies = [read_body(kind, body, schema) for kind, _, body in requests]
+        contents = self._scored(bodies, [answer for _, answer, _ in requests])
+        answers = [
+            (200, answer, content) if content is not None else self._by_mlflow(kind, body)
+            for (kind, answer, body), content in zip(requests, contents, strict=True)
+        ]
+        return {
+            "version": self.scoring.version,
+            "rows": sum(len(body.customers) for body in bodies if body),
+            "answers": [[status, kind, b64encode(c).decode()] for status, kind, c in answers],
+        }
+
+    def _scored(self, bodies: Sequence[Body | None], kinds: Sequence[str]) -> list[bytes | None]:
+        """Return the content of each answer; None where there is no body, or it is refused."""
+        contents: list[bytes | None] = [None] * len(bodies)
+        for detail in (FULL, BASIC):
+            group = [(i, body) for i, body in enumerate(bodies) if body and body.detail == detail]
+            if not group:
+                continue
+            score = self.scoring.model.basic if detail == BASIC else self.scoring.model.answers
+            try:
+                answers = score(joined([body for _, body in group]))
+            except SegmentationError:
+                continue
+            sizes = [len(body.customers) for _, body in group]
+            own_kinds = [kinds[i] for i, _ in group]
+            parts = written(answers, self.scoring.version, sizes, own_kinds)
+            for (i, _), content in zip(group, parts, strict=True):
+                contents[i] = content
+        return contents
+
+    def _by_mlflow(self, kind: str, body: bytes) -> tuple[int, str, bytes]:
+        """Return status, content type and content of what MLflow answers to a request."""
+        schema = self.plain.metadata.get_input_schema()  # type: ignore[no-untyped-call]
+        ask: Callable[..., Any] = scoring_server.invocations
+        try:
+            reply = ask(body, kind, self.plain, schema)
+        except MlflowException as error:
+            status = error.get_http_status_code()  # type: ignore[no-untyped-call]
+            return status, JSON, error.serialize_as_json().encode()  # type: ignore[no-untyped-call]
+        return reply.status, reply.mimetype, reply.response.encode()
+
+
+def _load_pyfunc(path: str) -> ScoringModel | Envelopes:
     """Load the model from its data folder; MLflow calls this."""
     model = ScoringModel(SegmentationModel.load(Path(path)), _version(Path(path)))
     if "mlflow.pyfunc.scoring_server.app" in sys.modules:
         _settle()
+    registered = Path(path).parent.parent / REGISTERED
+    if registered.is_file():
+        described = Model.from_dict(yaml.safe_load(registered.read_text(encoding="utf-8")))
+        return Envelopes(model, PyFuncModel(described, model))
     return model
 
 
@@ -97,6 +191,8 @@ def _settle() -> None:
     # body of 50,000 customers is read in half the time.
     gc.collect()
     gc.freeze()
+    # Threads of linear algebra would wait for one another on the one core below.
+    threadpool_limits(1)
     # One lock lets one thread compute at a time. Handed from core to core it costs a fifth of
     # the requests at four connections; worker processes spread over the cores by their numbers.
     if sys.platform == "linux":

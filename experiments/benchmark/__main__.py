@@ -285,15 +285,18 @@ def promotions(moves: int, port: int, logs: Path) -> None:
 @click.option("--seconds", default=3.0, show_default=True, type=click.FloatRange(0.1))
 @click.option("--port", default=5061, show_default=True, type=click.IntRange(1024))
 @click.option("--logs", default=Path("var/log"), show_default=True, type=click.Path(path_type=Path))
+@click.option("--only", default="", help="Regular expression for rows of the table.")
 @click.option("--out", type=click.Path(path_type=Path), help="JSON report.")
-def serving(rounds: int, seconds: float, port: int, logs: Path, out: Path | None) -> None:
+def serving(
+    *, rounds: int, seconds: float, port: int, logs: Path, only: str, out: Path | None
+) -> None:
     """Serve our model and a stock pipeline side by side; print requests per second of both."""
     from experiments.benchmark.serving import run_serving, serving_table, too_slow  # noqa: PLC0415
     from experiments.study.databases import prepare_tracking, quiet  # noqa: PLC0415
 
     quiet()
     prepare_tracking()
-    rows, measured = run_serving(rounds, seconds, port, logs)
+    rows, measured = run_serving(rounds, seconds, port, logs, only)
     if out:
         out.write_text(json.dumps(measured, indent=2), encoding="utf-8")
     click.echo(serving_table(rows, measured))

@@ -39,6 +39,8 @@ NO_ANSWER = "Max retries exceeded"
 REMEDY = "run a search first, or name another one."
 # Written by MLflow beside a model: a body for `/invocations`.
 EXAMPLE = "serving_input_example.json"
+# In a model's metadata: which form of whole requests it takes, see `experiments.scoring_model`.
+ENVELOPES = "envelopes"
 # On a version: who would move to it from the champion of the day, see `Migration`.
 MIGRATION = "migration"
 # In a study's run: see `Alternative`.

@@ -14,12 +14,14 @@ from mlflow.models import ModelSignature
 from mlflow.types import ColSpec, DataType, ParamSchema, ParamSpec, Schema, TensorSpec
 from mlflow.types.schema import Array, Map
 
-from experiments.registry.client import DATA
-from experiments.scoring_model import DETAIL, FULL
+from experiments.registry.client import DATA, ENVELOPES
+from experiments.scoring_bodies import DETAIL, FULL
 from segmentation.model.segmentation_model import SegmentationModel
 from segmentation.schema import Column
 
 ARTIFACT = "model"
+# The modules of this room that a served model imports.
+SCORING = ("scoring_model.py", "scoring_bodies.py", "scoring_answers.py")
 
 ROOT = Path(__file__).resolve().parents[2]
 # What the model needs to answer, not all that the project needs.
@@ -27,6 +29,7 @@ REQUIREMENTS = (
     "mlflow",
     "numpy",
     "pandas",
+    "pyarrow",
     "pyyaml",
     "scikit-learn",
     "scipy",
@@ -51,12 +54,6 @@ OUTPUTS = Schema(
 
 def log_model(client: MlflowClient, run_id: str, model: SegmentationModel) -> str:
     """Log a fitted model into a run and return its URI."""
-    inputs: list[ColSpec | TensorSpec] = [
-        ColSpec(_kind(column), column.name) for column in model.schema.columns
-    ]
-    inputs.append(ColSpec(DataType.string, model.schema.detail_column, required=False))
-    detail = ParamSchema([ParamSpec(DETAIL, DataType.string, FULL)])
-    signature = ModelSignature(Schema(inputs), OUTPUTS, detail)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         model.save(folder / DATA)
@@ -68,11 +65,22 @@ def log_model(client: MlflowClient, run_id: str, model: SegmentationModel) -> st
                 loader_module="experiments.scoring_model",
                 data_path=str(folder / DATA),
                 code_paths=[str(path) for path in _code(folder / "code")],
-                signature=signature,
+                signature=signature_of(model),
                 input_example=example_customers(model),
+                metadata={ENVELOPES: 1},
                 pip_requirements=[f"{package}=={version(package)}" for package in REQUIREMENTS],
             )
     return str(logged.model_uri)
+
+
+def signature_of(model: SegmentationModel) -> ModelSignature:
+    """Return what a model takes and answers, as MLflow checks and shows it."""
+    inputs: list[ColSpec | TensorSpec] = [
+        ColSpec(_kind(column), column.name) for column in model.schema.columns
+    ]
+    inputs.append(ColSpec(DataType.string, model.schema.detail_column, required=False))
+    detail = ParamSchema([ParamSpec(DETAIL, DataType.string, FULL)])
+    return ModelSignature(Schema(inputs), OUTPUTS, detail)
 
 
 def example_customers(model: SegmentationModel) -> pd.DataFrame:
@@ -107,6 +115,6 @@ def _code(folder: Path) -> list[Path]:
     ignore = shutil.ignore_patterns("__pycache__", "*.pyc")
     shutil.copytree(ROOT / "segmentation", folder / "segmentation", ignore=ignore)
     (folder / "experiments").mkdir()
-    for file in ("__init__.py", "scoring_model.py"):
+    for file in ("__init__.py", *SCORING):
         shutil.copy(ROOT / "experiments" / file, folder / "experiments" / file)
     return [folder / "segmentation", folder / "experiments"]

@@ -9,10 +9,12 @@ from http.client import HTTPException
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import yaml
 from aiohttp import ClientSession, ClientTimeout, DummyCookieJar, UnixConnector
 
-from experiments.registry.client import EXAMPLE, RegistryError, servable
+from experiments.registry.client import ENVELOPES, EXAMPLE, RegistryError, servable
 from segmentation.errors import SegmentationError
+from serve.gateway.joining import COLUMN, Envelopes, Joiner, Request, Tables
 from serve.processes import Service, ServiceError, ServiceGroup, ask, listen_at
 
 START_SECONDS = 90.0
@@ -20,6 +22,9 @@ EXAMPLE_SECONDS, ANSWER_SECONDS = 30.0, 300.0
 ANSWER_END = 200
 # Uvicorn reads its options from the environment too: its socket is the standard input.
 SOCKET_IS_STDIN = {"UVICORN_FD": "0"}
+# The file that MLflow reads, as it was registered; see `experiments.scoring_model`.
+REGISTERED = "MLmodel.registered"
+SIGNATURE = {"inputs": json.dumps([{"name": COLUMN, "type": "binary", "required": True}])}
 
 
 class Backend:
@@ -40,7 +45,7 @@ class Backend:
         self.in_flight = 0
         self.example = ""
         self.columns: tuple[str, ...] = ()
-        self.texts: tuple[bool, ...] = ()  # which of the columns hold texts
+        self.joiner: Joiner = Tables((), (), self.answered)
         self._mlflow = mlflow
         self._group = ServiceGroup(log_folder, {**environment, **SOCKET_IS_STDIN})
         self._resources = ExitStack()
@@ -60,6 +65,7 @@ class Backend:
         """
         try:
             folder = self._resources.enter_context(servable(self.name, self.version))
+            self._take_envelopes(folder)
             private = self._resources.enter_context(TemporaryDirectory(prefix="scoring-"))
             self.socket = Path(private) / "http"
             listener = self._resources.enter_context(listen_at(self.socket))
@@ -105,6 +111,19 @@ class Backend:
             await self._session.close()
             self._session = None
 
+    def _take_envelopes(self, folder: Path) -> None:
+        """Let the server take whole requests, where the version reads them.
+
+        Its code does what MLflow does with columns, so here they are not in the signature.
+        """
+        file = folder / "MLmodel"
+        model = yaml.safe_load(file.read_text(encoding="utf-8"))
+        if (model.get("metadata") or {}).get(ENVELOPES) == 1:
+            file.rename(folder / REGISTERED)
+            text = yaml.safe_dump({**model, "signature": SIGNATURE}, sort_keys=False)
+            file.write_text(text, encoding="utf-8")
+            self.joiner = Envelopes(self.version)
+
     def _service(self, folder: Path, path: Path) -> Service:
         model = ("--model-uri", str(folder), "--env-manager", "local")
         return Service(
@@ -114,21 +133,29 @@ class Backend:
             path,
         )
 
+    def _ask(self, path: Path, request: Request) -> tuple[int, bytes]:
+        headers = {"Content-Type": request.kind}
+        return ask(path, "POST", "/invocations", request.body, headers, timeout=EXAMPLE_SECONDS)
+
     def _try(self, service: str, folder: Path, path: Path) -> None:
         try:
             example = (folder / EXAMPLE).read_text(encoding="utf-8")
-            headers = {"Content-Type": "application/json"}
-            status, answer = ask(
-                path, "POST", "/invocations", example.encode(), headers, timeout=EXAMPLE_SECONDS
-            )
+            status, answer = self._ask(path, Request(example.encode()))
             if status >= 400:
                 raise ServiceError(f"{service} refused its own example ({status})")
             versions = {row["model_version"] for row in json.loads(answer)["predictions"]}
             self.example = example
             table = json.loads(example)["dataframe_split"]
             self.columns = tuple(table["columns"])
-            cells = zip(*table["data"], strict=True)
-            self.texts = tuple(any(isinstance(v, str) for v in column) for column in cells)
+            if isinstance(self.joiner, Tables):
+                cells = zip(*table["data"], strict=True)
+                texts = tuple(any(isinstance(v, str) for v in column) for column in cells)
+                self.joiner = Tables(self.columns, texts, self.answered)
+            requests = [Request(example.encode())] * 2
+            _, joined = self._ask(path, self.joiner.join(requests))
+            split = self.joiner.split(joined, requests)
+            if not split or any(reply.content != answer for reply in split.replies):
+                raise ServiceError(f"{service} answers its own example otherwise beside another")
         except (OSError, HTTPException, ValueError, KeyError, TypeError) as error:
             raise ServiceError(f"{service} did not answer its own example") from error
         if versions != {self.version}:

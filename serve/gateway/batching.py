@@ -1,15 +1,8 @@
-"""Small requests that come while a scoring server is busy are sent to it as one body.
-
-A thousand rows cost MLflow's server four times what one costs. Only what cannot change an answer
-is joined: JSON with the model's columns, numbers and texts where the model has them, everything
-asked for. All else goes alone, and so does each of a joined body that was refused.
-"""
+"""Small requests that come while a scoring server is busy are sent to it as one body."""
 
 from __future__ import annotations
 
 import asyncio
-import json
-import math
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
@@ -18,19 +11,17 @@ from typing import Any
 from aiohttp import ClientError
 
 from serve.gateway.backend import Backend
+from serve.gateway.joining import SMALL, Joiner, Reply, Request, Split
 
-MOST_BYTES = 64 * 1024
-MOST_ROWS = 256
-MOST_WAITING = 2_000
+# Of a body: requests and bytes. A request is at most SMALL.
+MOST_REQUESTS, MOST_BYTES = 256, 256 * 1024
+# Requests that wait for one server, and their bytes.
+MOST_WAITING, MOST_WAITING_BYTES = 2_000, 16 * 1024**2
 JOIN_SECONDS = 0.002
-# Beyond it a whole number is not the same as a float.
-EXACT = 2**53
-# What MLflow writes between the answers of two customers.
-BETWEEN = ", "
-FORMS = ("dataframe_split", "dataframe_records")
+# Putting together and taking apart more than this would keep all others waiting.
+LONG = 256 * 1024
 
-Reply = tuple[int, bytes, str]  # status, body, content type
-Send = Callable[[bytes], Awaitable[Reply]]
+Send = Callable[[Request], Awaitable[Reply]]
 
 
 class FullError(Exception):
@@ -39,11 +30,17 @@ class FullError(Exception):
 
 @dataclass(frozen=True)
 class Waiting:
-    """A request that waits for its turn: its rows, its body as it came, its reply."""
+    """A request that waits for its turn, and its reply."""
 
-    rows: list[list[Any]]
-    body: bytes
-    reply: asyncio.Future[Reply]
+    request: Request
+    reply: asyncio.Future[Reply] = field(
+        default_factory=lambda: asyncio.get_running_loop().create_future()
+    )
+
+    def give(self, reply: Reply) -> None:
+        """Set the reply, unless the sender has left."""
+        if not self.reply.done():
+            self.reply.set_result(reply)
 
 
 @dataclass
@@ -52,7 +49,7 @@ class Line:
 
     busy: bool = False
     waiting: deque[Waiting] = field(default_factory=deque)
-    rows: int = 0
+    bytes: int = 0
     task: asyncio.Task[None] | None = None
 
 
@@ -62,15 +59,15 @@ class Batcher:
     Parameters
     ----------
     sent
-        Called with the number of customers in each body that is sent.
+        Called with the number of customers in each body that was scored.
     """
 
     def __init__(self, sent: Callable[[int], None]) -> None:
         self._lines: dict[Backend, Line] = {}
         self._sent = sent
 
-    async def reply(self, backend: Backend, body: bytes, send: Send) -> Reply:
-        """Return the server's reply to a JSON body, alone or out of a joined one.
+    async def reply(self, backend: Backend, request: Request, send: Send) -> Reply:
+        """Return the server's reply, alone or out of a joined one.
 
         Raises
         ------
@@ -79,21 +76,23 @@ class Batcher:
         ClientError
             When the server died of it, or while this waited.
         """
-        rows = regular_rows(body, backend) if len(body) <= MOST_BYTES else None
-        if rows is None:
-            return await send(body)
+        if not backend.joiner.takes(request):
+            return await send(request)
+        size, waiting = len(request.body), Waiting(request)
+        if size > SMALL:
+            await self._answer(backend.joiner, [waiting], send)
+            return waiting.reply.result()
         line = self._lines.setdefault(backend, Line())
         if line.busy:
-            if line.rows + len(rows) > MOST_WAITING:
+            if len(line.waiting) >= MOST_WAITING or line.bytes + size > MOST_WAITING_BYTES:
                 raise FullError
-            waiting = Waiting(rows, body, asyncio.get_running_loop().create_future())
             line.waiting.append(waiting)
-            line.rows += len(rows)
+            line.bytes += size
             return await waiting.reply
         line.busy = True
         try:
-            self._sent(len(rows))
-            return await send(body)
+            await self._answer(backend.joiner, [waiting], send)
+            return waiting.reply.result()
         finally:
             self._next(backend, line, send)
 
@@ -110,7 +109,7 @@ class Batcher:
         await asyncio.sleep(JOIN_SECONDS)
         batch = _taken(line)
         try:
-            await self._answer(backend, batch, send)
+            await self._answer(backend.joiner, batch, send)
         except (ClientError, TimeoutError) as error:
             for one in batch:
                 if not one.reply.done():
@@ -120,122 +119,39 @@ class Batcher:
                 one.reply.cancel()  # those that have none: this was cancelled
             self._next(backend, line, send)
 
-    async def _answer(self, backend: Backend, batch: Sequence[Waiting], send: Send) -> None:
-        """Let one body be answered for all; one by one where it is refused."""
-        if len(batch) > 1:
-            rows = [row for one in batch for row in one.rows]
-            self._sent(len(rows))
-            table = {"columns": list(backend.columns), "data": rows}
-            status, content, kind = await send(json.dumps({"dataframe_split": table}).encode())
-            parts = split(content, [len(one.rows) for one in batch]) if status == 200 else None
-            if parts and backend.answered(content):
-                for one, part in zip(batch, parts, strict=True):
-                    _give(one, (status, part, kind))
-                return
-        for one in batch:
-            self._sent(len(one.rows))
-            _give(one, await send(one.body))
+    async def _answer(self, joiner: Joiner, batch: Sequence[Waiting], send: Send) -> None:
+        """Let one body be answered for all, or one by one where it is refused."""
+        requests = [one.request for one in batch]
+        reply = await send(await _in_time(requests[0].body, joiner.join, requests))
+        split: Split | None = None
+        if reply.status == 200:
+            split = await _in_time(reply.content, joiner.split, reply.content, requests)
+        if split:
+            self._sent(split.rows)
+            for one, own in zip(batch, split.replies, strict=True):
+                one.give(own)
+        elif len(batch) == 1:
+            batch[0].give(reply)
+        else:
+            for one in batch:
+                await self._answer(joiner, [one], send)
 
 
-def _give(one: Waiting, reply: Reply) -> None:
-    if not one.reply.done():  # its sender may have left
-        one.reply.set_result(reply)
+async def _in_time(content: bytes, work: Callable[..., Any], *arguments: object) -> Any:
+    """Return what some work with content returns; long work is done beside the others."""
+    if len(content) <= LONG:
+        return work(*arguments)
+    return await asyncio.to_thread(work, *arguments)
 
 
 def _taken(line: Line) -> list[Waiting]:
-    """Take the requests that wait longest, at most so many rows of them."""
+    """Take the requests that wait longest, at most so many and so many bytes of them."""
     batch = [line.waiting.popleft()]
-    rows = len(batch[0].rows)
-    while line.waiting and rows + len(line.waiting[0].rows) <= MOST_ROWS:
+    size = len(batch[0].request.body)
+    while line.waiting and len(batch) < MOST_REQUESTS:
+        size += len(line.waiting[0].request.body)
+        if size > MOST_BYTES:
+            break
         batch.append(line.waiting.popleft())
-        rows += len(batch[-1].rows)
-    line.rows -= rows
+    line.bytes -= sum(len(one.request.body) for one in batch)
     return batch
-
-
-def regular_rows(body: bytes, backend: Backend) -> list[list[Any]] | None:
-    """Return the customers of a body in the order of the model's columns; None for any other body.
-
-    Other columns are left out, as MLflow does.
-    """
-    sent = _sent(body)
-    form = next((name for name in FORMS if name in sent), "")
-    table = _table(sent[form], form) if form else None
-    if table is None or sent.keys() - {form, "params"}:
-        return None
-    columns, rows = table
-    place = {name: i for i, name in enumerate(columns)}
-    if len(place) != len(columns) or any(str(name).startswith("detail") for name in place):
-        return None
-    order = [place.get(name, -1) for name in backend.columns]
-    if not order or -1 in order or not 0 < len(rows) <= MOST_ROWS:
-        return None
-    ordered = [[row[i] for i in order] for row in rows]
-    texts = backend.texts
-    fits = all(
-        value is None or (type(value) is str if is_text else _is_number(value))
-        for row in ordered
-        for value, is_text in zip(row, texts, strict=True)
-    )
-    return ordered if fits else None
-
-
-def _sent(body: bytes) -> dict[str, Any]:
-    """Return a JSON object that asks for everything; empty for any other body."""
-    try:
-        sent = json.loads(body)
-    except (ValueError, RecursionError):
-        return {}
-    if not isinstance(sent, dict) or sent.get("params", {}) not in ({}, {"detail": "full"}):
-        return {}
-    return sent
-
-
-def _table(content: Any, form: str) -> tuple[list[Any], list[list[Any]]] | None:
-    """Return columns and rows of a table in one of MLflow's forms; None where it is none."""
-    if form == "dataframe_split":
-        if not isinstance(content, dict) or set(content) != {"columns", "data"}:
-            return None
-        columns, rows = content["columns"], content["data"]
-        whole = isinstance(columns, list) and isinstance(rows, list)
-        if not whole or not all(type(row) is list and len(row) == len(columns) for row in rows):
-            return None
-        return columns, rows
-    if not isinstance(content, list) or not content or type(content[0]) is not dict:
-        return None
-    columns = list(content[0])
-    if not all(type(row) is dict and list(row) == columns for row in content):
-        return None
-    return columns, [list(row.values()) for row in content]
-
-
-def _is_number(value: object) -> bool:
-    if type(value) is float:
-        return math.isfinite(value)
-    return type(value) is int and -EXACT < value < EXACT
-
-
-def split(content: bytes, sizes: Sequence[int]) -> list[bytes] | None:
-    """Cut an answer into those of as many customers each; None where it has another form.
-
-    The bytes of a customer's answer stay what they are, and so does all around them.
-    """
-    text = content.decode()
-    decoder = json.JSONDecoder()
-    ends, at = [], text.find("[") + 1
-    start = at
-    try:
-        while text[at : at + 1] == "{":
-            _, end = decoder.raw_decode(text, at)
-            ends.append((at, end))
-            at = end + len(BETWEEN) if text.startswith(BETWEEN, end) else end
-    except (ValueError, IndexError):
-        return None
-    if len(ends) != sum(sizes) or not text[at:].startswith("]"):
-        return None
-    head, tail, parts, done = text[:start], text[at:], [], 0
-    for size in sizes:
-        first, last = ends[done][0], ends[done + size - 1][1]
-        parts.append((head + text[first:last] + tail).encode())
-        done += size
-    return parts

@@ -65,6 +65,14 @@ class Refusal:
         return json.dumps({"error_code": code, "message": self.message}).encode()
 
 
+# Of customers that MLflow's server had to look at itself: it answers in JSON only.
+OTHER_ANSWER = Refusal(
+    406,
+    "Accept: these customers are answered in JSON only. For CSV or Parquet send a table whose "
+    "numbers are 64-bit floats, without other forms of JSON, to a version registered since.",
+)
+
+
 def refused_path(method: str, path: str) -> Refusal | None:
     """Return why a request is not handed on, by where it goes; None where it may be."""
     if path not in PATHS:
@@ -79,6 +87,12 @@ def known_type(content_type: str) -> str | None:
     kind, *parameters = (part.strip().lower() for part in content_type.split(";"))
     plain = all(p.replace('"', "") in {"", "charset=utf-8", "header=present"} for p in parameters)
     return kind if kind in TYPES and plain else None
+
+
+def answer_type(accept: str) -> str:
+    """Return the content type of an answer: the first that is accepted and written, else JSON."""
+    kinds = (part.partition(";")[0].strip().lower() for part in accept.split(","))
+    return next((kind for kind in kinds if kind in TYPES), JSON)
 
 
 def refused_body(content_type: str, encoding: str) -> Refusal | None:

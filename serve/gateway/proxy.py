@@ -12,13 +12,14 @@ from dataclasses import asdict
 from aiohttp import ClientError, hdrs, web
 
 from serve.gateway.backend import ANSWER_SECONDS, Backend
-from serve.gateway.batching import MOST_BYTES as SMALL
-from serve.gateway.batching import Batcher, FullError, Reply
+from serve.gateway.batching import Batcher, FullError
 from serve.gateway.error_messages import (
     DOCUMENT,
     INVOCATIONS,
     JSON,
+    OTHER_ANSWER,
     Refusal,
+    answer_type,
     known_type,
     refused_body,
     refused_path,
@@ -27,6 +28,7 @@ from serve.gateway.error_messages import (
     truths,
     unread_parameters,
 )
+from serve.gateway.joining import SMALL, Reply, Request
 from serve.gateway.metrics import CONTENT_TYPE, METRICS, Metrics
 from serve.gateway.openapi import described
 from serve.gateway.supervisor import Supervisor
@@ -231,24 +233,26 @@ async def _ask(
         if refusal:
             return _refused(refusal)
 
-    async def send(content: bytes) -> Reply:
+    scored = Request(body, kind, answer_type(request.headers.get(hdrs.ACCEPT, "")))
+
+    async def send(one: Request) -> Reply:
         async with backend.session.request(
             request.method,
             backend.url + path,
             # Aiohttp sends what can be read in pieces; one for each attempt, since it is read up.
-            data=io.BytesIO(content) if content else None,
-            headers={hdrs.CONTENT_TYPE: kind} if kind else {},
+            data=io.BytesIO(one.body) if one.body else None,
+            headers={hdrs.CONTENT_TYPE: one.kind} if one.kind else {},
             allow_redirects=False,
         ) as reply:
             content_type = reply.headers.get(hdrs.CONTENT_TYPE, JSON)
-            return reply.status, await reply.read(), content_type
+            return Reply(reply.status, await reply.read(), content_type)
 
     backend.in_flight += 1
     try:
-        if kind == JSON:
-            status, content, content_type = await request.app[BATCHER].reply(backend, body, send)
+        if kind:
+            status, content, content_type = await request.app[BATCHER].reply(backend, scored, send)
         else:
-            status, content, content_type = await send(body)
+            status, content, content_type = await send(scored)
     except FullError:
         full = "Too many requests wait for the scoring server."
         return web.json_response({"error": full}, status=503, headers={"Retry-After": "1"})
@@ -257,7 +261,10 @@ async def _ask(
     if kind and status in {400, 500}:
         # A version answers its own example before it serves: what makes it fail is the request.
         return _refused(reworded(content.decode(errors="replace"), backend.columns))
-    if kind and not backend.answered(content):
+    if kind and status == 200 and scored.answer not in {JSON, content_type}:
+        return _refused(OTHER_ANSWER)
+    # The other kinds came in an envelope, with the version outside.
+    if kind and scored.answer == JSON and not backend.answered(content):
         return _refused(Refusal(502, "Another version answered than the one that is served."))
     if path == DOCUMENT and status == 200:
         content = described(content, backend.example)

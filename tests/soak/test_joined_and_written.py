@@ -21,7 +21,8 @@ import requests
 from aiohttp import ClientError
 
 from segmentation.data.warehouse.writing import table_writer
-from serve.gateway.batching import Batcher, FullError, Reply
+from serve.gateway.batching import Batcher, FullError
+from serve.gateway.joining import Reply, Request
 from tests.serve.gateway.test_batching import Server, backend, body
 from tests.serve.web.test_deadlines import SLOW, held_open, pages  # noqa: F401 - a fixture
 from tests.soak.searching import ROOT
@@ -48,15 +49,15 @@ class Unsteady(Server):
         super().__init__()
         self.random = random.Random(seed)
 
-    async def send(self, content: bytes) -> Reply:
+    async def send(self, request: Request) -> Reply:
         """Answer one body, or not."""
         await asyncio.sleep(self.random.random() / 50)
         fate = self.random.random()
         if fate < 0.1:
             raise ClientError
         if fate < 0.2:
-            return 503, b'{"message": "busy"}', "application/json"
-        return await super().send(content)
+            return Reply(503, b'{"message": "busy"}', "application/json")
+        return await super().send(request)
 
 
 async def swarm(seed: int, clients: int, folder: Path) -> list[object]:
@@ -66,7 +67,7 @@ async def swarm(seed: int, clients: int, folder: Path) -> list[object]:
 
     async def one(number: int) -> object:
         await asyncio.sleep(moments.random() / 2)
-        return await joined.reply(target, body([number, "a"]), server.send)
+        return await joined.reply(target, Request(body([number, "a"])), server.send)
 
     return await asyncio.gather(*map(one, range(clients)), return_exceptions=True)
 

@@ -1,22 +1,29 @@
 """Requests joined on their way to a scoring server get what each would have got alone."""
 
 import asyncio
+import io
 import json
+from base64 import b64decode, b64encode
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 from aiohttp import ClientError
 
-from serve.gateway import batching
+from serve.gateway import batching, joining
 from serve.gateway.backend import Backend
-from serve.gateway.batching import Batcher, FullError, regular_rows, split
+from serve.gateway.batching import Batcher, FullError
+from serve.gateway.error_messages import CSV, JSON, PARQUET
+from serve.gateway.joining import Envelopes, Reply, Request, Tables, regular_rows, split
+
+COLUMNS, TEXTS = ("AGE", "PLAN"), (False, True)
 
 
 def backend(folder: Path) -> Backend:
-    """Return a server's description: a number, a text."""
+    """Return the description of a server with a number and a text, of an earlier release."""
     made = Backend("none", "none", "7", folder, {})
-    made.columns, made.texts = ("AGE", "PLAN"), (False, True)
+    made.joiner = Tables(COLUMNS, TEXTS, made.answered)
     return made
 
 
@@ -31,17 +38,17 @@ class Server:
 
     bodies: list[list[list[object]]] = field(default_factory=list)
 
-    async def send(self, content: bytes) -> batching.Reply:
+    async def send(self, request: Request) -> Reply:
         """Answer one body."""
-        rows = json.loads(content)["dataframe_split"]["data"]
+        rows = json.loads(request.body)["dataframe_split"]["data"]
         self.bodies.append(rows)
         await asyncio.sleep(0.02)
         if any(age > 1_000 for age, _ in rows):
             raise ClientError
         if any(age < 0 for age, _ in rows):
-            return 400, b'{"message": "a negative age"}', "application/json"
+            return Reply(400, b'{"message": "a negative age"}', "application/json")
         answers = [{"segment": age, "note": '], [ é "', "model_version": "7"} for age, _ in rows]
-        return 200, json.dumps({"predictions": answers}).encode(), "application/json"
+        return Reply(200, json.dumps({"predictions": answers}).encode(), "application/json")
 
 
 @pytest.mark.parametrize(
@@ -52,9 +59,9 @@ class Server:
         {"dataframe_records": [{"AGE": 3, "PLAN": "a"}], "params": {}},
     ],
 )
-def test_what_is_joined_has_the_order_of_the_model(form: dict, tmp_path: Path) -> None:
+def test_what_is_joined_has_the_order_of_the_model(form: dict) -> None:
     """Whatever the form, the order and other columns."""
-    assert regular_rows(json.dumps(form).encode(), backend(tmp_path)) == [[3, "a"]]
+    assert regular_rows(json.dumps(form).encode(), COLUMNS, TEXTS) == [[3, "a"]]
 
 
 @pytest.mark.parametrize(
@@ -77,9 +84,9 @@ def test_what_is_joined_has_the_order_of_the_model(form: dict, tmp_path: Path) -
         '{"dataframe_split": {"columns": ["AGE", "PLAN"], "index": [0], "data": [[3, "a"]]}}',
     ],
 )  # fmt: skip
-def test_what_may_be_answered_otherwise_goes_alone(text: str, tmp_path: Path) -> None:
+def test_what_may_be_answered_otherwise_goes_alone(text: str) -> None:
     """Other types, other forms, other wishes, and what the server will refuse."""
-    assert regular_rows(text.encode(), backend(tmp_path)) is None
+    assert regular_rows(text.encode(), COLUMNS, TEXTS) == []
 
 
 def test_an_answer_is_cut_without_changing_a_byte() -> None:
@@ -96,23 +103,22 @@ def test_an_answer_is_cut_without_changing_a_byte() -> None:
     assert split(b'{"predictions": [{"a": 1}, ', [1]) is None
 
 
-async def asked(server: Server, bodies: list[bytes], folder: Path) -> list[object]:
-    """Send bodies at the same moment through one batcher, which counts what it sends."""
-    sizes: list[int] = []
-    batcher, target = Batcher(sizes.append), backend(folder)
-    replies = await asyncio.gather(
-        *(batcher.reply(target, one, server.send) for one in bodies), return_exceptions=True
-    )
-    assert sizes == [len(rows) for rows in server.bodies]
-    return list(replies)
+async def asked(
+    server: Server, bodies: list[bytes], folder: Path, sizes: list[int] | None = None
+) -> list[object]:
+    """Send bodies at the same moment through one batcher; note how many customers it joined."""
+    batcher, target = Batcher((sizes if sizes is not None else []).append), backend(folder)
+    requests = (batcher.reply(target, Request(one), server.send) for one in bodies)
+    return list(await asyncio.gather(*requests, return_exceptions=True))
 
 
 def test_those_that_come_meanwhile_are_one_body(tmp_path: Path) -> None:
     """The first goes at once and alone; each gets its own bytes."""
     server, bodies = Server(), [body([n, "a"], [n + 100, None]) for n in range(10)]
-    replies = asyncio.run(asked(server, bodies, tmp_path))
-    assert [len(rows) for rows in server.bodies] == [2, 18]
-    alone = [asyncio.run(Server().send(one)) for one in bodies]
+    sizes: list[int] = []
+    replies = asyncio.run(asked(server, bodies, tmp_path, sizes))
+    assert sizes == [len(rows) for rows in server.bodies] == [2, 18]
+    alone = [asyncio.run(Server().send(Request(one))) for one in bodies]
     assert replies == alone
 
 
@@ -136,3 +142,26 @@ def test_the_line_has_an_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(batching, "MOST_WAITING", 3)
     replies = asyncio.run(asked(Server(), [body([n, "a"]) for n in range(6)], tmp_path))
     assert [isinstance(reply, FullError) for reply in replies] == [False] * 4 + [True] * 2
+
+
+@pytest.mark.parametrize("length", [10, joining.SHORT])
+def test_whole_requests_travel_in_cells(length: int) -> None:
+    """Short ones in JSON, long ones in Parquet; answers come back to whom they are for."""
+    envelopes = Envelopes("7")
+    requests = [Request(b"a\n\0" + b"." * length, CSV, PARQUET), Request(b"{}", JSON)]
+    sent = envelopes.join(requests)
+    if sent.kind == JSON:
+        rows = json.loads(sent.body)["dataframe_split"]["data"]
+        cells = [b64decode(cell) for (cell,) in rows]
+    else:
+        cells = pq.read_table(io.BytesIO(sent.body))[joining.COLUMN].to_pylist()
+    assert (sent.kind == JSON) == (length == 10)
+    assert [cell.split(b"\n", 2) for cell in cells] == [
+        [one.kind.encode(), one.answer.encode(), one.body] for one in requests
+    ]
+    answers = [[200, PARQUET, b64encode(b"\xff").decode()], [400, JSON, ""]]
+    reply = {"version": "7", "rows": 3, "answers": answers}
+    split = envelopes.split(json.dumps({"predictions": reply}).encode(), requests)
+    assert split == ([Reply(200, b"\xff", PARQUET), Reply(400, b"", JSON)], 3)
+    for other in ({**reply, "version": "8"}, {**reply, "answers": []}, [], 1):
+        assert envelopes.split(json.dumps({"predictions": other}).encode(), requests) is None

@@ -1,0 +1,172 @@
+"""Customers in the bodies that a scoring server takes, read as MLflow reads them.
+
+MLflow casts and checks a table column by column. Of a plain body, which it would take as it is,
+the same table comes out here in one step; any other is left to MLflow, and so are refusals.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import chain
+from operator import itemgetter
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from segmentation.clustering.segmenter import Customers
+from segmentation.schema import TableSchema
+from segmentation.types import FloatArray
+
+JSON, CSV, PARQUET = "application/json", "text/csv", "application/vnd.apache.parquet"
+DETAIL, FULL, BASIC = "detail", "full", "basic"
+SPLIT, RECORDS = "dataframe_split", "dataframe_records"
+# What the readers raise where a body is not what they expect.
+UNREADABLE = (
+    *(ValueError, TypeError, LookupError, AttributeError, ArithmeticError),
+    *(RecursionError, OSError, NotImplementedError),
+)
+
+
+@dataclass(frozen=True)
+class Body:
+    """The customers of a request, shape (n, d), n at least 1, and how much is asked of them."""
+
+    customers: Customers  # a matrix where the model takes numbers only
+    detail: str
+
+
+def read_body(kind: str, content: bytes, schema: TableSchema) -> Body | None:
+    """Return what a body holds; None for one that MLflow has to look at.
+
+    Parameters
+    ----------
+    kind
+        Its content type.
+    content
+        As it came.
+    schema
+        Of the model's table.
+    """
+    try:
+        body = _of_json(content, schema) if kind == JSON else _of_table(kind, content, schema)
+    except UNREADABLE:
+        return None
+    return body if len(body.customers) and _finite(body.customers) else None
+
+
+def joined(bodies: Sequence[Body]) -> Customers:
+    """Return the customers of several bodies as one table."""
+    if len(bodies) == 1:
+        return bodies[0].customers
+    matrices, frames = [], []
+    for body in bodies:
+        if isinstance(body.customers, pd.DataFrame):
+            frames.append(body.customers)
+        else:
+            matrices.append(body.customers)
+    return pd.concat(frames, ignore_index=True) if frames else np.concatenate(matrices)
+
+
+def _of_json(content: bytes, schema: TableSchema) -> Body:
+    """Return the customers of JSON in one of two forms; an error for anything else."""
+    sent = json.loads(content)
+    detail = _detail(sent.pop("params", {}))
+    ((form, table),) = sent.items()
+    if form == SPLIT:
+        columns, rows = table["columns"], table["data"]
+        _expect(table.keys() == {"columns", "data"})
+        _expect({*map(type, rows)} == {list} and {*map(len, rows)} == {len(columns)})
+        places = [columns.index(name) for name in schema.column_names]
+    else:
+        _expect(form == RECORDS)
+        rows, columns = table, list(table[0])
+        _expect({*map(type, rows)} == {dict})
+        _expect(all(row.keys() == rows[0].keys() for row in rows))
+        places = list(schema.column_names)
+    _expect(len({*columns}) == len(columns) and schema.detail_column not in columns)
+    if places != list(range(len(columns))):
+        pick = itemgetter(*places)
+        rows = [pick(row) for row in rows] if len(places) > 1 else [(pick(row),) for row in rows]
+    if not any(column.categorical for column in schema.columns):
+        matrix = _numbers(list(chain.from_iterable(rows)))
+        return Body(matrix.reshape(len(rows), len(places)), detail)
+    cells = zip(schema.columns, zip(*rows, strict=True), strict=True)
+    return Body(
+        pd.DataFrame(
+            {
+                column.name: _texts(values) if column.categorical else _numbers(values)
+                for column, values in cells
+            }
+        ),
+        detail,
+    )
+
+
+def _of_table(kind: str, content: bytes, schema: TableSchema) -> Body:
+    """Return the customers of CSV or Parquet whose columns have the model's types."""
+    types = {c.name: object if c.categorical else np.float64 for c in schema.columns}
+    column = schema.detail_column
+    if kind == CSV:
+        text = io.StringIO(content.decode())
+        table = pd.read_csv(text, dtype={**types, column: object})
+    else:
+        _expect(kind == PARQUET)
+        table = pd.read_parquet(io.BytesIO(content))
+    detail = FULL
+    if column in table:
+        _expect(_is_text(table[column]))
+        values = table[column].dropna().unique()
+        detail = _detail({DETAIL: values[0]}) if len(values) else FULL
+        _expect(len(values) <= 1)
+    table = table[list(types)]
+    fits = [
+        _is_text(values) if types[str(name)] is object else values.dtype == np.float64
+        for name, values in table.items()
+    ]
+    _expect(len(fits) == len(types) and all(fits))
+    if object in types.values():
+        return Body(table.reset_index(drop=True), detail)
+    return Body(np.ascontiguousarray(table.to_numpy()), detail)
+
+
+def _expect(condition: bool) -> None:
+    """Raise ValueError where a body is not as plain as it has to be."""
+    if not condition:
+        raise ValueError
+
+
+def _detail(params: Any) -> str:
+    """Return how much parameters ask for."""
+    _expect(type(params) is dict and params.keys() <= {DETAIL})
+    detail = params.get(DETAIL, FULL)
+    _expect(detail in {FULL, BASIC})
+    return str(detail)
+
+
+def _numbers(values: Sequence[Any]) -> FloatArray:
+    """Return numbers and nulls as floats; an error for texts, truths and what is no float."""
+    _expect({*map(type, values)} <= {float, int, type(None)})
+    return np.array(values, dtype=np.float64)
+
+
+def _texts(values: Sequence[Any]) -> list[Any]:
+    _expect({*map(type, values)} <= {str, type(None)})
+    return list(values)
+
+
+def _is_text(values: pd.Series[Any]) -> bool:
+    """Return whether a column is one of texts and nulls."""
+    if isinstance(values.dtype, pd.StringDtype):
+        return True
+    return values.dtype == object and {*map(type, values.dropna())} <= {str}
+
+
+def _finite(customers: Customers) -> bool:
+    """Return whether no number is infinite; one that is missing is NaN."""
+    if isinstance(customers, pd.DataFrame):
+        customers = customers.select_dtypes(np.float64).to_numpy()
+    return not bool(np.isinf(customers).any())
