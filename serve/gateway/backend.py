@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from http.client import HTTPException
 from pathlib import Path
@@ -14,7 +14,7 @@ from aiohttp import ClientSession, ClientTimeout, DummyCookieJar, UnixConnector
 
 from experiments.registry.client import ENVELOPES, EXAMPLE, RegistryError, servable
 from segmentation.errors import SegmentationError
-from serve.gateway.joining import COLUMN, Envelopes, Joiner, Request, Tables
+from serve.gateway.joining import COLUMN, Envelopes, Joiner, Reply, Request, Tables
 from serve.processes import Service, ServiceError, ServiceGroup, ask, listen_at
 
 START_SECONDS = 90.0
@@ -72,7 +72,7 @@ class Backend:
             service = self._service(folder, self.socket)
             self._group.start(service, listener)
             self._group.wait_until_ready(START_SECONDS)
-            self._try(service.name, folder, self.socket)
+            self._try(service.name, folder)
         except (RegistryError, SegmentationError, ServiceError):
             self.stop()
             raise
@@ -133,31 +133,38 @@ class Backend:
             path,
         )
 
-    def _ask(self, path: Path, request: Request) -> tuple[int, bytes]:
-        headers = {"Content-Type": request.kind}
-        return ask(path, "POST", "/invocations", request.body, headers, timeout=EXAMPLE_SECONDS)
+    def _ask(self, path: Path, requests: Sequence[Request]) -> Sequence[Reply]:
+        """Return what the server answers to requests, put together where they can be."""
+        joinable = all(map(self.joiner.takes, requests))
+        one = self.joiner.join(requests) if joinable else requests[0]
+        headers = {"Content-Type": one.kind}
+        status, content = ask(
+            path, "POST", "/invocations", one.body, headers, timeout=EXAMPLE_SECONDS
+        )
+        split = self.joiner.split(content, requests) if joinable and status == 200 else None
+        return split.replies if split else [Reply(status, content, one.kind)]
 
-    def _try(self, service: str, folder: Path, path: Path) -> None:
+    def _try(self, service: str, folder: Path) -> None:
+        """Let the server answer the model's own input example, alone and beside another."""
+        assert self.socket is not None
         try:
-            example = (folder / EXAMPLE).read_text(encoding="utf-8")
-            status, answer = self._ask(path, Request(example.encode()))
-            if status >= 400:
-                raise ServiceError(f"{service} refused its own example ({status})")
-            versions = {row["model_version"] for row in json.loads(answer)["predictions"]}
-            self.example = example
-            table = json.loads(example)["dataframe_split"]
+            self.example = (folder / EXAMPLE).read_text(encoding="utf-8")
+            table = json.loads(self.example)["dataframe_split"]
             self.columns = tuple(table["columns"])
             if isinstance(self.joiner, Tables):
                 cells = zip(*table["data"], strict=True)
                 texts = tuple(any(isinstance(v, str) for v in column) for column in cells)
                 self.joiner = Tables(self.columns, texts, self.answered)
-            requests = [Request(example.encode())] * 2
-            _, joined = self._ask(path, self.joiner.join(requests))
-            split = self.joiner.split(joined, requests)
-            if not split or any(reply.content != answer for reply in split.replies):
-                raise ServiceError(f"{service} answers its own example otherwise beside another")
+            request = Request(self.example.encode())
+            (reply,) = self._ask(self.socket, [request])
+            if reply.status >= 400:
+                raise ServiceError(f"{service} refused its own example ({reply.status})")
+            versions = {row["model_version"] for row in json.loads(reply.content)["predictions"]}
+            beside = self._ask(self.socket, [request] * 2)
         except (OSError, HTTPException, ValueError, KeyError, TypeError) as error:
             raise ServiceError(f"{service} did not answer its own example") from error
+        if any(other.content != reply.content for other in beside):
+            raise ServiceError(f"{service} answers its own example otherwise beside another")
         if versions != {self.version}:
             raise ServiceError(
                 f"{service} answered its own example as version {', '.join(sorted(versions))}"
