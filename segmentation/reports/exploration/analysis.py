@@ -140,7 +140,7 @@ def explore(table: Table, report_step: Callable[[str], None] = lambda _: None) -
     step()
     mapped = neighbour_map(table, axes)
     step()
-    structure = structure_of(table.prepared.customers, table.prepared.schema, table.seed)
+    structure = structure_of(table.forming.customers, table.forming.schema, table.seed)
     step()
     missing = missingness(table)
     step()

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import cast
 
 import numpy as np
 import pandas as pd
+from scipy.optimize import nnls
 
 from segmentation.reports.exploration.explored_table import Table
 from segmentation.schema import Column, Identity
@@ -27,8 +28,10 @@ NUMBERS = ("mean", "std", "minimum", *QUANTILES, "maximum", "skew", "kurtosis", 
 TAIL_SHARE, LEAST_TAIL = 0.05, 10
 # A sum counts as broken beyond this absolute and relative gap.
 TOLERANCE = 0.01
-# An undeclared sum of two columns is proposed where it holds in this share of the rows.
+# An undeclared sum of columns is proposed where it holds in this share of the rows.
 SUM_HOLDS, SUM_ROWS, SUM_COLUMNS, PART_VARIES = 0.95, 500, 60, 0.05
+# Sums of more columns are looked for where there are so many rows for each of them.
+LEAST_PARTS, ROWS_A_PART = 3, 3
 BINS, FEW_VALUES = 30, 20
 LOG_SKEW, LOG_LOWEST = 2.0, 0.01
 FENCE = 1.5
@@ -225,11 +228,12 @@ def _numbers(
 
 
 def _undeclared_sums(table: Table) -> Iterator[IdentityCheck]:
-    """Yield sums of two columns that nearly always hold, though the schema does not say so."""
+    """Yield sums of other columns that nearly always hold, though the schema does not say so."""
     names = table.number_names[:SUM_COLUMNS]
     values = table.sample(SUM_ROWS)[names].to_numpy()
     declared = {frozenset((i.total, *i.parts)) for i in table.schema.identities}
     varying = [j for j in range(len(names)) if _varies(values[:, j])]
+    summed: set[str] = {identity.total for identity in table.schema.identities}
     for a, b in combinations(varying, 2):
         sums = values[:, a] + values[:, b]
         for j in varying:
@@ -237,8 +241,38 @@ def _undeclared_sums(table: Table) -> Iterator[IdentityCheck]:
                 continue
             if _broken(values[:, j], sums).mean() <= 1 - SUM_HOLDS:
                 check = _check(table.customers, Identity(names[j], (names[a], names[b])), False)
-                if check.rows and check.broken <= (1 - SUM_HOLDS) * check.rows:
+                if _nearly_holds(check):
+                    summed.add(names[j])
                     yield check
+    for j, parts in _long_sums(values, varying):
+        if names[j] not in summed:
+            sum_ = Identity(names[j], tuple(names[part] for part in parts))
+            if _nearly_holds(check := _check(table.customers, sum_, False)):
+                yield check
+
+
+def _nearly_holds(check: IdentityCheck) -> bool:
+    return check.rows > 0 and check.broken <= (1 - SUM_HOLDS) * check.rows
+
+
+def _long_sums(values: FloatArray, varying: Sequence[int]) -> Iterator[tuple[int, tuple[int, ...]]]:
+    """Yield columns and three or more parts that may add up to them.
+
+    Parts are columns of which non-negative least squares take the whole.
+    """
+    complete = values[~np.isnan(values[:, list(varying)]).any(axis=1)]
+    amounts = [j for j in varying if len(complete) and complete[:, j].min() >= 0]
+    _, first = np.unique(complete[:, amounts], axis=1, return_index=True)
+    amounts = [amounts[place] for place in sorted(first)]  # of columns that are equal, the first
+    for j in amounts:
+        total = complete[:, j]
+        below = [i for i in amounts if i != j and (complete[:, i] <= total).mean() >= SUM_HOLDS]
+        if len(below) < LEAST_PARTS or len(complete) < ROWS_A_PART * len(below):
+            continue
+        weights, _ = nnls(complete[:, below], total)
+        parts = tuple(i for i, weight in zip(below, weights, strict=True) if weight > 0.5)
+        if len(parts) >= LEAST_PARTS:
+            yield j, parts
 
 
 def _varies(values: FloatArray) -> bool:
@@ -260,9 +294,20 @@ def _broken(total: FloatArray, sums: FloatArray) -> FloatArray:
 
 
 def distributions(table: Table) -> tuple[Distribution, ...]:
-    """Return the distribution of every numeric column that has values, from all rows."""
-    columns = ((c, table.published[c.name].dropna().to_numpy()) for c in table.numbers)
-    return tuple(distribution(values, column) for column, values in columns if len(values))
+    """Return the distribution of every numeric column that has values, from all rows.
+
+    What is drawn is what may be published; how many values lie outside the fences is counted
+    among all.
+    """
+    shapes = []
+    for column in table.numbers:
+        values = table.customers[column.name].dropna().to_numpy()
+        if len(values):
+            shape = distribution(table.published[column.name].dropna().to_numpy(), column)
+            counted = box_of(values)
+            box = replace(shape.box, below=counted.below, above=counted.above)
+            shapes.append(replace(shape, box=box))
+    return tuple(shapes)
 
 
 def distribution(values: FloatArray, column: Column) -> Distribution:
@@ -292,6 +337,15 @@ def distribution(values: FloatArray, column: Column) -> Distribution:
         integers=integers,
         box=box_of(values),
     )
+
+
+def spread_of(values: FloatArray) -> tuple[float, float]:
+    """Return deviation and skew of values, shape (n,), without bias, as :func:`describe` does.
+
+    NaN where there are too few.
+    """
+    sample = pd.Series(values)
+    return float(sample.std()), float(cast(float, sample.skew()))
 
 
 def skewness(values: FloatArray) -> float:

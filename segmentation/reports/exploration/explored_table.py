@@ -141,6 +141,13 @@ class Table:
         return prepare_table(self.customers, self.schema, sensitive=True)
 
     @cached_property
+    def forming(self) -> PreparedTable:
+        """What a search forms segments of: no sensitive columns, unless there are no others."""
+        if set(self.schema.sensitive_names) >= set(self.names):
+            return self.prepared
+        return prepare_table(self.customers, self.schema)
+
+    @cached_property
     def space(self) -> Coordinates:
         """Coordinates of at most 10,000 customers in the space candidates are evaluated in."""
         rows = self._shuffled[:MODEL_ROWS]

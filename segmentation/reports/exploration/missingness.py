@@ -14,6 +14,7 @@ from threadpoolctl import threadpool_limits
 from segmentation.preprocessing.imputation import MedianFill, RegressionFill
 from segmentation.preprocessing.step import ArrayStep
 from segmentation.reports.exploration.bivariate import cramers_v
+from segmentation.reports.exploration.descriptive import spread_of
 from segmentation.reports.exploration.explored_table import MODEL_ROWS, PAIR_ROWS, Table
 from segmentation.schema import Column
 from segmentation.types import FloatArray
@@ -175,8 +176,8 @@ def _imputations(table: Table) -> Iterator[Imputation]:
                 method,
                 mean_before=float(np.nanmean(before)),
                 mean_after=float(after.mean()),
-                std_before=float(np.nanstd(before)),
-                std_after=float(after.std()),
+                std_before=spread_of(before[~absent[:, j]])[0],
+                std_after=spread_of(after)[0],
                 error=errors[method] / errors["median"] if errors["median"] > 0 else float("nan"),
             )
 

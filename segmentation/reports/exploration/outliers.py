@@ -14,7 +14,7 @@ from sklearn.ensemble import IsolationForest
 from threadpoolctl import threadpool_limits
 
 from segmentation.preprocessing.transforms import Winsorise
-from segmentation.reports.exploration.descriptive import box_of, skewness
+from segmentation.reports.exploration.descriptive import box_of, spread_of
 from segmentation.reports.exploration.explored_table import Table
 from segmentation.schema import Column
 from segmentation.types import FloatArray
@@ -96,15 +96,16 @@ def _columns(table: Table) -> Iterator[ColumnOutliers]:
             continue
         box = box_of(values)
         clipped = Winsorise().fit_transform(values[:, None])[:, 0]
+        (std_before, skew_before), (std_after, skew_after) = map(spread_of, (values, clipped))
         yield ColumnOutliers(
             column=column,
             outside=box.below + box.above,
             share=(box.below + box.above) / len(values),
             clipped=int((clipped != values).sum()),
-            skew_before=skewness(values),
-            skew_after=skewness(clipped),
-            std_before=float(values.std()),
-            std_after=float(clipped.std()),
+            skew_before=skew_before,
+            skew_after=skew_after,
+            std_before=std_before,
+            std_after=std_after,
         )
 
 

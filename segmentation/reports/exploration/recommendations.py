@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -97,8 +97,11 @@ def _structure(exploration: Exploration) -> Iterator[Recommendation]:
 
 
 def _skew(table: Table) -> tuple[list[Recommendation], FloatArray]:
-    """Return what to do about skew, and the numeric columns after doing it."""
-    sample = table.sample(MODEL_ROWS)[table.number_names].to_numpy()
+    """Return what to do about skew, and the columns of more than two values after doing it."""
+    rows = table.sample(MODEL_ROWS)
+    # No transformation changes the shape of two values.
+    amounts = [column for column in table.numbers if rows[column.name].nunique() > 2]
+    sample = rows[[column.name for column in amounts]].to_numpy(np.float64)
     if not sample.shape[1]:
         return [], sample
     scaled = UnitFree().fit_transform(sample)
@@ -112,7 +115,7 @@ def _skew(table: Table) -> tuple[list[Recommendation], FloatArray]:
     best = min(medians, key=lambda name: medians[name])
     if medians["log1p"] <= medians[best] + LOG_MARGIN:
         best = "log1p"
-    money = np.array([i for i in skewed if table.numbers[i].kind == "money"], dtype=np.int64)
+    money = np.array([i for i in skewed if amounts[i].kind == "money"], dtype=np.int64)
     mostly_money = len(money) > len(skewed) / 2
     columns = money if mostly_money else skewed
     s = "" if len(columns) == 1 else "s"
@@ -224,13 +227,17 @@ def _repeated(exploration: Exploration) -> Iterator[Recommendation]:
             share = percent(1 - check.broken / max(check.rows, 1))
             yield Recommendation(
                 f"Declare {labels[check.total]} as the sum of "
-                f"{' and '.join(labels[part] for part in check.parts)} in the schema.",
+                f"{_listed([labels[part] for part in check.parts])} in the schema.",
                 f"holds in {share} of {check.rows:,} rows",
                 {"identities": check.total},
             )
     for name in exploration.descriptive.constants:
         text = f"Leave out {labels[name]}: it is the same for all {customers}."
         yield Recommendation(text, "1 distinct value", {"excluded": name})
+
+
+def _listed(labels: Sequence[str]) -> str:
+    return f"{', '.join(labels[:-1])} and {labels[-1]}"
 
 
 def _repetitions(exploration: Exploration) -> list[tuple[str, str, float]]:

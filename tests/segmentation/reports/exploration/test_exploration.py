@@ -14,8 +14,14 @@ from segmentation.data.synthetic import generate
 from segmentation.evaluation.clusterability import structure_of
 from segmentation.reports.exploration import STEPS, Exploration, Table, explore
 from segmentation.reports.exploration.bivariate import associations
-from segmentation.reports.exploration.descriptive import describe, distribution, tail_index
+from segmentation.reports.exploration.descriptive import (
+    describe,
+    distribution,
+    distributions,
+    tail_index,
+)
 from segmentation.reports.exploration.missingness import missingness
+from segmentation.reports.exploration.outliers import outliers
 from segmentation.reports.exploration.recommendations import search_parameters
 from segmentation.reports.figures.exploration_figures import pictures
 from segmentation.reports.html.exploration_page import exploration_page
@@ -73,6 +79,14 @@ def test_planted_segments_are_structure(exploration: Exploration) -> None:
     assert exploration.structure.present
     verdict = structure_of(table.prepared.customers, table.prepared.schema, table.seed)
     assert exploration.structure.sentence == verdict.sentence
+
+
+def test_structure_is_that_of_what_forms_segments() -> None:
+    """Two ages in a cloud are no structure of a search, which sensitive columns do not form."""
+    random = np.random.default_rng(3)
+    frame = pd.DataFrame(random.standard_normal((400, 3)), columns=["one", "two", "three"])
+    frame["age"] = np.where(random.random(400) < 0.5, 25, 70) + random.normal(0, 3, 400)
+    assert explore(table_of(frame)).structure.answer == "no"
 
 
 @pytest.mark.parametrize("kind", ["uniform", "normal", "skewed"])
@@ -136,6 +150,46 @@ def test_identities_are_found_in_an_undescribed_table() -> None:
     (check,) = describe(table_of(frame)).identities
     assert (check.total, set(check.parts)) == ("total", {"one", "other"})
     assert (check.broken, check.rows, check.declared) == (6, 300, False)
+
+
+def test_a_sum_of_several_columns_is_proposed() -> None:
+    """A sum of three columns that holds to the cent is proposed, beside a column that is a copy."""
+    random = np.random.default_rng(1)
+    parts = ["food", "travel", "fuel"]
+    frame = pd.DataFrame(random.gamma(2, 50, (300, 3)).round(2), columns=parts)
+    frame["total"], frame["visits"] = frame[parts].sum(axis=1), random.poisson(4, 300)
+    frame["copy"] = frame["food"]
+    (check,) = describe(table_of(frame)).identities
+    assert (check.total, set(check.parts), check.broken) == ("total", set(parts), 0)
+
+
+def test_one_figure_has_one_value() -> None:
+    """Deviation, skew and outliers of a column are the same in every table and caption."""
+    random = np.random.default_rng(5)
+    frame = pd.DataFrame({"spend": random.lognormal(3, 1, 150), "visits": random.poisson(2, 150)})
+    table = table_of(frame.astype(float).mask(random.random(frame.shape) < 0.1))
+    described = {column.name: column for column in describe(table).columns}
+    boxes = {shape.column.name: shape.box for shape in distributions(table)}
+    for far in outliers(table).columns:
+        own = described[far.column.name]
+        assert (far.std_before, far.skew_before) == pytest.approx((own.std, own.skew))
+        box = boxes[far.column.name]
+        assert far.outside == box.below + box.above
+    for imputed in missingness(table).imputations:
+        assert imputed.std_before == pytest.approx(described[imputed.column].std)
+
+
+def test_no_transformation_of_two_values_is_advised() -> None:
+    """Columns of zeros and ones, however rare the ones, are not called skewed or clipped."""
+    random = np.random.default_rng(2)
+    held = random.random((600, 12)) < np.where(random.random((600, 1)) < 0.5, 0.05, 0.02)
+    frame = pd.DataFrame(held.astype(int), columns=[f"product_{n}" for n in range(12)])
+    frame["tenure"] = random.integers(1, 240, 600)
+    advice = {
+        k: v for item in explore(table_of(frame)).recommendations for k, v in item.switch.items()
+    }
+    assert advice["skew"] == "none"
+    assert advice["outliers"] != "winsorise"
 
 
 def test_advice_does_not_contradict_itself() -> None:
