@@ -182,8 +182,8 @@ def test_one_figure_has_one_value() -> None:
 def test_no_transformation_of_two_values_is_advised() -> None:
     """Columns of zeros and ones, however rare the ones, are not called skewed or clipped."""
     random = np.random.default_rng(2)
-    held = random.random((600, 12)) < np.where(random.random((600, 1)) < 0.5, 0.05, 0.02)
-    frame = pd.DataFrame(held.astype(int), columns=[f"product_{n}" for n in range(12)])
+    owned = random.random((600, 12)) < np.where(random.random((600, 1)) < 0.5, 0.05, 0.02)
+    frame = pd.DataFrame(owned.astype(int), columns=[f"product_{n}" for n in range(12)])
     frame["tenure"] = random.integers(1, 240, 600)
     advice = {
         k: v for item in explore(table_of(frame)).recommendations for k, v in item.switch.items()
