@@ -30,6 +30,7 @@ from segmentation.data.validation import Validated
 from segmentation.errors import DataError, Problem
 from segmentation.evaluation.result import Evaluation
 from segmentation.evaluation.triviality import column_flags
+from segmentation.interpretation.formatting import segments_counted
 from segmentation.model.segmentation_model import SegmentationModel
 from segmentation.preprocessing.categorical import PreparedTable, blocks_of, prepare_table
 from segmentation.preprocessing.columns import customer_matrix, weights_of
@@ -108,7 +109,7 @@ class Progress:
         title = CLUSTERERS[spec.clusterer].title
         self._write(
             f"trial {number:3d} ({self.done}/{self.n_trials})  {title}, "
-            f"{evaluation.n_segments} segments: {verdict}  [{self._best()}]"
+            f"{segments_counted(evaluation.n_segments)}: {verdict}  [{self._best()}]"
         )
 
     def failed(self, number: int, spec: SegmenterSpec, reason: str) -> None:
@@ -124,7 +125,7 @@ class Progress:
         evaluation = candidate.evaluation
         self._write(
             f"trial {candidate.number:3d} on {evaluation.rows:,} customers: "
-            f"{evaluation.n_segments} segments, score {evaluation.score:.3f}"
+            f"{segments_counted(evaluation.n_segments)}, score {evaluation.score:.3f}"
         )
 
     def __enter__(self) -> Self:
@@ -261,9 +262,10 @@ def nothing_feasible(result: SearchResult, k: int = 0) -> str:
         return head
     closest = min(result.candidates, key=_violation)
     title = CLUSTERERS[closest.spec.clusterer].title
+    segments = segments_counted(closest.evaluation.n_segments)
     return (
-        f"{head} Closest came trial {closest.number}, {title} with "
-        f"{closest.evaluation.n_segments} segments: {'; '.join(closest.evaluation.infeasible)}."
+        f"{head} Closest came trial {closest.number}, {title} with {segments}: "
+        f"{'; '.join(closest.evaluation.infeasible)}."
     )
 
 

@@ -49,7 +49,7 @@ from experiments.study.worker_pool import EvaluationError, Outcome
 from segmentation.clustering.clusterers import CLUSTERERS
 from segmentation.clustering.spec import SegmenterSpec
 from segmentation.evaluation.result import Evaluation
-from segmentation.interpretation.formatting import percent
+from segmentation.interpretation.formatting import percent, segments_counted
 
 LONGEST_TAG, LONGEST_KEY = 4_000, 250
 # SQLite's and PostgreSQL's texts for a data set that another process recorded a moment ago.
@@ -269,7 +269,7 @@ class Tracker:
 
 def run_name(start: str, spec: SegmenterSpec, evaluation: Evaluation | None = None) -> str:
     """Return a name in the run table, for example ``CC GENERAL · 6 segments · k-means``."""
-    segments = [f"{evaluation.n_segments} segments"] if evaluation else []
+    segments = [segments_counted(evaluation.n_segments)] if evaluation else []
     return " · ".join([start, *segments, CLUSTERERS[spec.clusterer].title])
 
 
@@ -289,9 +289,10 @@ def trial_note(spec: SegmenterSpec, evaluation: Evaluation) -> str:
     """Return a few sentences about a trial, in Markdown."""
     title = CLUSTERERS[spec.clusterer].title
     head = (
-        f"**{title}, {evaluation.n_segments} segments**, evaluated on {evaluation.rows:,} "
-        f"customers: score {evaluation.score:.3f} = stability {evaluation.stability:.3f} + "
-        f"separation {evaluation.separation:.3f} + preference for more segments."
+        f"**{title}, {segments_counted(evaluation.n_segments)}**, evaluated on "
+        f"{evaluation.rows:,} customers: score {evaluation.score:.3f} = "
+        f"stability {evaluation.stability:.3f} + separation {evaluation.separation:.3f} + "
+        "preference for more segments."
     )
     smallest, largest = evaluation.smallest_share, evaluation.largest_share
     sizes = f"Segments hold {percent(smallest)} to {percent(largest)} of customers."

@@ -172,8 +172,19 @@ def fact_of(
 
 
 def inside_sentence(text: str) -> str:
-    """Return a label for the middle of a sentence: small first letter unless an acronym."""
-    return text if text[1:2].isupper() else text[:1].lower() + text[1:]
+    """Return a label for the middle of a sentence: small first letter unless it is as written.
+
+    That are acronyms, short names such as ``Q1``, and labels of which every word is capital.
+    """
+    words = text.split()
+    title = len(words) > 1 and all(w[:1].isupper() and w[1:2].islower() for w in words)
+    as_written = title or text[1:2].isupper() or text[1:2].isdigit()
+    return text if as_written else text[:1].lower() + text[1:]
+
+
+def segments_counted(count: int) -> str:
+    """Return a number of segments with its noun."""
+    return f"{count} segment{'' if count == 1 else 's'}"
 
 
 def sentence_case(text: str) -> str:

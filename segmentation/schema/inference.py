@@ -48,6 +48,7 @@ LEAST_CODES = 20  # texts of two letters each, which are codes of states or coun
 MOSTLY_EMPTY = 0.5
 
 CONSTANT = "has one value only: customers cannot differ in it"
+COPY = "repeats {original}: the same value in every row"
 TOO_RARE = "has no two levels that at least {group} customers have each"
 WITHHELD = (
     "{count:,} level{s} that fewer than {group} customers have {are} left out, read as missing"
@@ -79,9 +80,10 @@ def infer_schema(frame: pd.DataFrame, name: str = "inferred") -> TableSchema:
 
     Numbers, categories and ordered categories become features; what happened to customers
     becomes an outcome. The best column whose values identify customers becomes the identifier.
-    Further keys, running numbers, dates, free texts, constants and empty columns are excluded,
-    each with the reason. Units stay empty. Levels that fewer customers have than the minimum group
-    (:mod:`segmentation.disclosure`) are left out: a draft names nothing that singles one out.
+    Further keys, running numbers, dates, free texts, constants, copies of another column and empty
+    columns are excluded, each with the reason. Units stay empty. Levels that fewer customers have
+    than the minimum group (:mod:`segmentation.disclosure`) are left out: a draft names nothing
+    that singles one out.
 
     Raises
     ------
@@ -96,7 +98,7 @@ def infer_schema(frame: pd.DataFrame, name: str = "inferred") -> TableSchema:
     if not len(frame):
         expected = "at least one row below the header"
         raise DataError([Problem(None, "no_rows", expected, "Check the export.")], name)
-    drafts = {n: _draft(n, frame[n]) for n in names}
+    drafts = _without_copies({n: _draft(n, frame[n]) for n in names}, frame)
     ranks = {n: draft.rank for n, draft in drafts.items() if draft.rank is not None}
     identifier = min(ranks, key=ranks.__getitem__, default=None)
     features = _columns(drafts.values(), outcome=False)
@@ -123,6 +125,33 @@ def _columns(drafts: Iterable[Draft], *, outcome: bool) -> tuple[Column, ...]:
     return tuple(d.column for d in drafts if d.column is not None and d.outcome is outcome)
 
 
+def _without_copies(drafts: Mapping[str, Draft], frame: pd.DataFrame) -> dict[str, Draft]:
+    """Return drafts in which columns that hold another's values in every row are excluded.
+
+    Of several the outcome stays, else the sensitive one, else the first.
+    """
+    result = dict(drafts)
+    described = [(n, d.column, d.outcome) for n, d in drafts.items() if d.column is not None]
+    described.sort(key=lambda item: (not item[2], not item[1].sensitive))
+    originals: dict[int, list[str]] = {}
+    for name, _, _ in described:
+        cells = _plain(frame[name])
+        alike = originals.setdefault(int(pd.util.hash_pandas_object(cells, index=False).sum()), [])
+        original = next((other for other in alike if cells.equals(_plain(frame[other]))), None)
+        if original is None:
+            alike.append(name)
+        elif len(frame) >= LEAST_FOR_LEVELS:
+            result[name] = Draft(reason=COPY.format(original=original))
+    return result
+
+
+def _plain(values: pd.Series[Any]) -> pd.Series[Any]:
+    """Return cells without their name; whole numbers as others."""
+    numeric = is_numeric_dtype(values) and not is_bool_dtype(values)
+    cells = values.to_numpy(np.float64, na_value=np.nan) if numeric else values.astype(object)
+    return pd.Series(cells).reset_index(drop=True)
+
+
 def _check_number(features: tuple[Column, ...], drafts: Mapping[str, Draft], rows: int) -> None:
     if not features:
         reasons = "; ".join(f"{n}: {d.reason or 'an outcome'}" for n, d in list(drafts.items())[:8])
@@ -146,7 +175,8 @@ def _draft(name: str, values: pd.Series[Any]) -> Draft:
         return Draft(reason=_without_name(present, len(values)))
     words = words_of(name)
     if order := order_of(_without_tokens(spread(present, MOST_JUDGED)), words):
-        return Draft(reason=_date_reason(present, order))
+        single = present.astype("str").nunique() == 1
+        return Draft(reason=CONSTANT if single else _date_reason(name, present, order))
     if key := key_of(name, values):
         return Draft(reason=key.reason, rank=key.rank)
     if is_numeric_dtype(values) and not is_bool_dtype(values):
@@ -177,7 +207,7 @@ def _means_missing(value: object) -> bool:
     return isinstance(value, str) and len(value) < LONGEST and folded(value) in UNKNOWN
 
 
-def _date_reason(present: pd.Series[Any], order: str) -> str:
+def _date_reason(name: str, present: pd.Series[Any], order: str) -> str:
     """Return that a column holds dates, how they are written, and how to use them."""
     days = dates_of(present, order)
     newest = days[~np.isnat(days)].max()
@@ -187,6 +217,7 @@ def _date_reason(present: pd.Series[Any], order: str) -> str:
     return (
         f"holds dates, written {DATE_ORDERS[order]}{unclear}; to use the months before {since}, "
         f"move it to columns with kind: months, dates: {order}, since: {since}"
+        f"{', sensitive: true' if is_sensitive(name) else ''}"
     )
 
 

@@ -124,11 +124,10 @@ def _columns(recipe: Recipe) -> Iterator[Column]:
     for column, levels in recipe.shares.items():
         for level in levels:
             name, label = f"{slug(column)}_{slug(level)}_{longest}d", level.replace("_", " ")
-            much, little = f"much {label}", f"little {label}"
             amount = _money(recipe, f"amount_{name}", f"Spent on {label}, {longest} days", "habits")
-            yield replace(amount, high=much, low=little)
+            yield replace(amount, high=f"much spent on {label}", low=f"little spent on {label}")
             share = _share(f"share_{name}", f"Share of {label}", "habits")
-            yield replace(share, high=much, low=little)
+            yield replace(share, high=f"high share of {label}", low=f"low share of {label}")
     yield from _of_statements(recipe)
 
 

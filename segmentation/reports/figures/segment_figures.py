@@ -18,7 +18,7 @@ from scipy.cluster.hierarchy import dendrogram
 from sklearn.metrics import silhouette_samples
 
 from segmentation.evaluation.evaluator import EvaluatedSegmenter, Evaluator
-from segmentation.interpretation.formatting import inside_sentence, percent
+from segmentation.interpretation.formatting import inside_sentence, percent, segments_counted
 from segmentation.interpretation.naming import NOTICEABLE
 from segmentation.interpretation.profiles import SegmentProfile, profile_segments
 from segmentation.reports.figures.style import (
@@ -217,7 +217,7 @@ def draw_segment_sizes(data: FigureData) -> Figure:
     low, high = percent(shares.min()), percent(shares.max())
     return titles(
         figure,
-        f"{_segments(len(profiles))}, {low} to {high} of {data.customers} each",
+        f"{segments_counted(len(profiles))}, {low} to {high} of {data.customers} each",
         f"Share and number of {len(data.segment):,} {data.customers}",
     )
 
@@ -268,7 +268,7 @@ def draw_map(data: FigureData) -> Figure:
     _legend(axes, data.profiles)
     return titles(
         figure,
-        f"{_segments(count)} on the two main axes, which show "
+        f"{segments_counted(count)} on the two main axes, which show "
         f"{percent(sum(projection.explained))} of all differences",
         f"{len(projection.points):,} {data.customers} in the reference space; numbers "
         "mark the centres",
@@ -378,7 +378,7 @@ def draw_customer_tree(
     _legend(axes, tuple(profiles))
     return titles(
         figure,
-        f"How {len(order):,} sampled customers merge into {_segments(len(profiles))}",
+        f"How {len(order):,} sampled customers merge into {segments_counted(len(profiles))}",
         "Customers and groups that join lower are more alike; the strip shows their segments",
     )
 
@@ -413,10 +413,6 @@ def _unnamed(segment: IntArray) -> tuple[SegmentProfile, ...]:
 
 def _name(profile: SegmentProfile) -> str:
     return short(f"{profile.number}  {profile.name}", 44)
-
-
-def _segments(count: int) -> str:
-    return "1 segment" if count == 1 else f"{count} segments"
 
 
 def _label_axes(axes: Axes, projection: SegmentMap, labels: tuple[str, ...]) -> None:

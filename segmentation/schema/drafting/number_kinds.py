@@ -17,11 +17,13 @@ MONEY = vocabulary(
     "income,"
     "salary, wage, wages, pay amt, earnings, spend, spends, spending, spent, expense, expenses,"
     "expenditure, revenue, sales, turnover, price, cost, costs, fee, fees, charge, charges, bill,"
-    "cash, advance, wealth, savings, deposit, deposits, debt, premium, open to buy, lifetime value,"
+    "cash, advance, wealth, savings, deposit, deposits, withdrawal, withdrawals, debt, premium,"
+    "open to buy, lifetime value,"
     "order value, basket value, cart value, cashback amount, cashback, tax, rent, mortgage,"
     "pension,"
     "usd, eur, gbp, chf, $, €, £, ¥,"
-    "betrag, saldo, umsatz, einkommen, gehalt, lohn, preis, kosten, guthaben, ausgaben, einnahmen,"
+    "betrag, saldo, kontostand, einzahlungen, auszahlungen, abhebungen, umsatz, umsatze,"
+    "einkommen, gehalt, lohn, preis, kosten, guthaben, ausgaben, einnahmen,"
     "pramie, praemie, gebuhr, gebuehr, miete, erlos, montant, revenu, revenus, salaire, prix,"
     "solde,"
     "depense, depenses, chiffre d affaires, chiffre affaires, cout, frais, prime, ingreso,"
@@ -72,7 +74,10 @@ CODES = vocabulary(
     "categoria, grupo, zona, regione, settore, canale, professione, segmento, ville, pays, secteur"
 )
 # Of few whole numbers under these words nobody can tell money from how often.
-COUNTED_OR_PAID = vocabulary("purchases, purchase, sales, payments, advances")
+COUNTED_OR_PAID = vocabulary(
+    "purchases, purchase, sales, payments, advances, deposits, withdrawals, einzahlungen,"
+    "auszahlungen, abhebungen"
+)
 MOST_TIMES = 100
 # A name that ends so grades something, whatever its first word is: `JobSatisfaction`.
 GRADES = vocabulary("satisfaction, involvement, level, rating, score, balance, rank, grade")

@@ -78,26 +78,32 @@ def label_of(name: str) -> str:
     """Return a name as a person would write it: ``Online security`` for ``OnlineSecurity``."""
     spaced = re.sub(r"(?<=[^\W\d_])\.(?=[^\W\d_])", " ", name)  # as R writes names
     capitals = name.isupper()
+    as_is = not name.isascii()  # not English: in German, nouns are capital
     words: list[str] = []
     for part in spaced.replace("_", " ").split():
         if part.startswith("(") or part.endswith(")"):
             words.append(part)
         else:
-            words += [_as_written(piece, capitals) for piece in _cut_at_capitals(part)]
+            words += [_as_written(piece, capitals, as_is) for piece in _cut_at_capitals(part)]
     if len(words) > 1 and words[0].casefold() in COUNTING:
         words[:1] = ["number"] if words[1].casefold() == "of" else ["number", "of"]
     label = " ".join(LONG.get(word.casefold(), word) for word in words)
     return label[:1].upper() + label[1:] or name
 
 
-def _as_written(word: str, capitals: bool) -> str:
-    """Return a word of a label; `capitals`: the whole name is, so that capitals say nothing."""
+def _as_written(word: str, capitals: bool, as_is: bool) -> str:
+    """Return a word of a label.
+
+    `capitals`: the whole name is, so that they say nothing; `as_is`: they mean what they say.
+    """
     bare = word.strip(".,:;?!#()")
     if bare.upper() in ACRONYMS:
         return word.upper()
     if bare.casefold() in WHOLE:
         return word.replace(bare, WHOLE[bare.casefold()])
-    return word if bare.isupper() and len(bare) > 1 and not capitals else word.lower()
+    if capitals:
+        return word.lower()
+    return word if as_is or (bare.isupper() and len(bare) > 1) else word.lower()
 
 
 def _cut_at_capitals(text: str) -> list[str]:

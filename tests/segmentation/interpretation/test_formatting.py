@@ -142,9 +142,11 @@ def test_what_is_shown_is_close_to_the_value(value: float, kind: str) -> None:
 
 
 def test_labels_inside_a_sentence() -> None:
-    """A label starts small there, unless it is an acronym."""
+    """A label starts small there, unless it is an acronym, a short name or capital throughout."""
     assert inside_sentence("Balance") == "balance"
-    assert inside_sentence("ATM use") == "ATM use"
+    assert inside_sentence("Spent on Food") == "spent on Food"
+    for label in ("ATM use", "Q1", "Umsatz Einkäufe"):
+        assert inside_sentence(label) == label
 
 
 def test_pages_load_it_without_the_analysis() -> None:

@@ -13,7 +13,7 @@ from segmentation.errors import DataError, SpecError
 from segmentation.interpretation.outcomes import level_of_interest
 from segmentation.schema import Column, TableSchema, load_schema, to_yaml
 from segmentation.schema.__main__ import main
-from segmentation.schema.inference import infer_schema
+from segmentation.schema.inference import CONSTANT, infer_schema
 
 ROWS = 60
 RNG = np.random.default_rng(9)
@@ -86,6 +86,27 @@ def test_a_date_is_never_the_identifier() -> None:
     assert schema.identifier is None
     assert schema.excluded["when"].startswith("holds dates, written day-month-year")
     assert "kind: months, dates: dmy, since: 2017-04-01" in schema.excluded["when"]
+
+
+def test_dates_of_birth_stay_sensitive_and_one_date_is_no_feature() -> None:
+    """The advice keeps an age from forming segments; a day that all customers share has none."""
+    days = pd.date_range("1950-01-03", periods=ROWS, freq="100D").strftime("%d.%m.%Y")
+    schema = draft(Geburtsdatum=days, since=days, exported="2025-01-01")
+    assert schema.excluded["Geburtsdatum"].endswith(", sensitive: true")
+    assert "sensitive" not in schema.excluded["since"]
+    assert schema.excluded["exported"] == CONSTANT
+
+
+def test_copies_are_left_out() -> None:
+    """The same values count once; of an outcome and a sensitive column the copy goes."""
+    ages, gone = RNG.integers(20, 80, ROWS), in_turn("no", "no", "yes")
+    schema = draft(copy=SPEND, x1=ages, age=ages.astype(float), flag=gone, churned=gone)
+    assert schema.excluded == {
+        "copy": "repeats spend: the same value in every row",
+        "x1": "repeats age: the same value in every row",
+        "flag": "repeats churned: the same value in every row",
+    }
+    assert schema.sensitive_names == ("age",)
 
 
 def test_dates_become_months_on_request(tmp_path: Path) -> None:

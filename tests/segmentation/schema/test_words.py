@@ -56,6 +56,8 @@ def test_words_are_matched_whole() -> None:
         ("y_per_day", "Y per day"),
         ("iPhone", "Iphone"),
         ("Avg.Order.Value", "Average order value"),
+        ("Umsatz Einkäufe", "Umsatz Einkäufe"),
+        ("ANZAHL ÜBERWEISUNGEN", "Anzahl überweisungen"),
         ("__", "__"),
     ],
 )
