@@ -411,6 +411,18 @@ def _check_names(source: str, names: Sequence[str]) -> None:
         raise DataError([Problem(n, "doubled_column", expected, remedy) for n in doubled], source)
 
 
+def encoding_of(path: Path) -> str:
+    """Return the encoding of a text file: that of a spreadsheet, or UTF-8 with or without a mark.
+
+    Raises
+    ------
+    DataError
+        When it is none of these.
+    """
+    with path.open("rb") as stream:
+        return _encoding(path, stream.read(HEAD_BYTES))
+
+
 def _encoding(path: Path, head: bytes) -> str:
     if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return "utf-16"

@@ -13,7 +13,7 @@ from segmentation.data.transactions.recipe import Accounts, Recipe, Statements
 from segmentation.errors import DataError, Problem
 from segmentation.schema.dates import order_of
 from segmentation.schema.drafting.identifiers import names_customers, repeated_customers
-from segmentation.schema.drafting.words import mentions, vocabulary, words_of
+from segmentation.schema.drafting.words import folded, mentions, vocabulary, words_of
 from segmentation.schema.levels import texts_of
 
 SAMPLE_ROWS = 100_000
@@ -35,6 +35,8 @@ SHARED = vocabulary(
     "kategorie, kanal, categorie, canal, tipo, categoria, payment method"
 )
 REFUNDED = vocabulary("refund, refunds, return, returned, reversal, chargeback, cancelled, storno")
+# The two sides of an account: what the second of them marks came in, as a refund does.
+SIDES = (("s", "h"), ("soll", "haben"), ("debit", "credit"), ("d", "c"), ("dr", "cr"))
 TRANSACTIONS = vocabulary(
     "transaction id, trans id, transaction no, order id, order no, invoice, invoice no, receipt no,"
     "booking id, reference, uuid, transaction"
@@ -187,13 +189,17 @@ def _levels(
     frame: pd.DataFrame, names: list[str], words: dict[str, tuple[str, ...]]
 ) -> tuple[dict[str, tuple[str, ...]], dict[str, tuple[str, ...]]]:
     """Return the levels that become shares, and those that mark refunds."""
-    shares, refunds = {}, {}
+    shares: dict[str, tuple[str, ...]] = {}
+    refunds: dict[str, tuple[str, ...]] = {}
     for name in names:
         levels = (
             sorted(texts_of(frame[name].dropna()).unique())
             if not is_numeric_dtype(frame[name])
             else []
         )
+        if came_in := _credits(levels):
+            refunds[name] = (came_in,)
+            continue
         if not (1 < len(levels) <= MOST_LEVELS and mentions(words[name], SHARED)):
             continue
         returned = tuple(x for x in levels if mentions(words_of(x), REFUNDED))
@@ -201,6 +207,13 @@ def _levels(
             refunds[name] = returned
         shares[name] = tuple(x for x in levels if x not in returned)
     return shares, refunds
+
+
+def _credits(levels: list[str]) -> str:
+    """Return the level of a column of debits and credits that marks credits; empty for others."""
+    folded_levels = {folded(level): level for level in levels}
+    sides = next((side for side in SIDES if {*side} == {*folded_levels}), None)
+    return folded_levels[sides[1]] if sides else ""
 
 
 def _names_transactions(values: pd.Series[Any], words: tuple[str, ...]) -> bool:

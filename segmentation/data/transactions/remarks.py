@@ -97,8 +97,7 @@ def _none(when: str) -> DataError:
 
 def _on_rows(looked: Looked, customers: pd.DataFrame) -> Iterator[str]:
     counts, day = looked.counts, looked.as_of.isoformat()
-    named = f"{int(customers[ROWS].count()):,} customers"
-    yield f"{_rows(counts['before'])} before {day} of {named}"
+    yield f"{_rows(counts['before'])} before {day} of {_people(int(customers[ROWS].count()))}"
     for column in ("customer", "time", "amount"):
         if count := counts[f"no_{column}"]:
             yield f"{_rows(count)} without a {column} left out"
@@ -107,30 +106,39 @@ def _on_rows(looked: Looked, customers: pd.DataFrame) -> Iterator[str]:
     if count := int(customers[REFUNDS].sum()):
         bought = customers[BOUGHT].sum()
         share = f", {customers[REFUNDED].sum() / bought:.1%} of what was bought" if bought else ""
-        yield f"{_rows(count)} count as refunds{share}"
+        as_refunds = "counts as a refund" if count == 1 else "count as refunds"
+        yield f"{_rows(count)} {as_refunds}{share}"
+        if customers[REFUNDED].sum() > bought:
+            yield (
+                "more is refunded than bought: where amounts below zero are spending, as in "
+                "exports of accounts, change their sign and leave out what came in first"
+            )
 
 
 def _on_customers(customers: pd.DataFrame, recipe: Recipe) -> Iterator[str]:
     buyers = customers[f"purchases_{recipe.longest}d"] > 0
     if count := int((customers[ROWS].notna() & ~buyers).sum()):
         fate = "left out" if recipe.without_transactions == LEAVE_OUT else "kept, with zeros"
-        yield f"{count:,} customers bought nothing in the last {recipe.longest} days: {fate}"
+        yield f"{_people(count)} bought nothing in the last {recipe.longest} days: {fate}"
 
 
 def _on_repeats(looked: Looked, customers: pd.DataFrame, recipe: Recipe) -> Iterator[str]:
     repeats, days = int(customers[REPEATS].sum()), f" of the last {recipe.longest} days"
     if recipe.transaction:
         if repeats:
-            yield f"{_rows(repeats)}{days} repeat another with its {recipe.transaction}: left out"
+            repeat = "repeats" if repeats == 1 else "repeat"
+            yield f"{_rows(repeats)}{days} {repeat} another with its {recipe.transaction}: left out"
         if several := looked.counts["recent"] - repeats - looked.counts["names"]:
+            differ = ("has", "differs") if several == 1 else ("have", "differ")
             yield (
-                f"{_rows(several)}{days} have the {recipe.transaction} of another and differ from "
-                "it: all count"
+                f"{_rows(several)}{days} {differ[0]} the {recipe.transaction} of another and "
+                f"{differ[1]} from it: all count"
             )
     elif repeats:
         yield (
-            f"{_rows(repeats)}{days} are equal to another in all columns that are used: they "
-            "count. Name the column that names a transaction in the recipe (transaction:) to leave "
+            f"{_rows(repeats)}{days} {'is' if repeats == 1 else 'are'} equal to another in all "
+            f"columns that are used: {'it counts' if repeats == 1 else 'they count'}. "
+            "Name the column that names a transaction in the recipe (transaction:) to leave "
             "repeats out"
         )
 
@@ -154,3 +162,7 @@ def _on_currencies(currencies: Sequence[tuple[str, int]]) -> Iterator[str]:
 
 def _rows(count: int) -> str:
     return f"{count:,} transaction{'' if count == 1 else 's'}"
+
+
+def _people(count: int) -> str:
+    return f"{count:,} customer{'' if count == 1 else 's'}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -13,7 +14,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from segmentation.data.files.table_file import PARQUET, not_a_table
+from segmentation.data.files.table_file import PARQUET, encoding_of, not_a_table
 from segmentation.data.warehouse.address import (
     DATABASES,
     GLOB,
@@ -24,6 +25,7 @@ from segmentation.data.warehouse.address import (
     public_name,
 )
 from segmentation.errors import DataError
+from segmentation.schema.numbers import decimal_of
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -33,6 +35,9 @@ if TYPE_CHECKING:
 MEGABYTES_A_THREAD = 500
 # Texts stay texts: dates are read by the recipe, in one order in the whole column.
 CSV_TYPES = ["BOOLEAN", "BIGINT", "DOUBLE", "VARCHAR"]
+JUDGED_ROWS = 2_000
+GROUPED_BY_POINTS = r"\d\.\d{3}(?:\.\d{3})*,\d"
+COPIED = 1 << 20  # characters at a time
 CSV = (".csv", ".csv.gz", ".tsv", ".txt")
 # Errors of ibis and of drivers, where these are loaded.
 DRIVERS = (
@@ -120,7 +125,9 @@ def speaking_of(source: str, address: Address | None = None) -> Iterator[None]:
         raise not_a_table(
             public_name(source),
             f"a table that can be read ({_shown(error, address)})",
-            "Check the address, the rights of the user, and the credentials in the environment.",
+            "Check the address, the rights of the user, and the credentials in the environment."
+            if address or "://" in source
+            else "Check the file: one header line, and in each column numbers or texts throughout.",
         ) from None
 
 
@@ -192,10 +199,44 @@ def _files(connection: Any, source: str, texts: Sequence[str]) -> ir.Table:
 
 
 def _csv(connection: Any, paths: Sequence[str], texts: Sequence[str]) -> ir.Table:
+    paths = [_in_utf8(connection, number, path) for number, path in enumerate(paths)]
     reading = {"auto_type_candidates": CSV_TYPES, "union_by_name": True, "sample_size": 100_000}
     table: ir.Table = connection.read_csv(paths, **reading)
-    kinds = {name: "VARCHAR" for name in texts if name in table.columns}
-    return connection.read_csv(paths, types=kinds, **reading) if kinds else table
+    changes: dict[str, Any] = _decimal_commas(table, texts)
+    if kinds := {name: "VARCHAR" for name in texts if name in table.columns}:
+        changes["types"] = kinds
+    return connection.read_csv(paths, **reading, **changes) if changes else table
+
+
+def _in_utf8(connection: Any, number: int, path: str) -> str:
+    """Return a file, or where its text is not UTF-8 a copy that is, beside what DuckDB spills."""
+    if path.lower().endswith(".gz"):
+        return path
+    encoding = encoding_of(Path(path))
+    if encoding == "utf-8-sig":
+        return path
+    folder = connection.raw_sql("SELECT current_setting('temp_directory')").fetchone()[0]
+    copy = Path(folder) / f"{number}.csv"
+    copy.parent.mkdir(parents=True, exist_ok=True)
+    with (
+        Path(path).open(encoding=encoding, newline="") as original,
+        copy.open("w", encoding="utf-8", newline="") as stream,
+    ):
+        shutil.copyfileobj(original, stream, COPIED)
+    return str(copy)
+
+
+def _decimal_commas(table: ir.Table, texts: Sequence[str]) -> dict[str, Any]:
+    """Return how DuckDB reads ``12,50`` and ``1.234,50``, where a column has such numbers."""
+    columns = [n for n, kind in table.schema().items() if kind.is_string() and n not in texts]
+    if not columns:
+        return {}
+    head = table.select(columns).limit(JUDGED_ROWS).to_pandas()
+    commas = [cells for _, cells in head.items() if decimal_of(cells.dropna()) == ","]
+    if not commas:
+        return {}
+    grouped = any(cells.str.contains(GROUPED_BY_POINTS).any() for cells in commas)
+    return {"decimal_separator": ",", **({"thousands": "."} if grouped else {})}
 
 
 def _paths(source: str) -> list[str]:

@@ -169,11 +169,11 @@ def test_customers_without_a_purchase_are_kept_or_left_out_as_the_recipe_says() 
     frame = log(("ada", "2024-06-30", 10.0), ("bob", "2020-01-01", 10.0))
     keep = features_from_transactions(frame, RECIPE, as_of=DAY)
     assert list(keep.frame["who"]) == ["ada", "bob"]
-    assert "1 customers bought nothing in the last 365 days: kept, with zeros" in keep.remarks
+    assert "1 customer bought nothing in the last 365 days: kept, with zeros" in keep.remarks
     recipe = Recipe("who", "when", "how_much", without_transactions=LEAVE_OUT)
     left = features_from_transactions(frame, recipe, as_of=DAY)
     assert list(left.frame["who"]) == ["ada"]
-    assert "1 customers bought nothing in the last 365 days: left out" in left.remarks
+    assert "1 customer bought nothing in the last 365 days: left out" in left.remarks
 
 
 @pytest.mark.parametrize(
@@ -226,14 +226,22 @@ def test_what_stands_out_is_said() -> None:
     frame.loc[len(frame)] = ["canary", pd.NaT, 1.0, "EUR"]
     recipe = Recipe("who", "when", "how_much", currency="currency")
     remarks = "\n".join(features_from_transactions(frame, recipe, as_of=DAY).remarks)
-    assert "3 transactions before 2024-07-01 of 1 customers" in remarks
+    assert "3 transactions before 2024-07-01 of 1 customer" in remarks
     for column in ("customer", "time", "amount"):
         assert f"1 transaction without a {column} left out" in remarks
     assert "1 transaction on or after 2024-07-01 left out" in remarks
-    assert "1 transaction count as refunds, 25.0% of what was bought" in remarks
-    assert "1 transaction of the last 365 days are equal to another" in remarks
+    assert "1 transaction counts as a refund, 25.0% of what was bought" in remarks
+    assert "1 transaction of the last 365 days is equal to another" in remarks
+    assert "more is refunded than bought" not in remarks
     assert "2 currencies (EUR 2, USD 1)" in remarks
     assert "canary" not in remarks
+
+
+def test_more_refunds_than_purchases_are_wondered_at() -> None:
+    """In the export of an account spending is below zero, which would count as refunds."""
+    frame = log(("a", "2024-06-30", -50.0), ("b", "2024-06-30", -20.0), ("a", "2024-06-29", 60.0))
+    remarks = features_from_transactions(frame, RECIPE, as_of=DAY).remarks
+    assert any(remark.startswith("more is refunded than bought") for remark in remarks)
 
 
 def test_repeated_transactions_are_left_out_where_they_have_a_name() -> None:
@@ -242,13 +250,13 @@ def test_repeated_transactions_are_left_out_where_they_have_a_name() -> None:
     named = Recipe("who", "when", "how_much", transaction="id")
     once = features_from_transactions(frame, named, as_of=DAY)
     assert once.frame["purchases_30d"].iloc[0] == 2
-    left_out = "1 transaction of the last 365 days repeat another with its id: left out"
+    left_out = "1 transaction of the last 365 days repeats another with its id: left out"
     assert left_out in once.remarks
     assert len(once.remarks) == 2
     other = frame.assign(how_much=[10.0, 11.0, 12.0])
     both = features_from_transactions(other, named, as_of=DAY)
     assert both.frame["purchases_30d"].iloc[0] == 3
-    assert any("differ from it" in remark for remark in both.remarks)
+    assert any("differs from it" in remark for remark in both.remarks)
 
 
 @pytest.mark.parametrize("seed", [1, 2])
@@ -377,6 +385,28 @@ def test_a_draft_of_a_retail_log_is_ready(tmp_path: Path) -> None:
     assert set(result.frame["CustomerID"]) == {str(n) for n in range(10, 19)}
     total = result.frame["amount_365d"].sum()
     assert total == pytest.approx(sum(2.5 * (n % 7 + 1) for n in range(60)))
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "cp1252", "utf-16"])
+def test_an_export_with_decimal_commas_is_the_same_table(tmp_path: Path, encoding: str) -> None:
+    """As spreadsheets write it: semicolons, `1.234,50`, days first, debits and credits."""
+    amounts = [n * 211.5 + 0.25 for n in range(40)]
+    rows = [
+        f"{100 + n % 7};{n % 28 + 1:02d}.06.2024;{a:,.2f};{'SH'[n % 5 == 0]};Bäcker"
+        for n, a in enumerate(amounts)
+    ]
+    text = "\n".join(["Kundennummer;Buchungstag;Betrag €;S/H;Händler", *rows])
+    text = "\n".join(line.translate(str.maketrans(",.", ".,")) for line in text.split("\n"))
+    days = text.replace(",06,2024", ".06.2024")
+    (tmp_path / "umsätze.csv").write_text(days, encoding=encoding)
+    recipe = drafted(str(tmp_path / "umsätze.csv"))
+    assert (recipe.amount, recipe.merchant, recipe.refunds) == (
+        *("Betrag €", "Händler"),
+        {"S/H": ("H",)},
+    )
+    result = features_from_transactions(str(tmp_path / "umsätze.csv"), recipe, as_of=DAY)
+    expected = sum(-a if n % 5 == 0 else a for n, a in enumerate(amounts))
+    assert result.frame["amount_365d"].sum() == pytest.approx(expected)
 
 
 @pytest.mark.parametrize(
