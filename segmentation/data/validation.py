@@ -30,6 +30,8 @@ NOT_A_NUMBER = (
     "Correct these cells, leave them empty, or list the text under `missing` in the schema.",
 )
 TRUTHS = ("true_or_false", "0 or 1", "1 is taken for true, 0 for false.")
+# From so many cells on, a column that is read with the other decimal mark is one mistake.
+LEAST_OTHERWISE = 5
 NO_SOURCE = "the table"
 UNSEEN = "unseen_level"
 # A name at least so much alike is offered for one that is missing.
@@ -172,7 +174,9 @@ def _numeric(
             check, expected, remedy = _not_a_number(column)
             if count := int(np.isfinite(_truths(raw, column)).sum()):
                 warnings.append(Problem(column.name, *TRUTHS, count=count))
-        if wrong.any():
+        if problem := _another_mark(raw, column, wrong):
+            failures.append(problem)
+        elif wrong.any():
             problem = _problem(column.name, check, expected, remedy, values=raw, wrong=wrong)
             (warnings if column.categorical else failures).append(problem)
     return pd.DataFrame(numbers), failures, warnings
@@ -184,6 +188,24 @@ def _not_a_number(column: Column) -> tuple[str, str, str]:
         return check, f"dates, written {DATE_ORDERS[column.dates]}, or the time as a number", remedy
     mark = "comma" if column.decimal == "," else "point"
     return check, expected.format(mark=mark), remedy
+
+
+def _another_mark(raw: pd.Series[Any], column: Column, wrong: NDArray[np.bool_]) -> Problem | None:
+    """Return that a whole column is written with the other decimal mark: no matter of cells."""
+    count = int(wrong.sum())
+    if column.categorical or column.dates or count < max(LEAST_OTHERWISE, raw.notna().sum() / 2):
+        return None
+    comma = column.decimal == ","
+    if not np.isfinite(read_numbers(raw[wrong], "." if comma else ",")).all():
+        return None
+    own, other = ("comma", "point") if comma else ("point", "comma")
+    return Problem(
+        column.name,
+        "another_decimal_mark",
+        f"numbers with a decimal {own}, found them with a decimal {other}",
+        f"Save the file with decimal {own}s, or train with decimal: '{'.' if comma else ','}' in "
+        "the schema.",
+    )
 
 
 def _another_type(raw: pd.Series[Any], column: Column) -> Problem | None:

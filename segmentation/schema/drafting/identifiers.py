@@ -157,7 +157,11 @@ def _repeated_key(
     sizes = f"{count:,} different in {len(present):,} rows"
     few = count <= FEW_LEVELS
     if names_customers(words) and not (few and is_named(words, WHO)):
-        return Key(None, f"names customers: {sizes}")
+        few_repeat = count > LOG_SHARE * len(present)
+        remedy = (
+            "; it becomes the identifier once every row names another one" if few_repeat else ""
+        )
+        return Key(None, f"names customers: {sizes}{remedy}")
     if few:
         return None
     if ends_with(words, PLAIN if whole is not None else KEYS) and not _counts(words):

@@ -12,7 +12,7 @@ from segmentation.data.row_errors import BadRowsError, bad_rows_error, check_pie
 from segmentation.data.synthetic import generate
 from segmentation.data.writers import ScoredWriter, scored_rows
 from segmentation.errors import DataError, Problem, merged
-from segmentation.schema import free_name, load_schema
+from segmentation.schema import Column, TableSchema, free_name, load_schema
 
 SCHEMA = load_schema("cc_general")
 
@@ -47,6 +47,18 @@ def test_what_is_wrong_with_the_whole_is_no_row() -> None:
     """A missing column is an error of the table, not of its rows."""
     with pytest.raises(DataError, match="column TENURE"):
         check_piece(bad_table().drop(columns="TENURE"), SCHEMA, 0, "the file")
+
+
+@pytest.mark.parametrize(("decimal", "mark"), [(",", "."), (".", ",")])
+def test_another_decimal_mark_is_one_mistake(decimal: str, mark: str) -> None:
+    """A file in which all amounts have the other mark is told so once, not cell by cell."""
+    schema = TableSchema("x", "x", (Column("spend", "Spend", "money", decimal=decimal),))
+    frame = pd.DataFrame({"spend": [f"{n}{mark}5" for n in range(40)]})
+    with pytest.raises(DataError, match="found them with a decimal") as caught:
+        check_piece(frame, schema, 0, "the file")
+    assert f"decimal: '{mark}'" in str(caught.value)
+    frame.loc[:30, "spend"] = "12"
+    assert check_piece(frame, schema, 0, "the file").n_bad == 9
 
 
 def test_values_are_for_the_person_only(tmp_path: Path) -> None:

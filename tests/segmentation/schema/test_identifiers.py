@@ -50,7 +50,11 @@ def test_an_identifier_has_a_rank(name: str, values: object, rank: int) -> None:
         ),
         ("row_id", SPREAD, "numbers the rows"),
         ("Customer Key", [*SPREAD[:-2], SPREAD[0], SPREAD[1]], "names customers: 198 different"),
-        ("customer_id", [*SPREAD[:-1], None], "names customers: 199 different in 199 rows"),
+        (
+            "customer_id",
+            [*SPREAD[:-1], None],
+            "names customers: 199 different in 199 rows; it becomes the identifier once",
+        ),
         ("store_id", np.arange(N) % 90, "holds keys"),
         ("Surname", [f"name{i % 190}" for i in range(N)], "names single customers: 190 different"),
         ("county.name", [f"name{i % 90}" for i in range(N)], "holds names or addresses, which me"),
