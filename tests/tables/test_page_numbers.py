@@ -18,14 +18,16 @@ from flask.testing import FlaskClient
 from segmentation.schema import Column
 from tests.stores import tracking_store
 from tests.tables.banks import BANKS
-from tests.tables.checker import Facts, Value, same, wilson
-from tests.tables.journey import Journey, pages, travelled, typing
+from tests.tables.checker import Facts, Value, read_number, same, wilson
+from tests.tables.journey import Journey, Reader, pages, travelled, typing
 
 BANK = next(shape for shape in BANKS if shape.name == "bank_churn")
 OUTCOME = "Exited"
 RECORDED = ("stability", "separation", "score")
 # Quantiles are of averages of so many customers; an overlap of two middle halves is as near.
 AVERAGED, NEARLY = 5, 0.03
+# So far from its place, in per cent of the picture's width, a drawn quantile may be for that.
+DRAWN = 2.0
 # A figure with its sign and unit.
 N = r"[−-]?[\d,.]*\d%?(?: months?)?"
 # What holds digits and is recomputed elsewhere, or is no number of the table.
@@ -87,11 +89,17 @@ def browser(journey: Journey, tmp_path_factory: pytest.TempPathFactory) -> Itera
 
 
 def text_of(page: str) -> str:
-    """Return the main text of a page, a bar where an element begins or ends."""
+    """Return the main text of a page, a bar where an element begins or ends.
+
+    What is read out, and what is shown at the pointer, stands behind it.
+    """
     main = page[page.index("<main") : page.index("</main>")]
     for element in ("script", "style", "form"):
         main = re.sub(rf"<{element}\b.*?</{element}>", " | ", main, flags=re.DOTALL)
-    return re.sub(r"[\s|]*\|[\s|]*", " | ", html.unescape(re.sub(r"<[^>]+>", " | ", main)))
+    texts = dict.fromkeys(re.findall(r' (?:aria-label|data-tip)="([^"]*)"', main))
+    labels = [text for text in texts if not any(text in other for other in texts.keys() - {text})]
+    text = " | ".join([re.sub(r"<[^>]+>", " | ", main), *labels, ""])
+    return re.sub(r"[\s|]*\|[\s|]*", " | ", html.unescape(text))
 
 
 class Page:
@@ -163,6 +171,20 @@ class Page:
         median = self.facts.median(column)(self.rows(number))
         return {0.0: "No", 1.0: "Yes"}[float(median)] if column.binary else median
 
+    def value(self, label: str) -> Value:
+        """Return a value of the customer who is asked about, as the pages word it."""
+        column = self.column(label)
+        cell = self.facts.table[column.name].iloc[self.scored.attrs["row"]]
+        if column.categorical:
+            return str(cell)
+        return ("No", "Yes")[int(cell)] if column.binary else float(cell)
+
+    def read(self, label: str, text: str) -> Value:
+        """Return a value as the pages word it as the table has it."""
+        if self.column(label).categorical:
+            return text
+        return {"No": 0.0, "Yes": 1.0}[text] if self.column(label).binary else read_number(text)
+
     def rate(self, number: int) -> float:
         """Return the share of a segment that the outcome happened to."""
         return float(self.facts.table[OUTCOME][self.rows(number)].astype(float).mean())
@@ -203,6 +225,10 @@ class Page:
 def take_what_all_share(page: Page) -> None:
     """Take out sentences, rules, shares, sizes, outcomes, figures, and the map with its columns."""
     facts, name, label = page.facts, page.name, page.label
+    page.take(
+        rf"({name}), ({N}%) of customers\. (?=[^|]+\|)",
+        lambda m: [Claim(m[2], page.share(page.number(m[1])))],
+    )
     page.take_true(
         r"(?<=\| )[^|]+ against [^|]+ in the whole table[^|]*\.(?= \|)",
         lambda m, number: facts.wrong_sentence(m[0], number),
@@ -270,6 +296,14 @@ def take_what_all_share(page: Page) -> None:
         middle_halves,
     )
     page.take(
+        rf"({name}): middle half ({label}) {interval}, ({label}) {interval}\.",
+        lambda m: [
+            Claim(m[place + 1 + end], page.quantile(m[place], share, page.number(m[1])))
+            for place in (2, 5)
+            for end, share in ((0, 0.25), (1, 0.75))
+        ],
+    )
+    page.take(
         r"(\d+) of (\d+) pairs of segments",
         lambda m: [
             Claim(m[1], float(page.apart((halves[0], halves[1])))),
@@ -304,6 +338,23 @@ def take_segment(page: Page) -> None:
     )
 
 
+def take_spreads(page: Page) -> None:
+    """Take out the quantiles that a chart of a column says, of the segment and of all."""
+    half = rf"half have ({N}) to ({N}), nine of ten ({N}) to ({N})\."
+    shares = (0.25, 0.75, 0.05, 0.95)
+
+    def wrong(match: re.Match[str], number: int) -> bool:
+        label = match[1].partition(" ")[2]
+        return not all(
+            page.quantile(label, share, rows).is_(match[2 + place])
+            for place, (rows, share) in enumerate(
+                (rows, share) for rows in (number, 0) for share in shares
+            )
+        )
+
+    page.take_true(rf"(Median [^|]+)\. Segment: {half} All: {half}", wrong)
+
+
 def take_beside(page: Page) -> None:
     """Take out two segments' medians, that of all, and how much their middle halves overlap."""
     page.take(
@@ -316,8 +367,9 @@ def take_beside(page: Page) -> None:
 
 
 def take_answer(page: Page) -> None:
-    """Take out what is said of the first customer of the table."""
-    scored, first = page.scored.iloc[0], page.facts.table.iloc[0]
+    """Take out what is said of a customer of the table."""
+    row = page.scored.attrs["row"]
+    scored, first = page.scored.iloc[row], page.facts.table.iloc[row]
     own, other = int(scored["segment"]), int(scored["runner_up"])
     present = sum(not pd.isna(first[c.name]) for c in page.facts.schema.columns)
     page.take(r"\| , (\d+%)", lambda m: [Claim(m[1], float(scored["confidence"]))])
@@ -327,17 +379,10 @@ def take_answer(page: Page) -> None:
     )
     is_ = rf"({page.label}): ([^|]+)\. \| The segment's "
 
-    def value(label: str) -> Value:
-        column = page.column(label)
-        cell = first[column.name]
-        if column.categorical:
-            return str(cell)
-        return {0: "No", 1: "Yes"}[int(cell)] if column.binary else float(cell)
-
     page.take(
         rf"{is_}median is ([^|]+), the runner-up's ([^|]+)\.",
         lambda m: [
-            Claim(m[2], value(m[1])),
+            Claim(m[2], page.value(m[1])),
             Claim(m[3], page.middle(m[1], own)),
             Claim(m[4], page.middle(m[1], other)),
         ],
@@ -350,22 +395,48 @@ def take_answer(page: Page) -> None:
     page.take(
         rf"{is_}share with ([^|]+) is ({N}), the runner-up's ({N})\.",
         lambda m: [
-            Claim(m[2], value(m[1])),
+            Claim(m[2], page.value(m[1])),
             Claim(m[4], share(m[1], m[3], own)),
             Claim(m[5], share(m[1], m[3], other)),
+        ],
+    )
+    page.take(
+        rf"({page.label}): ({N})\. \| Nine of ten in the segment have ({N}) to ({N})\.",
+        lambda m: [
+            Claim(m[2], page.value(m[1])),
+            Claim(m[3], page.quantile(m[1], 0.05, own)),
+            Claim(m[4], page.quantile(m[1], 0.95, own)),
         ],
     )
     page.take(
         rf"\| ({page.label}) \| (?:decided \| )?([^|:]+) \| ([^|]+) \| ([^|]+)"
         rf" \| ({N}) \| ({N})(?= \|)",
         lambda m: [
-            Claim(m[2], value(m[1])),
+            Claim(m[2], page.value(m[1])),
             Claim(m[3], page.middle(m[1], own)),
             Claim(m[4], page.middle(m[1])),
             Claim(m[5], page.quantile(m[1], 0.05)),
             Claim(m[6], page.quantile(m[1], 0.95)),
         ],
     )
+
+
+def take_moves(page: Page) -> None:
+    """Take out what would move the customer: each change is scored again, by the model itself."""
+    model = mlflow.pyfunc.load_model(f"models:/{BANK.name}@champion")
+    customer = page.facts.table.iloc[[page.scored.attrs["row"]]]
+
+    def moved(match: re.Match[str]) -> list[Claim]:
+        column, text = page.column(match[1]), match[3]
+        now, new = page.value(match[1]), page.read(match[1], text)
+        changed = customer.assign(**{column.name: new})
+        numbers = {c.name: float for c in page.facts.schema.columns if not c.categorical}
+        answer = model.predict(changed.astype(numbers))["segment_name"].iloc[0]
+        return [Claim(match[2], now), Claim(match[4], answer)]
+
+    before = page.text
+    page.take(rf"\| ({page.label}) \| from ([^|]+) to ([^|:]+): \| ({page.name})", moved)
+    assert page.text != before, "the page says nothing of what would move the customer"
 
 
 def take_file(page: Page) -> None:
@@ -418,21 +489,28 @@ def take_versions(page: Page) -> None:
 
 PAGES: dict[str, tuple[str, tuple[Callable[[Page], None], ...]]] = {
     "home": ("/", (take_home, take_versions)),
-    "segment": ("/segments/1", (take_segment,)),
-    "another segment": ("/segments/2", (take_segment,)),
+    "segment": ("/segments/1", (take_segment, take_spreads)),
+    "another segment": ("/segments/2", (take_segment, take_spreads)),
     "two segments": ("/segments/1/beside/2", (take_beside,)),
-    "one customer": ("answer", (take_answer,)),
+    "one customer": ("answer", (take_answer, take_moves)),
+    "a customer near a border": ("border", (take_answer, take_moves)),
     "file": ("file", (take_file,)),
     "versions": ("/versions", (take_versions,)),
     "alternatives": ("/versions/alternatives", (take_versions,)),
 }
 
 
+def row_of(address: str, journey: Journey) -> int:
+    """Return which customer is asked about: the least sure one, or the first."""
+    return int(journey.scored["confidence"].argmin()) if address == "border" else 0
+
+
 def page_of(browser: FlaskClient, journey: Journey, address: str) -> str:
-    """Return a page: an address, the answer for the first customer, or the whole file's."""
-    if address == "answer":
-        first, columns = journey.truth.iloc[0], journey.model.schema.columns
-        typed = {c.name: typing(first[c.name], c.decimal) for c in columns}
+    """Return a page: an address, the answer for a customer, or the whole file's."""
+    if address in {"answer", "border"}:
+        customer = journey.truth.iloc[row_of(address, journey)]
+        columns = journey.model.schema.columns
+        typed = {c.name: typing(customer[c.name], c.decimal) for c in columns}
         return browser.post("/customer", data=typed).text
     if address == "file":
         with journey.file.open("rb") as file:
@@ -441,19 +519,108 @@ def page_of(browser: FlaskClient, journey: Journey, address: str) -> str:
     return browser.get(address).text
 
 
+def facts_of(journey: Journey) -> Facts:
+    """Return the raw table with the segment of each row."""
+    return Facts(journey.truth, journey.scored["segment"], journey.model.schema)
+
+
 @pytest.mark.parametrize("what", PAGES)
 def test_every_number_of_a_page_is_that_of_the_raw_table(
     what: str, journey: Journey, browser: FlaskClient
 ) -> None:
     """Each is recomputed, and one that nothing here recomputes fails the test."""
     address, takers = PAGES[what]
-    facts = Facts(journey.truth, journey.scored["segment"], journey.model.schema)
     scored = journey.scored.copy()
-    scored.attrs["trial"] = journey.version.tags["trial_run"]
+    scored.attrs |= {"trial": journey.version.tags["trial_run"], "row": row_of(address, journey)}
     names = [profile["name"] for profile in journey.model.profiles]
-    page = Page(text_of(page_of(browser, journey, address)), facts, scored, names)
+    text = text_of(page_of(browser, journey, address))
+    page = Page(text, facts_of(journey), scored, names)
     take_what_all_share(page)
     for take in takers:
         take(page)
     assert page.wrong == []
     assert page.left() == []
+
+
+@pytest.mark.parametrize("number", [1, 2])
+def test_a_typical_customer_is_filled_in(
+    number: int, journey: Journey, browser: FlaskClient
+) -> None:
+    """Each field holds the segment's median, or its most frequent level."""
+    facts, rows = facts_of(journey), facts_of(journey).members(number)
+    elements = Reader(browser.get(f"/customer?like={number}").text).elements()
+    fields = {e.attributes.get("name"): e for e in elements if e.tag == "input"}
+    chosen = {
+        e.attributes["name"]: e.attributes["value"] for e in elements if "checked" in e.attributes
+    }
+    levels = [e.attributes["value"] for e in elements if "selected" in e.attributes]
+    for column in journey.model.schema.columns:
+        if column.categorical:
+            assert set(levels) & facts.mode(column)(rows), column.name
+        elif column.binary:
+            assert float(str(chosen[column.name])) == facts.median(column)(rows), column.name
+        else:
+            text = str(fields[column.name].attributes["value"])
+            assert same(text, facts.median(column)(rows)), column.name
+
+
+def places(picture: str) -> list[float]:
+    """Return where the elements of a picture begin and how wide they are, in per cent."""
+    numbers = re.findall(r' (?:x|cx|width)="(-?[\d.]+)%"', picture)
+    return [float(number) for number in numbers if number != "100"]
+
+
+def pictures(page: str, kind: str) -> list[str]:
+    """Return the pictures of a kind on a page."""
+    return re.findall(
+        rf'<svg class="{kind}".*?</svg>(?=\s*(?:<span|</td>|</div>))', page, re.DOTALL
+    )
+
+
+def test_what_is_drawn_is_what_is_said(journey: Journey, browser: FlaskClient) -> None:
+    """Bars of shares, quantiles, intervals and of a customer's values lie where they should."""
+    facts, number = facts_of(journey), 1
+    numbers = range(1, len(journey.model.profiles) + 1)
+    (shares,) = pictures(browser.get("/").text, "shares")
+    widths = [100 * float(facts.members(n).mean()) for n in numbers]
+    starts = [sum(widths[:n]) for n in range(len(widths))]
+    drawn = [part for pair in zip(starts, widths, strict=True) for part in pair]
+    assert places(shares) == pytest.approx(drawn, abs=0.01)
+
+    segment = browser.get(f"/segments/{number}").text
+    columns = {column.label.casefold(): column for column in journey.model.schema.columns}
+    spreads = pictures(segment, "spread")
+    assert spreads
+    for spread in spreads:
+        label = re.findall(r'aria-label="\w+ ([^".]+)\. ', spread)[0]
+        values = facts.table[columns[label.casefold()].name].astype(float)
+        low, high = values.quantile([0.05, 0.95])
+        expected = []
+        for rows in (facts.members(number), facts.everyone):
+            own = values[rows].quantile([0.05, 0.25, 0.5, 0.75, 0.95])
+            a, b, middle, c, d = 100 * (own.clip(low, high) - low) / (high - low)
+            expected += [a, max(d - a, 0.4), b, max(c - b, 0.4), middle]
+        assert places(spread) == pytest.approx(expected, abs=DRAWN), label
+
+    (interval,) = pictures(segment, "interval")
+    happened = facts.table[OUTCOME].astype(float)
+    ends = [wilson(happened[facts.members(n)]) for n in numbers]
+    scale = 100 / max(high for _, high in ends)
+    low, high = (end * scale for end in ends[number - 1])
+    at, average = happened[facts.members(number)].mean() * scale, happened.mean() * scale
+    assert places(interval)[-4:] == pytest.approx([low, high - low, average, at], abs=0.11)
+
+    answer = page_of(browser, journey, "border")
+    row = row_of("border", journey)
+    customer, own = facts.table.iloc[row], facts.members(int(journey.scored["segment"].iloc[row]))
+    rows = re.findall(r'<th scope="row">([^<]+?)(?: <span.*?)?</th>.*?</tr>', answer, re.DOTALL)
+    drawn_dots = dict(zip(rows, answer.split('<th scope="row">')[1:], strict=True))
+    drawn_dots = {label: text for label, text in drawn_dots.items() if '<svg class="dots"' in text}
+    assert drawn_dots
+    for label, text in drawn_dots.items():
+        column = columns[label.casefold()].name
+        values = facts.table[column].astype(float)
+        low, high = values.quantile([0.05, 0.95])
+        at = (values.median(), values[own].median(), float(customer[column]))
+        expected = [100 * (min(max(value, low), high) - low) / (high - low) for value in at]
+        assert places(text) == pytest.approx(expected, abs=DRAWN), label
