@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+
 import click
 
 from experiments.faults import check_output, ending_in_a_sentence
@@ -45,7 +47,12 @@ def main(data: str, schema: str, experiment_name: str, out: str, seed: int) -> N
     for place, item in enumerate(exploration.recommendations, 1):
         click.echo(f"  {place:2d}. {item.text} [{item.switches}]")
     if parameters := search_parameters(exploration.recommendations):
-        click.echo(f"Search with all of it: {parameters}")
+        stop = any("stop" in item.switch for item in exploration.recommendations)
+        table = f"-P data={shlex.quote(data)} -P schema={shlex.quote(schema)}"
+        click.echo(
+            f"{'To search all the same' if stop else 'Search with all of it'}: mlflow run . "
+            f"--env-manager local {table} {parameters}"
+        )
     click.echo(f"{sum(explored.seconds.values()):.0f} s; run {explored.run_id}, open {REPORT}.")
 
 

@@ -36,6 +36,7 @@ DATA = "segmentation_model"
 SEAL = "manifest"
 # In the message of an HTTP call that was tried often enough.
 NO_ANSWER = "Max retries exceeded"
+NOT_THERE = "RESOURCE_DOES_NOT_EXIST"
 REMEDY = "run a search first, or name another one."
 # Written by MLflow beside a model: a body for `/invocations`.
 EXAMPLE = "serving_input_example.json"
@@ -334,6 +335,8 @@ def describe(name: str = MODEL_NAME, alias: str = CHAMPION) -> ModelInfo:
     except (MlflowException, OSError, ValueError, RecursionError) as error:
         uri = mlflow.get_tracking_uri()
         place = f"in the registry at {uri}"
+        if version is None and getattr(error, "error_code", "") == NOT_THERE:
+            raise RegistryError(f"{name}: there is no such model {place}; {REMEDY}") from error
         if version is not None and SEAL not in version.tags:
             raise RegistryError(
                 f"{name}@{alias} {place} is version {version.version}, which this project did not "

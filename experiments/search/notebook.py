@@ -14,6 +14,7 @@ from threadpoolctl import threadpool_limits
 from experiments.search.fidelity import Samples
 from experiments.search.options import SearchOptions, checked, default_options, write_weights
 from experiments.search.runner import (
+    NEXT,
     Progress,
     SearchResult,
     build,
@@ -295,10 +296,7 @@ def _run(
         else:
             model, result = _search(options, validated, table, workers, progress)
     if model is None:
-        raise SegmentationError(
-            f"{nothing_feasible(result, options.k)} Raise n_trials, or widen the constraints: "
-            "k_min, k_max, smallest_share, largest_share."
-        )
+        raise SegmentationError(f"{nothing_feasible(result, options.k)} {NEXT}")
     return Segments(model, result)
 
 

@@ -36,6 +36,9 @@ from segmentation.preprocessing.categorical import PreparedTable, blocks_of, pre
 from segmentation.preprocessing.columns import customer_matrix, weights_of
 from segmentation.schema import TableSchema
 
+# What to do where nothing is feasible.
+NEXT = "Raise n_trials, or widen the constraints: k_min, k_max, smallest_share, largest_share."
+
 if TYPE_CHECKING:
     from experiments.tracking.tracker import Tracker
 

@@ -19,7 +19,7 @@ from experiments.registry.client import ALTERNATIVES, Alternative
 from experiments.search.candidates import Candidate
 from experiments.search.fidelity import Samples
 from experiments.search.ranking import Ranking, Standing, reason
-from experiments.search.runner import SearchResult, nothing_feasible
+from experiments.search.runner import NEXT, SearchResult, nothing_feasible
 from experiments.study.study import ERROR, settled
 from experiments.tracking.pictures import as_png, drawn
 from experiments.tracking.tracker import Tracker, run_name
@@ -39,6 +39,7 @@ from segmentation.reports.html.study_views import FAILED, FEASIBLE, INFEASIBLE
 from segmentation.reports.json_data import plain
 from segmentation.types import FloatArray, IntArray
 
+UNREGISTERED = f"Nothing was registered. {NEXT}"
 LEADERBOARD, VIEWS = 10, "study.html"
 INERTIA_ROWS, TREE_ROWS = 2_000, 400
 OUTCOMES_NOTE = (
@@ -263,7 +264,7 @@ def study_page(summary: Summary, runs: str) -> str:
     if result.pick is None or model is None:
         head = f"**{nothing_feasible(result, summary.k)}**"
         reasons = _common_reasons(result.candidates)
-        return "\n\n".join([head, *reasons, verdict_of(summary.structure)])
+        return "\n\n".join([head, *reasons, verdict_of(summary.structure), UNREGISTERED])
     pick, evaluation = result.pick.candidate, result.pick.candidate.evaluation
     return "\n\n".join(
         [
@@ -292,7 +293,7 @@ def console(summary: Summary) -> str:
     if result.pick is None or model is None:
         reasons = (f"  {line}" for line in _common_reasons(result.candidates))
         head = nothing_feasible(result, summary.k)
-        return "\n".join([head, *reasons, verdict_of(summary.structure)])
+        return "\n".join([head, *reasons, in_plain_text(summary.structure), UNREGISTERED])
     pick, evaluation = result.pick.candidate, result.pick.candidate.evaluation
     alternatives = ", ".join(
         f"{standing.k} ({standing.candidate.evaluation.stability:.2f})"
@@ -306,7 +307,7 @@ def console(summary: Summary) -> str:
         *_segment_lines(model),
         summary.reason,
         f"Alternatives, segments (stability): {alternatives}. Register another with k.",
-        verdict_of(summary.structure),
+        in_plain_text(summary.structure),
         *evaluation.notes,
         f"Registered as {summary.registered}.",
     ]
@@ -322,8 +323,13 @@ def _segment_lines(model: SegmentationModel) -> Iterator[str]:
 
 
 def verdict_of(structure: Structure) -> str:
-    """Return the verdict on structure, as a warning where there is none."""
+    """Return the verdict on structure in Markdown, as a warning where there is none."""
     return structure.sentence if structure.present else f"**Warning.** {structure.sentence}"
+
+
+def in_plain_text(structure: Structure) -> str:
+    """Return the verdict on structure for a terminal, as a warning where there is none."""
+    return structure.sentence if structure.present else f"Warning: {structure.sentence}"
 
 
 def segments_table(model: SegmentationModel) -> str:

@@ -29,6 +29,10 @@ def test_a_run_holds_the_whole_analysis(workplace: Path, client: MlflowClient) -
     assert result.exit_code == 0, result.output
     assert "[1/9] columns" in result.output
     assert "[skew=" in result.output
+    search = (
+        "Search with all of it: mlflow run . --env-manager local -P data=embedded:800 -P schema"
+    )
+    assert search in result.output
     run = run_of(client, "explored")
     assert run.info.status == "FINISHED"
     assert run.data.tags["structure"] == "yes"
@@ -59,6 +63,7 @@ def test_noise_is_called_noise_in_the_run(workplace: Path, client: MlflowClient)
     )
     assert result.exit_code == 0, result.output
     assert "No structure" in result.output
+    assert "To search all the same: mlflow run ." in result.output
     run = run_of(client, "explored-noise")
     assert run.data.tags["structure"] == "no"
     assert "No structure" in run.data.tags["mlflow.note.content"]

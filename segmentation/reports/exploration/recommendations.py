@@ -119,7 +119,8 @@ def _skew(table: Table) -> tuple[list[Recommendation], FloatArray]:
     mostly_money = len(money) > len(skewed) / 2
     columns = money if mostly_money else skewed
     s = "" if len(columns) == 1 else "s"
-    which = f"money column{s}" if mostly_money else f"{len(skewed)} skewed column{s}"
+    count = "" if len(columns) == 1 else f"{len(columns)} "
+    which = f"money column{s}" if mostly_money else f"{count}skewed column{s}"
     verb = {"log1p": "Take log1p of the", "yeo_johnson": "Apply Yeo-Johnson to the"}[best]
     others = ", ".join(f"{n} would give {m:.1f}" for n, m in medians.items() if n != best)
     old, new = float(np.median(before[columns])), _median_skew(after[best], columns)
@@ -169,7 +170,7 @@ def _tails(exploration: Exploration, transformed: FloatArray) -> Iterator[Recomm
             "centres."
         )
         yield Recommendation(text, number, {"outliers": "winsorise"})
-    elif together > MANY_BEYOND:
+    elif together > MANY_BEYOND and len(exploration.table.names) > 1:
         yield Recommendation(
             "Set multivariate outliers aside from the fit; they are assigned afterwards.",
             f"{percent(together)} of {customers} are far out by both isolation forest and robust "

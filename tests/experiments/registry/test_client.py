@@ -1,8 +1,9 @@
 """The list of versions says the same score, whatever release registered them."""
 
+import pytest
 from mlflow import MlflowClient
 
-from experiments.registry.client import list_versions
+from experiments.registry.client import RegistryError, describe, list_versions
 
 
 def test_a_version_of_an_earlier_release_shows_its_score_without_the_vote(
@@ -20,3 +21,9 @@ def test_a_version_of_an_earlier_release_shows_its_score_without_the_vote(
         for name, value in tags.items():
             client.set_model_version_tag("earlier", version.version, name, value)
     assert [version.score for version in list_versions("earlier")] == ["", "1.523", "1.523"]
+
+
+def test_a_model_that_is_not_there_is_told_so(workplace: object) -> None:
+    """With what to do, and not with what MLflow says to itself."""
+    with pytest.raises(RegistryError, match="nobody: there is no such model .*run a search first"):
+        describe("nobody")
