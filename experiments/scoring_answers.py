@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.csv
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
@@ -63,11 +64,10 @@ def _predictions(answers: BasicAnswers, version: str, parts: Sequence[slice]) ->
 
 
 def _csv(answers: BasicAnswers, version: str) -> bytes:
-    columns = answers.columns()
     table = _columns(answers, version)
     if isinstance(answers, Answers):
-        table["memberships"] = pa.array([json.dumps(one) for one in columns["memberships"]])
-        table["reasons"] = pa.array([", ".join(names) for names in columns["reasons"]])
+        table["memberships"] = _objects(answers)
+        table["reasons"] = pc.binary_join(table["reasons"], ", ")
     # Its writer takes no categories.
     plain = {
         name: values.dictionary_decode() if pa.types.is_dictionary(values.type) else values
@@ -76,6 +76,14 @@ def _csv(answers: BasicAnswers, version: str) -> bytes:
     stream = io.BytesIO()
     pa.csv.write_csv(pa.table(plain), stream)
     return stream.getvalue()
+
+
+def _objects(answers: BasicAnswers) -> pa.Array:
+    """Return the memberships of each customer as an object of JSON."""
+    parts: list[Any] = []
+    for number, values in zip(answers.numbers.tolist(), answers.memberships.T, strict=True):
+        parts += [f'{", " if parts else "{"}"{number}": ', pa.array(values).cast(pa.string())]
+    return pc.binary_join_element_wise(*parts, "}", "")
 
 
 def _parquet(answers: BasicAnswers, version: str) -> bytes:

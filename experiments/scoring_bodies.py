@@ -7,8 +7,7 @@ the same table comes out here in one step; any other is left to MLflow, and so a
 from __future__ import annotations
 
 import io
-import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from operator import itemgetter
@@ -16,6 +15,9 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+from pydantic_core import from_json
 
 from segmentation.clustering.segmenter import Customers
 from segmentation.schema import TableSchema
@@ -73,7 +75,7 @@ def joined(bodies: Sequence[Body]) -> Customers:
 
 def _of_json(content: bytes, schema: TableSchema) -> Body:
     """Return the customers of JSON in one of two forms; an error for anything else."""
-    sent = json.loads(content)
+    sent = from_json(content)  # what the standard library reads, in a third of its time
     detail = _detail(sent.pop("params", {}))
     ((form, table),) = sent.items()
     if form == SPLIT:
@@ -92,13 +94,12 @@ def _of_json(content: bytes, schema: TableSchema) -> Body:
         pick = itemgetter(*places)
         rows = [pick(row) for row in rows] if len(places) > 1 else [(pick(row),) for row in rows]
     if not any(column.categorical for column in schema.columns):
-        matrix = _numbers(list(chain.from_iterable(rows)))
-        return Body(matrix.reshape(len(rows), len(places)), detail)
+        return Body(_numbers(rows, chain.from_iterable(rows)), detail)
     cells = zip(schema.columns, zip(*rows, strict=True), strict=True)
     return Body(
         pd.DataFrame(
             {
-                column.name: _texts(values) if column.categorical else _numbers(values)
+                column.name: _texts(values) if column.categorical else _numbers(values, values)
                 for column, values in cells
             }
         ),
@@ -111,17 +112,18 @@ def _of_table(kind: str, content: bytes, schema: TableSchema) -> Body:
     types = {c.name: object if c.categorical else np.float64 for c in schema.columns}
     column = schema.detail_column
     if kind == CSV:
-        text = io.StringIO(content.decode())
-        table = pd.read_csv(text, dtype={**types, column: object})
+        types_read = {**types, column: object}
+        table = pd.read_csv(io.BytesIO(content), dtype=types_read, low_memory=False)
+    elif kind == PARQUET and object not in types.values():
+        return _of_plain_parquet(content, schema)
     else:
         _expect(kind == PARQUET)
         table = pd.read_parquet(io.BytesIO(content))
     detail = FULL
     if column in table:
-        _expect(_is_text(table[column]))
         values = table[column].dropna().unique()
-        detail = _detail({DETAIL: values[0]}) if len(values) else FULL
         _expect(len(values) <= 1)
+        detail = _detail({DETAIL: values[0]}) if len(values) else FULL
     table = table[list(types)]
     fits = [
         _is_text(values) if types[str(name)] is object else values.dtype == np.float64
@@ -130,7 +132,25 @@ def _of_table(kind: str, content: bytes, schema: TableSchema) -> Body:
     _expect(len(fits) == len(types) and all(fits))
     if object in types.values():
         return Body(table.reset_index(drop=True), detail)
-    return Body(np.ascontiguousarray(table.to_numpy()), detail)
+    return Body(np.column_stack([values.to_numpy() for _, values in table.items()]), detail)
+
+
+def _of_plain_parquet(content: bytes, schema: TableSchema) -> Body:
+    """Return the customers of Parquet where all columns of the model are numbers."""
+    table = pq.ParquetFile(pa.BufferReader(content)).read(use_threads=False)
+    # Pandas makes an index of a column where the file says so, and MLflow misses it then.
+    index = (table.schema.pandas_metadata or {}).get("index_columns", [])
+    _expect(all(isinstance(one, dict) for one in index))
+    detail = FULL
+    if schema.detail_column in table.column_names:
+        values = table[schema.detail_column]
+        _expect(pa.types.is_string(values.type) or pa.types.is_large_string(values.type))
+        details = values.drop_null().unique().to_pylist()
+        _expect(len(details) <= 1)
+        detail = _detail({DETAIL: details[0]}) if details else FULL
+    columns = [table[name] for name in schema.column_names]
+    _expect(all(pa.types.is_float64(values.type) for values in columns))
+    return Body(np.column_stack([values.to_numpy() for values in columns]), detail)
 
 
 def _expect(condition: bool) -> None:
@@ -147,10 +167,13 @@ def _detail(params: Any) -> str:
     return str(detail)
 
 
-def _numbers(values: Sequence[Any]) -> FloatArray:
-    """Return numbers and nulls as floats; an error for texts, truths and what is no float."""
+def _numbers(table: Sequence[Any], values: Iterable[Any]) -> FloatArray:
+    """Return numbers and nulls as floats; an error for texts, truths and what is no float.
+
+    `values` are those in the table, one after the other.
+    """
     _expect({*map(type, values)} <= {float, int, type(None)})
-    return np.array(values, dtype=np.float64)
+    return np.array(table, dtype=np.float64)
 
 
 def _texts(values: Sequence[Any]) -> list[Any]:
@@ -162,7 +185,7 @@ def _is_text(values: pd.Series[Any]) -> bool:
     """Return whether a column is one of texts and nulls."""
     if isinstance(values.dtype, pd.StringDtype):
         return True
-    return values.dtype == object and {*map(type, values.dropna())} <= {str}
+    return values.dtype == object and {*map(type, values.dropna().unique())} <= {str}
 
 
 def _finite(customers: Customers) -> bool:

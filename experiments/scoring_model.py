@@ -8,7 +8,7 @@ import sys
 from base64 import b64encode
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pandas as pd
 import yaml
@@ -116,30 +116,30 @@ class Envelopes:
         Parameters
         ----------
         model_input
-            One column of bytes, a row for each request: its content type, that of its answer, a
-            line each, and its body.
+            One column of bytes, a row for each request: its content type, that of its answer,
+            the path of memory that the gateway shares, a line each, and its body, which stands in
+            that memory where there is a path.
 
         Returns
         -------
         dict
             ``version``; ``rows``, customers that were scored together; ``answers``, for each
-            request its status, its content type and its content in base 64.
+            request its status, its content type and its content in base 64; none where it
+            stands in the memory of the request.
         """
-        requests = [
-            (*(line.decode() for line in lines), body)
-            for *lines, body in (cell.split(b"\n", 2) for cell in model_input.iloc[:, 0])
-        ]
+        requests = [_request(cell) for cell in model_input.iloc[:, 0]]
         schema = self.scoring.model.schema
-        bodies = [read_body(kind, body, schema) for kind, _, body in requests]
-        contents = self._scored(bodies, [answer for _, answer, _ in requests])
-        answers = [
-            (200, answer, content) if content is not None else self._by_mlflow(kind, body)
-            for (kind, answer, body), content in zip(requests, contents, strict=True)
-        ]
+        bodies = [read_body(one.kind, one.body, schema) for one in requests]
+        contents = self._scored(bodies, [one.answer for one in requests])
         return {
             "version": self.scoring.version,
             "rows": sum(len(body.customers) for body in bodies if body),
-            "answers": [[status, kind, b64encode(c).decode()] for status, kind, c in answers],
+            "answers": [
+                _answer(one.memory, 200, one.answer, content)
+                if content is not None
+                else _answer(one.memory, *self._by_mlflow(one.kind, one.body))
+                for one, content in zip(requests, contents, strict=True)
+            ],
         }
 
     def _scored(self, bodies: Sequence[Body | None], kinds: Sequence[str]) -> list[bytes | None]:
@@ -171,6 +171,28 @@ class Envelopes:
             status = error.get_http_status_code()  # type: ignore[no-untyped-call]
             return status, JSON, error.serialize_as_json().encode()  # type: ignore[no-untyped-call]
         return reply.status, reply.mimetype, reply.response.encode()
+
+
+class _Request(NamedTuple):
+    kind: str
+    answer: str
+    memory: str
+    body: bytes
+
+
+def _request(cell: bytes) -> _Request:
+    """Return the request in a cell."""
+    *lines, body = cell.split(b"\n", 3)
+    kind, answer, memory = (line.decode() for line in lines)
+    return _Request(kind, answer, memory, Path(memory).read_bytes() if memory else body)
+
+
+def _answer(memory: str, status: int, kind: str, content: bytes) -> tuple[int, str, str | None]:
+    """Return an answer, its content left in shared memory where there is some."""
+    if not memory:
+        return status, kind, b64encode(content).decode()
+    Path(memory).write_bytes(content)
+    return status, kind, None
 
 
 def _load_pyfunc(path: str) -> ScoringModel | Envelopes:

@@ -30,6 +30,7 @@ REQUIREMENTS = (
     "numpy",
     "pandas",
     "pyarrow",
+    "pydantic-core",
     "pyyaml",
     "scikit-learn",
     "scipy",

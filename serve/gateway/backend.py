@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from http.client import HTTPException
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -14,7 +14,7 @@ from aiohttp import ClientSession, ClientTimeout, DummyCookieJar, UnixConnector
 
 from experiments.registry.client import ENVELOPES, EXAMPLE, RegistryError, servable
 from segmentation.errors import SegmentationError
-from serve.gateway.joining import COLUMN, Envelopes, Joiner, Reply, Request, Tables
+from serve.gateway.joining import COLUMN, SHORT, Envelopes, Joined, Joiner, Reply, Request, Tables
 from serve.processes import Service, ServiceError, ServiceGroup, ask, listen_at
 
 START_SECONDS = 90.0
@@ -136,13 +136,15 @@ class Backend:
     def _ask(self, path: Path, requests: Sequence[Request]) -> Sequence[Reply]:
         """Return what the server answers to requests, put together where they can be."""
         joinable = all(map(self.joiner.takes, requests))
-        one = self.joiner.join(requests) if joinable else requests[0]
-        headers = {"Content-Type": one.kind}
-        status, content = ask(
-            path, "POST", "/invocations", one.body, headers, timeout=EXAMPLE_SECONDS
-        )
-        split = self.joiner.split(content, requests) if joinable and status == 200 else None
-        return split.replies if split else [Reply(status, content, one.kind)]
+        joined = self.joiner.join(requests) if joinable else Joined(requests[0], requests)
+        with closing(joined):
+            one = joined.request
+            headers = {"Content-Type": one.kind}
+            status, content = ask(
+                path, "POST", "/invocations", one.body, headers, timeout=EXAMPLE_SECONDS
+            )
+            split = self.joiner.split(content, joined) if joinable and status == 200 else None
+            return split.replies if split else [Reply(status, content, one.kind)]
 
     def _try(self, service: str, folder: Path) -> None:
         """Let the server answer the model's own input example, alone and beside another."""
@@ -161,6 +163,10 @@ class Backend:
                 raise ServiceError(f"{service} refused its own example ({reply.status})")
             versions = {row["model_version"] for row in json.loads(reply.content)["predictions"]}
             beside = self._ask(self.socket, [request] * 2)
+            if isinstance(self.joiner, Envelopes) and self.joiner.shares:
+                long = Request(self.example.encode().ljust(SHORT + 1))
+                if [r.content for r in self._ask(self.socket, [long])] != [reply.content]:
+                    self.joiner = Envelopes(self.version, shares=False)
         except (OSError, HTTPException, ValueError, KeyError, TypeError) as error:
             raise ServiceError(f"{service} did not answer its own example") from error
         if any(other.content != reply.content for other in beside):

@@ -122,10 +122,14 @@ class Batcher:
     async def _answer(self, joiner: Joiner, batch: Sequence[Waiting], send: Send) -> None:
         """Let one body be answered for all, or one by one where it is refused."""
         requests = [one.request for one in batch]
-        reply = await send(await _in_time(requests[0].body, joiner.join, requests))
+        joined = await _in_time(requests[0].body, joiner.join, requests)
         split: Split | None = None
-        if reply.status == 200:
-            split = await _in_time(reply.content, joiner.split, reply.content, requests)
+        try:
+            reply = await send(joined.request)
+            if reply.status == 200:
+                split = await _in_time(requests[0].body, joiner.split, reply.content, joined)
+        finally:
+            joined.close()
         if split:
             self._sent(split.rows)
             for one, own in zip(batch, split.replies, strict=True):

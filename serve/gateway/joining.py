@@ -12,23 +12,20 @@ goes alone.
 
 from __future__ import annotations
 
-import io
 import json
 import math
+import os
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
-from serve.gateway.error_messages import JSON, PARQUET
+from serve.gateway.error_messages import JSON
 
 # A larger body takes long by itself: it is not joined with others.
 SMALL = 64 * 1024
-# MLflow reads a few short cells faster from JSON, long ones from Parquet.
-SHORT = 32 * 1024
+# A longer body is shared, not sent.
+SHORT = 16 * 1024
 COLUMN = "envelope"
 # Beyond it a whole number is not the same as a float.
 EXACT = 2**53
@@ -62,53 +59,117 @@ class Split(NamedTuple):
     rows: int
 
 
+class Memory:
+    """A request in memory that another process of this user may read, and write the answer to.
+
+    It is never on a disk, and gone when it is closed or this process ends.
+    """
+
+    def __init__(self, content: bytes) -> None:
+        self._file = os.fdopen(os.memfd_create("request"), "r+b")
+        self._file.write(content)
+        self._file.flush()
+
+    @property
+    def path(self) -> str:
+        """Where it can be opened."""
+        return f"/proc/{os.getpid()}/fd/{self._file.fileno()}"
+
+    def read(self) -> bytes:
+        """Return what it holds now."""
+        self._file.seek(0)
+        return self._file.read()
+
+    def close(self) -> None:
+        """Give it back; safe to call twice."""
+        self._file.close()
+
+
+@dataclass(frozen=True)
+class Joined:
+    """Several requests as one, and what is shared in memory of each."""
+
+    request: Request
+    parts: Sequence[Request]
+    memories: Sequence[Memory | None] = ()
+
+    def close(self) -> None:
+        """Give the memory back."""
+        for memory in self.memories:
+            if memory is not None:
+                memory.close()
+
+
 class Joiner(Protocol):
     """Puts requests for one version together, and takes its answer apart."""
 
     def takes(self, request: Request) -> bool:
         """Tell whether a request can be put together with others."""
 
-    def join(self, requests: Sequence[Request]) -> Request:
+    def join(self, requests: Sequence[Request]) -> Joined:
         """Return one request for all."""
 
-    def split(self, content: bytes, requests: Sequence[Request]) -> Split | None:
+    def split(self, content: bytes, joined: Joined) -> Split | None:
         """Return the replies in an answer; None where it is not that version's to all of them."""
 
 
 @dataclass(frozen=True)
 class Envelopes:
-    """Whole requests, for a version that takes them."""
+    """Whole requests, for a version that takes them.
+
+    Parameters
+    ----------
+    version
+        That must have answered.
+    shares
+        Whether long bodies and their answers are shared in memory instead of sent: packing and
+        unpacking them takes as long as scoring.
+    """
 
     version: str
+    shares: bool = hasattr(os, "memfd_create")
 
     def takes(self, request: Request) -> bool:  # noqa: ARG002
         """Tell whether a request can be put together with others: any can."""
         return True
 
-    def join(self, requests: Sequence[Request]) -> Request:
+    def join(self, requests: Sequence[Request]) -> Joined:
         """Return a table with a row for each request."""
-        cells = [f"{one.kind}\n{one.answer}\n".encode() + one.body for one in requests]
-        if sum(map(len, cells)) <= SHORT:
-            rows = [[b64encode(cell).decode()] for cell in cells]
-            table = {"columns": [COLUMN], "data": rows}
-            return Request(json.dumps({"dataframe_split": table}).encode())
-        stream = io.BytesIO()
-        values = pa.table({COLUMN: pa.array(cells, pa.binary())})
-        pq.write_table(
-            values, stream, compression="none", use_dictionary=False, write_statistics=False
-        )
-        return Request(stream.getvalue(), PARQUET)
+        memories = [
+            Memory(one.body) if self.shares and len(one.body) > SHORT else None for one in requests
+        ]
+        cells = [
+            f"{one.kind}\n{one.answer}\n{memory.path}\n".encode()
+            if memory
+            else f"{one.kind}\n{one.answer}\n\n".encode() + one.body
+            for one, memory in zip(requests, memories, strict=True)
+        ]
+        rows = [[b64encode(cell).decode()] for cell in cells]
+        table = json.dumps({"dataframe_split": {"columns": [COLUMN], "data": rows}})
+        return Joined(Request(table.encode()), requests, memories)
 
-    def split(self, content: bytes, requests: Sequence[Request]) -> Split | None:
+    def split(self, content: bytes, joined: Joined) -> Split | None:
         """Return the replies in an answer; None where it is not this version's to all of them."""
         try:
             predictions = json.loads(content)["predictions"]
             answers, rows = predictions["answers"], int(predictions["rows"])
-            replies = [Reply(int(status), b64decode(c), str(kind)) for status, kind, c in answers]
-            complete = predictions["version"] == self.version and len(replies) == len(requests)
+            complete = predictions["version"] == self.version
+            replies = [
+                Reply(int(status), _content(text, memory), str(kind))
+                for (status, kind, text), memory in zip(answers, joined.memories, strict=True)
+            ]
         except (ValueError, TypeError, KeyError):
             return None
         return Split(replies, rows) if complete else None
+
+
+def _content(text: str | None, memory: Memory | None) -> bytes:
+    """Return what stands in an answer, or was written to memory instead."""
+    if text is not None:
+        return b64decode(text)
+    if memory is None:
+        raise ValueError("no answer")
+    return memory.read()
 
 
 @dataclass(frozen=True)
@@ -131,15 +192,15 @@ class Tables:
         """Tell whether joining a request with others cannot change its answer."""
         return bool(self._rows(request))
 
-    def join(self, requests: Sequence[Request]) -> Request:
+    def join(self, requests: Sequence[Request]) -> Joined:
         """Return one table with all customers."""
         rows = [row for one in requests for row in self._rows(one)]
         table = {"columns": list(self.columns), "data": rows}
-        return Request(json.dumps({"dataframe_split": table}).encode())
+        return Joined(Request(json.dumps({"dataframe_split": table}).encode()), requests)
 
-    def split(self, content: bytes, requests: Sequence[Request]) -> Split | None:
+    def split(self, content: bytes, joined: Joined) -> Split | None:
         """Return the replies in an answer; None where it is not this version's to all of them."""
-        sizes = [len(self._rows(one)) for one in requests]
+        sizes = [len(self._rows(one)) for one in joined.parts]
         parts = split(content, sizes) if self.answered(content) else None
         return Split([Reply(200, part, JSON) for part in parts], sum(sizes)) if parts else None
 

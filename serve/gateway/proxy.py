@@ -170,7 +170,7 @@ async def _answer(request: web.Request, supervisor: Supervisor, path: str) -> we
     if isinstance(body, Refusal):
         return _refused(body)
     kind = known_type(content_type) or ""
-    if kind == JSON and (refusal := too_deep(body) or unread_parameters(body)):
+    if kind == JSON and (refusal := await _looked_through(body, _unsuited, body)):
         return _refused(refusal)
     return await _forward(request, supervisor, path, body, kind)
 
@@ -183,6 +183,19 @@ async def _body(request: web.Request) -> bytes | Refusal:
         return Refusal(SENDER_LEFT, "The sender left before the body had come.")
     except web.RequestPayloadError:
         return Refusal(400, "The body did not arrive as its headers say.")
+
+
+def _unsuited(body: bytes) -> Refusal | None:
+    return too_deep(body) or unread_parameters(body)
+
+
+async def _looked_through(
+    body: bytes, look: Callable[..., Refusal | None], *arguments: object
+) -> Refusal | None:
+    """Return what looking through a body comes to; a large one would keep all others waiting."""
+    if len(body) <= SMALL:
+        return look(*arguments)
+    return await asyncio.to_thread(look, *arguments)
 
 
 def _refused(refusal: Refusal) -> web.Response:
@@ -225,11 +238,7 @@ async def _ask(
     Query and headers stay here: MLflow uses none but the content type, and logs the query.
     """
     if kind == JSON:
-        # Parsing a large body would keep all others waiting.
-        if len(body) <= SMALL:
-            refusal = truths(body, backend.columns)
-        else:
-            refusal = await asyncio.to_thread(truths, body, backend.columns)
+        refusal = await _looked_through(body, truths, body, backend.columns)
         if refusal:
             return _refused(refusal)
 

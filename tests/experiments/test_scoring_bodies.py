@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import random
+from contextlib import closing
 from dataclasses import dataclass
 
 import pandas as pd
@@ -101,8 +102,8 @@ def answered_in_envelopes(
         size = chance.choice([1, 2, 5, 30])
         batch, left = left[:size], left[size:]
         requests = [Request(body, kind) for kind, body in batch]
-        joined = envelopes.join(requests)
-        split = envelopes.split(together.ask(joined.kind, joined.body), requests)
+        with closing(envelopes.join(requests)) as joined:
+            split = envelopes.split(together.ask(JSON, joined.request.body), joined)
         assert split is not None
         for (kind, body), reply in zip(batch, split.replies, strict=True):
             assert reply.content == alone.ask(kind, body), (kind, body)
@@ -117,8 +118,8 @@ def test_answers_come_as_tables_too(detail: str) -> None:
     server, envelopes = Server.of(model, envelopes=True), joining.Envelopes(VERSION)
     body = customers.assign(detail=detail).to_csv(index=False).encode()
     requests = [Request(body, CSV, kind) for kind in (JSON, CSV, PARQUET)]
-    joined = envelopes.join(requests)
-    split = envelopes.split(server.ask(joined.kind, joined.body), requests)
+    with closing(envelopes.join(requests)) as joined:
+        split = envelopes.split(server.ask(JSON, joined.request.body), joined)
     assert split is not None
     json_, csv, parquet = (reply.content for reply in split.replies)
     expected = pd.DataFrame(json.loads(json_)["predictions"])

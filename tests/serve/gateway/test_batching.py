@@ -1,13 +1,12 @@
 """Requests joined on their way to a scoring server get what each would have got alone."""
 
 import asyncio
-import io
 import json
 from base64 import b64decode, b64encode
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import pyarrow.parquet as pq
 import pytest
 from aiohttp import ClientError
 
@@ -144,24 +143,34 @@ def test_the_line_has_an_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     assert [isinstance(reply, FullError) for reply in replies] == [False] * 4 + [True] * 2
 
 
-@pytest.mark.parametrize("length", [10, joining.SHORT])
+@pytest.mark.parametrize("length", [10, 2 * joining.SHORT])
 def test_whole_requests_travel_in_cells(length: int) -> None:
-    """Short ones in JSON, long ones in Parquet; answers come back to whom they are for."""
+    """Long ones stay in memory; answers come back to whom they are for."""
     envelopes = Envelopes("7")
     requests = [Request(b"a\n\0" + b"." * length, CSV, PARQUET), Request(b"{}", JSON)]
-    sent = envelopes.join(requests)
-    if sent.kind == JSON:
-        rows = json.loads(sent.body)["dataframe_split"]["data"]
-        cells = [b64decode(cell) for (cell,) in rows]
-    else:
-        cells = pq.read_table(io.BytesIO(sent.body))[joining.COLUMN].to_pylist()
-    assert (sent.kind == JSON) == (length == 10)
-    assert [cell.split(b"\n", 2) for cell in cells] == [
-        [one.kind.encode(), one.answer.encode(), one.body] for one in requests
-    ]
-    answers = [[200, PARQUET, b64encode(b"\xff").decode()], [400, JSON, ""]]
-    reply = {"version": "7", "rows": 3, "answers": answers}
-    split = envelopes.split(json.dumps({"predictions": reply}).encode(), requests)
-    assert split == ([Reply(200, b"\xff", PARQUET), Reply(400, b"", JSON)], 3)
-    for other in ({**reply, "version": "8"}, {**reply, "answers": []}, [], 1):
-        assert envelopes.split(json.dumps({"predictions": other}).encode(), requests) is None
+    with closing(envelopes.join(requests)) as joined:
+        rows = json.loads(joined.request.body)["dataframe_split"]["data"]
+        first, second = (b64decode(cell).split(b"\n", 3) for (cell,) in rows)
+        assert first[:2] == [CSV.encode(), PARQUET.encode()]
+        assert second == [JSON.encode(), JSON.encode(), b"", b"{}"]
+        memory = Path(first[2].decode())
+        assert bool(first[2]) == (length > joining.SHORT)
+        assert (memory.read_bytes() if first[2] else first[3]) == requests[0].body
+        content: str | None = b64encode(b"\xff").decode()
+        if first[2]:
+            memory.write_bytes(b"\xff")
+            content = None
+        answers = [[200, PARQUET, content], [400, JSON, ""]]
+        reply = {"version": "7", "rows": 3, "answers": answers}
+        split = envelopes.split(json.dumps({"predictions": reply}).encode(), joined)
+        assert split == ([Reply(200, b"\xff", PARQUET), Reply(400, b"", JSON)], 3)
+        wrong = [[200, PARQUET, "="], [400, JSON, None]]
+        for other in (
+            {**reply, "version": "8"},
+            {**reply, "answers": []},
+            {**reply, "answers": wrong},
+            [],
+            1,
+        ):
+            assert envelopes.split(json.dumps({"predictions": other}).encode(), joined) is None
+    assert not first[2] or not memory.exists()
