@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import sys
-from base64 import b64encode
+from base64 import b64decode, b64encode
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -20,6 +20,7 @@ from threadpoolctl import threadpool_limits
 from experiments.scoring_answers import written
 from experiments.scoring_bodies import BASIC, DETAIL, FULL, JSON, Body, joined, read_body
 from segmentation.errors import SegmentationError
+from segmentation.memory import hold_memory
 from segmentation.model.segmentation_model import SegmentationModel
 
 VERSION_FILE = "registered_model_meta"
@@ -92,7 +93,7 @@ class ScoringModel:
 
 
 class Envelopes:
-    """Answers whole requests, each in a cell of one column, as the gateway sends them.
+    """Answers whole requests, each in a text, as the gateway sends them.
 
     MLflow casts and checks a table column by column, and writes an answer value by value. Here
     all plain requests are read, scored together and written at once; any other is handed to
@@ -110,15 +111,15 @@ class Envelopes:
         self.scoring = scoring
         self.plain = plain
 
-    def predict(self, model_input: pd.DataFrame) -> dict[str, Any]:
+    def predict(self, model_input: Sequence[str]) -> dict[str, Any]:
         """Return the answer to each request.
 
         Parameters
         ----------
         model_input
-            One column of bytes, a row for each request: its content type, that of its answer,
-            the path of memory that the gateway shares, a line each, and its body, which stands in
-            that memory where there is a path.
+            For each request in base 64: its content type, that of its answer, the path of memory
+            that the gateway shares, a line each, and its body, which stands in that memory where
+            there is a path.
 
         Returns
         -------
@@ -127,7 +128,7 @@ class Envelopes:
             request its status, its content type and its content in base 64; none where it
             stands in the memory of the request.
         """
-        requests = [_request(cell) for cell in model_input.iloc[:, 0]]
+        requests = [_request(b64decode(text)) for text in model_input]
         schema = self.scoring.model.schema
         bodies = [read_body(one.kind, one.body, schema) for one in requests]
         contents = self._scored(bodies, [one.answer for one in requests])
@@ -180,9 +181,8 @@ class _Request(NamedTuple):
     body: bytes
 
 
-def _request(cell: bytes) -> _Request:
-    """Return the request in a cell."""
-    *lines, body = cell.split(b"\n", 3)
+def _request(envelope: bytes) -> _Request:
+    *lines, body = envelope.split(b"\n", 3)
     kind, answer, memory = (line.decode() for line in lines)
     return _Request(kind, answer, memory, Path(memory).read_bytes() if memory else body)
 
@@ -213,6 +213,7 @@ def _settle() -> None:
     # body of 50,000 customers is read in half the time.
     gc.collect()
     gc.freeze()
+    hold_memory()
     # Threads of linear algebra would wait for one another on the one core below.
     threadpool_limits(1)
     # One lock lets one thread compute at a time. Handed from core to core it costs a fifth of

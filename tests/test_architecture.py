@@ -31,6 +31,7 @@ LEAVES = {"segmentation.clustering.spec", "segmentation.interpretation.formattin
 SERVE_MAY = (
     "segmentation.schema",
     "segmentation.errors",
+    "segmentation.memory",
     "segmentation.data",
     "segmentation.interpretation.formatting",
     "segmentation.reports.line_chart",

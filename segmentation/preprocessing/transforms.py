@@ -79,14 +79,14 @@ def yeo_johnson(values: FloatArray, power: FloatArray | float) -> FloatArray:
     and p = 2 - power below; the limit at p = 0 is the signed logarithm.
     """
     upper = values >= 0
-    # Where there is no lower branch, a number for each column will do: it takes half the time.
+    # Without a lower branch a number for each column will do, and no sign: half the time.
     exponent = np.asarray(power) if upper.all() else np.where(upper, power, 2.0 - power)
     log_size = np.log1p(np.abs(values))
     flat = np.abs(exponent) < 1e-9
     raised = np.expm1(exponent * log_size) / np.where(flat, 1.0, exponent)
     if flat.any():
         raised = np.where(flat, log_size, raised)
-    return np.asarray(np.sign(values) * raised)
+    return np.asarray(raised if upper.all() else np.sign(values) * raised)
 
 
 def _raised(log_size: FloatArray, exponent: float) -> FloatArray:

@@ -10,6 +10,7 @@ from pathlib import Path
 from aiohttp import web
 
 from experiments.registry.client import CHALLENGER, RegistryError, check_model_name
+from segmentation.memory import hold_memory
 from serve.gateway.backend import Backend
 from serve.gateway.proxy import create_front
 from serve.gateway.supervisor import Supervisor
@@ -45,6 +46,7 @@ def main() -> None:
         return Backend(str(BIN / "mlflow"), name, version, options.logs, environment)
 
     begin_log()
+    hold_memory()
     challenger = Supervisor(name, make, CHALLENGER, CHALLENGER_IDLE_SECONDS)
     hosts, secret = settings.gateway_hosts, settings.webhook_secret
     front = create_front(Supervisor(name, make), challenger, hosts, secret)

@@ -14,7 +14,7 @@ from aiohttp import ClientSession, ClientTimeout, DummyCookieJar, UnixConnector
 
 from experiments.registry.client import ENVELOPES, EXAMPLE, RegistryError, servable
 from segmentation.errors import SegmentationError
-from serve.gateway.joining import COLUMN, SHORT, Envelopes, Joined, Joiner, Reply, Request, Tables
+from serve.gateway.joining import SHORT, Envelopes, Joined, Joiner, Reply, Request, Tables
 from serve.processes import Service, ServiceError, ServiceGroup, ask, listen_at
 
 START_SECONDS = 90.0
@@ -24,7 +24,11 @@ ANSWER_END = 200
 SOCKET_IS_STDIN = {"UVICORN_FD": "0"}
 # The file that MLflow reads, as it was registered; see `experiments.scoring_model`.
 REGISTERED = "MLmodel.registered"
-SIGNATURE = {"inputs": json.dumps([{"name": COLUMN, "type": "binary", "required": True}])}
+# What MLflow hands on as it is: a list of texts, checked by the model's own code.
+PASSED_ON = {
+    "signature": {"inputs": json.dumps([{"type": "string", "required": True}])},
+    "is_signature_from_type_hint": True,
+}
 
 
 class Backend:
@@ -120,7 +124,7 @@ class Backend:
         model = yaml.safe_load(file.read_text(encoding="utf-8"))
         if (model.get("metadata") or {}).get(ENVELOPES) == 1:
             file.rename(folder / REGISTERED)
-            text = yaml.safe_dump({**model, "signature": SIGNATURE}, sort_keys=False)
+            text = yaml.safe_dump({**model, **PASSED_ON}, sort_keys=False)
             file.write_text(text, encoding="utf-8")
             self.joiner = Envelopes(self.version)
 

@@ -122,12 +122,12 @@ class Batcher:
     async def _answer(self, joiner: Joiner, batch: Sequence[Waiting], send: Send) -> None:
         """Let one body be answered for all, or one by one where it is refused."""
         requests = [one.request for one in batch]
-        joined = await _in_time(requests[0].body, joiner.join, requests)
+        joined = await in_time(requests[0].body, joiner.join, requests)
         split: Split | None = None
         try:
             reply = await send(joined.request)
             if reply.status == 200:
-                split = await _in_time(requests[0].body, joiner.split, reply.content, joined)
+                split = await in_time(requests[0].body, joiner.split, reply.content, joined)
         finally:
             joined.close()
         if split:
@@ -141,13 +141,6 @@ class Batcher:
                 await self._answer(joiner, [one], send)
 
 
-async def _in_time(content: bytes, work: Callable[..., Any], *arguments: object) -> Any:
-    """Return what some work with content returns; long work is done beside the others."""
-    if len(content) <= LONG:
-        return work(*arguments)
-    return await asyncio.to_thread(work, *arguments)
-
-
 def _taken(line: Line) -> list[Waiting]:
     """Take the requests that wait longest, at most so many and so many bytes of them."""
     batch = [line.waiting.popleft()]
@@ -159,3 +152,10 @@ def _taken(line: Line) -> list[Waiting]:
         batch.append(line.waiting.popleft())
     line.bytes -= sum(len(one.request.body) for one in batch)
     return batch
+
+
+async def in_time(content: bytes, work: Callable[..., Any], *arguments: object) -> Any:
+    """Return what some work with content returns; long work is done beside the others."""
+    if len(content) <= LONG:
+        return work(*arguments)
+    return await asyncio.to_thread(work, *arguments)

@@ -2,8 +2,7 @@
 
 A thousand rows cost MLflow's server four times what one costs, and most of what one costs is
 casting and checking column by column. A version that takes whole requests gets them as they came,
-each in a cell of one column; its code reads and answers them, with the bytes that MLflow would
-write.
+each in a text; its code reads and answers them, with the bytes that MLflow would write.
 
 Of a version of an earlier release only tables are joined that cannot change an answer: JSON with
 the model's columns, numbers and texts where the model has them, everything asked for. All else
@@ -26,7 +25,6 @@ from serve.gateway.error_messages import JSON
 SMALL = 64 * 1024
 # A longer body is shared, not sent.
 SHORT = 16 * 1024
-COLUMN = "envelope"
 # Beyond it a whole number is not the same as a float.
 EXACT = 2**53
 # What MLflow writes between the answers of two customers.
@@ -134,7 +132,7 @@ class Envelopes:
         return True
 
     def join(self, requests: Sequence[Request]) -> Joined:
-        """Return a table with a row for each request."""
+        """Return a list with a text for each request."""
         memories = [
             Memory(one.body) if self.shares and len(one.body) > SHORT else None for one in requests
         ]
@@ -144,9 +142,8 @@ class Envelopes:
             else f"{one.kind}\n{one.answer}\n\n".encode() + one.body
             for one, memory in zip(requests, memories, strict=True)
         ]
-        rows = [[b64encode(cell).decode()] for cell in cells]
-        table = json.dumps({"dataframe_split": {"columns": [COLUMN], "data": rows}})
-        return Joined(Request(table.encode()), requests, memories)
+        body = json.dumps({"inputs": [b64encode(cell).decode() for cell in cells]})
+        return Joined(Request(body.encode()), requests, memories)
 
     def split(self, content: bytes, joined: Joined) -> Split | None:
         """Return the replies in an answer; None where it is not this version's to all of them."""

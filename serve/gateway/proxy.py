@@ -12,7 +12,7 @@ from dataclasses import asdict
 from aiohttp import ClientError, hdrs, web
 
 from serve.gateway.backend import ANSWER_SECONDS, Backend
-from serve.gateway.batching import Batcher, FullError
+from serve.gateway.batching import Batcher, FullError, in_time
 from serve.gateway.error_messages import (
     DOCUMENT,
     INVOCATIONS,
@@ -28,7 +28,7 @@ from serve.gateway.error_messages import (
     truths,
     unread_parameters,
 )
-from serve.gateway.joining import SMALL, Reply, Request
+from serve.gateway.joining import Reply, Request
 from serve.gateway.metrics import CONTENT_TYPE, METRICS, Metrics
 from serve.gateway.openapi import described
 from serve.gateway.supervisor import Supervisor
@@ -170,7 +170,7 @@ async def _answer(request: web.Request, supervisor: Supervisor, path: str) -> we
     if isinstance(body, Refusal):
         return _refused(body)
     kind = known_type(content_type) or ""
-    if kind == JSON and (refusal := await _looked_through(body, _unsuited, body)):
+    if kind == JSON and (refusal := await in_time(body, _unsuited, body)):
         return _refused(refusal)
     return await _forward(request, supervisor, path, body, kind)
 
@@ -187,15 +187,6 @@ async def _body(request: web.Request) -> bytes | Refusal:
 
 def _unsuited(body: bytes) -> Refusal | None:
     return too_deep(body) or unread_parameters(body)
-
-
-async def _looked_through(
-    body: bytes, look: Callable[..., Refusal | None], *arguments: object
-) -> Refusal | None:
-    """Return what looking through a body comes to; a large one would keep all others waiting."""
-    if len(body) <= SMALL:
-        return look(*arguments)
-    return await asyncio.to_thread(look, *arguments)
 
 
 def _refused(refusal: Refusal) -> web.Response:
@@ -238,7 +229,7 @@ async def _ask(
     Query and headers stay here: MLflow uses none but the content type, and logs the query.
     """
     if kind == JSON:
-        refusal = await _looked_through(body, truths, body, backend.columns)
+        refusal = await in_time(body, truths, body, backend.columns)
         if refusal:
             return _refused(refusal)
 

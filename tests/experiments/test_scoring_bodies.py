@@ -25,7 +25,7 @@ from segmentation.preprocessing.categorical import prepare_table
 from segmentation.schema import load_schema
 from segmentation.schema.levels import decode
 from serve.gateway import joining
-from serve.gateway.backend import SIGNATURE
+from serve.gateway.backend import PASSED_ON
 from serve.gateway.error_messages import CSV, JSON, PARQUET
 from serve.gateway.joining import Request
 from tests.experiments.scoring_requests import generated
@@ -47,8 +47,8 @@ class Server:
         plain = PyFuncModel(described(signature_of(model)), scoring)
         if not envelopes:
             return cls(plain)
-        signature = ModelSignature.from_dict(SIGNATURE)
-        return cls(PyFuncModel(described(signature), Envelopes(scoring, plain)))
+        passed_on = Model.from_dict({**described(signature_of(model)).to_dict(), **PASSED_ON})
+        return cls(PyFuncModel(passed_on, Envelopes(scoring, plain)))
 
     def ask(self, kind: str, body: bytes) -> bytes:
         """Return the content of an answer or a refusal."""

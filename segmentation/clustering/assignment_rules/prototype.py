@@ -53,7 +53,9 @@ class PrototypeRule(Rule):
         for start in range(0, len(features), step):
             block = slice(start, start + step)
             distance = cdist(features[block], self.points)
-            nearest[block] = np.minimum.reduceat(distance, starts, axis=1)
+            # Mostly every cluster has one prototype.
+            alone = len(starts) == len(self.points)
+            nearest[block] = distance if alone else np.minimum.reduceat(distance, starts, axis=1)
         return assigned_to_best(-nearest * nearest)
 
     def renumbered(self, order: IntArray) -> Self:

@@ -144,13 +144,13 @@ def test_the_line_has_an_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 
 @pytest.mark.parametrize("length", [10, 2 * joining.SHORT])
-def test_whole_requests_travel_in_cells(length: int) -> None:
+def test_whole_requests_travel_in_texts(length: int) -> None:
     """Long ones stay in memory; answers come back to whom they are for."""
     envelopes = Envelopes("7")
     requests = [Request(b"a\n\0" + b"." * length, CSV, PARQUET), Request(b"{}", JSON)]
     with closing(envelopes.join(requests)) as joined:
-        rows = json.loads(joined.request.body)["dataframe_split"]["data"]
-        first, second = (b64decode(cell).split(b"\n", 3) for (cell,) in rows)
+        texts = json.loads(joined.request.body)["inputs"]
+        first, second = (b64decode(text).split(b"\n", 3) for text in texts)
         assert first[:2] == [CSV.encode(), PARQUET.encode()]
         assert second == [JSON.encode(), JSON.encode(), b"", b"{}"]
         memory = Path(first[2].decode())
