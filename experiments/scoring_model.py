@@ -27,6 +27,8 @@ VERSION_FILE = "registered_model_meta"
 # Beside the file that MLflow reads: the same as it was registered, where the gateway put another
 # signature into the first to send whole requests.
 REGISTERED = "MLmodel.registered"
+# Where the gateway says which of its servers this is.
+NUMBER = "SEGMENTATION_SCORING_NUMBER"
 
 
 class ScoringModel:
@@ -217,10 +219,11 @@ def _settle() -> None:
     # Threads of linear algebra would wait for one another on the one core below.
     threadpool_limits(1)
     # One lock lets one thread compute at a time. Handed from core to core it costs a fifth of
-    # the requests at four connections; worker processes spread over the cores by their numbers.
+    # the requests at four connections; processes spread over the cores by their numbers.
     if sys.platform == "linux":
         cores = sorted(os.sched_getaffinity(0))
-        os.sched_setaffinity(0, {cores[os.getpid() % len(cores)]})
+        number = int(os.environ.get(NUMBER, os.getpid()))
+        os.sched_setaffinity(0, {cores[number % len(cores)]})
 
 
 def _version(data: Path) -> str:

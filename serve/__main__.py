@@ -8,7 +8,7 @@ import signal
 import sys
 
 from serve.demo import Addresses, pages_service, scoring_service, worker_service
-from serve.processes import ServiceError, ServiceGroup, default_logs
+from serve.processes import ServiceError, ServiceGroup, add_workers, default_logs
 from serve.web.settings import SettingError, Settings
 
 START_SECONDS = 150.0
@@ -19,6 +19,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--pages", default="http://127.0.0.1:8000", help="address of the pages")
     parser.add_argument("--scoring", default="http://127.0.0.1:5001", help="of the scoring server")
+    add_workers(parser)
     options = parser.parse_args()
     try:
         every = Settings.of_every_model()
@@ -37,7 +38,7 @@ def main() -> int:
     try:
         with ServiceGroup(default_logs(), environment) as group:
             for name, one in addresses.items():
-                group.start(scoring_service(one, name))
+                group.start(scoring_service(one, name, options.workers))
             group.start(pages_service(Addresses(options.pages, "", options.scoring)))
             group.start(worker_service())
             print("Starting the scoring server and the pages …", flush=True)

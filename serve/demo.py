@@ -111,10 +111,11 @@ def services(addresses: Addresses, tracking: str) -> tuple[Service, ...]:
     )
 
 
-def scoring_service(addresses: Addresses, model: str = "") -> Service:
-    """Return the scoring server that follows the champion, of the settings' model by default."""
+def scoring_service(addresses: Addresses, model: str = "", workers: int = 1) -> Service:
+    """Return the gateway that follows the champion, of the settings' model by default."""
     own = ("--model-name", model, "--logs", str(default_logs() / model)) if model else ()
-    command = (sys.executable, "-m", "serve.gateway", *own, *_listen(addresses.scoring))
+    options = (*own, "--workers", str(workers), *_listen(addresses.scoring))
+    command = (sys.executable, "-m", "serve.gateway", *options)
     name = f"scoring {model}" if model else "scoring"
     return Service(name, command, f"{addresses.scoring}/ping")
 

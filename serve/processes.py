@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import fcntl
 import os
@@ -22,6 +23,7 @@ import psutil
 import requests
 
 LOGS_VARIABLE = "SEGMENTATION_LOGS"
+MOST_WORKERS = 64
 POLL_SECONDS = 0.2
 STOP_SECONDS = 10.0
 
@@ -205,6 +207,19 @@ class ServiceGroup:
 def default_logs() -> Path:
     """Return the folder of logs: that of the environment, else ``var/log`` in this folder."""
     return Path(os.environ.get(LOGS_VARIABLE) or "var/log")
+
+
+def add_workers(parser: argparse.ArgumentParser) -> None:
+    """Add the option ``--workers``: how many scoring servers each version of a model has."""
+
+    def number(text: str) -> int:
+        if not (text.isdecimal() and 1 <= int(text) <= MOST_WORKERS):
+            expected = f"expected a whole number from 1 to {MOST_WORKERS}, found {text!r}"
+            raise argparse.ArgumentTypeError(expected)
+        return int(text)
+
+    what = "scoring servers for each version of a model, 1 by default: one for each core at most"
+    parser.add_argument("--workers", type=number, default=1, metavar="N", help=what)
 
 
 def free_port(preferred: int) -> int:

@@ -69,7 +69,9 @@ class PromotionRow:
     problem: str
 
 
-def run_promotions(moves: int, port: int, logs: Path) -> PromotionRow:
+def run_promotions(
+    moves: int, port: int, logs: Path, connections: int = CONNECTIONS
+) -> PromotionRow:
     """Promote again and again under load, then name a damaged version champion.
 
     Parameters
@@ -80,13 +82,15 @@ def run_promotions(moves: int, port: int, logs: Path) -> PromotionRow:
         Of the front.
     logs
         Folder for the servers' logs.
+    connections
+        That ask without pause.
     """
     client = MlflowClient()
     versions = prepare(client, 3)
     url = f"http://127.0.0.1:{port}"
     with servable(NAME, versions[0]) as folder:
         body = (folder / EXAMPLE).read_text(encoding="utf-8")
-    with serving(port, logs), loading(url, body) as load:
+    with serving(port, logs), loading(url, body, connections) as load:
         until(lambda: bool(load.answers), READY_SECONDS)
         slowest = 0.0
         for _ in range(moves):
@@ -103,20 +107,20 @@ def run_promotions(moves: int, port: int, logs: Path) -> PromotionRow:
 
 
 @contextmanager
-def serving(port: int, logs: Path) -> Iterator[psutil.Popen]:
-    """Run the front as people do."""
+def serving(port: int, logs: Path, *options: str) -> Iterator[psutil.Popen]:
+    """Run the gateway as people do."""
     command = (sys.executable, "-m", "serve.gateway", "--port", str(port), "--model-name", NAME)
-    front = Server((*command, "--logs", str(logs)), f"http://127.0.0.1:{port}/ping")
+    front = Server((*command, "--logs", str(logs), *options), f"http://127.0.0.1:{port}/ping")
     with running({"front": front}, logs, {}) as processes:
         yield processes["front"]
 
 
 @contextmanager
-def loading(url: str, body: str) -> Iterator[Load]:
-    """Ask on four connections without pause until the block ends."""
+def loading(url: str, body: str, connections: int = CONNECTIONS) -> Iterator[Load]:
+    """Ask on several connections without pause until the block ends."""
     load, stop = Load(), threading.Event()
     threads = [
-        threading.Thread(target=_ask, args=(url, body, load, stop)) for _ in range(CONNECTIONS)
+        threading.Thread(target=_ask, args=(url, body, load, stop)) for _ in range(connections)
     ]
     for thread in threads:
         thread.start()

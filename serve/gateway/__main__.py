@@ -15,7 +15,7 @@ from serve.gateway.backend import Backend
 from serve.gateway.proxy import create_front
 from serve.gateway.supervisor import Supervisor
 from serve.logs import begin_log
-from serve.processes import default_logs
+from serve.processes import add_workers, default_logs
 from serve.web.settings import SettingError, Settings
 
 CHALLENGER_IDLE_SECONDS = 600.0
@@ -28,6 +28,7 @@ def main() -> None:
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=5001)
     parser.add_argument("--model-name", default="", help="SEGMENTATION_MODEL_NAME by default")
+    add_workers(parser)
     parser.add_argument("--logs", type=Path, default=default_logs())
     options = parser.parse_args()
     try:
@@ -43,7 +44,8 @@ def main() -> None:
     }
 
     def make(version: str) -> Backend:
-        return Backend(str(BIN / "mlflow"), name, version, options.logs, environment)
+        mlflow = str(BIN / "mlflow")
+        return Backend(mlflow, name, version, options.logs, environment, workers=options.workers)
 
     begin_log()
     hold_memory()

@@ -45,16 +45,16 @@ class Waiting:
 
 @dataclass
 class Line:
-    """The requests for one scoring server."""
+    """The requests for the scoring servers of one version."""
 
-    busy: bool = False
+    busy: int = 0  # how many of the servers are
     waiting: deque[Waiting] = field(default_factory=deque)
     bytes: int = 0
-    task: asyncio.Task[None] | None = None
+    tasks: set[asyncio.Task[None]] = field(default_factory=set)
 
 
 class Batcher:
-    """Sends a request at once where its server is idle, and joins those that came meanwhile.
+    """Sends a request at once where a server is idle, and joins those that came meanwhile.
 
     Parameters
     ----------
@@ -83,13 +83,13 @@ class Batcher:
             await self._answer(backend.joiner, [waiting], send)
             return waiting.reply.result()
         line = self._lines.setdefault(backend, Line())
-        if line.busy:
+        if line.busy >= len(backend.workers):
             if len(line.waiting) >= MOST_WAITING or line.bytes + size > MOST_WAITING_BYTES:
                 raise FullError
             line.waiting.append(waiting)
             line.bytes += size
             return await waiting.reply
-        line.busy = True
+        line.busy += 1
         try:
             await self._answer(backend.joiner, [waiting], send)
             return waiting.reply.result()
@@ -97,17 +97,23 @@ class Batcher:
             self._next(backend, line, send)
 
     def _next(self, backend: Backend, line: Line, send: Send) -> None:
-        """Send what waited, or let the next one find the server idle."""
+        """Send what waited, or let the next one find a server idle."""
         if line.waiting:
-            line.task = asyncio.create_task(self._send(backend, line, send))
-        else:
-            line.busy = False
+            task = asyncio.create_task(self._send(backend, line, send))
+            line.tasks.add(task)
+            task.add_done_callback(line.tasks.discard)
+            return
+        line.busy -= 1
+        if not line.busy:
             self._lines.pop(backend, None)
 
     async def _send(self, backend: Backend, line: Line, send: Send) -> None:
         # Those just answered ask again at once: without this pause they miss every other body.
         await asyncio.sleep(JOIN_SECONDS)
         batch = _taken(line)
+        if not batch:  # the other servers took them meanwhile
+            self._next(backend, line, send)
+            return
         try:
             await self._answer(backend.joiner, batch, send)
         except (ClientError, TimeoutError) as error:
@@ -143,11 +149,11 @@ class Batcher:
 
 def _taken(line: Line) -> list[Waiting]:
     """Take the requests that wait longest, at most so many and so many bytes of them."""
-    batch = [line.waiting.popleft()]
-    size = len(batch[0].request.body)
+    batch: list[Waiting] = []
+    size = 0
     while line.waiting and len(batch) < MOST_REQUESTS:
         size += len(line.waiting[0].request.body)
-        if size > MOST_BYTES:
+        if batch and size > MOST_BYTES:
             break
         batch.append(line.waiting.popleft())
     line.bytes -= sum(len(one.request.body) for one in batch)

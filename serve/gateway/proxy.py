@@ -236,16 +236,21 @@ async def _ask(
     scored = Request(body, kind, answer_type(request.headers.get(hdrs.ACCEPT, "")))
 
     async def send(one: Request) -> Reply:
-        async with backend.session.request(
-            request.method,
-            backend.url + path,
-            # Aiohttp sends what can be read in pieces; one for each attempt, since it is read up.
-            data=io.BytesIO(one.body) if one.body else None,
-            headers={hdrs.CONTENT_TYPE: one.kind} if one.kind else {},
-            allow_redirects=False,
-        ) as reply:
-            content_type = reply.headers.get(hdrs.CONTENT_TYPE, JSON)
-            return Reply(reply.status, await reply.read(), content_type)
+        worker = backend.choose()
+        worker.in_flight += 1
+        try:
+            async with worker.session.request(
+                request.method,
+                worker.url + path,
+                # Aiohttp sends what can be read in pieces; one for each attempt: it is read up.
+                data=io.BytesIO(one.body) if one.body else None,
+                headers={hdrs.CONTENT_TYPE: one.kind} if one.kind else {},
+                allow_redirects=False,
+            ) as reply:
+                content_type = reply.headers.get(hdrs.CONTENT_TYPE, JSON)
+                return Reply(reply.status, await reply.read(), content_type)
+        finally:
+            worker.in_flight -= 1
 
     backend.in_flight += 1
     try:

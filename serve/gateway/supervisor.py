@@ -33,7 +33,7 @@ class State:
 
 
 class Supervisor:
-    """Keeps one scoring server for an alias running; `make` makes the backend of a version.
+    """Keeps the version of an alias served; `make` makes the backend of a version.
 
     With `idle_seconds` above 0 the server is stopped when no request came for so long, until the
     next one.
@@ -68,12 +68,10 @@ class Supervisor:
         return State(self.current.version if self.current else "", self.champion, self.problem)
 
     def suspect(self, backend: Backend) -> bool:
-        """Take a scoring server out at once if its process ended; return whether it did."""
-        if backend.alive():
-            return False
-        if backend is self.current:
+        """Take a version out at once if none of its servers runs; return whether one ended."""
+        if not backend.alive() and backend is self.current:
             self.current, self._crashed = None, backend
-        return True
+        return not backend.whole()
 
     @property
     def needed(self) -> bool:
@@ -138,6 +136,8 @@ class Supervisor:
             self.suspect(self.current)
         if self._crashed is not None:
             await self._restart(self._crashed)
+        elif self.current is not None and not self.current.whole():
+            await self._restart_ended(self.current)
         elif self.current is None or self.current.version != self.champion:
             if time.monotonic() - self._refused.get(self.champion, -FORGIVE_SECONDS) > (
                 FORGIVE_SECONDS
@@ -158,11 +158,21 @@ class Supervisor:
         if self.current is not None:
             self._crashes, self.problem = 0, ""
 
+    async def _restart_ended(self, backend: Backend) -> None:
+        """Start the servers of a version again that ended while others run."""
+        self.problem = f"A scoring server of version {backend.version} ended; it is started again."
+        try:
+            await _finished(backend, backend.restart_ended)
+        except ServiceError as error:
+            self.problem = f"{str(error).rstrip('.')}. Fewer servers than wanted run."
+        else:
+            self.problem = ""
+
     async def _switch(self, version: str) -> None:
         """Let a version take over once it answers; leave everything as it is when it does not."""
         try:
             fresh = self.make(version)
-            await _started(fresh)
+            await _finished(fresh, fresh.start)
         except (RegistryError, SegmentationError, ServiceError) as error:
             self._refused[version] = time.monotonic()
             keeps = f" Version {self.state.serving} keeps serving." if self.current else ""
@@ -191,9 +201,9 @@ async def _stopped(backend: Backend) -> None:
     await asyncio.to_thread(backend.stop)
 
 
-async def _started(backend: Backend) -> None:
-    """Start a scoring server; if cancelled meanwhile, leave none behind."""
-    starting = asyncio.create_task(asyncio.to_thread(backend.start))
+async def _finished(backend: Backend, start: Callable[[], None]) -> None:
+    """Start scoring servers; if cancelled meanwhile, leave none behind."""
+    starting = asyncio.create_task(asyncio.to_thread(start))
     try:
         await asyncio.shield(starting)
     except asyncio.CancelledError:

@@ -26,7 +26,8 @@ from experiments.study.worker_pool import ROOT
 from segmentation.errors import ModelFileError
 from serve.demo import BIN
 from serve.gateway.backend import Backend
-from serve.processes import ask, free_port
+from serve.gateway.joining import Request
+from serve.processes import free_port
 from tests.stores import tracking_store
 
 
@@ -48,20 +49,25 @@ def test_promotions_under_load_fail_no_request(store: Path) -> None:
     assert "keeps serving" in row.problem
 
 
-def test_a_crashed_scoring_server_is_started_again(store: Path) -> None:
-    """Killed in the middle of everything: those who ask meanwhile wait, and get their answer."""
+def test_crashed_scoring_servers_are_started_again(store: Path) -> None:
+    """One of two killed, then both: those who ask get their answer, of the other or later."""
     prepare(mlflow.MlflowClient(), 1)
     port = free_port(18400)
     url = f"http://127.0.0.1:{port}"
     with servable(NAME, "1") as folder:
         body = (folder / EXAMPLE).read_text(encoding="utf-8")
-    with promotions.serving(port, store / "log") as front, promotions.loading(url, body) as load:
-        until(lambda: len(load.answers) > 20, 60)
-        (server,) = psutil.Process(front.pid).children()
-        os.killpg(server.pid, signal.SIGKILL)
-        killed = len(load.answers)
-        until(lambda: len(load.answers) > killed + 50, 60)
-        assert psutil.Process(front.pid).children() != [server]
+    serving = promotions.serving(port, store / "log", "--workers", "2")
+    with serving as front, promotions.loading(url, body) as load:
+        family = psutil.Process(front.pid)
+        for count in (1, 2):
+            answered = len(load.answers)
+            until(lambda: len(load.answers) > answered + 20, 60)  # noqa: B023 - called at once
+            servers = family.children()
+            assert len(servers) == 2
+            for server in servers[:count]:
+                os.killpg(server.pid, signal.SIGKILL)
+            until(lambda: len({*family.children()} - {*servers}) == count, 60)  # noqa: B023
+            until(lambda: not requests.get(f"{url}/live", timeout=5).json()["problem"], 60)
     assert load.failures == []
     with pytest.raises(requests.ConnectionError):
         requests.get(f"{url}/ping", timeout=2)
@@ -158,13 +164,16 @@ def test_what_is_served_is_what_was_checked(store: Path) -> None:
         command = server.cmdline()
         folder = Path(command[command.index("--model-uri") + 1])
         assert folder.parent.stat().st_mode & 0o077 == 0
-        assert backend.socket is not None
-        assert backend.socket.parent.stat().st_mode & 0o077 == 0
+        (worker,) = backend.workers
+        assert worker.socket is not None
+        assert worker.socket.parent.stat().st_mode & 0o077 == 0
         assert not {c.laddr for c in server.net_connections("tcp") if c.status == "LISTEN"}
-        headers = {"Content-Type": "application/json"}
-        body = backend.example.encode()
-        _, answer = ask(backend.socket, "POST", "/invocations", body, headers, timeout=10)
-        assert {row["model_version"] for row in json.loads(answer)["predictions"]} == {"1"}
+        joined = backend.joiner.join([Request(backend.example.encode())])
+        _, content = worker.ask(joined.request)
+        split = backend.joiner.split(content, joined)
+        assert split is not None
+        answer = json.loads(split.replies[0].content)
+        assert {row["model_version"] for row in answer["predictions"]} == {"1"}
     finally:
         backend.stop()
     assert not folder.parent.exists()

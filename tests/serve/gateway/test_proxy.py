@@ -41,7 +41,7 @@ def making(server: Scoring, folder: Path) -> Callable[[str], Backend]:
 
     def make(version: str) -> Backend:
         backend = Backend("none", "none", version, folder, {})
-        backend.url = server.url
+        backend.workers[0].url = server.url
         return backend
 
     return make
