@@ -18,7 +18,6 @@ import pytest
 import requests
 from mlflow.models import container
 
-from experiments.benchmark import promotions
 from experiments.benchmark.races import NAME, prepare
 from experiments.benchmark.servers import until
 from experiments.registry.client import EXAMPLE, servable
@@ -36,41 +35,6 @@ def store(tmp_path: Path) -> Iterator[Path]:
     """Work with a fresh store, for this process and those it starts."""
     with tracking_store(tmp_path):
         yield tmp_path
-
-
-def test_promotions_under_load_fail_no_request(store: Path) -> None:
-    """Two moves on four connections; then a damaged version becomes champion and never serves."""
-    row = promotions.run_promotions(2, free_port(18400), store / "log")
-    assert (row.failed, row.broken_served) == (0, 0)
-    assert row.requests > 100
-    assert row.slowest < 30
-    assert "Version 3 did not come up" in row.problem
-    assert "arrays.npz" in row.problem
-    assert "keeps serving" in row.problem
-
-
-def test_crashed_scoring_servers_are_started_again(store: Path) -> None:
-    """One of two killed, then both: those who ask get their answer, of the other or later."""
-    prepare(mlflow.MlflowClient(), 1)
-    port = free_port(18400)
-    url = f"http://127.0.0.1:{port}"
-    with servable(NAME, "1") as folder:
-        body = (folder / EXAMPLE).read_text(encoding="utf-8")
-    serving = promotions.serving(port, store / "log", "--workers", "2")
-    with serving as front, promotions.loading(url, body) as load:
-        family = psutil.Process(front.pid)
-        for count in (1, 2):
-            answered = len(load.answers)
-            until(lambda: len(load.answers) > answered + 20, 60)  # noqa: B023 - called at once
-            servers = family.children()
-            assert len(servers) == 2
-            for server in servers[:count]:
-                os.killpg(server.pid, signal.SIGKILL)
-            until(lambda: len({*family.children()} - {*servers}) == count, 60)  # noqa: B023
-            until(lambda: not requests.get(f"{url}/live", timeout=5).json()["problem"], 60)
-    assert load.failures == []
-    with pytest.raises(requests.ConnectionError):
-        requests.get(f"{url}/ping", timeout=2)
 
 
 def test_four_products_started_at_once_answer_each_with_its_own_model(store: Path) -> None:
