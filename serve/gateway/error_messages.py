@@ -65,11 +65,12 @@ class Refusal:
         return json.dumps({"error_code": code, "message": self.message}).encode()
 
 
-# Of customers that MLflow's server had to look at itself: it answers in JSON only.
+# Of customers that MLflow's own code had to look at: it answers in JSON only.
 OTHER_ANSWER = Refusal(
     406,
-    "Accept: these customers are answered in JSON only. For CSV or Parquet send a table whose "
-    "numbers are 64-bit floats, without other forms of JSON, to a version registered since.",
+    "Accept: these customers are answered in JSON only; accept application/json too. An answer in "
+    "CSV or Parquet is for tables whose numbers are 64-bit floats, and for versions that were "
+    "registered since such answers exist.",
 )
 
 
@@ -89,10 +90,11 @@ def known_type(content_type: str) -> str | None:
     return kind if kind in TYPES and plain else None
 
 
-def answer_type(accept: str) -> str:
-    """Return the content type of an answer: the first that is accepted and written, else JSON."""
-    kinds = (part.partition(";")[0].strip().lower() for part in accept.split(","))
-    return next((kind for kind in kinds if kind in TYPES), JSON)
+def answer_types(accept: str) -> tuple[str, ...]:
+    """Return the content types in which an answer may come, the preferred one first."""
+    parts = [part.partition(";")[0].strip().lower() for part in accept.split(",")]
+    kinds = tuple(part for part in parts if part in TYPES)
+    return kinds if kinds and "*/*" not in parts else (*kinds, JSON)
 
 
 def refused_body(content_type: str, encoding: str) -> Refusal | None:

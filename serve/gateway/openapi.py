@@ -11,9 +11,10 @@ from serve.gateway.error_messages import CSV, INVOCATIONS, JSON, PARQUET
 LARGEST = 1e15
 REFUSALS = {
     "400": "Invalid customer records. Names the columns that are wrong; repeats no value.",
+    "406": "Only CSV or Parquet is accepted, and these customers are answered in JSON.",
     "413": "Larger than 256 MB.",
     "415": "A content type that is not listed here, or compressed.",
-    "503": "No scoring server is up; ask again.",
+    "503": "No scoring server is up, or too many requests wait; ask again after Retry-After.",
 }
 
 
@@ -24,6 +25,8 @@ def described(document: bytes, example: str) -> bytes:
     call["summary"] = "Segments of customers"
     call["description"] = "A table with one customer a row, columns as in the example."
     call["requestBody"] = {"required": True, "content": _bodies(json.loads(example))}
+    tables = {kind: {"schema": {"type": "string"}} for kind in (CSV, PARQUET)}
+    call["responses"]["200"].setdefault("content", {}).update(tables)
     for status, text in REFUSALS.items():
         call["responses"][status] = {"description": text}
     return json.dumps(openapi).encode()

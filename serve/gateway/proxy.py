@@ -19,7 +19,7 @@ from serve.gateway.error_messages import (
     JSON,
     OTHER_ANSWER,
     Refusal,
-    answer_type,
+    answer_types,
     known_type,
     refused_body,
     refused_path,
@@ -233,7 +233,8 @@ async def _ask(
         if refusal:
             return _refused(refusal)
 
-    scored = Request(body, kind, answer_type(request.headers.get(hdrs.ACCEPT, "")))
+    accepted = answer_types(request.headers.get(hdrs.ACCEPT, ""))
+    scored = Request(body, kind, accepted[0])
 
     async def send(one: Request) -> Reply:
         worker = backend.choose()
@@ -266,10 +267,11 @@ async def _ask(
     if kind and status in {400, 500}:
         # A version answers its own example before it serves: what makes it fail is the request.
         return _refused(reworded(content.decode(errors="replace"), backend.columns))
-    if kind and status == 200 and scored.answer not in {JSON, content_type}:
+    answer = content_type.partition(";")[0]
+    if kind and status == 200 and answer not in accepted:
         return _refused(OTHER_ANSWER)
     # The other kinds came in an envelope, with the version outside.
-    if kind and scored.answer == JSON and not backend.answered(content):
+    if kind and answer == JSON and not backend.answered(content):
         return _refused(Refusal(502, "Another version answered than the one that is served."))
     if path == DOCUMENT and status == 200:
         content = described(content, backend.example)

@@ -5,6 +5,10 @@ import json
 import pytest
 
 from serve.gateway.error_messages import (
+    CSV,
+    JSON,
+    PARQUET,
+    answer_types,
     known_type,
     refused_body,
     refused_path,
@@ -127,3 +131,20 @@ def test_a_parameter_that_no_model_reads_is_refused(params: str, refused: bool) 
     if refusal:
         assert "found another parameter" in refusal.message
         assert "detial" not in refusal.message
+
+
+@pytest.mark.parametrize(
+    ("accept", "kinds"),
+    [
+        ("", (JSON,)),
+        ("*/*", (JSON,)),
+        ("text/html, */*;q=0.8", (JSON,)),
+        ("application/xml", (JSON,)),
+        ("Text/CSV; header=present", (CSV,)),
+        (f"{PARQUET}, application/json;q=0.5", (PARQUET, JSON)),
+        ("text/csv,*/*", (CSV, JSON)),
+    ],
+)
+def test_an_answer_comes_as_it_is_accepted(accept: str, kinds: tuple[str, ...]) -> None:
+    """In the first kind that is written here; in JSON where nothing else is accepted."""
+    assert answer_types(accept) == kinds
