@@ -19,6 +19,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pydantic_core import from_json
 
+from experiments.scoring_threads import csv_files, each
 from segmentation.clustering.segmenter import Customers
 from segmentation.schema import TableSchema
 from segmentation.types import FloatArray
@@ -113,7 +114,14 @@ def _of_table(kind: str, content: bytes, schema: TableSchema) -> Body:
     column = schema.detail_column
     if kind == CSV:
         types_read = {**types, column: object}
-        table = pd.read_csv(io.BytesIO(content), dtype=types_read, low_memory=False)
+
+        def read(part: bytes) -> pd.DataFrame:
+            return pd.read_csv(io.BytesIO(part), dtype=types_read, low_memory=False)
+
+        parts = each(read, csv_files(content))
+        # Where lines have more cells than the header, pandas makes an index of the first.
+        _expect(all(isinstance(part.index, pd.RangeIndex) for part in parts))
+        table = parts[0] if len(parts) == 1 else pd.concat(parts, ignore_index=True)
     elif kind == PARQUET and object not in types.values():
         return _of_plain_parquet(content, schema)
     else:

@@ -19,8 +19,11 @@ from threadpoolctl import threadpool_limits
 
 from experiments.scoring_answers import written
 from experiments.scoring_bodies import BASIC, DETAIL, FULL, JSON, Body, joined, read_body
+from experiments.scoring_threads import CORES, each, tables
+from segmentation.clustering.segmenter import Customers
 from segmentation.errors import SegmentationError
 from segmentation.memory import hold_memory
+from segmentation.model.answers import Answers, BasicAnswers
 from segmentation.model.segmentation_model import SegmentationModel
 
 VERSION_FILE = "registered_model_meta"
@@ -152,9 +155,8 @@ class Envelopes:
             group = [(i, body) for i, body in enumerate(bodies) if body and body.detail == detail]
             if not group:
                 continue
-            score = self.scoring.model.basic if detail == BASIC else self.scoring.model.answers
             try:
-                answers = score(joined([body for _, body in group]))
+                answers = self._answers(joined([body for _, body in group]), detail)
             except SegmentationError:
                 continue
             sizes = [len(body.customers) for _, body in group]
@@ -163,6 +165,12 @@ class Envelopes:
             for (i, _), content in zip(group, parts, strict=True):
                 contents[i] = content
         return contents
+
+    def _answers(self, customers: Customers, detail: str) -> BasicAnswers:
+        model = self.scoring.model
+        if detail == BASIC:
+            return BasicAnswers.joined(each(model.basic, tables(customers)))
+        return Answers.joined(each(model.answers, tables(customers)))
 
     def _by_mlflow(self, kind: str, body: bytes) -> tuple[int, str, bytes]:
         """Return status, content type and content of what MLflow answers to a request."""
@@ -221,9 +229,8 @@ def _settle() -> None:
     # One lock lets one thread compute at a time. Handed from core to core it costs a fifth of
     # the requests at four connections; processes spread over the cores by their numbers.
     if sys.platform == "linux":
-        cores = sorted(os.sched_getaffinity(0))
         number = int(os.environ.get(NUMBER, os.getpid()))
-        os.sched_setaffinity(0, {cores[number % len(cores)]})
+        os.sched_setaffinity(0, {CORES[number % len(CORES)]})
 
 
 def _version(data: Path) -> str:

@@ -21,7 +21,7 @@ from segmentation.schema import Column
 
 ARTIFACT = "model"
 # The modules of this room that a served model imports.
-SCORING = ("scoring_model.py", "scoring_bodies.py", "scoring_answers.py")
+SCORING = ("scoring_model.py", "scoring_bodies.py", "scoring_answers.py", "scoring_threads.py")
 
 ROOT = Path(__file__).resolve().parents[2]
 # What the model needs to answer, not all that the project needs.

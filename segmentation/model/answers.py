@@ -37,8 +37,23 @@ class BasicAnswers:
 
     def part(self, rows: slice) -> Self:
         """Return the answers for some of the customers."""
-        own = [f.name for f in fields(self) if f.name not in {"numbers", "names", "reason_names"}]
-        return replace(self, **{name: getattr(self, name)[rows] for name in own})
+        return replace(self, **{name: getattr(self, name)[rows] for name in self._of_each()})
+
+    @classmethod
+    def joined(cls, parts: Sequence[Self]) -> Self:
+        """Return the answers of one model for the customers of several tables."""
+        first, *others = parts
+        if not others:
+            return first
+        rows = {
+            name: np.concatenate([getattr(part, name) for part in parts])
+            for name in first._of_each()
+        }
+        return replace(first, **rows)
+
+    def _of_each(self) -> list[str]:
+        """Return the names of the fields with a row for each customer."""
+        return [f.name for f in fields(self) if f.name not in {"numbers", "names", "reason_names"}]
 
     @property
     def confidence(self) -> FloatArray:

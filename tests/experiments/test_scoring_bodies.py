@@ -17,6 +17,14 @@ from mlflow.pyfunc.scoring_server import invocations
 
 from experiments.registry.packaging import signature_of
 from experiments.scoring_model import Envelopes, ScoringModel
+from experiments.scoring_threads import (
+    CORES,
+    LEAST_BYTES,
+    LEAST_ROWS,
+    MOST_THREADS,
+    csv_files,
+    tables,
+)
 from segmentation.clustering.segmenter import Segmenter
 from segmentation.clustering.spec import Preprocessing, SegmenterSpec
 from segmentation.data.readers import load_customers
@@ -136,3 +144,30 @@ def test_answers_come_as_tables_too(detail: str) -> None:
         assert table.pop("memberships").tolist() == expected.pop("memberships").tolist()
     for one in (table, text):
         assert one.astype(object).to_dict("list") == expected.to_dict("list")
+
+
+@pytest.mark.parametrize("make", [numbers, mixed])
+@pytest.mark.parametrize("detail", ["full", "basic"])
+def test_large_tables_in_parts_are_answered_as_whole(make, detail: str) -> None:
+    """On several threads where there are cores; the bytes are MLflow's."""
+    model, customers = make()
+    many = pd.concat([customers] * (3 * LEAST_ROWS // len(customers)), ignore_index=True)
+    body = many.assign(**{model.schema.detail_column: detail}).to_csv(index=False).encode()
+    assert len(csv_files(body)) == len(tables(many)) == min(MOST_THREADS, len(CORES), 3)
+    together, envelopes = Server.of(model, envelopes=True), joining.Envelopes(VERSION)
+    with closing(envelopes.join([Request(body, CSV)])) as joined:
+        split = envelopes.split(together.ask(JSON, joined.request.body), joined)
+    assert split is not None
+    assert split.replies[0].content == Server.of(model).ask(CSV, body)
+
+
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    [("a\n" + "1\n" * LEAST_BYTES, True), ('a\n"1"\n' + "1\n" * LEAST_BYTES, False)],
+)
+def test_a_csv_file_is_cut_between_lines(text: str, parts: bool) -> None:
+    """Every part begins with the header; one with quoted cells stays whole."""
+    files = csv_files(text.encode())
+    assert (len(files) > 1) == (parts and len(CORES) > 1)
+    assert all(file.startswith(b"a\n") and file.endswith(b"\n") for file in files)
+    assert files[0] + b"".join(file[2:] for file in files[1:]) == text.encode()
