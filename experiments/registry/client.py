@@ -336,7 +336,8 @@ def describe(name: str = MODEL_NAME, alias: str = CHAMPION) -> ModelInfo:
         uri = mlflow.get_tracking_uri()
         place = f"in the registry at {uri}"
         if version is None and getattr(error, "error_code", "") == NOT_THERE:
-            raise RegistryError(f"{name}: there is no such model {place}; {REMEDY}") from error
+            what = f"{name}@{alias}: there is no such model or version {place}"
+            raise RegistryError(f"{what}; {REMEDY}") from error
         if version is not None and SEAL not in version.tags:
             raise RegistryError(
                 f"{name}@{alias} {place} is version {version.version}, which this project did not "
