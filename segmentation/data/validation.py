@@ -30,6 +30,8 @@ NOT_A_NUMBER = (
     "Correct these cells, leave them empty, or list the text under `missing` in the schema.",
 )
 TRUTHS = ("true_or_false", "0 or 1", "1 is taken for true, 0 for false.")
+# From more columns on that nothing in a table resembles, it is another table.
+LEAST_STRANGE = 3
 # From so many cells on, a column that is read with the other decimal mark is one mistake.
 LEAST_OTHERWISE = 5
 NO_SOURCE = "the table"
@@ -144,12 +146,26 @@ def _is_amount(name: str, values: pd.Series[Any]) -> bool:
 def _structural(frame: pd.DataFrame, schema: TableSchema) -> Iterator[Problem]:
     names = [str(name) for name in frame.columns]
     spare = [name for name in names if name not in _described(schema)]
+    near = {n: nearest(n, spare, NEAR) for n in schema.column_names if n not in names}
+    strange = [name for name, other in near.items() if not other]
+    if is_another := len(strange) > max(LEAST_STRANGE, len(schema.columns) / 2):
+        count = len(schema.columns)
+        first = ", ".join([*strange[:MOST_EXAMPLES], "…"])
+        yield Problem(
+            None,
+            "another_table",
+            f"the {count} columns of the schema {schema.name}, found {count - len(near)} of them "
+            f"({first} are missing)",
+            "It is another table, its columns have other names, or something else separates them; "
+            "to search it, take schema=auto, which drafts its own.",
+        )
     for name in schema.column_names:
         if names.count(name) > 1:
             yield Problem(name, "doubled_column", "one column of that name", "Remove the others.")
-        elif name not in names:
-            near = nearest(name, spare, NEAR)
-            hint = f"Rename {near!r}, if that is it." if near else "Add it, or check the file."
+        elif name in near and not (is_another and name in strange):
+            hint = "Add it, or check the file."
+            if near[name]:
+                hint = f"Rename {near[name]!r}, if that is it."
             yield Problem(name, "missing_column", "a column of exactly that name", hint)
     if not len(frame):
         yield Problem(None, "no_rows", "at least one row below the header", "Check the export.")

@@ -331,3 +331,14 @@ def test_a_missing_outcome_is_a_warning_in_training_only() -> None:
     assert [(w.column, w.check) for w in batch.warnings] == [("Left", "missing_outcome")]
     assert batch.outcomes is not None
     assert list(batch.outcomes) == ["Next year"]
+
+
+def test_another_table_is_called_one() -> None:
+    """Not a line for each of the schema's columns; one that looks like one of them is offered."""
+    frame = pd.DataFrame({"Balance": [1.0], "logins": [3], "region": ["a"]})
+    with pytest.raises(DataError, match="2 problems") as caught:
+        validate(frame, load_schema("cc_general"))
+    text = str(caught.value)
+    assert "the 17 columns of the schema cc_general, found 0 of them" in text
+    assert "schema=auto" in text
+    assert "Rename 'Balance', if that is it." in text
