@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from experiments.scoring_bodies import CSV, JSON, PARQUET
+from experiments.scoring_threads import each, row_ranges
 from segmentation.model.answers import Answers, BasicAnswers
 from segmentation.types import IntArray
 
@@ -64,18 +65,27 @@ def _predictions(answers: BasicAnswers, version: str, parts: Sequence[slice]) ->
 
 
 def _csv(answers: BasicAnswers, version: str) -> bytes:
+    def lines(rows: slice) -> bytes:
+        table = _text_columns(answers.part(rows), version)
+        stream = io.BytesIO()
+        pa.csv.write_csv(table, stream, pa.csv.WriteOptions(include_header=not rows.start))
+        return stream.getvalue()
+
+    return b"".join(each(lines, row_ranges(len(answers))))
+
+
+def _text_columns(answers: BasicAnswers, version: str) -> pa.Table:
+    """Return the columns of an answer without lists, structures and categories."""
     table = _columns(answers, version)
     if isinstance(answers, Answers):
         table["memberships"] = _objects(answers)
         table["reasons"] = pc.binary_join(table["reasons"], ", ")
-    # Its writer takes no categories.
-    plain = {
-        name: values.dictionary_decode() if pa.types.is_dictionary(values.type) else values
-        for name, values in table.items()
-    }
-    stream = io.BytesIO()
-    pa.csv.write_csv(pa.table(plain), stream)
-    return stream.getvalue()
+    return pa.table(
+        {
+            name: values.dictionary_decode() if pa.types.is_dictionary(values.type) else values
+            for name, values in table.items()
+        }
+    )
 
 
 def _objects(answers: BasicAnswers) -> pa.Array:

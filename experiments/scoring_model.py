@@ -19,7 +19,7 @@ from threadpoolctl import threadpool_limits
 
 from experiments.scoring_answers import written
 from experiments.scoring_bodies import BASIC, DETAIL, FULL, JSON, Body, joined, read_body
-from experiments.scoring_threads import CORES, each, tables
+from experiments.scoring_threads import CORES, each, row_ranges
 from segmentation.clustering.segmenter import Customers
 from segmentation.errors import SegmentationError
 from segmentation.memory import hold_memory
@@ -168,9 +168,10 @@ class Envelopes:
 
     def _answers(self, customers: Customers, detail: str) -> BasicAnswers:
         model = self.scoring.model
+        parts = [customers[rows] for rows in row_ranges(len(customers))]
         if detail == BASIC:
-            return BasicAnswers.joined(each(model.basic, tables(customers)))
-        return Answers.joined(each(model.answers, tables(customers)))
+            return BasicAnswers.joined(each(model.basic, parts))
+        return Answers.joined(each(model.answers, parts))
 
     def _by_mlflow(self, kind: str, body: bytes) -> tuple[int, str, bytes]:
         """Return status, content type and content of what MLflow answers to a request."""

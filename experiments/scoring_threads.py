@@ -12,8 +12,6 @@ from typing import TypeVar
 
 import numpy as np
 
-from segmentation.clustering.segmenter import Customers
-
 Part = TypeVar("Part")
 Result = TypeVar("Result")
 # More threads would wait for Python more often than they compute.
@@ -41,11 +39,10 @@ def each(work: Callable[[Part], Result], parts: Sequence[Part]) -> list[Result]:
     return list(_pool().map(work, parts))
 
 
-def tables(customers: Customers) -> list[Customers]:
-    """Return customers in parts for :func:`each`, in order."""
-    count = _count(len(customers), LEAST_ROWS)
-    ends = np.linspace(0, len(customers), count + 1).astype(int).tolist()
-    return [customers[start:end] for start, end in pairwise(ends)]
+def row_ranges(rows: int) -> list[slice]:
+    """Return the rows of a table in parts for :func:`each`, in order."""
+    ends = np.linspace(0, rows, _count(rows, LEAST_ROWS) + 1).astype(int).tolist()
+    return [slice(start, end) for start, end in pairwise(ends)]
 
 
 def csv_files(content: bytes) -> list[bytes]:

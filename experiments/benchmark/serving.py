@@ -177,6 +177,12 @@ def serving_table(rows: list[ServingRow], report: dict[str, Any]) -> str:
             f"{name}: {report['memory_mb'][name]:.0f} MB; in process one row "
             f"{floor['one_row']:.1f} ms, {LARGEST:,} rows {floor['rows_50000']:.0f} ms"
         )
+    floor = report["in_process_ms"][OURS]
+    millions = LARGEST / floor["rows_50000_without_mlflow"] / 1e3
+    lines.append(
+        f"{OURS} without MLflow: one row {floor['one_row_without_mlflow']:.2f} ms, full; "
+        f"{millions:.1f} million rows a second, basic, on one core"
+    )
     figures = {name: value for name, value in report.items() if isinstance(value, float)}
     return "\n".join([*lines, *(f"{name}: {value:.2f}" for name, value in figures.items())])
 
@@ -198,15 +204,22 @@ def too_slow(report: dict[str, Any]) -> list[str]:
 def _ratios(rows: list[ServingRow]) -> dict[str, Any]:
     """Return the figures with a target, of the works that were measured."""
     figures: dict[str, Any] = {}
+    measured: dict[str, ServingRow] = {}
     for row in rows:
         name = NAMES.get(row.work)
         if name:
+            measured[name] = row
             figures[name] = row.ratios[GATEWAY][1]
             figures[f"{name}_spread"] = row.ratios[GATEWAY][::2]
             figures[f"{name}_without_gateway"] = row.ratios[OURS][1]
         if row.work == MANY:
             stock = _ms(row.measured[STOCK], 50)
             figures["gateway_32_p99_over_stock_median"] = _ms(row.measured[GATEWAY], 99) / stock
+    if {"json_50000_ratio", "parquet_50000_ratio"} <= measured.keys():
+        best = measured["parquet_50000_ratio"].measured[GATEWAY].per_second
+        figures["file_rows_per_second"] = best * LARGEST
+        stock = measured["json_50000_ratio"].measured[STOCK].per_second
+        figures["best_format_ratio"] = best / stock
     return figures
 
 
@@ -328,11 +341,18 @@ def _ms(measured: Measured, percentile: float) -> float:
 def _in_process(uri: str, customers: pd.DataFrame) -> dict[str, float]:
     """Return milliseconds of a prediction without a server: the floor of a served one."""
     model = mlflow.pyfunc.load_model(uri)
-    options = {"params": {"detail": "basic"}} if model.metadata.get_params_schema() else {}
-    return {
+    ours = bool(model.metadata.get_params_schema())
+    options = {"params": {"detail": "basic"}} if ours else {}
+    took = {
         "one_row": _typical(lambda: model.predict(customers.head(1)), 50),
         "rows_50000": _typical(lambda: model.predict(customers, **options), 3),
     }
+    if ours:
+        # Without what MLflow does with a table before.
+        inner, matrix = model._model_impl.model, customers.to_numpy()
+        took["one_row_without_mlflow"] = _typical(lambda: inner.answers(matrix[:1]), 200)
+        took["rows_50000_without_mlflow"] = _typical(lambda: inner.basic(matrix), 5)
+    return took
 
 
 def _typical(call: Callable[[], object], times: int) -> float:

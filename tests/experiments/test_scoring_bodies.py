@@ -23,7 +23,7 @@ from experiments.scoring_threads import (
     LEAST_ROWS,
     MOST_THREADS,
     csv_files,
-    tables,
+    row_ranges,
 )
 from segmentation.clustering.segmenter import Segmenter
 from segmentation.clustering.spec import Preprocessing, SegmenterSpec
@@ -153,12 +153,19 @@ def test_large_tables_in_parts_are_answered_as_whole(make, detail: str) -> None:
     model, customers = make()
     many = pd.concat([customers] * (3 * LEAST_ROWS // len(customers)), ignore_index=True)
     body = many.assign(**{model.schema.detail_column: detail}).to_csv(index=False).encode()
-    assert len(csv_files(body)) == len(tables(many)) == min(MOST_THREADS, len(CORES), 3)
+    parts = min(MOST_THREADS, len(CORES), 3)
+    assert len(csv_files(body)) == len(row_ranges(len(many))) == parts
     together, envelopes = Server.of(model, envelopes=True), joining.Envelopes(VERSION)
-    with closing(envelopes.join([Request(body, CSV)])) as joined:
+    with closing(envelopes.join([Request(body, CSV), Request(body, CSV, CSV)])) as joined:
         split = envelopes.split(together.ask(JSON, joined.request.body), joined)
     assert split is not None
-    assert split.replies[0].content == Server.of(model).ask(CSV, body)
+    json_, csv = (reply.content for reply in split.replies)
+    assert json_ == Server.of(model).ask(CSV, body)
+    predictions = json.loads(json_)["predictions"]
+    table = pd.read_csv(io.BytesIO(csv))
+    expected = pd.DataFrame(predictions)
+    assert table["confidence"].tolist() == expected["confidence"].tolist()
+    assert table["segment_name"].tolist() == expected["segment_name"].tolist()
 
 
 @pytest.mark.parametrize(

@@ -20,8 +20,9 @@ def test_it_measures_both_servers_and_tells_what_was_missed(
 ) -> None:
     """The report has every ratio; the status is 1 where the table says that one was missed."""
     monkeypatch.setattr(serving, "LARGEST", FEWER)
-    works = [replace(work, rows=min(work.rows, FEWER)) for work in serving.WORKS]
-    monkeypatch.setattr(serving, "WORKS", works)
+    names = {replace(w, rows=min(w.rows, FEWER)): name for w, name in serving.NAMES.items()}
+    monkeypatch.setattr(serving, "WORKS", tuple(names))
+    monkeypatch.setattr(serving, "NAMES", names)
     out = tmp_path / "report.json"
     short = ["--rounds", "1", "--seconds", "0.1", "--port", str(free_port(18340))]
     result = CliRunner().invoke(
