@@ -43,7 +43,7 @@ ELSEWHERE = {
     "make demo": "tests/e2e/test_product.py::test_a_person_walks_through_every_page",
     "make test": CI,
     "make lint": CI,
-    "make serve": "tests/e2e/test_live.py::test_promotions_under_load_fail_no_request",
+    "make serve": "tests/soak/test_gateway_load.py::test_promotions_under_load_fail_no_request",
     "make docs": "tests/test_documentation.py::test_the_reference_is_written",
     "make soak": "tests/soak/test_kills.py",
     "make bench": "tests/experiments/benchmark/test_growth.py",
@@ -128,7 +128,7 @@ ELSEWHERE = {
             "lists": "experiments/benchmark/test_lists.py::test_both_places_have_every_figure",
             "nulls": "experiments/benchmark/test_segments.py::"
             "test_tables_without_groups_are_counted",
-            "promotions": "e2e/test_live.py::test_promotions_under_load_fail_no_request",
+            "promotions": "soak/test_gateway_load.py::test_promotions_under_load_fail_no_request",
             "quality": "experiments/benchmark/test_quality.py::"
             "test_the_report_holds_one_object_per_problem",
             "races": "experiments/registry/test_promotion.py::test_races_on_sqlite",

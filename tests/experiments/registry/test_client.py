@@ -25,7 +25,5 @@ def test_a_version_of_an_earlier_release_shows_its_score_without_the_vote(
 
 def test_a_model_that_is_not_there_is_told_so(workplace: object) -> None:
     """With what to do, and not with what MLflow says to itself."""
-    with pytest.raises(
-        RegistryError, match="nobody@champion: there is no such model .*run a search first"
-    ):
+    with pytest.raises(RegistryError, match="nobody@champion: there is no such .*search first"):
         describe("nobody")
