@@ -14,7 +14,7 @@ from segmentation.memory import hold_memory
 from serve.gateway.backend import Backend
 from serve.gateway.proxy import create_front
 from serve.gateway.supervisor import Supervisor
-from serve.logs import begin_log
+from serve.logs import begin_event_log
 from serve.processes import add_workers, default_logs
 from serve.web.settings import SettingError, Settings
 
@@ -47,7 +47,7 @@ def main() -> None:
         mlflow = str(BIN / "mlflow")
         return Backend(mlflow, name, version, options.logs, environment, workers=options.workers)
 
-    begin_log()
+    begin_event_log()
     hold_memory()
     challenger = Supervisor(name, make, CHALLENGER, CHALLENGER_IDLE_SECONDS)
     hosts, secret = settings.gateway_hosts, settings.webhook_secret

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import io
+import logging
+import re
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from dataclasses import asdict
+from uuid import uuid4
 
 from aiohttp import ClientError, hdrs, web
 
@@ -33,7 +36,8 @@ from serve.gateway.metrics import CONTENT_TYPE, METRICS, Metrics
 from serve.gateway.openapi import described
 from serve.gateway.supervisor import Supervisor
 from serve.gateway.webhooks import ACCEPTED, REFUSALS, WEBHOOK, Webhooks
-from serve.web.scoring_client import CHALLENGER_PATH
+from serve.logs import write_event
+from serve.web.scoring_client import CHALLENGER_PATH, REQUEST_ID
 from serve.web.settings import HERE, host_name
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -53,6 +57,12 @@ FIGURES = web.AppKey("figures", Metrics)
 WEBHOOKS = web.AppKey("webhooks", Webhooks)
 # As servers count a request whose sender went away before all of it had come.
 SENDER_LEFT = 499
+WELL_FORMED_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+# Of a request: its id, the version that was to answer, the bytes of its body.
+ID, VERSION = web.RequestKey("id", str), web.RequestKey("version", str)
+BODY_BYTES = web.RequestKey("body_bytes", int)
+# All others that a sender may choose are one in the log.
+LOGGED_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
 def create_front(
@@ -109,6 +119,15 @@ async def _running(app: web.Application) -> AsyncIterator[None]:
 async def _count(request: web.Request, response: web.StreamResponse) -> None:
     if request.path not in {STATE, METRICS}:
         request.app[ANSWERS][str(response.status)] += 1
+    response.headers[REQUEST_ID] = _id(request)
+
+
+def _id(request: web.Request) -> str:
+    """Return a request's id: its sender's where that is well-formed, else a new one."""
+    if ID not in request:
+        sent = request.headers.get(REQUEST_ID, "")
+        request[ID] = sent if WELL_FORMED_ID.fullmatch(sent) else uuid4().hex
+    return request[ID]
 
 
 async def _state(request: web.Request) -> web.Response:
@@ -147,14 +166,38 @@ async def _checked(request: web.Request, supervisor: Supervisor, path: str) -> w
     """Answer a request, and measure it where it is one to score."""
     if path != INVOCATIONS:
         return await _answer(request, supervisor, path)
-    begun, status = time.perf_counter(), SENDER_LEFT
+    begun, status, size = time.perf_counter(), SENDER_LEFT, 0
     try:
         answer = await _answer(request, supervisor, path)
-        status = answer.status
+        status, size = answer.status, answer.content_length or 0
+    except web.HTTPException as refusal:
+        status, size = refusal.status, refusal.content_length or 0
+        raise
     finally:
         seconds = time.perf_counter() - begun
         request.app[FIGURES].answered(supervisor.alias, status, seconds)
+        _write_down(request, supervisor.alias, status, seconds, size)
     return answer
+
+
+def _write_down(
+    request: web.Request, alias: str, status: int, seconds: float, answer_bytes: int
+) -> None:
+    """Log a request to score; of what its sender chose, a well-formed id alone."""
+    champion = request.path == INVOCATIONS
+    write_event(
+        "request",
+        logging.INFO if status < 500 else logging.WARNING,
+        request_id=_id(request),
+        method=request.method if request.method in LOGGED_METHODS else "other",
+        path=INVOCATIONS if champion else CHALLENGER_PATH + INVOCATIONS,
+        alias=alias,
+        version=request.get(VERSION, ""),
+        status=status,
+        milliseconds=round(seconds * 1000, 1),
+        body_bytes=request.get(BODY_BYTES, 0),
+        answer_bytes=answer_bytes,
+    )
 
 
 async def _answer(request: web.Request, supervisor: Supervisor, path: str) -> web.Response:
@@ -169,6 +212,7 @@ async def _answer(request: web.Request, supervisor: Supervisor, path: str) -> we
     body = await _body(request)
     if isinstance(body, Refusal):
         return _refused(body)
+    request[BODY_BYTES] = len(body)
     kind = known_type(content_type) or ""
     if kind == JSON and (refusal := await in_time(body, _unsuited, body)):
         return _refused(refusal)
@@ -206,6 +250,7 @@ async def _forward(
         async with asyncio.timeout(WAIT_SECONDS) as limit:
             while deaths < MOST_DEATHS:
                 backend = await supervisor.some_backend()
+                request[VERSION] = backend.version
                 try:
                     # An answer may take longer than a server may stay away.
                     limit.reschedule(asyncio.get_running_loop().time() + ANSWER_SECONDS)

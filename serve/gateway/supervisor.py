@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -11,6 +12,7 @@ from dataclasses import dataclass
 from experiments.registry.client import CHAMPION, RegistryError, alias_version
 from segmentation.errors import SegmentationError
 from serve.gateway.backend import Backend
+from serve.logs import write_event
 from serve.processes import ServiceError
 
 POLL_SECONDS = 2.0
@@ -71,7 +73,12 @@ class Supervisor:
         """Take a version out at once if none of its servers runs; return whether one ended."""
         if not backend.alive() and backend is self.current:
             self.current, self._crashed = None, backend
+            self._write("crashed", backend.version, logging.ERROR)
         return not backend.whole()
+
+    def _write(self, event: str, version: str, level: int = logging.INFO, **why: str) -> None:
+        """Log what became of a version."""
+        write_event(event, level, alias=self.alias, version=version, **why)
 
     @property
     def needed(self) -> bool:
@@ -120,6 +127,7 @@ class Supervisor:
             await asyncio.gather(*self._draining, return_exceptions=True)
             if self.current is not None:
                 await _stopped(self.current)
+                self._write("drained", self.current.version)
 
     async def _look(self) -> None:
         try:
@@ -161,6 +169,7 @@ class Supervisor:
     async def _restart_ended(self, backend: Backend) -> None:
         """Start the servers of a version again that ended while others run."""
         self.problem = f"A scoring server of version {backend.version} ended; it is started again."
+        self._write("crashed", backend.version, logging.ERROR)
         try:
             await _finished(backend, backend.restart_ended)
         except ServiceError as error:
@@ -177,9 +186,11 @@ class Supervisor:
             self._refused[version] = time.monotonic()
             keeps = f" Version {self.state.serving} keeps serving." if self.current else ""
             self.problem = f"Version {version} did not come up: {str(error).rstrip('.')}.{keeps}"
+            self._write("refused", version, logging.ERROR, problem=self.problem)
             return
         old, self.current = self.current, fresh
         self.problem = ""
+        self._write("switched" if old else "started", version)
         self._tell()
         if old is not None:
             task = asyncio.create_task(self._drain(old))
@@ -194,6 +205,7 @@ class Supervisor:
         finally:
             with suppress(asyncio.CancelledError):
                 await _stopped(old)
+                self._write("drained", old.version)
 
 
 async def _stopped(backend: Backend) -> None:

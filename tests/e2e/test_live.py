@@ -10,7 +10,9 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
+from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import mlflow
 import psutil
@@ -65,21 +67,52 @@ def test_the_challenger_asked_while_the_champion_starts_answers_itself(store: Pa
     url = f"http://127.0.0.1:{(port := free_port(18400))}"
     paths = {"/invocations": "1", "/challenger/invocations": "2"}
     with gateway(NAME, port, store), ThreadPoolExecutor() as pool:
-        replies = pool.map(lambda path: post_when_up(url + path, body), paths)
+        replies = list(pool.map(lambda path: post_when_up(url + path, body), paths))
         for reply, version in zip(replies, paths.values(), strict=True):
             assert {row["model_version"] for row in reply.json()["predictions"]} == {version}
+        # As one who asks for what is not to be written down.
+        odd = {"Content-Type": "text/canary", "X-Request-ID": "canary canary"}
+        refused = requests.request(
+            "PURGE", f"{url}/invocations?canary", data="canary", headers=odd, timeout=60
+        )
+        named = requests.post(f"{url}/invocations", headers={"X-Request-ID": "my-id.1"}, timeout=60)
+    assert [refused.status_code, named.status_code] == [405, 415]
+    assert len(refused.headers["X-Request-ID"]) == 32
+    lines = events(store, NAME)
+    assert "canary" not in str(lines).lower()
+    requested = {line["request_id"]: line for line in lines if line["event"] == "request"}
+    for (path, version), reply in zip(paths.items(), replies, strict=True):
+        line = requested[reply.headers["X-Request-ID"]]
+        assert datetime.fromisoformat(line["time"]).utcoffset() == timedelta(0)
+        assert (line["path"], line["version"], line["status"]) == (path, version, 200)
+        assert (line["body_bytes"], line["answer_bytes"]) == (len(body), len(reply.content))
+        assert 0 < line["milliseconds"] < 180_000
+    assert requested[refused.headers["X-Request-ID"]]["method"] == "other"
+    assert requested["my-id.1"]["status"] == 415
+    moves = {(x["event"], x["alias"], x["version"]) for x in lines if x["event"] != "request"}
+    assert {("started", "champion", "1"), ("started", "challenger", "2")} <= moves
+    assert {("drained", "champion", "1"), ("drained", "challenger", "2")} <= moves
 
 
 @contextmanager
-def gateway(name: str, port: int, store: Path) -> Iterator[None]:
-    """Run the gateway of a model until the block ends."""
+def gateway(name: str, port: int, store: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """Run the gateway of a model until the block ends; its log is for :func:`events`."""
     command = [sys.executable, "-m", "serve.gateway", "--port", str(port)]
     command += ["--model-name", name, "--logs", str(store / "log" / name)]
-    with subprocess.Popen(command, cwd=ROOT) as process:
+    with (
+        (store / f"{name}.jsonl").open("wb") as log,
+        subprocess.Popen(command, cwd=ROOT, stderr=log) as process,
+    ):
         try:
-            yield
+            yield process
         finally:
             process.terminate()
+
+
+def events(store: Path, name: str) -> list[dict[str, Any]]:
+    """Return the lines of a gateway's log."""
+    log = (store / f"{name}.jsonl").read_text(encoding="utf-8")
+    return [json.loads(line) for line in log.splitlines()]
 
 
 def post_when_up(url: str, body: str) -> requests.Response:
