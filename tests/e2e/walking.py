@@ -18,9 +18,14 @@ UNLABELLED = """() => [...document.querySelectorAll("input, select, textarea")]
     .filter((field) => ![...field.labels].some((label) => label.getBoundingClientRect().height > 5))
     .map((field) => field.id || field.name)"""
 
+# A column that lies beside the screen is a column that is not read.
+CUT = """() => [...document.querySelectorAll(".table-responsive")]
+    .filter((region) => region.scrollWidth > region.clientWidth + 1)
+    .map((region) => region.getAttribute("aria-label"))"""
+
 
 def accessible(page: Page) -> None:
-    """Assert that axe finds nothing, every control has a label, nothing scrolls sideways."""
+    """Assert that axe finds nothing, controls have labels, and no page or table is cut."""
     page.wait_for_load_state()  # after a click the text may be there before its style sheets
     report = Axe().run(page, options={"runOnly": {"type": "tag", "values": STANDARDS}})
     assert report.violations_count == 0, report.generate_report()
@@ -28,6 +33,7 @@ def accessible(page: Page) -> None:
     widths = "[document.documentElement.scrollWidth, document.documentElement.clientWidth]"
     scroll, client = page.evaluate(widths)
     assert scroll <= client
+    assert page.evaluate(CUT) == []
 
 
 @contextmanager

@@ -90,7 +90,9 @@ def test_bad_cells_are_listed_by_line_and_nothing_is_scored(
     """Line as in a spreadsheet, column, what was found and what was expected."""
     page = send(client, spoilt(customers_csv, 5))
     assert page.status_code == 422
-    assert re.search(r"<td>6</td><td>BALANCE</td><td><code>lots</code></td>", page.text)
+    assert re.search(
+        r"<td[^>]*>6</td><td[^>]*>BALANCE</td><td[^>]*><code>lots</code></td>", page.text
+    )
     assert client.get(f"{page.address}/download").status_code == 404
     assert not scoring.bodies
 
@@ -192,14 +194,14 @@ def test_lines_are_counted_as_an_editor_counts_them(
     line = next(n for n, line_text in enumerate(text.split("\n"), 1) if "plenty" in line_text)
     assert line == 7
     page = send(client, text.encode(encoding))
-    assert re.search(rf"<td>{line}</td><td>BALANCE</td><td><code>plenty", page.text)
+    assert re.search(rf"<td[^>]*>{line}</td><td[^>]*>BALANCE</td><td[^>]*><code>plenty", page.text)
 
 
 def test_many_bad_cells_are_capped_in_the_order_of_the_file(client: FlaskClient) -> None:
     """One bad column does not hide the next one; how many are left out is said."""
     table = generate(60, seed=1).astype(object).assign(BALANCE="much", PAYMENTS="plenty")
     page = send(client, table.to_csv(index=False).encode()).text
-    assert re.findall(r"<td>(\d+)</td><td>(\w+)</td>", page)[:3] == [
+    assert re.findall(r"<td[^>]*>(\d+)</td><td[^>]*>(\w+)</td>", page)[:3] == [
         ("2", "BALANCE"),
         ("2", "PAYMENTS"),
         ("3", "BALANCE"),
@@ -555,7 +557,7 @@ def test_who_would_move_with_the_challenger_is_shown(client: FlaskClient) -> Non
     page = client.get(reply.location).text
     assert "Who would move with the challenger" in page
     flow = page.split("Who would move")[1]
-    cells = re.findall(r'<td class="text-end text-nowrap(?: stays)?">(\d+|<span)', flow)
+    cells = re.findall(r'<td class="text-end text-nowrap[^>]*>(\d+|<span)', flow)
     assert cells == ["2", "3", "<span", "1"]
     frame = scored(fetched(client, reply.location))
     assert frame["segment"].tolist() == [1, 1, 1, 1, 1, 2]

@@ -126,8 +126,7 @@ def test_two_segments_side_by_side(
     assert "10% (7% to 14%), n = 300" in text_of(page)
     assert "higher in the second" in page
     rows = re.findall(
-        r'<th scope="row">Median ([^<]+)</th><td>([^<]+)</td><td>([^<]+)</td><td>([^<]+)</td>'
-        r'<td class="text-end">([^<]*)</td>',
+        r'<th scope="row">Median ([^<]+)</th>' + 4 * r"<td[^>]*>([^<]+)</td>",
         page,
     )
     assert len(rows) == len(SCHEMA.columns)
@@ -173,7 +172,7 @@ def test_a_scored_file_is_summed_up_with_outcomes(
     reply = client.post("/file", data=data, content_type="multipart/form-data")
     page = client.get(reply.location).text
     assert '<th scope="col">Churn, in training</th>' in page
-    assert "<td>10% (7% to 14%)</td>" in page
+    assert ">10% (7% to 14%)</td>" in page
 
 
 def test_a_card_says_nothing_twice(model: ModelInfo) -> None:
