@@ -19,7 +19,15 @@ from pathlib import Path
 
 import requests
 
-from serve.processes import Service, ServiceError, ServiceGroup, default_logs, free_port
+from serve.processes import (
+    DRAIN_SECONDS,
+    STOP_SECONDS,
+    Service,
+    ServiceError,
+    ServiceGroup,
+    default_logs,
+    free_port,
+)
 
 CUSTOMERS, TRANSACTIONS = "customers", "transactions"
 DATA = "embedded:5000"
@@ -117,7 +125,9 @@ def scoring_service(addresses: Addresses, model: str = "", workers: int = 1) -> 
     options = (*own, "--workers", str(workers), *_listen(addresses.scoring))
     command = (sys.executable, "-m", "serve.gateway", *options)
     name = f"scoring {model}" if model else "scoring"
-    return Service(name, command, f"{addresses.scoring}/ping")
+    # It answers what it was asked, then stops servers of its own, which nobody else would stop.
+    seconds = DRAIN_SECONDS + 2 * STOP_SECONDS
+    return Service(name, command, f"{addresses.scoring}/ping", stop_seconds=seconds)
 
 
 def pages_service(addresses: Addresses) -> Service:

@@ -26,6 +26,8 @@ LOGS_VARIABLE = "SEGMENTATION_LOGS"
 MOST_WORKERS = 64
 POLL_SECONDS = 0.2
 STOP_SECONDS = 10.0
+# So long a gateway that is to stop waits for the answers to what it was asked.
+DRAIN_SECONDS = 20.0
 
 
 class ServiceError(Exception):
@@ -38,13 +40,14 @@ class Service:
 
     `ready_url` answers with a status below 400 once the server can be used; it is empty for a
     process without an address. With a `socket`, a file, the server answers there and not at the
-    address's port.
+    address's port. It has `stop_seconds` to end by itself.
     """
 
     name: str
     command: tuple[str, ...]
     ready_url: str
     socket: Path | None = None
+    stop_seconds: float = STOP_SECONDS
 
 
 class ServiceGroup:
@@ -173,10 +176,10 @@ class ServiceGroup:
         """Stop every server started here, politely first; safe to call twice."""
         for process in self._running.values():
             _signal_group(process, signal.SIGTERM)
-        deadline = time.monotonic() + STOP_SECONDS
-        for process in self._running.values():
+        begun = time.monotonic()
+        for service, process in self._running.items():
             with contextlib.suppress(subprocess.TimeoutExpired):
-                process.wait(max(0.0, deadline - time.monotonic()))
+                process.wait(max(0.0, begun + service.stop_seconds - time.monotonic()))
             # Workers may outlive their parent: whatever is left of the group goes too.
             _signal_group(process, signal.SIGKILL)
             process.wait()

@@ -8,7 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -61,7 +61,8 @@ def running(
     finally:
         families = [[p, *p.children(recursive=True)] for p in processes.values() if p.is_running()]
         for process in processes.values():
-            process.terminate()
+            with suppress(psutil.NoSuchProcess):
+                process.terminate()
         _, left = psutil.wait_procs([p for family in families for p in family], timeout=30)
         for process in left:
             process.kill()

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -12,13 +14,15 @@ from aiohttp import web
 from experiments.registry.client import CHALLENGER, RegistryError, check_model_name
 from segmentation.memory import hold_memory
 from serve.gateway.backend import Backend
-from serve.gateway.proxy import create_front
+from serve.gateway.proxy import LEAVING, create_front
 from serve.gateway.supervisor import Supervisor
 from serve.logs import begin_event_log
-from serve.processes import add_workers, default_logs
+from serve.processes import DRAIN_SECONDS, add_workers, default_logs
 from serve.web.settings import SettingError, Settings
 
 CHALLENGER_IDLE_SECONDS = 600.0
+# Once it is to stop, those whose connections are open learn it; then nobody new is let in.
+LAST_SECONDS = 0.5
 BIN = Path(sys.executable).parent
 
 
@@ -52,7 +56,31 @@ def main() -> None:
     challenger = Supervisor(name, make, CHALLENGER, CHALLENGER_IDLE_SECONDS)
     hosts, secret = settings.gateway_hosts, settings.webhook_secret
     front = create_front(Supervisor(name, make), challenger, hosts, secret)
-    web.run_app(front, host=options.host, port=options.port, print=None, access_log=None)
+    asyncio.run(serve_until_stopped(front, options.host, options.port))
+
+
+async def serve_until_stopped(app: web.Application, host: str, port: int) -> None:
+    """Serve until SIGTERM or SIGINT; then answer what is under way, and end.
+
+    From the signal on new requests are answered with 503 and Retry-After, their connections are
+    closed, and the gateway is not ready.
+    """
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, app[LEAVING].set)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=DRAIN_SECONDS)
+    await runner.setup()
+    try:
+        site = web.TCPSite(runner, host, port)
+        await site.start()
+        await app[LEAVING].wait()
+        if runner.server is not None and runner.server.connections:
+            await asyncio.sleep(LAST_SECONDS)
+            await site.stop()
+            # Whoever was let in last is answered too.
+            await asyncio.sleep(LAST_SECONDS)
+    finally:
+        await runner.cleanup()
 
 
 if __name__ == "__main__":

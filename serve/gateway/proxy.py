@@ -8,7 +8,7 @@ import logging
 import re
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
 from dataclasses import asdict
 from uuid import uuid4
 
@@ -47,7 +47,7 @@ WAIT_SECONDS = 30.0
 RETRY_SECONDS = 0.2
 MOST_DEATHS = 2
 MOST_BYTES = 256 * 1024**2
-STATE = "/live"
+STATE, READY = "/live", "/ready"
 SUPERVISOR = web.AppKey("supervisor", Supervisor)
 CHALLENGER = web.AppKey("challenger", Supervisor)
 ANSWERS = web.AppKey("answers", Counter[str])
@@ -55,6 +55,9 @@ HOSTS = web.AppKey("hosts", frozenset[str])
 BATCHER = web.AppKey("batcher", Batcher)
 FIGURES = web.AppKey("figures", Metrics)
 WEBHOOKS = web.AppKey("webhooks", Webhooks)
+# Set once the gateway is to stop.
+LEAVING = web.AppKey("leaving", asyncio.Event)
+STOPPING = Refusal(503, "This gateway is stopping; ask again in a moment.")
 # As servers count a request whose sender went away before all of it had come.
 SENDER_LEFT = 499
 WELL_FORMED_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
@@ -71,7 +74,7 @@ def create_front(
     hosts: Collection[str] = HERE,
     webhook_secret: str = "",
 ) -> web.Application:
-    """Return the front: all but ``/live``, ``/metrics`` and ``/webhook`` goes to a scoring server.
+    """Return the front: all but ``/live``, ``/ready``, ``/metrics`` and ``/webhook`` goes on.
 
     MLflow's webhooks are taken where there is a secret that they are signed with.
 
@@ -85,10 +88,11 @@ def create_front(
     app[SUPERVISOR], app[CHALLENGER], app[ANSWERS] = supervisor, challenger, Counter()
     app[FIGURES] = Metrics((supervisor, challenger))
     app[BATCHER] = Batcher(app[FIGURES].sent)
-    app[HOSTS] = frozenset(hosts)
+    app[HOSTS], app[LEAVING] = frozenset(hosts), asyncio.Event()
     app.cleanup_ctx.append(_running)
     app.on_response_prepare.append(_count)
     app.router.add_get(STATE, _state)
+    app.router.add_get(READY, _ready)
     app.router.add_get(METRICS, _metrics)
     if webhook_secret:
         app[WEBHOOKS] = Webhooks(webhook_secret)
@@ -109,16 +113,27 @@ async def _own_name(request: web.Request, handler: Handler) -> web.StreamRespons
 
 async def _running(app: web.Application) -> AsyncIterator[None]:
     """Supervise as long as the front runs."""
-    tasks = [asyncio.create_task(app[key].run()) for key in (SUPERVISOR, CHALLENGER)]
+    supervisors = [app[key] for key in (SUPERVISOR, CHALLENGER)]
+    tasks = [asyncio.create_task(supervisor.run()) for supervisor in supervisors]
+    tasks.append(asyncio.create_task(_release(app[LEAVING], supervisors)))
     yield
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
 
 
+async def _release(leaving: asyncio.Event, supervisors: Sequence[Supervisor]) -> None:
+    """Let nobody wait for a scoring server any more once the front is to stop."""
+    await leaving.wait()
+    for supervisor in supervisors:
+        supervisor.leave()
+
+
 async def _count(request: web.Request, response: web.StreamResponse) -> None:
-    if request.path not in {STATE, METRICS}:
+    if request.path not in {STATE, READY, METRICS}:
         request.app[ANSWERS][str(response.status)] += 1
+    if request.app[LEAVING].is_set():
+        response.force_close()
     response.headers[REQUEST_ID] = _id(request)
 
 
@@ -134,6 +149,18 @@ async def _state(request: web.Request) -> web.Response:
     """Tell what is served, what stands in the way, and how many answers had which status."""
     state = asdict(request.app[SUPERVISOR].state)
     return web.json_response({**state, "answers": request.app[ANSWERS]})
+
+
+async def _ready(request: web.Request) -> web.Response:
+    """Answer 200 where the version that the alias names answers, or the one that is asked for."""
+    state = request.app[SUPERVISOR].state
+    version = request.query.get("version", state.champion)
+    if not version.isdecimal() and "version" in request.query:
+        return _refused(Refusal(400, "version: expected the number of a version."))
+    ready = bool(version) and state.serving == version and not request.app[LEAVING].is_set()
+    later = {} if ready else {"Retry-After": "2"}
+    content = {"ready": ready, **asdict(state)}
+    return web.json_response(content, status=200 if ready else 503, headers=later)
 
 
 async def _metrics(request: web.Request) -> web.Response:
@@ -168,7 +195,10 @@ async def _checked(request: web.Request, supervisor: Supervisor, path: str) -> w
         return await _answer(request, supervisor, path)
     begun, status, size = time.perf_counter(), SENDER_LEFT, 0
     try:
-        answer = await _answer(request, supervisor, path)
+        if request.app[LEAVING].is_set():
+            answer = _refused(STOPPING, later="1")
+        else:
+            answer = await _answer(request, supervisor, path)
         status, size = answer.status, answer.content_length or 0
     except web.HTTPException as refusal:
         status, size = refusal.status, refusal.content_length or 0
@@ -233,8 +263,12 @@ def _unsuited(body: bytes) -> Refusal | None:
     return too_deep(body) or unread_parameters(body)
 
 
-def _refused(refusal: Refusal) -> web.Response:
-    return web.Response(status=refusal.status, body=refusal.body, content_type=JSON)
+def _refused(refusal: Refusal, later: str = "") -> web.Response:
+    """Return a refusal; `later` is after how many seconds to ask again."""
+    headers = {"Retry-After": later} if later else {}
+    return web.Response(
+        status=refusal.status, body=refusal.body, content_type=JSON, headers=headers
+    )
 
 
 async def _forward(

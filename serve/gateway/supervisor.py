@@ -53,7 +53,7 @@ class Supervisor:
         self.alias = alias
         self.idle_seconds = idle_seconds
         self._last_request = float("-inf")
-        self.missing = False
+        self.missing = self._leaving = False
         self.current: Backend | None = None
         self.champion = ""
         self.problem = ""
@@ -91,14 +91,19 @@ class Supervisor:
         Raises
         ------
         TimeoutError
-            When an alias that need not exist does not.
+            When an alias that need not exist does not, or after :meth:`leave`.
         """
         self._last_request = time.monotonic()
         while self.current is None:
-            if self.missing:
+            if self.missing or self._leaving:
                 raise TimeoutError(self.problem)
             await self.changed.wait()
         return self.current
+
+    def leave(self) -> None:
+        """Let nobody wait for a scoring server any more."""
+        self._leaving = True
+        self._tell()
 
     def _tell(self) -> None:
         """Wake the requests that wait for a scoring server."""

@@ -73,6 +73,10 @@ ELSEWHERE = {
     "SEGMENTATION_SCORING_URL=* gunicorn *": (
         "tests/e2e/test_product.py::test_a_person_walks_through_every_page"
     ),
+    "python -m serve --workers *": (
+        "tests/soak/test_gateway_load.py::test_servers_killed_in_mid_batch"
+    ),
+    "curl -sf *ready*": "tests/soak/test_gateway_load.py::test_servers_killed_in_mid_batch",
     "curl -s *": "tests/e2e/test_product.py::test_the_scoring_server_takes_nulls_and_whole_numbers",
     "* -P data=postgresql://host/bank?table=mart.customers": (
         "tests/experiments/test_warehouse.py::test_a_search_records_where_its_customers_came_from"

@@ -4,10 +4,11 @@ import asyncio
 import os
 import resource
 import signal
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 
 import mlflow
@@ -23,7 +24,7 @@ from experiments.benchmark.servers import until
 from experiments.registry.client import EXAMPLE, servable
 from segmentation.data.synthetic import generate
 from segmentation.schema import load_schema
-from serve.gateway.error_messages import INVOCATIONS, JSON
+from serve.gateway.error_messages import CSV, INVOCATIONS, JSON
 from serve.processes import free_port
 from tests.experiments.scoring_requests import Sent, generated
 from tests.stores import tracking_store
@@ -31,6 +32,8 @@ from tests.stores import tracking_store
 Times = Callable[[int, int], int]
 Figure = Callable[[str], None]
 CONNECTIONS, MANY = 32, 128
+# How a request to a gateway that stops may end: not let in, let in and not read, cut.
+REFUSED, CLOSED, CUT = OVER = ("refused", "closed", "cut")
 
 
 @pytest.fixture(scope="module")
@@ -154,27 +157,84 @@ def test_connections_by_the_thousand(
     assert after - before < 100 + 0.03 * idle
 
 
-@pytest.mark.row("`kill -9` of one of two scoring servers under 32 connections")
+@pytest.mark.row("`kill -9` of one of two scoring servers under 32 connections; then SIGTERM")
 def test_servers_killed_in_mid_batch(store: Path, times: Times, figure: Figure) -> None:
-    """Those who ask get their answer, of the other or later; then both are killed at once."""
+    """Who asks gets an answer, of the other server or later; one that stops cuts no answer."""
     url = f"http://127.0.0.1:{(port := free_port(18500))}"
     kills = [1] * times(1, 10) + [2] * times(1, 3)
     serving = promotions.serving(port, store / "log", "--workers", "2")
-    with serving as front, promotions.loading(url, example(), CONNECTIONS) as load:
+    with serving as front:
         family = psutil.Process(front.pid)
-        for count in kills:
+        with promotions.loading(url, example(), CONNECTIONS) as load:
+            for count in kills:
+                _until_more(load, 100)
+                servers = family.children()
+                assert len(servers) == 2
+                for server in servers[:count]:
+                    os.killpg(server.pid, signal.SIGKILL)
+                _until_whole(url, family, servers, count)
             _until_more(load, 100)
-            servers = family.children()
-            assert len(servers) == 2
-            for server in servers[:count]:
-                os.killpg(server.pid, signal.SIGKILL)
-            _until_whole(url, family, servers, count)
-        _until_more(load, 100)
+        ready = requests.get(f"{url}/ready", params={"version": "1"}, timeout=5)
+        other = requests.get(f"{url}/ready", params={"version": "2"}, timeout=5)
+        assert (ready.status_code, other.status_code) == (200, 503)
+        assert ready.json()["serving"] == "1"
+        below = family.children(recursive=True)
+        ends = stopped_under_load(url, front)
+        assert front.wait(30) == 0
+        assert psutil.wait_procs(below, 5)[1] == []
     answers, failed = len(load.answers), len(load.failures)
-    figure(f"{len(kills)} times one or both killed, {answers:,} requests: {failed} failed")
+    figure(
+        f"{len(kills)} times one or both killed, {answers:,} requests: {failed} failed; stopped: "
+        f"{dict(ends)}"
+    )
     assert load.failures == []
-    with pytest.raises(requests.ConnectionError):
-        requests.get(f"{url}/ping", timeout=2)
+    assert ends["few answered"] * ends["many answered"] * ends["few 503"] * ends["ready 503"]
+    assert not ends["few cut"] + ends["many cut"] + ends["many closed"] + ends["ready 200"]
+    # Connected, and so slow to send that it was taken for idle.
+    assert ends["few closed"] <= 0.1 * CONNECTIONS
+
+
+def stopped_under_load(url: str, front: psutil.Popen) -> Counter[str]:
+    """End a gateway with SIGTERM while others ask without pause; count how requests end.
+
+    On 32 connections for a few customers, on one more for many, which take a second.
+    """
+    ends = Counter[str]()
+    customers = generate(30_000, seed=6).drop(columns="CUST_ID").to_csv(index=False)
+
+    def ask(body: str, kind: str, name: str) -> None:
+        end = ""
+        with requests.Session() as session:
+            while end not in OVER:
+                end = _end(session, url, body, kind)
+                ends[f"{name} {end}"] += 1
+                if end == "503":
+                    with suppress(requests.ConnectionError):
+                        ends[f"ready {requests.get(f'{url}/ready', timeout=5).status_code}"] += 1
+
+    few = example()
+    threads = [threading.Thread(target=ask, args=(few, JSON, "few")) for _ in range(CONNECTIONS)]
+    threads.append(threading.Thread(target=ask, args=(customers, CSV, "many")))
+    for thread in threads:
+        thread.start()
+    until(lambda: ends["few answered"] > 200 and ends["many answered"] > 0, 60)
+    front.terminate()
+    for thread in threads:
+        thread.join(60)
+    return ends
+
+
+def _end(session: requests.Session, url: str, body: str, kind: str) -> str:
+    try:
+        reply = session.post(url + INVOCATIONS, body, headers={"Content-Type": kind}, timeout=30)
+    except requests.ConnectionError as error:
+        texts = {"refused": REFUSED, "reset": REFUSED, "pipe": REFUSED, "without response": CLOSED}
+        return next((end for text, end in texts.items() if text in str(error)), CUT)
+    except requests.RequestException:
+        return CUT
+    if reply.ok and reply.json()["predictions"]:
+        return "answered"
+    return "503" if reply.status_code == 503 and "Retry-After" in reply.headers else "wrong"
 
 
 def _until_more(load: promotions.Load, count: int) -> None:
