@@ -14,7 +14,7 @@ import pandas as pd
 import yaml
 from mlflow.exceptions import MlflowException
 from mlflow.models import Model
-from mlflow.pyfunc import PyFuncModel, scoring_server
+from mlflow.pyfunc import PyFuncModel
 from threadpoolctl import threadpool_limits
 
 from experiments.scoring_answers import written
@@ -175,6 +175,8 @@ class Envelopes:
 
     def _by_mlflow(self, kind: str, body: bytes) -> tuple[int, str, bytes]:
         """Return status, content type and content of what MLflow answers to a request."""
+        from mlflow.pyfunc import scoring_server  # noqa: PLC0415 - a server has it already
+
         schema = self.plain.metadata.get_input_schema()  # type: ignore[no-untyped-call]
         ask: Callable[..., Any] = scoring_server.invocations
         try:
