@@ -39,9 +39,9 @@ def store(tmp_path: Path) -> Iterator[Path]:
         yield tmp_path
 
 
-def test_four_products_started_at_once_answer_each_with_its_own_model(store: Path) -> None:
-    """Four gateways of different models start together; each answers as its own model does."""
-    names = [f"product-{segments}" for segments in (3, 4, 5, 6)]
+def test_products_started_at_once_answer_each_with_its_own_model(store: Path) -> None:
+    """Gateways of different models start together; each answers as its own model does."""
+    names = [f"product-{segments}" for segments in (3, 4)]
     bodies, expected = {}, {}
     for segments, name in enumerate(names, start=3):
         prepare(mlflow.MlflowClient(), 1, name, segments)
@@ -56,7 +56,7 @@ def test_four_products_started_at_once_answer_each_with_its_own_model(store: Pat
         for name in names:
             reply = post_when_up(f"http://127.0.0.1:{ports[name]}/invocations", bodies[name])
             assert reply.json()["predictions"] == expected[name]
-    assert len({str(answers) for answers in expected.values()}) == 4
+    assert len({str(answers) for answers in expected.values()}) == len(names)
 
 
 def test_the_challenger_asked_while_the_champion_starts_answers_itself(store: Path) -> None:
