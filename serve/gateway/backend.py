@@ -54,8 +54,9 @@ class Worker:
     def __init__(self, log_folder: Path, environment: Mapping[str, str]) -> None:
         self.in_flight = 0
         self.socket: Path | None = None
-        self._log_folder, self._environment = log_folder, environment
-        self._group = ServiceGroup(log_folder, self._settings())
+        self.usable = True  # false from its start until it was tried, and once it is stopped
+        settings = {**environment, **SOCKET_IS_STDIN, NUMBER: str(next(NUMBERS))}
+        self._group = ServiceGroup(log_folder, settings)
         self._resources = ExitStack()
         self._sessions: dict[Path | None, ClientSession] = {}
 
@@ -67,7 +68,7 @@ class Worker:
         ServiceError
             When it does not come up.
         """
-        self._group = ServiceGroup(self._log_folder, self._settings())
+        self.usable = False
         private = self._resources.enter_context(TemporaryDirectory(prefix="scoring-"))
         self.socket = Path(private) / "http"
         listener = self._resources.enter_context(listen_at(self.socket))
@@ -77,11 +78,12 @@ class Worker:
         return name
 
     def alive(self) -> bool:
-        """Tell whether the process runs, or was never started."""
-        return self._group.alive()
+        """Tell whether the process runs and may be asked; true where it was never started."""
+        return self.usable and self._group.alive()
 
     def stop(self) -> None:
         """Stop the server and delete its socket; safe to call twice."""
+        self.usable = False
         self._group.stop()
         self._resources.close()
 
@@ -109,9 +111,6 @@ class Worker:
         """Close the connections; safe to call twice."""
         while self._sessions:
             await self._sessions.popitem()[1].close()
-
-    def _settings(self) -> dict[str, str]:
-        return {**self._environment, **SOCKET_IS_STDIN, NUMBER: str(next(NUMBERS))}
 
 
 class Backend:
@@ -249,6 +248,7 @@ class Backend:
         model = ("--model-uri", str(self._folder), "--env-manager", "local")
         service = worker.start((self._mlflow, "models", "serve", *model), self.version)
         self._try(worker, service)
+        worker.usable = True
 
     def _ask(self, worker: Worker, requests: Sequence[Request]) -> Sequence[Reply]:
         """Return what a server answers to requests, put together where they can be."""

@@ -18,6 +18,7 @@ from serve.gateway.error_messages import INVOCATIONS, PARQUET
 from serve.gateway.metrics import CONTENT_TYPE, METRICS
 from serve.gateway.proxy import create_front
 from serve.gateway.supervisor import Supervisor
+from serve.processes import ServiceError
 from serve.web.scoring_client import ScoringClient
 from serve.web.settings import Settings
 from tests.serve.conftest import Scoring, running
@@ -227,3 +228,15 @@ def test_prometheus_reads_what_was_served(
 def test_the_version_is_read_from_the_end_of_an_answer(content: bytes, trusted: bool) -> None:
     """Rows, lists by column and empty answers."""
     assert Backend("none", "none", "7", Path(), {}).answered(content) is trusted
+
+
+def test_a_server_that_does_not_come_up_again_is_not_asked(tmp_path: Path) -> None:
+    """Requests go to the one that runs, and it is noticed that one is missing."""
+    backend = Backend("/bin/false", "none", "7", tmp_path, {}, workers=2)
+    running, ended = backend.workers
+    ended.stop()
+    for _ in range(2):
+        assert (backend.alive(), backend.whole()) == (True, False)
+        assert backend.choose() is running
+        with pytest.raises(ServiceError, match="ended with exit code"):
+            backend.restart_ended()
