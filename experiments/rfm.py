@@ -74,6 +74,7 @@ def main(
         run,
     )
     from segmentation.data.transactions.recipe import load_recipe  # noqa: PLC0415 - pydantic
+    from segmentation.interpretation.formatting import with_noun  # noqa: PLC0415 - pydantic
 
     quiet()
     cuts = {"recency": recency, "frequency": frequency, "money": money}
@@ -93,8 +94,8 @@ def main(
         )
     customers, groups = len(grouping.rfm.customers), len(grouping.rfm.groups)
     click.echo(
-        f"{customers:,} customer{'' if customers == 1 else 's'} in {groups} "
-        f"group{'' if groups == 1 else 's'} in {out}, the report in {report_path(Path(out))}"
+        f"{with_noun(customers, 'customer')} in {with_noun(groups, 'group')} in {out}, "
+        f"the report in {report_path(Path(out))}"
     )
     print_and_record(grouping, learned)
 

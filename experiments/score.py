@@ -59,6 +59,7 @@ def main(
         score_file,
     )
     from segmentation.data.warehouse.address import is_database, public_name  # noqa: PLC0415
+    from segmentation.interpretation.formatting import with_noun  # noqa: PLC0415 - pydantic
 
     quiet()
     if engine == SPARK:
@@ -80,7 +81,7 @@ def main(
         with ending_in_a_sentence():
             prepare_tracking()
             done = score_table(data, out, model_name, alias, master, as_of=as_of)
-        click.echo(f"{_customers(done)} scored into {public_name(out)}")
+        click.echo(f"{with_noun(done, 'customer')} scored into {public_name(out)}")
         return
     with ending_in_a_sentence():
         for option, address in (("data", data), ("out", out)):
@@ -99,14 +100,10 @@ def main(
             as_of=as_of,
         )
     notify(scoring.remarks, scoring.warnings.values())
-    click.echo(f"{_customers(scoring.customers)} scored into {public_name(out)}")
+    click.echo(f"{with_noun(scoring.customers, 'customer')} scored into {public_name(out)}")
     if scoring.n_bad:
         rows = "row was" if scoring.n_bad == 1 else "rows were"
         click.echo(f"{scoring.n_bad:,} {rows} not scored: see {bad_rows_path(out)}")
-
-
-def _customers(count: int) -> str:
-    return f"{count:,} customer{'' if count == 1 else 's'}"
 
 
 if __name__ == "__main__":

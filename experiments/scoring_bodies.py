@@ -129,9 +129,7 @@ def _of_table(kind: str, content: bytes, schema: TableSchema) -> Body:
         table = pd.read_parquet(io.BytesIO(content))
     detail = FULL
     if column in table:
-        values = table[column].dropna().unique()
-        _expect(len(values) <= 1)
-        detail = _detail({DETAIL: values[0]}) if len(values) else FULL
+        detail = _only_detail(table[column].dropna().unique().tolist())
     table = table[list(types)]
     fits = [
         _is_text(values) if types[str(name)] is object else values.dtype == np.float64
@@ -153,9 +151,7 @@ def _of_plain_parquet(content: bytes, schema: TableSchema) -> Body:
     if schema.detail_column in table.column_names:
         values = table[schema.detail_column]
         _expect(pa.types.is_string(values.type) or pa.types.is_large_string(values.type))
-        details = values.drop_null().unique().to_pylist()
-        _expect(len(details) <= 1)
-        detail = _detail({DETAIL: details[0]}) if details else FULL
+        detail = _only_detail(values.drop_null().unique().to_pylist())
     columns = [table[name] for name in schema.column_names]
     _expect(all(pa.types.is_float64(values.type) for values in columns))
     return Body(np.column_stack([values.to_numpy() for values in columns]), detail)
@@ -173,6 +169,12 @@ def _detail(params: Any) -> str:
     detail = params.get(DETAIL, FULL)
     _expect(detail in {FULL, BASIC})
     return str(detail)
+
+
+def _only_detail(values: Sequence[Any]) -> str:
+    """Return how much a column of a table asks for, by the different values in it."""
+    _expect(len(values) <= 1)
+    return _detail({DETAIL: values[0]}) if len(values) else FULL
 
 
 def _numbers(table: Sequence[Any], values: Iterable[Any]) -> FloatArray:

@@ -20,13 +20,9 @@ MOST_THREADS = 4
 LEAST_BYTES, LEAST_ROWS = 256 * 1024, 4_096
 
 
-def cores() -> list[int]:
-    """Return the numbers of the cores this process may use, empty where the system tells none."""
-    return sorted(os.sched_getaffinity(0)) if sys.platform == "linux" else []
-
-
-# As the process began: later it may keep to one of them.
-CORES = cores()
+# The cores this process may use, none where the system does not tell, as it began: later it may
+# keep to one of them.
+CORES = sorted(os.sched_getaffinity(0)) if sys.platform == "linux" else []
 
 
 def each(work: Callable[[Part], Result], parts: Sequence[Part]) -> list[Result]:

@@ -17,6 +17,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from experiments.scoring_bodies import CSV, JSON
+
 MODEL = "BARE_MODEL"
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
@@ -38,7 +40,7 @@ async def application(scope: dict[str, Any], receive: Receive, send: Send) -> No
         more = message.get("more_body", False)
     kind = dict(scope["headers"]).get(b"content-type", b"").decode()
     clusters = _model().predict(_customers(kind, body)).tolist() if body else []
-    headers = [(b"content-type", b"application/json")]
+    headers = [(b"content-type", JSON.encode())]
     await send({"type": "http.response.start", "status": 200, "headers": headers})
     answer = json.dumps({"predictions": clusters}).encode()
     await send({"type": "http.response.body", "body": answer})
@@ -50,8 +52,8 @@ def _model() -> Any:
 
 
 def _customers(kind: str, body: bytes) -> NDArray[np.float64]:
-    if kind == "application/json":
+    if kind == JSON:
         return np.array(json.loads(body)["dataframe_split"]["data"], dtype=np.float64)
     stream = io.BytesIO(body)
-    table = pd.read_csv(stream) if kind == "text/csv" else pd.read_parquet(stream)
+    table = pd.read_csv(stream) if kind == CSV else pd.read_parquet(stream)
     return np.asarray(table.to_numpy(dtype=np.float64))

@@ -27,6 +27,7 @@ from experiments.benchmark import bare
 from experiments.benchmark.servers import BIN, Server, megabytes, running
 from experiments.registry import packaging, registration
 from experiments.registry.client import CHAMPION
+from experiments.scoring_bodies import CSV, JSON, PARQUET
 from experiments.tracking.event_run import registry_experiment
 from segmentation.clustering.spec import Preprocessing, SegmenterSpec
 from segmentation.data.synthetic import generate
@@ -38,7 +39,6 @@ NAME, CARDS = "serving-benchmark", "cc_general"
 SEGMENTS = 6
 TRAINED_ON, LARGEST = 9_000, 50_000
 OURS, STOCK, GATEWAY, BARE = "ours", "stock", "gateway", "bare"
-JSON, CSV, PARQUET = "application/json", "text/csv", "application/vnd.apache.parquet"
 FORMATS = {JSON: "JSON", CSV: "CSV", PARQUET: "Parquet"}
 # Requests a second over those of the stock pipeline, asked in the same way.
 TARGETS = {

@@ -30,18 +30,17 @@ from segmentation.data.validation import Validated
 from segmentation.errors import DataError, Problem
 from segmentation.evaluation.result import Evaluation
 from segmentation.evaluation.triviality import column_flags
-from segmentation.interpretation.formatting import segments_counted
+from segmentation.interpretation.formatting import with_noun
 from segmentation.model.segmentation_model import SegmentationModel
 from segmentation.preprocessing.categorical import PreparedTable, blocks_of, prepare_table
 from segmentation.preprocessing.columns import customer_matrix, weights_of
 from segmentation.schema import TableSchema
 
-# What to do where nothing is feasible.
-NEXT = "Raise n_trials, or widen the constraints: k_min, k_max, smallest_share, largest_share."
-
 if TYPE_CHECKING:
     from experiments.tracking.tracker import Tracker
 
+# What to do where nothing is feasible.
+NEXT = "Raise n_trials, or widen the constraints: k_min, k_max, smallest_share, largest_share."
 # How much less a fit on everybody may agree than one on half of the evaluated customers.
 LEEWAY = 0.1
 LEAST_FEATURES = 2
@@ -112,7 +111,7 @@ class Progress:
         title = CLUSTERERS[spec.clusterer].title
         self._write(
             f"trial {number:3d} ({self.done}/{self.n_trials})  {title}, "
-            f"{segments_counted(evaluation.n_segments)}: {verdict}  [{self._best()}]"
+            f"{with_noun(evaluation.n_segments, 'segment')}: {verdict}  [{self._best()}]"
         )
 
     def failed(self, number: int, spec: SegmenterSpec, reason: str) -> None:
@@ -128,7 +127,7 @@ class Progress:
         evaluation = candidate.evaluation
         self._write(
             f"trial {candidate.number:3d} on {evaluation.rows:,} customers: "
-            f"{segments_counted(evaluation.n_segments)}, score {evaluation.score:.3f}"
+            f"{with_noun(evaluation.n_segments, 'segment')}, score {evaluation.score:.3f}"
         )
 
     def __enter__(self) -> Self:
@@ -265,7 +264,7 @@ def nothing_feasible(result: SearchResult, k: int = 0) -> str:
         return head
     closest = min(result.candidates, key=_violation)
     title = CLUSTERERS[closest.spec.clusterer].title
-    segments = segments_counted(closest.evaluation.n_segments)
+    segments = with_noun(closest.evaluation.n_segments, "segment")
     return (
         f"{head} Closest came trial {closest.number}, {title} with {segments}: "
         f"{'; '.join(closest.evaluation.infeasible)}."

@@ -293,7 +293,7 @@ def console(summary: Summary) -> str:
     if result.pick is None or model is None:
         reasons = (f"  {line}" for line in _common_reasons(result.candidates))
         head = nothing_feasible(result, summary.k)
-        return "\n".join([head, *reasons, in_plain_text(summary.structure), UNREGISTERED])
+        return "\n".join([head, *reasons, verdict_of(summary.structure, "Warning:"), UNREGISTERED])
     pick, evaluation = result.pick.candidate, result.pick.candidate.evaluation
     alternatives = ", ".join(
         f"{standing.k} ({standing.candidate.evaluation.stability:.2f})"
@@ -307,7 +307,7 @@ def console(summary: Summary) -> str:
         *_segment_lines(model),
         summary.reason,
         f"Alternatives, segments (stability): {alternatives}. Register another with k.",
-        in_plain_text(summary.structure),
+        verdict_of(summary.structure, "Warning:"),
         *evaluation.notes,
         f"Registered as {summary.registered}.",
     ]
@@ -322,14 +322,9 @@ def _segment_lines(model: SegmentationModel) -> Iterator[str]:
         yield from (f"     {outcome.sentence}" for outcome in outcomes)
 
 
-def verdict_of(structure: Structure) -> str:
-    """Return the verdict on structure in Markdown, as a warning where there is none."""
-    return structure.sentence if structure.present else f"**Warning.** {structure.sentence}"
-
-
-def in_plain_text(structure: Structure) -> str:
-    """Return the verdict on structure for a terminal, as a warning where there is none."""
-    return structure.sentence if structure.present else f"Warning: {structure.sentence}"
+def verdict_of(structure: Structure, warning: str = "**Warning.**") -> str:
+    """Return the verdict on structure, behind a warning, by default in Markdown, if it has none."""
+    return structure.sentence if structure.present else f"{warning} {structure.sentence}"
 
 
 def segments_table(model: SegmentationModel) -> str:

@@ -49,7 +49,7 @@ from experiments.study.worker_pool import EvaluationError, Outcome
 from segmentation.clustering.clusterers import CLUSTERERS
 from segmentation.clustering.spec import SegmenterSpec
 from segmentation.evaluation.result import Evaluation
-from segmentation.interpretation.formatting import percent, segments_counted
+from segmentation.interpretation.formatting import percent, with_noun
 
 LONGEST_TAG, LONGEST_KEY = 4_000, 250
 # SQLite's and PostgreSQL's texts for a data set that another process recorded a moment ago.
@@ -269,7 +269,7 @@ class Tracker:
 
 def run_name(start: str, spec: SegmenterSpec, evaluation: Evaluation | None = None) -> str:
     """Return a name in the run table, for example ``CC GENERAL · 6 segments · k-means``."""
-    segments = [segments_counted(evaluation.n_segments)] if evaluation else []
+    segments = [with_noun(evaluation.n_segments, "segment")] if evaluation else []
     return " · ".join([start, *segments, CLUSTERERS[spec.clusterer].title])
 
 
@@ -289,7 +289,7 @@ def trial_note(spec: SegmenterSpec, evaluation: Evaluation) -> str:
     """Return a few sentences about a trial, in Markdown."""
     title = CLUSTERERS[spec.clusterer].title
     head = (
-        f"**{title}, {segments_counted(evaluation.n_segments)}**, evaluated on "
+        f"**{title}, {with_noun(evaluation.n_segments, 'segment')}**, evaluated on "
         f"{evaluation.rows:,} customers: score {evaluation.score:.3f} = "
         f"stability {evaluation.stability:.3f} + separation {evaluation.separation:.3f} + "
         "preference for more segments."

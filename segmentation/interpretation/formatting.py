@@ -7,6 +7,7 @@ the schema only, so that pages can use it without loading the analysis.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import copysign, isfinite
 from typing import Literal
 
@@ -182,9 +183,14 @@ def inside_sentence(text: str) -> str:
     return text if as_written else text[:1].lower() + text[1:]
 
 
-def segments_counted(count: int) -> str:
-    """Return a number of segments with its noun."""
-    return f"{count} segment{'' if count == 1 else 's'}"
+def with_noun(count: int, noun: str) -> str:
+    """Return a number with its noun, for example ``1 segment`` or ``1,200 customers``."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+def listed(texts: Sequence[str]) -> str:
+    """Return two texts or more as people list them: with commas, and ``and`` before the last."""
+    return f"{', '.join(texts[:-1])} and {texts[-1]}"
 
 
 def sentence_case(text: str) -> str:

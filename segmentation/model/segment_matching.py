@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
+from segmentation.interpretation.formatting import listed
 from segmentation.types import FloatArray, IntArray
 
 # Two segments are the same when more than half of the customers of either are in both: then no
@@ -179,15 +180,15 @@ def _changes(
     for old, number in enumerate(old_numbers):
         parts = np.flatnonzero(is_part_of_old[old]).tolist()
         if len(parts) > 1:
-            listed = _listed(new_numbers[new] for new in parts)
-            sentences.append(f"Segment {number} split into {listed}.")
+            names = _listed(new_numbers[new] for new in parts)
+            sentences.append(f"Segment {number} split into {names}.")
             explained_new.update(parts)
             explained_old.add(old)
     for new, number in enumerate(new_numbers):
         parts = np.flatnonzero(is_part_of_new[:, new]).tolist()
         if len(parts) > 1:
-            listed = _listed(old_numbers[old] for old in parts)
-            sentences.append(f"Segments {listed} merged into {number}.")
+            names = _listed(old_numbers[old] for old in parts)
+            sentences.append(f"Segments {names} merged into {number}.")
             explained_old.update(parts)
             explained_new.add(new)
     sentences += [
@@ -209,5 +210,4 @@ def _ratio(counts: FloatArray, total: FloatArray) -> FloatArray:
 
 
 def _listed(numbers: Iterable[int]) -> str:
-    texts = [str(number) for number in sorted(numbers)]
-    return " and ".join([", ".join(texts[:-1]), texts[-1]])
+    return listed([str(number) for number in sorted(numbers)])

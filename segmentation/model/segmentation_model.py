@@ -210,7 +210,7 @@ class SegmentationModel:
         """
         matrix = self._matrix(customers)
         if not len(matrix):
-            return self.answers(np.full((1, len(self.schema.columns)), np.nan)).part(slice(0))
+            return self.answers(self._one_unknown()).part(slice(0))
         features, assignment, basic = self._assigned(matrix)
         runner_up = self.calibration.runner_up(assignment, features)
         coordinates = self.reference.transform(matrix)
@@ -233,7 +233,7 @@ class SegmentationModel:
         """
         matrix = self._matrix(customers)
         if not len(matrix):
-            return self.basic(np.full((1, len(self.schema.columns)), np.nan)).part(slice(0))
+            return self.basic(self._one_unknown()).part(slice(0))
         return self._assigned(matrix)[-1]
 
     def _assigned(self, matrix: FloatArray) -> tuple[FloatArray, Assignment, BasicAnswers]:
@@ -288,7 +288,7 @@ class SegmentationModel:
         files = ModelFiles.read(Path(directory))
         try:
             model = cls._restored(files)
-            model._score_one_unknown()
+            model.score(model._one_unknown())
         except MISFITS as error:
             raise ModelFileError(
                 f"the files in {directory} do not make a model together: "
@@ -319,8 +319,9 @@ class SegmentationModel:
             files.description,
         )
 
-    def _score_one_unknown(self) -> pd.DataFrame:
-        return self.score(np.full((1, len(self.schema.columns)), np.nan))
+    def _one_unknown(self) -> FloatArray:
+        """Return a customer of whom nothing is present."""
+        return np.full((1, len(self.schema.columns)), np.nan)
 
     def _matrix(self, customers: Customers) -> FloatArray:
         features = self.segmenter.schema_

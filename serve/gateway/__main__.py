@@ -11,10 +11,11 @@ from pathlib import Path
 
 from aiohttp import web
 
-from experiments.registry.client import CHALLENGER, RegistryError, check_model_name
+from experiments.registry.client import CHALLENGER as CHALLENGER_ALIAS
+from experiments.registry.client import RegistryError, check_model_name
 from segmentation.memory import hold_memory
 from serve.gateway.backend import Backend
-from serve.gateway.proxy import LEAVING, create_front
+from serve.gateway.proxy import CHALLENGER, LEAVING, SUPERVISOR, create_front
 from serve.gateway.supervisor import Supervisor
 from serve.logs import begin_event_log
 from serve.processes import DRAIN_SECONDS, add_workers, default_logs
@@ -53,7 +54,7 @@ def main() -> None:
 
     begin_event_log()
     hold_memory()
-    challenger = Supervisor(name, make, CHALLENGER, CHALLENGER_IDLE_SECONDS)
+    challenger = Supervisor(name, make, CHALLENGER_ALIAS, CHALLENGER_IDLE_SECONDS)
     hosts, secret = settings.gateway_hosts, settings.webhook_secret
     front = create_front(Supervisor(name, make), challenger, hosts, secret)
     asyncio.run(serve_until_stopped(front, options.host, options.port))
@@ -74,6 +75,8 @@ async def serve_until_stopped(app: web.Application, host: str, port: int) -> Non
         site = web.TCPSite(runner, host, port)
         await site.start()
         await app[LEAVING].wait()
+        for supervisor in (app[SUPERVISOR], app[CHALLENGER]):
+            supervisor.leave()
         if runner.server is not None and runner.server.connections:
             await asyncio.sleep(LAST_SECONDS)
             await site.stop()

@@ -8,7 +8,7 @@ import logging
 import re
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from dataclasses import asdict
 from uuid import uuid4
 
@@ -113,20 +113,11 @@ async def _own_name(request: web.Request, handler: Handler) -> web.StreamRespons
 
 async def _running(app: web.Application) -> AsyncIterator[None]:
     """Supervise as long as the front runs."""
-    supervisors = [app[key] for key in (SUPERVISOR, CHALLENGER)]
-    tasks = [asyncio.create_task(supervisor.run()) for supervisor in supervisors]
-    tasks.append(asyncio.create_task(_release(app[LEAVING], supervisors)))
+    tasks = [asyncio.create_task(app[key].run()) for key in (SUPERVISOR, CHALLENGER)]
     yield
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
-
-
-async def _release(leaving: asyncio.Event, supervisors: Sequence[Supervisor]) -> None:
-    """Let nobody wait for a scoring server any more once the front is to stop."""
-    await leaving.wait()
-    for supervisor in supervisors:
-        supervisor.leave()
 
 
 async def _count(request: web.Request, response: web.StreamResponse) -> None:

@@ -11,10 +11,13 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, Self
 from uuid import uuid4
 
 from aiohttp import ClientError, ClientSession, ClientTimeout
+
+from serve.gateway.error_messages import JSON, PARQUET
+from serve.gateway.joining import Reply
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,8 +31,6 @@ AWAY = "The scoring server does not answer right now."
 CHALLENGER_PATH = "/challenger"
 # The front's log names a request by it.
 REQUEST_ID = "X-Request-ID"
-# Read 25 times faster than JSON, and without a doubt about types.
-JSON, PARQUET = "application/json", "application/vnd.apache.parquet"
 # The columns of an answer, and what each of their values looks like.
 COLUMNS: Mapping[str, Callable[[Any], bool]] = MappingProxyType(
     {
@@ -81,14 +82,6 @@ class Answer:
     map_y: float
     reasons: tuple[str, ...]
     model_version: str
-
-
-class Reply(NamedTuple):
-    """What a server answered: status, content type, content."""
-
-    status: int
-    kind: str
-    content: bytes
 
 
 class ScoringClient:
@@ -208,7 +201,7 @@ class ScoringClient:
                     allow_redirects=False,
                 ) as reply,
             ):
-                return Reply(reply.status, reply.content_type, await reply.read())
+                return Reply(reply.status, await reply.read(), reply.content_type)
 
         try:
             # In a thread of its own: the caller's may run an event loop already.
@@ -221,6 +214,7 @@ class ScoringClient:
         return _rows(self._invoke(customers, seconds).content, len(customers))
 
     def _invoke(self, customers: pd.DataFrame, seconds: float, accept: str = JSON) -> Reply:
+        # Read 25 times faster than JSON, and without a doubt about types.
         body = io.BytesIO()
         customers.to_parquet(body, index=False)
         headers = {"Content-Type": PARQUET, "Accept": accept}

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from experiments.scoring_bodies import CSV, JSON, PARQUET
 from segmentation.schema import TableSchema
 
-JSON, CSV, PARQUET = "application/json", "text/csv", "application/vnd.apache.parquet"
 Sent = tuple[str, bytes]
 BAD = 0.3
 

@@ -24,6 +24,7 @@ from segmentation.data.transactions.features import (
 )
 from segmentation.data.transactions.recipe import LEAVE_OUT, Recipe
 from segmentation.errors import DataError, Problem
+from segmentation.interpretation.formatting import with_noun
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -161,8 +162,8 @@ def _on_currencies(currencies: Sequence[tuple[str, int]]) -> Iterator[str]:
 
 
 def _rows(count: int) -> str:
-    return f"{count:,} transaction{'' if count == 1 else 's'}"
+    return with_noun(count, "transaction")
 
 
 def _people(count: int) -> str:
-    return f"{count:,} customer{'' if count == 1 else 's'}"
+    return with_noun(count, "customer")

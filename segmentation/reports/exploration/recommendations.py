@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from segmentation.interpretation.formatting import percent
+from segmentation.interpretation.formatting import listed, percent
 from segmentation.preprocessing.pipeline import SKEW
 from segmentation.preprocessing.scaling import Standardise, UnitFree
 from segmentation.preprocessing.step import ArrayStep
@@ -228,17 +228,13 @@ def _repeated(exploration: Exploration) -> Iterator[Recommendation]:
             share = percent(1 - check.broken / max(check.rows, 1))
             yield Recommendation(
                 f"Declare {labels[check.total]} as the sum of "
-                f"{_listed([labels[part] for part in check.parts])} in the schema.",
+                f"{listed([labels[part] for part in check.parts])} in the schema.",
                 f"holds in {share} of {check.rows:,} rows",
                 {"identities": check.total},
             )
     for name in exploration.descriptive.constants:
         text = f"Leave out {labels[name]}: it is the same for all {customers}."
         yield Recommendation(text, "1 distinct value", {"excluded": name})
-
-
-def _listed(labels: Sequence[str]) -> str:
-    return f"{', '.join(labels[:-1])} and {labels[-1]}"
 
 
 def _repetitions(exploration: Exploration) -> list[tuple[str, str, float]]:

@@ -18,7 +18,7 @@ from scipy.cluster.hierarchy import dendrogram
 from sklearn.metrics import silhouette_samples
 
 from segmentation.evaluation.evaluator import EvaluatedSegmenter, Evaluator
-from segmentation.interpretation.formatting import inside_sentence, percent, segments_counted
+from segmentation.interpretation.formatting import inside_sentence, percent, with_noun
 from segmentation.interpretation.naming import NOTICEABLE
 from segmentation.interpretation.profiles import SegmentProfile, profile_segments
 from segmentation.reports.figures.style import (
@@ -217,7 +217,7 @@ def draw_segment_sizes(data: FigureData) -> Figure:
     low, high = percent(shares.min()), percent(shares.max())
     return titles(
         figure,
-        f"{segments_counted(len(profiles))}, {low} to {high} of {data.customers} each",
+        f"{with_noun(len(profiles), 'segment')}, {low} to {high} of {data.customers} each",
         f"Share and number of {len(data.segment):,} {data.customers}",
     )
 
@@ -268,7 +268,7 @@ def draw_map(data: FigureData) -> Figure:
     _legend(axes, data.profiles)
     return titles(
         figure,
-        f"{segments_counted(count)} on the two main axes, which show "
+        f"{with_noun(count, 'segment')} on the two main axes, which show "
         f"{percent(sum(projection.explained))} of all differences",
         f"{len(projection.points):,} {data.customers} in the reference space; numbers "
         "mark the centres",
@@ -378,7 +378,7 @@ def draw_customer_tree(
     _legend(axes, tuple(profiles))
     return titles(
         figure,
-        f"How {len(order):,} sampled customers merge into {segments_counted(len(profiles))}",
+        f"How {len(order):,} sampled customers merge into {with_noun(len(profiles), 'segment')}",
         "Customers and groups that join lower are more alike; the strip shows their segments",
     )
 
